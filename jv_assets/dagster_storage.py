@@ -1,0 +1,95 @@
+"""
+Where Dagster keeps its runs, events and schedules: Postgres, with nothing to set up.
+
+`dagster.yaml` names these classes with no settings of their own, so what Dagster hands from process to process holds
+neither an address nor a password: each process finds the server anew, whatever port it is on by then, and starts it
+where need be.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from dagster import Field
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+
+from jv_assets import local, settings
+from jv_assets.errors import UserError
+
+TABLES_LOCK = 4_210_117
+"""Key of the advisory lock under which Dagster's tables are made; any number that nobody else uses."""
+
+
+def dagster_home() -> Path:
+    """
+    The folder to name in `DAGSTER_HOME`: `dagster` beside the embedded server, with the checkout's `dagster.yaml`.
+
+    The copy is renewed when the original has changed.
+    """
+    folder = settings.state_dir() / "dagster"
+    text = (settings.ROOT / "dagster.yaml").read_text()
+    copy = folder / "dagster.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not copy.exists() or copy.read_text() != text:
+            whole = folder / "dagster.yaml.new"
+            whole.write_text(text)
+            whole.replace(copy)
+    except OSError as error:
+        raise UserError(f"cannot write {copy}: {error.strerror}; set JV_HOME to a folder of your own") from None
+    return folder
+
+
+class Storage(DagsterPostgresStorage):
+    """Dagster's own storage in the database of `JV_DAGSTER_URL`, or in `dagster` on the embedded server."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Field]:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        url = _url()
+        try:
+            with psycopg.connect(_text(url, "postgresql"), connect_timeout=10) as connection:
+                # the first processes, opening it at once, would otherwise all make the tables
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
+                # psycopg 2: Dagster's event log does not work over psycopg 3
+                return cls(postgres_url=_text(url, "postgresql+psycopg2"), inst_data=inst_data)
+        except psycopg.Error as error:
+            reason = " ".join(str(error).split())
+            where = f"{url.host}:{url.port or 5432}/{url.database}"
+            raise UserError(f"no connection to Dagster's database {where}: {reason}; check JV_DAGSTER_URL") from None
+
+
+class ComputeLogs(LocalComputeLogManager):
+    """What runs print, kept beside the embedded server: `dagster dev` without a DAGSTER_HOME would throw it away."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Field]:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        return cls(base_dir=str(settings.state_dir() / "dagster" / "logs"), inst_data=inst_data)
+
+
+def _url() -> URL:
+    given = settings.dagster_url()
+    try:
+        url = make_url(given or local.start().url("dagster"))
+    except ArgumentError:
+        raise UserError("JV_DAGSTER_URL is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise UserError(f"JV_DAGSTER_URL is for {url.get_backend_name()}: write a postgresql:// URL")
+    return url
+
+
+def _text(url: URL, driver: str) -> str:
+    return url.set(drivername=driver).render_as_string(hide_password=False)

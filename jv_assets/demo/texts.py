@@ -1,0 +1,169 @@
+"""What the demo's people write about themselves: sentences filled with phrases of their topic and audience."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from jv_assets.demo.audiences import AUDIENCES
+from jv_assets.demo.dice import Dice, quantile
+from jv_assets.demo.lexicon import Audience, Topic, phrases
+from jv_assets.demo.people import TOPICS, Person
+from jv_assets.demo.sentences import (
+    FILLERS,
+    OFFERING,
+    OFFERING_FRAGMENTS,
+    SEEKING,
+    SEEKING_FRAGMENTS,
+    STORY,
+    UNUSABLE,
+    WHAT,
+    WHAT_FRAGMENTS,
+    WHO,
+    WHO_FRAGMENTS,
+)
+from jv_assets.demo.spelling import mistyped
+
+Vocabulary = Mapping[str, Sequence[str]]
+
+_COLUMNS = {
+    "seeking": (SEEKING, SEEKING_FRAGMENTS),
+    "offering": (OFFERING, OFFERING_FRAGMENTS),
+    "who_you_serve": (WHO, WHO_FRAGMENTS),
+    "what_you_do": (WHAT, WHAT_FRAGMENTS),
+}
+# How many sentences a text has, 0 for a few words only: (quantile, sentences).
+_SENTENCES = ((0.0, 0.0), (0.12, 1.0), (0.27, 2.0), (0.47, 3.0), (0.7, 4.0), (0.96, 7.0), (0.9985, 12.0), (1.0, 60.0))
+_MISSING = {0: 82, 1: 13, 2: 5}
+_SLOT = re.compile(r"\{(\w+)\}")
+_A_VOWEL = re.compile(r"\b([Aa]) (?=[aeiAEI8]|[Oo](?!ne)|hon)")
+
+
+def embedded_texts(person: Person, dice: Dice, earlier: dict[tuple[str, int], str]) -> dict[str, str | None]:
+    """The person's texts by embedded column. `earlier` holds the last text of each column and topic: some copy it."""
+    missing = dice.some(tuple(_COLUMNS), dice.weighted(_MISSING) if person.has_text else len(_COLUMNS))
+    texts: dict[str, str | None] = {}
+    for column in _COLUMNS:
+        if column in missing:
+            texts[column] = None if dice.chance(0.7) else dice.pick(UNUSABLE)
+            continue
+        key = (column, person.topic)
+        if person.language is None and key in earlier and dice.chance(0.03):
+            texts[column] = earlier[key]
+            continue
+        texts[column] = _write(person, column, dice)
+        if person.language is None:
+            earlier[key] = texts[column] or ""
+    if texts["what_you_do"] and texts["offering"] and dice.chance(0.02):
+        texts["offering"] = texts["what_you_do"]
+    return texts
+
+
+def fill(template: str, words: Vocabulary, dice: Dice) -> str:
+    """The template with a phrase in each slot, none of them twice where there is a choice."""
+    used: set[str] = set()
+
+    def phrase(slot: re.Match[str]) -> str:
+        choice = dice.pick([p for p in words[slot[1]] if p not in used] or words[slot[1]])
+        used.add(choice)
+        return choice
+
+    return _A_VOWEL.sub(r"\1n ", _SLOT.sub(phrase, template))
+
+
+def vocabulary(person: Person) -> Vocabulary:
+    """The phrases for each slot of a sentence."""
+    topic, second = TOPICS[person.topic], TOPICS[person.second]
+    sought, also = (TOPICS[k] for k in person.sought)
+    audience, other, another = (AUDIENCES[k] for k in (person.audience, *person.others))
+    return (
+        FILLERS
+        | _topic_slots(topic, "", "")
+        | _topic_slots(second, "", "2")
+        | _topic_slots(sought, "x", "")
+        | {"xexperts2": _topic_slots(also, "", "")["experts"]}
+        | _audience_slots(audience, person.habit)
+        | {"whob": phrases(other.who), "whoc": phrases(another.who)}
+        | {"first": (person.first,), "company": (person.company,), "site": (f"{person.company.lower()}.example.com",)}
+    )
+
+
+@cache
+def _topic_slots(topic: Topic, prefix: str, suffix: str) -> dict[str, Sequence[str]]:
+    slots: dict[str, Sequence[str]] = {
+        f"{prefix}{name}{suffix}": phrases(getattr(topic, name))
+        for name in ("craft", "expert", "do", "pain", "win", "product")
+    }
+    slots[f"{prefix}experts{suffix}"] = [_plural(expert) for expert in phrases(topic.expert)]
+    return slots
+
+
+@cache
+def _audience_slots(audience: Audience, habit: int) -> dict[str, Sequence[str]]:
+    """The phrases of one audience that a person uses: out of the synonyms always the same two."""
+
+    def own(text: str) -> Sequence[str]:
+        several = phrases(text)
+        return [several[(habit + k) % len(several)] for k in range(2)]
+
+    who, worry = own(audience.who), own(audience.worry)
+    return {
+        "who": who,
+        "who2": who,
+        "xwho": who,
+        "trait": own(audience.trait),
+        "want": own(audience.want),
+        "worry": worry,
+        "worry2": worry,
+    }
+
+
+def _plural(noun: str) -> str:
+    return noun + ("es" if noun.endswith(("ch", "s")) else "s")
+
+
+def _write(person: Person, column: str, dice: Dice) -> str:
+    length = _length(person, dice)
+    if person.language is not None:
+        return _foreign(person, column, max(1, min(length, 4)), dice)
+    words = vocabulary(person)
+    sentences, fragments = _COLUMNS[column]
+    if length == 0:
+        parts = [fill(template, words, dice) for template in dice.some(fragments, 1 + dice.chance(0.3))]
+        return mistyped(_capital(dice.pick((", ", " / ", " - ", "\n")).join(parts)), person.sloppiness, dice)
+    if length <= 5 and dice.chance(0.05):
+        parts = [fill(template, words, dice) for template in dice.some(fragments, length + 1)]
+        return mistyped("- " + "\n- ".join(parts), person.sloppiness, dice)
+    return mistyped(prose(sentences, length, words, dice), person.sloppiness, dice)
+
+
+def _length(person: Person, dice: Dice) -> int:
+    """How many sentences: a person who writes long texts does so everywhere, more or less."""
+    both = person.verbosity + dice.unit()
+    at = (
+        both * both / 2 if both < 1 else 1 - (2 - both) * (2 - both) / 2
+    )  # the sum of two uniform numbers, made uniform
+    return int(quantile(at, _SENTENCES))
+
+
+def prose(sentences: Sequence[str], count: int, words: Vocabulary, dice: Dice) -> str:
+    """`count` sentences, the longer texts in paragraphs and with a story beside what was asked for."""
+    stories = count // 4
+    chosen = dice.some(sentences, count - stories) + dice.some(STORY, stories)
+    while len(chosen) < count:
+        chosen += dice.some(sentences + STORY, count - len(chosen))  # type: ignore[operator]
+    text = ""
+    for k, template in enumerate(chosen):
+        gap = "" if k == 0 else "\n\n" if count > 4 and dice.chance(0.3) else " "
+        text += gap + _capital(fill(template, words, dice))
+    return text
+
+
+def _foreign(person: Person, column: str, count: int, dice: Dice) -> str:
+    language = person.language
+    assert language is not None
+    words = {"topic": language.topic, "people": language.people}
+    return " ".join(_capital(fill(t, words, dice)) for t in dice.some(language.sentences[column], count))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

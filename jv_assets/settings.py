@@ -1,0 +1,74 @@
+"""Every environment variable the product reads, in one place."""
+
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jv_assets.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+PRODUCTION_MODEL = "BAAI/bge-large-en-v1.5"
+DEMO_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def home() -> str:
+    """`JV_HOME`: the folder or bucket URL where range files and reports go; `.jv` in the checkout by default."""
+    return os.environ.get("JV_HOME") or str(ROOT / ".jv")
+
+
+def state_dir() -> Path:
+    """The local folder for the embedded server and Dagster's logs: `JV_HOME`, or `.jv` where that is a bucket."""
+    return ROOT / ".jv" if "://" in home() else Path(home()).absolute()
+
+
+def database_url() -> str | None:
+    """`JV_DATABASE_URL`: a Postgres with pgvector in place of the embedded one."""
+    return os.environ.get("JV_DATABASE_URL") or None
+
+
+def dagster_url() -> str | None:
+    """`JV_DAGSTER_URL`: where Dagster keeps its runs and events, in place of a database of the embedded server."""
+    return os.environ.get("JV_DAGSTER_URL") or None
+
+
+def embedding_model() -> str:
+    """`JV_EMBEDDING_MODEL`; the production model where `JV_DATABASE_URL` is set, else the small one that pip installs."""
+    return os.environ.get("JV_EMBEDDING_MODEL") or (PRODUCTION_MODEL if database_url() else DEMO_MODEL)
+
+
+def policy() -> str:
+    """`JV_POLICY`: the policy that matches are scored under; the current one of the rules by default."""
+    return os.environ.get("JV_POLICY") or "harmonic/impute"
+
+
+def id_ranges() -> int:
+    """`JV_ID_RANGES`: into how many ranges the uuid space is cut; a power of two from 1 to 4,096."""
+    text = os.environ.get("JV_ID_RANGES") or "64"
+    count = int(text) if text.isdecimal() else 0
+    if not 1 <= count <= 4096 or count & (count - 1):
+        raise UserError(f"JV_ID_RANGES={text}: set it to a power of two from 1 to 4096")
+    return count
+
+
+def ranges_per_run() -> int:
+    """`JV_RANGES_PER_RUN`: how many ranges one run of a backfill carries at most."""
+    text = os.environ.get("JV_RANGES_PER_RUN") or "64"
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"JV_RANGES_PER_RUN={text}: set it to a whole number from 1 up")
+    return int(text)
+
+
+def nightly_cron() -> str:
+    """`JV_NIGHTLY_CRON`: when the nightly rescore starts; 03:00 by default."""
+    return os.environ.get("JV_NIGHTLY_CRON") or "0 3 * * *"
+
+
+def nightly_timezone() -> str:
+    """`JV_NIGHTLY_TIMEZONE`: the time zone of `JV_NIGHTLY_CRON`; UTC by default."""
+    name = os.environ.get("JV_NIGHTLY_TIMEZONE") or "UTC"
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UserError(f"JV_NIGHTLY_TIMEZONE={name}: no such time zone; use a name such as Europe/Berlin") from None
+    return name

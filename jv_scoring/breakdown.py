@@ -1,0 +1,139 @@
+"""The match_context of many pairs: per-profile fragments are made once (`prepare`), a pair only joins them."""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring.columns import round2
+from jv_scoring.engine import momentum_name, overlap_shares, positions, raw_directions
+from jv_scoring.policy import SCORING_VERSION, Nulls, parse_policy
+from jv_scoring.prepare import ROLE_NAMES, TIER_NAMES, Prepared, dimension_json, factor_json
+from jv_scoring.reference import counted_score
+from jv_scoring.roles import role_compatibility
+from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
+from jv_scoring.synergy import (
+    SYNERGY,
+    overlap_detail,
+    role_detail,
+    semantic_detail,
+    tier_detail,
+    tier_score,
+)
+from jv_scoring.vectors import Floats, PairVectors, Positions
+
+_OFFERING, _AUDIENCE, _ROLE, _TIER = SYNERGY
+_THOUSANDTHS = [f"{k / 1000:.3f}" for k in range(1001)]
+
+
+def match_contexts(
+    prepared: Prepared, scored: pd.DataFrame, *, policy: str, model: str, scored_at: str
+) -> tuple[list[str], list[str]]:
+    """The match_context of each row of `scored`, which `score_pairs` made of `prepared` under `policy`.
+
+    Returns the contexts (JSON text, as the spec shows it) and their inputs hashes, 32 hex digits of all that the score
+    depends on beside policy and version: both profiles' facts, their vectors or words, and the model.
+    """
+    chosen = parse_policy(policy)
+    a, b = (positions(prepared, scored[column]) for column in ("profile_id", "suggested_profile_id"))
+    hashes = _pair_hashes(prepared, a, b, model)
+    intent, momentum, context = (
+        prepared.facts[name].tolist() for name in ("intent_json", f"{momentum_name(chosen.nulls)}_json", "context_json")
+    )
+    synergy_ab = _synergy_json(prepared, scored, "ab", chosen.nulls, a, b)
+    synergy_ba = _synergy_json(prepared, scored, "ba", chosen.nulls, b, a)
+    final_ab, final_ba = (round2(score / 10).tolist() for score in raw_directions(scored, chosen))
+    stamp = {"scored_at": scored_at, "scoring_version": SCORING_VERSION, "policy": policy, "embedding_model": model}
+    tail = json.dumps(stamp)[1:-1]
+    rows = zip(a.tolist(), b.tolist(), synergy_ab, synergy_ba, final_ab, final_ba, hashes, strict=True)
+    contexts = [
+        f'{{"breakdown_ab": {{"intent": {intent[y]}, "synergy": {s_ab}, "momentum": {momentum[y]}, '
+        f'"context": {context[y]}, "final_0_10": {f_ab}}}, '
+        f'"breakdown_ba": {{"intent": {intent[x]}, "synergy": {s_ba}, "momentum": {momentum[x]}, '
+        f'"context": {context[x]}, "final_0_10": {f_ba}}}, {tail}, "inputs_hash": "{digest}"}}'
+        for x, y, s_ab, s_ba, f_ab, f_ba, digest in rows
+    ]
+    return contexts, hashes
+
+
+def _pair_hashes(prepared: Prepared, a: Positions, b: Positions, model: str) -> list[str]:
+    of_profile = prepared.input_hashes
+    start = blake2b(model.encode(), digest_size=16)
+    hashes = []
+    for x, y in zip(a.tolist(), b.tolist(), strict=True):
+        digest = start.copy()
+        digest.update(of_profile[x] + of_profile[y])
+        hashes.append(digest.hexdigest())
+    return hashes
+
+
+def _synergy_json(
+    prepared: Prepared, scored: pd.DataFrame, direction: str, nulls: Nulls, source: Positions, target: Positions
+) -> list[str]:
+    offering = PairVectors(prepared.vectors["seeking"], prepared.vectors["offering"], source, target)
+    audience = PairVectors(prepared.vectors["who_you_serve"], prepared.vectors["who_you_serve"], source, target)
+    role, tier = prepared.roles, prepared.tiers
+    roles, tiers = _role_entries(), _tier_entries(nulls)
+    entries = zip(
+        _similarity_entries(prepared, scored, direction, 0, offering, ("seeking", "offering")),
+        _similarity_entries(prepared, scored, direction, 1, audience, ("who_you_serve", "who_you_serve")),
+        [roles[x][y] for x, y in zip(role[source].tolist(), role[target].tolist(), strict=True)],
+        [tiers[x][y] for x, y in zip(tier[source].tolist(), tier[target].tolist(), strict=True)],
+        strict=True,
+    )
+    scores = scored[f"synergy_{direction}"].tolist()
+    return [dimension_json(score, pair) for score, pair in zip(scores, entries, strict=True)]
+
+
+def _similarity_entries(
+    prepared: Prepared,
+    scored: pd.DataFrame,
+    direction: str,
+    factor: int,
+    pairs: PairVectors,
+    names: tuple[str, str],
+) -> list[str]:
+    column = SYNERGY[factor].column
+    scores = scored[f"{column}_{direction}"].tolist()
+    cosines = scored[f"{column}_cosine_{direction}"].to_numpy(np.float64)
+    entries = [
+        _semantic_entry(factor, text, score) for text, score in zip(_cosine_texts(pairs, cosines), scores, strict=True)
+    ]
+    by_words = np.flatnonzero(np.isnan(cosines))
+    shares = overlap_shares(prepared, *names, pairs.i[by_words], pairs.j[by_words])
+    for k, share in zip(by_words.tolist(), shares.tolist(), strict=True):
+        detail = overlap_detail(share, scores[k])
+        entries[k] = factor_json(SYNERGY[factor], scores[k], detail, WORD_OVERLAP)
+    return entries
+
+
+def _cosine_texts(pairs: PairVectors, cosines: Floats) -> Sequence[str]:
+    """Each cosine with three decimals, as `format` of the reference's would give; of a missing one, anything."""
+    cosines = cosines.copy()
+    settled = pairs.settle(cosines, lambda values: np.abs(values * 1000 % 1 - 0.5) / 1000)
+    thousandths = np.rint(np.nan_to_num(cosines) * 1000).astype(int).tolist()
+    texts = [_THOUSANDTHS[k] for k in thousandths]
+    for k in settled.tolist():
+        texts[k] = f"{cosines[k]:.3f}"
+    return texts
+
+
+@lru_cache(maxsize=2 * 5 * 1001)
+def _semantic_entry(factor: int, cosine: str, score: float) -> str:
+    return factor_json(SYNERGY[factor], score, semantic_detail(cosine, score), SEMANTIC)
+
+
+@lru_cache
+def _role_entries() -> list[list[str]]:
+    return [[factor_json(_ROLE, role_compatibility(a, b), role_detail(a, b)) for b in ROLE_NAMES] for a in ROLE_NAMES]
+
+
+@lru_cache
+def _tier_entries(nulls: Nulls) -> list[list[str]]:
+    return [
+        [factor_json(_TIER, counted_score(_TIER, tier_score(a, b), nulls), tier_detail(a, b)) for b in TIER_NAMES]
+        for a in TIER_NAMES
+    ]

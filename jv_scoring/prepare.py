@@ -1,0 +1,186 @@
+"""What is worked out once per profile, because it does not depend on the partner."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jv_scoring.columns import weighted_means
+from jv_scoring.factors import INPUT_COLUMNS, TARGET_DIMENSIONS, Factor, Profile, Reading, known_tier
+from jv_scoring.policy import Nulls
+from jv_scoring.reference import counted_score
+from jv_scoring.roles import ROLES, normalise_role
+from jv_scoring.similarity import as_vector
+from jv_scoring.synergy import TIER_ORDER, offering_text
+from jv_scoring.text import words
+from jv_scoring.vectors import NONE, Vectors
+
+UNLISTED_TIER = "unlisted"
+ROLE_NAMES = (*ROLES, None)
+TIER_NAMES = (*TIER_ORDER, UNLISTED_TIER, None)
+COMPARED = ("seeking", "offering", "who_you_serve")
+"""The three texts that pairs are compared by; `offering` stands for `what_you_do` where that takes its place."""
+
+NULLS: tuple[Nulls, Nulls] = ("impute", "redistribute")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Profiles ready to be scored: `facts` as `profile_facts` makes them, and `vectors` by the names in `COMPARED`."""
+
+    facts: pd.DataFrame
+    vectors: dict[str, Vectors]
+
+    @cached_property
+    def input_hashes(self) -> list[bytes]:
+        """Per profile, a hash of all that its scores depend on: its facts, and each text's vector or else its words."""
+        facts, hashes = self.facts, []
+        columns = [facts[column].tolist() for column in ("intent_json", "momentum_json", "context_json")]
+        columns += [facts[column].fillna("").tolist() for column in ("role", "tier")]
+        texts = [(self.vectors[name], self.words[name]) for name in COMPARED]
+        for profile, parts in enumerate(zip(*columns, strict=True)):
+            digest = sha256("\n".join(parts).encode())
+            for vectors, spelled in texts:
+                vector = vectors.of(profile)
+                digest.update(b"\nw" + spelled[profile].encode() if vector is None else b"\nv" + vector.tobytes())
+            hashes.append(digest.digest())
+        return hashes
+
+    @cached_property
+    def words(self) -> dict[str, list[str]]:
+        """The words of each compared text, per profile, one space between."""
+        return {name: self.facts[f"words_{name}"].tolist() for name in COMPARED}
+
+    def word_sets(self, name: str, positions: npt.NDArray[np.intp]) -> dict[int, frozenset[str]]:
+        """The words of one compared text, by profile position."""
+        spelled = self.words[name]
+        return {k: frozenset(spelled[k].split()) for k in np.unique(positions).tolist()}
+
+    @cached_property
+    def roles(self) -> npt.NDArray[np.intp]:
+        """Each profile's place in `ROLE_NAMES`."""
+        return _codes(self.facts["role"], ROLE_NAMES)
+
+    @cached_property
+    def tiers(self) -> npt.NDArray[np.intp]:
+        """Each profile's place in `TIER_NAMES`."""
+        return _codes(self.facts["tier"], TIER_NAMES)
+
+
+def prepare(profiles: pd.DataFrame) -> Prepared:
+    """Prepare profiles, indexed by id (unique), with the columns of the profiles table; absent columns are null.
+
+    Vectors are in the columns `embedding_…`, as sequences, arrays or None.
+    """
+    if not profiles.index.is_unique:
+        raise ValueError("profiles are indexed by id, and an id is there twice")
+    offered = [
+        what_you_do if as_vector(offering) is None else offering
+        for offering, what_you_do in zip(
+            _column(profiles, "embedding_offering"), _column(profiles, "embedding_what_you_do"), strict=True
+        )
+    ]
+    vectors = {
+        "seeking": Vectors.from_values(_column(profiles, "embedding_seeking")),
+        "offering": Vectors.from_values(offered),
+        "who_you_serve": Vectors.from_values(_column(profiles, "embedding_who_you_serve")),
+    }
+    return Prepared(profile_facts(profiles), vectors)
+
+
+def combine_offering(offering: Vectors, what_you_do: Vectors) -> Vectors:
+    """Each profile's `offering` vector, or its `what_you_do` vector where that is missing (spec: Similarity)."""
+    borrowed = np.flatnonzero((offering.row == NONE) & (what_you_do.row >= 0))
+    matrix = np.concatenate([offering.matrix, what_you_do.matrix[what_you_do.row[borrowed]]])
+    row = offering.row.copy()
+    row[borrowed] = len(offering.matrix) + np.arange(len(borrowed))
+    odd = {k: v for k, v in what_you_do.odd.items() if offering.row[k] == NONE} | offering.odd
+    return Vectors.from_matrix(matrix, row, odd)
+
+
+def profile_facts(profiles: pd.DataFrame) -> pd.DataFrame:
+    """One row a profile, same index: what scoring needs of it beside its vectors. Small, and fit for Parquet.
+
+    - a column a factor of Intent, Momentum and Context: its score, float64 0..10, NaN without data
+    - `intent`, `momentum`, `context`: the dimensions under `impute`; `momentum_redistribute`: NaN where no factor is left
+    - `intent_json`, … : the same four as they stand in match_context
+    - `role`, `tier`: normalised, None where unknown
+    - `words_seeking`, `words_offering`, `words_who_you_serve`: the words for word overlap, sorted, one space between
+    """
+    texts: dict[str, list[str | None]] = {
+        name: [] for name in ("role", "tier", "words_seeking", "words_offering", "words_who_you_serve")
+    }
+    factors = [factor for group in TARGET_DIMENSIONS.values() for factor in group]
+    readings: list[list[Reading]] = []
+    for values in zip(*(_column(profiles, column) for column in INPUT_COLUMNS), strict=True):
+        profile = dict(zip(INPUT_COLUMNS, values, strict=True))
+        readings.append([factor.measure(profile) for factor in factors])
+        texts["role"].append(normalise_role(profile["network_role"]))
+        texts["tier"].append(_tier(profile))
+        texts["words_seeking"].append(_spell(profile["seeking"]))
+        texts["words_offering"].append(_spell(offering_text(profile)))
+        texts["words_who_you_serve"].append(_spell(profile["who_you_serve"]))
+    scores = np.array([[reading.score for reading in row] for row in readings], np.float64).reshape(-1, len(factors))
+    facts = {factor.column: scores[:, k].copy() for k, factor in enumerate(factors)}
+    first = 0
+    for dimension, group in TARGET_DIMENSIONS.items():
+        for nulls in NULLS if dimension == "momentum" else NULLS[:1]:
+            name = dimension if nulls == "impute" else f"{dimension}_{nulls}"
+            facts[name] = weighted_means([facts[factor.column] for factor in group], group, nulls)
+            rows = [row[first : first + len(group)] for row in readings]
+            facts[f"{name}_json"] = _fragments(facts[name], group, rows, nulls)
+        first += len(group)
+    return pd.DataFrame(facts | {name: np.array(values, object) for name, values in texts.items()}, profiles.index)
+
+
+def _fragments(
+    scores: npt.NDArray[np.float64], group: Sequence[Factor[Any]], rows: Sequence[Sequence[Reading]], nulls: Nulls
+) -> npt.NDArray[np.object_]:
+    """A dimension of each profile as JSON, as it stands in a breakdown."""
+    fragments = [
+        dimension_json(score, [_entry(factor, reading, nulls) for factor, reading in zip(group, row, strict=True)])
+        for score, row in zip(scores.tolist(), rows, strict=True)
+    ]
+    return np.array(fragments, object)
+
+
+def dimension_json(score: float, entries: Sequence[str]) -> str:
+    """A breakdown's dimension from its score (NaN: none) and its factors, each JSON already."""
+    return f'{{"score": {"null" if score != score else score}, "factors": [{", ".join(entries)}]}}'
+
+
+@lru_cache(maxsize=65536)
+def _entry(factor: Factor[Any], reading: Reading, nulls: Nulls) -> str:
+    score = counted_score(factor, reading.score, nulls)
+    return factor_json(factor, score, reading.detail)
+
+
+def factor_json(factor: Factor[Any], score: float | None, detail: str, method: str | None = None) -> str:
+    """A breakdown's factor as JSON."""
+    entry = {"name": factor.name, "score": score, "weight": factor.weight, "detail": detail}
+    return json.dumps(entry | ({"method": method} if method else {}), ensure_ascii=False)
+
+
+def _codes(values: pd.Series, names: tuple[str | None, ...]) -> npt.NDArray[np.intp]:
+    """Each value's place among the names; the last name, None, is every null's."""
+    found = pd.Categorical(values, categories=list(names[:-1])).codes.astype(np.intp)
+    return np.where(found < 0, len(names) - 1, found)
+
+
+def _column(profiles: pd.DataFrame, name: str) -> list[object]:
+    return profiles[name].tolist() if name in profiles else [None] * len(profiles)
+
+
+def _tier(profile: Profile) -> str | None:
+    tier = known_tier(profile["revenue_tier"])
+    return tier if tier is None or tier in TIER_ORDER else UNLISTED_TIER
+
+
+def _spell(text: object) -> str:
+    return " ".join(sorted(words(text)))

@@ -1,0 +1,94 @@
+"""Similarity of two texts, by vectors or by words, and the steps that make it a factor score (spec: Similarity)."""
+
+import math
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+SEMANTIC = "semantic"
+WORD_OVERLAP = "word_overlap"
+
+Steps = tuple[tuple[float, float], ...]
+"""(lower limit, score) from the highest on; below the last limit the score is `LOWEST_SCORE`."""
+
+LOWEST_SCORE = 3.0
+_REFERENCE_RANDOM, _REFERENCE_SYNONYM = 0.53, 0.75
+_REFERENCE_STEPS: Steps = ((0.75, 10.0), (0.65, 8.0), (0.60, 6.0), (0.53, 4.5))
+OVERLAP_STEPS: Steps = ((0.40, 10.0), (0.25, 8.0), (0.15, 6.0), (0.05, 4.5))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a cosine similarity of one model means.
+
+    `random` and `synonym` are the model's mean cosines of random pairs and of synonym pairs; `dimension` is the length
+    of its vectors.
+    """
+
+    dimension: int
+    random: float
+    synonym: float
+
+    @property
+    def steps(self) -> Steps:
+        """The reference model's steps, carried over by the affine map that fits both means, to three decimals."""
+        scale = (self.synonym - self.random) / (_REFERENCE_SYNONYM - _REFERENCE_RANDOM)
+        return tuple(
+            (round(self.random + (limit - _REFERENCE_RANDOM) * scale, 3), score) for limit, score in _REFERENCE_STEPS
+        )
+
+
+CALIBRATIONS = {
+    "BAAI/bge-large-en-v1.5": Calibration(dimension=1024, random=0.53, synonym=0.75),
+    # Provisional: the mean of random pairs depends on the texts.
+    "sentence-transformers/all-MiniLM-L6-v2": Calibration(dimension=384, random=0.136, synonym=0.509),
+}
+REFERENCE_MODEL = "BAAI/bge-large-en-v1.5"
+
+
+def calibration_of(model: str) -> Calibration:
+    """The calibration of a model by its name; ValueError, naming those that have one, for any other."""
+    if model not in CALIBRATIONS:
+        raise ValueError(f"model {model} has no calibration, so it cannot score; use one of {', '.join(CALIBRATIONS)}")
+    return CALIBRATIONS[model]
+
+
+def step_score(value: float, steps: Steps) -> float:
+    """The score of the highest step that `value` reaches."""
+    return next((score for limit, score in steps if value >= limit), LOWEST_SCORE)
+
+
+def as_vector(value: object) -> npt.NDArray[np.float64] | None:
+    """A one-dimensional float64 array, or None for what counts as no vector: null, a NaN or an infinity in it."""
+    if value is None or isinstance(value, (str, float)):
+        return None
+    vector = np.asarray(value, dtype=np.float64)
+    return vector if vector.ndim == 1 and np.isfinite(vector).all() else None
+
+
+def cosine(u: npt.NDArray[np.floating], v: npt.NDArray[np.floating]) -> float:
+    """The cosine of two finite vectors, clamped to 0..1; 0 where a norm is 0 or the lengths differ.
+
+    Summed exactly (`math.fsum`), so that it does not depend on the order of summation: both engines settle by this
+    what lies within float error of a step.
+    """
+    if len(u) != len(v):
+        return 0.0
+    u, v = _scaled(u), _scaled(v)
+    norm = math.sqrt(math.fsum(u * u)) * math.sqrt(math.fsum(v * v))
+    return min(1.0, max(0.0, math.fsum(u * v) / norm)) if norm > 0 else 0.0
+
+
+def _scaled(vector: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The vector times a power of two (exact) that keeps its squares from overflowing or vanishing."""
+    vector = vector.astype(np.float64)
+    largest = float(np.abs(vector).max(initial=0.0))
+    return np.ldexp(vector, -math.frexp(largest)[1]) if largest else vector
+
+
+def word_overlap(source: AbstractSet[str], target: AbstractSet[str]) -> float:
+    """Common words by the size of the smaller set, 0..1; 0 where a set is empty."""
+    smaller = min(len(source), len(target))
+    return len(source & target) / smaller if smaller else 0.0

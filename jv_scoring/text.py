@@ -1,0 +1,27 @@
+"""What counts as text, which words of it count, and which text gets a vector (spec: Factors, Similarity, Embedding)."""
+
+import re
+
+_WORD = re.compile(r"\b\w{4,}\b")
+_STOP_WORDS = frozenset(
+    "that this with from they them their have been were will would could should about more also just some like into "
+    "other what your help".split()
+)
+EMBEDDED_FIELDS = ("seeking", "offering", "who_you_serve", "what_you_do")
+_SHORTEST_EMBEDDED = 5
+
+
+def has_text(value: object) -> bool:
+    """Whether `value` is a string and not blank."""
+    return isinstance(value, str) and value != "" and not value.isspace()
+
+
+def words(text: object) -> frozenset[str]:
+    """The words of four or more characters that count for word overlap; none for what is not a string."""
+    return frozenset(_WORD.findall(text.lower())) - _STOP_WORDS if isinstance(text, str) else frozenset()
+
+
+def text_to_embed(value: object) -> str | None:
+    """The stripped text that is embedded, or None where it is null or shorter than 5 characters: no vector then."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if len(text) >= _SHORTEST_EMBEDDED else None

@@ -1,0 +1,136 @@
+"""The vectors of many profiles, and the cosines of many pairs of them, exact wherever that could matter."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from jv_scoring.similarity import as_vector, cosine
+
+Positions = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+
+NONE, ODD = -1, -2
+_PAIRS_AT_ONCE = 256
+_PLAIN_NORMS = (1e-12, 1e12)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """One vector a profile, or none.
+
+    matrix: (rows, dimension) float32 or float64, as given (not normalised).
+    inverse_norm: (rows,) float64; 0 for a zero vector.
+    row: (profiles,) the profile's row in `matrix`; NONE without a vector; ODD for one that is in `odd`.
+    odd: vectors of another length, or so long or short that a plain dot product could over- or underflow.
+    """
+
+    matrix: npt.NDArray[np.floating]
+    inverse_norm: Floats
+    row: Positions
+    odd: dict[int, npt.NDArray[np.floating]] = field(default_factory=dict)
+
+    @classmethod
+    def from_matrix(
+        cls, matrix: npt.NDArray[np.floating], row: Positions, odd: dict[int, npt.NDArray[np.floating]] | None = None
+    ) -> "Vectors":
+        """From rows already together: (rows, dimension) finite floats, and each profile's row or NONE."""
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            norm = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
+            inverse = np.where(norm > 0, 1 / norm, 0.0)
+        odd, row = dict(odd or {}), row.copy()
+        smallest, largest = _PLAIN_NORMS
+        wild = np.flatnonzero(~((norm >= smallest) & (norm <= largest)) & matrix.any(axis=1))
+        for profile in np.flatnonzero(np.isin(row, wild)) if len(wild) else ():
+            odd[int(profile)] = matrix[row[profile]]
+        row[list(odd)] = ODD
+        return cls(matrix, inverse, row, odd)
+
+    @classmethod
+    def from_values(cls, values: Sequence[object]) -> "Vectors":
+        """From a vector or None a profile; NaN, infinities and what is no vector count as none (spec: Similarity)."""
+        arrays = [as_vector(value) for value in values]
+        lengths = [len(array) for array in arrays if array is not None]
+        dimension = max(set(lengths), key=lengths.count, default=0)
+        regular = [k for k, array in enumerate(arrays) if array is not None and len(array) == dimension]
+        odd = {k: array for k, array in enumerate(arrays) if array is not None and len(array) != dimension}
+        matrix = np.array([arrays[k] for k in regular], dtype=np.float64).reshape(len(regular), dimension)
+        with np.errstate(over="ignore", under="ignore"):
+            single = matrix.astype(np.float32)
+        row = np.full(len(arrays), NONE, dtype=np.intp)
+        row[regular] = np.arange(len(regular))
+        return cls.from_matrix(single if np.array_equal(single, matrix) else matrix, row, odd)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def of(self, profile: int) -> npt.NDArray[np.floating] | None:
+        """The vector of one profile."""
+        row = self.row[profile]
+        return None if row == NONE else self.odd[profile] if row == ODD else self.matrix[row]
+
+
+@dataclass(frozen=True)
+class PairVectors:
+    """The vectors of pairs: `source` of profile `i[k]` against `target` of profile `j[k]`."""
+
+    source: Vectors
+    target: Vectors
+    i: Positions
+    j: Positions
+
+    @property
+    def semantic(self) -> npt.NDArray[np.bool_]:
+        """Whether both vectors exist."""
+        return (self.source.row[self.i] != NONE) & (self.target.row[self.j] != NONE)
+
+    def cosines(self) -> Floats:
+        """(pairs,) cosines within float error, clamped to 0..1; NaN where a vector is missing; exact where one is odd."""
+        left, right = self.source.row[self.i], self.target.row[self.j]
+        plain = (left >= 0) & (right >= 0)
+        if self.source.matrix.shape[1] != self.target.matrix.shape[1]:
+            cosines = np.where(plain, 0.0, np.nan)
+        elif plain.all():
+            cosines = self._dots(left, right)
+        else:
+            cosines = np.full(len(left), np.nan)
+            cosines[plain] = self._dots(left[plain], right[plain])
+        odd = np.flatnonzero(self.semantic & ~plain)
+        cosines[odd] = [self.exact(k) for k in odd.tolist()]
+        return cosines
+
+    def settle(self, cosines: Floats, distance: Callable[[Floats], Floats]) -> Positions:
+        """Make exact, in place, the cosines that are within float error of what they are compared with.
+
+        `distance` says how far each cosine is from the nearest such value. Those within the error of the first pass
+        are computed in float64; those still within its error are summed exactly, and their places returned.
+        """
+        near = np.flatnonzero(distance(cosines) <= self._error(self.source.matrix.dtype))
+        left, right = self.source.row[self.i[near]], self.target.row[self.j[near]]
+        plain = (left >= 0) & (right >= 0)
+        near = near[plain]
+        cosines[near] = self._dots(left[plain], right[plain], np.float64)
+        near = near[distance(cosines[near]) <= self._error(np.dtype(np.float64))]
+        cosines[near] = [self.exact(k) for k in near.tolist()]
+        return near
+
+    def exact(self, k: int) -> float:
+        """The cosine of one pair, as the reference has it."""
+        u, v = self.source.of(int(self.i[k])), self.target.of(int(self.j[k]))
+        assert u is not None
+        assert v is not None
+        return cosine(u, v)
+
+    def _error(self, dtype: np.dtype[np.floating]) -> float:
+        """A bound on the error of `_dots`, from the longest chain of roundings that a dot product can have."""
+        return float((self.source.matrix.shape[1] + 16) * np.finfo(dtype).eps)
+
+    def _dots(self, left: Positions, right: Positions, dtype: type[np.floating] | None = None) -> Floats:
+        dots = np.empty(len(left))
+        for start in range(0, len(left), _PAIRS_AT_ONCE):
+            part = slice(start, start + _PAIRS_AT_ONCE)
+            dots[part] = np.einsum(
+                "ij,ij->i", self.source.matrix[left[part]], self.target.matrix[right[part]], dtype=dtype
+            )
+        return np.clip(dots * self.source.inverse_norm[left] * self.target.inverse_norm[right], 0.0, 1.0)

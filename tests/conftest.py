@@ -1,0 +1,44 @@
+"""Fixtures shared by all tests. Everything is real: the server is Postgres, and one that cannot be had is a failure."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from jv_assets import local
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """`JV_HOME` for this test alone, not made yet; the checkout and the caller's own settings stay out of it."""
+    for name in os.environ:
+        if name.startswith(("JV_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("JV_HOME", str(folder))
+    yield folder
+    local.stop(folder / "postgres")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]:
+    """One embedded server for the whole run. Tests that stop or kill a server use one of their own."""
+    folder = tmp_path_factory.mktemp("server")
+    yield local.start(folder)
+    local.stop(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database_url(server: local.Server) -> Iterator[str]:
+    """The `postgresql+psycopg://` URL of a fresh, empty database. pgvector is there to be created, not created."""
+    name = f"test_{uuid.uuid4().hex}"
+    server.ensure_database(name)
+    yield server.url(name)
+    with psycopg.connect(server.url("postgres").replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
