@@ -1,13 +1,18 @@
 """One partitioning for everything: the uuid space cut into ranges by leading hex digits."""
 
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from uuid import UUID
 
 import dagster as dg
 
 from jv_assets import progress, settings
 from jv_assets.errors import UserError
+
+# Of every range asset, at every start of every process.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
 
 def range_keys(count: int) -> list[str]:
@@ -26,12 +31,34 @@ def bounds(key: str) -> tuple[str, str]:
     return str(UUID(int=first)), str(UUID(int=first + 2**128 // len(keys) - 1))
 
 
-def each_range(context: dg.AssetExecutionContext, work: Callable[[str], Mapping[str, object]]) -> None:
+def keys_of_run(run: dg.DagsterRun) -> list[str]:
+    """The ranges that a run is over, by its tags; all of them for a run over none, such as a check by itself."""
+    keys = list(ID_RANGES.get_partition_keys())
+    if "dagster/partition" in run.tags:
+        return [run.tags["dagster/partition"]]
+    if _FIRST in run.tags and _LAST in run.tags:
+        return keys[keys.index(run.tags[_FIRST]) : keys.index(run.tags[_LAST]) + 1]
+    return keys
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags that make a run go over the ranges from `first` to `last`."""
+    return {_FIRST: first, _LAST: last}
+
+
+_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def each_range(
+    context: dg.AssetExecutionContext, work: Callable[[str], Mapping[str, object]], record: bool = True
+) -> None:
     """Run `work(range_key)`, which returns the metadata to show, for every range of this run.
 
     One bad range does not take the others with it: those that went well are materialized, and the run fails at the
-    end with the name and the cause of each that did not.
+    end with the name and the cause of each that did not. With `record` false the ranges are only observed: the asset
+    must then yield no output.
     """
+    event = dg.AssetMaterialization if record else dg.AssetObservation
     asset = context.asset_key.to_user_string()
     done: dict[str, Mapping[str, object]] = {}
     failed: dict[str, str] = {}
@@ -49,15 +76,26 @@ def each_range(context: dg.AssetExecutionContext, work: Callable[[str], Mapping[
             else:
                 context.log.exception(f"{asset}, range {key}: {error}")
         progress.report(asset, number, len(keys))
-    if failed:
+    if failed or not record:
         # A failed step records nothing by itself, so the ranges that went well are recorded by hand.
         for key, metadata in done.items():
-            context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata))
+            context.log_event(event(context.asset_key, partition=key, metadata=metadata))
+    if failed:
         causes = "; ".join(f"{key}: {cause}" for key, cause in failed.items())
         raise dg.Failure(
             f"{len(failed)} of {len(keys)} ranges of {asset} failed ({causes}). Once mended, type: jv retry",
             metadata={"failed_ranges": list(failed), "done_ranges": len(done)},
             allow_retries=False,
         )
-    for key, metadata in done.items():
-        context.add_asset_metadata(dict(metadata), partition_key=key)
+    if record:
+        for key, metadata in done.items():
+            context.add_asset_metadata(dict(metadata), partition_key=key)
+
+
+@contextmanager
+def one_line_failure() -> Iterator[None]:
+    """Fail the run with a UserError's one line, where its cause concerns all ranges alike."""
+    try:
+        yield
+    except UserError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None

@@ -68,7 +68,7 @@ def match_scores(score_ab: Floats, score_ba: Floats) -> Floats:
 
 
 def _each(function: Callable[[float], float], values: Floats) -> Floats:
-    """`math.log` and `math.exp` of each value: numpy's own may differ in the last bit from one processor to the next."""
+    """`math.log` or `math.exp` of each value: numpy's own may differ in the last bit from processor to processor."""
     return np.fromiter(map(function, values.tolist()), np.float64, len(values))
 
 

@@ -72,15 +72,17 @@ def known_tier(value: object) -> str | None:
 
 
 _INVESTMENT_FIELDS = (
-    "bio what_you_do who_you_serve offering seeking niche tags company website booking_link linkedin audience_type "
-    "network_role"
-).split()
+    "bio", "what_you_do", "who_you_serve", "offering", "seeking", "niche", "tags", "company", "website", "booking_link",
+    "linkedin", "audience_type", "network_role",
+)  # fmt: skip
 _COMPLETENESS_FIELDS = (
-    "name email company website linkedin niche what_you_do who_you_serve seeking offering booking_link revenue_tier"
-).split()
+    "name", "email", "company", "website", "linkedin", "niche", "what_you_do", "who_you_serve", "seeking", "offering",
+    "booking_link", "revenue_tier",
+)  # fmt: skip
 _ENRICHED_FIELDS = (
-    "what_you_do who_you_serve niche offering seeking signature_programs revenue_tier content_platforms"
-).split()
+    "what_you_do", "who_you_serve", "niche", "offering", "seeking", "signature_programs", "revenue_tier",
+    "content_platforms",
+)  # fmt: skip
 _REACH_STEPS = ((100_000, 10.0), (50_000, 8.0), (10_000, 6.5), (1_000, 5.0))
 _LIST_STEPS = ((100_000, 9.0), (50_000, 8.0), (10_000, 7.0), (1_000, 5.5))
 _CONTACTS = (("email", 9.0), ("linkedin", 7.0), ("phone", 6.0))
@@ -98,7 +100,7 @@ def _presence(column: str, label: str, score: float, otherwise: float) -> Callab
     return lambda profile: present if has_text(profile.get(column)) else absent
 
 
-def _share(columns: list[str], counts: Callable[[object], bool]) -> Callable[[Profile], Reading]:
+def _share(columns: tuple[str, ...], counts: Callable[[object], bool]) -> Callable[[Profile], Reading]:
     total = len(columns)
     readings = [Reading(10 * filled / total, f"{filled} of {total} fields filled") for filled in range(total + 1)]
     return lambda profile: readings[sum([counts(profile.get(column)) for column in columns])]

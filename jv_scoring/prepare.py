@@ -108,7 +108,7 @@ def profile_facts(profiles: pd.DataFrame) -> pd.DataFrame:
     """One row a profile, same index: what scoring needs of it beside its vectors. Small, and fit for Parquet.
 
     - a column a factor of Intent, Momentum and Context: its score, float64 0..10, NaN without data
-    - `intent`, `momentum`, `context`: the dimensions under `impute`; `momentum_redistribute`: NaN where no factor is left
+    - `intent`, `momentum`, `context`: the dimensions under `impute`; `momentum_redistribute`: NaN where none is left
     - `intent_json`, … : the same four as they stand in match_context
     - `role`, `tier`: normalised, None where unknown
     - `words_seeking`, `words_offering`, `words_who_you_serve`: the words for word overlap, sorted, one space between

@@ -54,7 +54,7 @@ def _direction(source: Profile, target: Profile, policy: Policy, calibration: Ca
 
 def _dimension(factors: Sequence[Factor[Any]], readings: Sequence[Reading], nulls: Nulls) -> Breakdown:
     """The weighted mean of the factors, 0..10 rounded to 2 decimals; None where no factor is left."""
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"name": factor.name, "score": counted_score(factor, reading.score, nulls), "weight": factor.weight,
          "detail": reading.detail} | ({"method": reading.method} if reading.method else {})
         for factor, reading in zip(factors, readings, strict=True)

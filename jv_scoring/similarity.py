@@ -85,7 +85,9 @@ def _scaled(vector: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """The vector times a power of two (exact) that keeps its squares from overflowing or vanishing."""
     vector = vector.astype(np.float64)
     largest = float(np.abs(vector).max(initial=0.0))
-    return np.ldexp(vector, -math.frexp(largest)[1]) if largest else vector
+    if largest:
+        vector = np.ldexp(vector, -math.frexp(largest)[1])
+    return vector
 
 
 def word_overlap(source: AbstractSet[str], target: AbstractSet[str]) -> float:

@@ -73,8 +73,8 @@ def _offering_seeking(source: Profile, target: Profile, calibration: Calibration
 
 
 def _audience_alignment(source: Profile, target: Profile, calibration: Calibration) -> Reading:
-    vectors = [similarity.as_vector(profile.get("embedding_who_you_serve")) for profile in (source, target)]
-    return _similarity(*vectors, source.get("who_you_serve"), target.get("who_you_serve"), calibration)
+    a, b = (similarity.as_vector(profile.get("embedding_who_you_serve")) for profile in (source, target))
+    return _similarity(a, b, source.get("who_you_serve"), target.get("who_you_serve"), calibration)
 
 
 def _role_compatibility(source: Profile, target: Profile, calibration: Calibration) -> Reading:

@@ -3,10 +3,10 @@
 import re
 
 _WORD = re.compile(r"\b\w{4,}\b")
-_STOP_WORDS = frozenset(
-    "that this with from they them their have been were will would could should about more also just some like into "
-    "other what your help".split()
-)
+_STOP_WORDS = frozenset({
+    "that", "this", "with", "from", "they", "them", "their", "have", "been", "were", "will", "would", "could", "should",
+    "about", "more", "also", "just", "some", "like", "into", "other", "what", "your", "help",
+})  # fmt: skip
 EMBEDDED_FIELDS = ("seeking", "offering", "who_you_serve", "what_you_do")
 _SHORTEST_EMBEDDED = 5
 

@@ -86,7 +86,7 @@ class PairVectors:
         return (self.source.row[self.i] != NONE) & (self.target.row[self.j] != NONE)
 
     def cosines(self) -> Floats:
-        """(pairs,) cosines within float error, clamped to 0..1; NaN where a vector is missing; exact where one is odd."""
+        """(pairs,) cosines within float error, clamped to 0..1; NaN where a vector is missing, exact where one is odd."""
         left, right = self.source.row[self.i], self.target.row[self.j]
         plain = (left >= 0) & (right >= 0)
         if self.source.matrix.shape[1] != self.target.matrix.shape[1]:

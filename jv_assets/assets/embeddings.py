@@ -5,6 +5,7 @@ import time
 import dagster as dg
 
 from jv_assets import embedding, settings
+from jv_assets.assets.profiles import profiles
 from jv_assets.partitions import ID_RANGES, bounds, each_range
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -43,7 +44,7 @@ without a GPU). Vectors are written as they come: what is killed goes on where i
     group_name="embed",
     kinds={"python", "postgres", "huggingface"},
     description=_DESCRIPTION,
-    deps=["profiles"],
+    deps=[profiles],
     partitions_def=ID_RANGES,
     backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
     metadata={"dagster/column_schema": _COLUMNS, "dagster/table_name": "profiles"},

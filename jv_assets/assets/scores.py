@@ -1,0 +1,140 @@
+"""The assets that score the matches and publish the scores."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+
+from jv_assets import settings
+from jv_assets.assets import production
+from jv_assets.auditing import AUDITED, broken_rules
+from jv_assets.errors import UserError
+from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
+from jv_assets.publishing import NEEDED, Wanted, publish_range
+from jv_assets.reading import read_matches
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.scoring import prepared_profiles, range_summary, score_range
+from jv_scoring.policy import parse_policy
+
+_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
+
+_SCORED_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("id, profile_id, suggested_profile_id", "uuid", "the match, A and B"),
+        dg.TableColumn("score_ab, score_ba, harmonic_mean", "double", "0-100, 2 decimals, as they will be published"),
+        dg.TableColumn("intent_ab, context_ab, …_ba", "double", "dimensions of each direction, 0-10"),
+        dg.TableColumn("synergy_impute_ab, synergy_redistribute_ab, momentum_…", "double", "under both null treatments"),
+        dg.TableColumn("offering_seeking_ab, …", "double", "the sixteen factors of each direction; null: no data"),
+        dg.TableColumn("offering_seeking_method_ab, …_cosine_ab, …_overlap_ab", "", "of the two similarity factors: "
+                       "semantic or word_overlap, the cosine, and the score by word overlap alone"),
+        dg.TableColumn("policy, scoring_version, inputs_hash, match_context", "text", "what made the score"),
+        dg.TableColumn("match_score", "double", "the older matcher's, as read"),
+        dg.TableColumn("stored_score_ab, … stored_inputs_hash", "", "what was published when this was scored"),
+    ]
+)  # fmt: skip
+
+
+class ScoreConfig(dg.Config):
+    """`policy`: the policy to score under. Publishing under another one than the stored is refused by default."""
+
+    policy: str = settings.policy()
+
+
+@dg.asset(
+    group_name="score",
+    kinds={"python", "parquet"},
+    description="""
+Every match of the range, scored in both directions by the ISMC rules.
+
+Reads the range's rows of match_suggestions, the files of all ranges of `profiles`, and the vectors that the configured
+model made. Writes one Parquet file a range under JV_HOME: the scores, all that the reports need, and what was stored
+before. Writes nothing to the database: materializing this alone is the dry run. A match whose profile is gone, or that
+names one profile twice, is counted and skipped. Costs about a second a run to read all profiles and vectors, then some
+20 microseconds a match.
+""",
+    deps=[
+        production.MATCHES,
+        dg.AssetDep("profiles", partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep("profile_embeddings", partition_mapping=dg.AllPartitionMapping()),
+    ],
+    partitions_def=ID_RANGES,
+    backfill_policy=_BACKFILL,
+    metadata={"dagster/column_schema": _SCORED_COLUMNS},
+)
+def match_scores(
+    context: dg.AssetExecutionContext,
+    config: ScoreConfig,
+    database: dg.ResourceParam[Database],
+    embedder: dg.ResourceParam[Embedder],
+    files: dg.ResourceParam[RangeFiles],
+) -> None:
+    with one_line_failure():
+        _known_policy(config.policy)
+        prepared = prepared_profiles(database, files, embedder.model)
+
+    def work(key: str) -> Mapping[str, object]:
+        scored = score_range(prepared, read_matches(database, *bounds(key)), embedder.model, config.policy)
+        summary = range_summary(scored)
+        facts = {"rows": summary["rows"], "skipped": dict(scored.skipped), "model": embedder.model}
+        size = files.write("match_scores", key, scored.rows, facts)
+        return {**summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
+
+    each_range(context, work)
+
+
+class PublishConfig(dg.Config):
+    """`only_missing`: write only where harmonic_mean is NULL. `dry_run`: write nothing, count what would be written.
+
+    `switch_policy`: allow scores stored under another policy to be replaced.
+    """
+
+    only_missing: bool = False
+    dry_run: bool = False
+    switch_policy: bool = False
+
+
+@dg.asset(
+    group_name="publish",
+    kinds={"python", "postgres"},
+    description="""
+The scores in production: `score_ab`, `score_ba`, `harmonic_mean` and `match_context` of match_suggestions.
+
+Reads the range's file of `match_scores` and what is stored, and writes the rows that differ in score, version, policy or
+inputs hash, in short transactions that may be cut off anywhere: materialize again to go on. An unchanged row costs no
+write. With `only_missing` it writes only where harmonic_mean is NULL; with `dry_run` it writes nothing and records no
+materialization. `match_score` is never written. Costs about 0.1 ms a row written.
+""",
+    deps=[match_scores],
+    partitions_def=ID_RANGES,
+    backfill_policy=_BACKFILL,
+    output_required=False,
+    metadata={"dagster/table_name": "match_suggestions"},
+)
+def published_scores(
+    context: dg.AssetExecutionContext,
+    config: PublishConfig,
+    database: dg.ResourceParam[Database],
+    files: dg.ResourceParam[RangeFiles],
+) -> Iterator[dg.MaterializeResult[None]]:
+    wanted = Wanted(config.only_missing, config.dry_run, config.switch_policy)
+
+    def work(key: str) -> Mapping[str, object]:
+        scored = files.read("match_scores", key, sorted({*NEEDED, *AUDITED}))
+        if broken := broken_rules(scored, files.facts("match_scores", key)):
+            raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
+        published = publish_range(
+            database, key, scored, lambda: files.read("match_scores", key, ["match_context"])["match_context"], wanted
+        )
+        return vars(published)
+
+    each_range(context, work, record=not config.dry_run)
+    if not config.dry_run:
+        yield dg.MaterializeResult()
+
+
+def _known_policy(name: str) -> None:
+    try:
+        parse_policy(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None

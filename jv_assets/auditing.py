@@ -1,0 +1,52 @@
+"""What the scores of a range must be before they may be published."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring.engine import SCORES
+from jv_scoring.policy import POLICIES
+
+AUDITED = ("id", *SCORES, "policy", "scoring_version", "inputs_hash")
+"""The columns that an audit needs."""
+
+Rule = Callable[[pd.DataFrame, dict[str, Any]], int]
+
+
+def _row_counts_agree(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
+    """Every match that was read is scored or skipped, and none is there twice."""
+    return abs(facts["rows"] - len(rows) - len(facts["skipped"])) + int(rows["id"].duplicated().sum())
+
+
+def _scores_in_range(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
+    """All three scores are finite and 0..100."""
+    scores = rows[SCORES].to_numpy(np.float64)
+    return int((~((scores >= 0) & (scores <= 100))).any(axis=1).sum())
+
+
+def _harmonic_below_arithmetic(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
+    """harmonic_mean is at most the arithmetic mean of the directions; all three are rounded to 2 decimals."""
+    mean = (rows["score_ab"] + rows["score_ba"]) / 2
+    return int((rows["harmonic_mean"] > mean + 0.01).sum())
+
+
+def _stamped(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
+    """Every score names a known policy, its version and the hash of what it was made from."""
+    return int((~rows["policy"].isin(POLICIES) | rows["scoring_version"].isna() | rows["inputs_hash"].isna()).sum())
+
+
+RULES: dict[str, Rule] = {
+    "row_counts_agree": _row_counts_agree,
+    "scores_in_range": _scores_in_range,
+    "harmonic_below_arithmetic": _harmonic_below_arithmetic,
+    "policy_and_version_present": _stamped,
+}
+"""By the name of the asset check: how many rows of a range break it. `facts` are those of the range's file."""
+
+
+def broken_rules(rows: pd.DataFrame, facts: dict[str, Any]) -> dict[str, int]:
+    """The rules that the rows break, with how many do."""
+    counts = {name: rule(rows, facts) for name, rule in RULES.items()}
+    return {name: count for name, count in counts.items() if count}

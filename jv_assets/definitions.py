@@ -1,0 +1,23 @@
+"""The one Definitions: everything, listed."""
+
+import dagster as dg
+
+from jv_assets import schedules, settings
+from jv_assets.assets import production
+from jv_assets.assets.embeddings import profile_embeddings
+from jv_assets.assets.profiles import profiles
+from jv_assets.assets.scores import match_scores, published_scores
+from jv_assets.checks import audit
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
+
+defs = dg.Definitions(
+    assets=[production.PROFILES, production.MATCHES, profiles, profile_embeddings, match_scores, published_scores],
+    asset_checks=[audit],
+    jobs=[schedules.rescore, schedules.embed, schedules.nightly],
+    schedules=[schedules.every_night],
+    resources={"database": Database(), "embedder": Embedder(settings.embedding_model()), "files": RangeFiles()},
+    # A process a step would cost some seconds each, and could not share the profiles among the ranges of a run.
+    executor=dg.in_process_executor,
+)

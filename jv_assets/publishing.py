@@ -1,0 +1,158 @@
+"""The publishing protocol: of a range's scores, write those that differ from what is stored, in short transactions.
+
+A batch is one transaction: it takes the range's lock, compares with what is stored at that moment, copies the rows that
+differ into a temporary table and updates from there. So a batch may be done twice, after a connection that was lost at
+COMMIT, and resume, retry and publishing again are the same thing. Score, breakdown, policy and version go together.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from jv_assets.errors import UserError
+from jv_assets.reading import matches_within
+from jv_assets.resources.database import Database
+from jv_scoring.policy import CURRENT_POLICY
+
+BATCH_ROWS = 5_000
+"""Rows that one transaction writes at most."""
+COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
+"""The columns by which a row differs from what is stored."""
+NEEDED = ("id", "profile_id", "suggested_profile_id", *COMPARED)
+"""What publishing needs of a scored range, beside `match_context` of the rows that differ."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """How many rows of a range were written (of a dry run: would be), and why the others were not.
+
+    `kept`: scored before, and only missing ones were asked for. `moved`: names other profiles than when it was scored.
+    """
+
+    rows: int = 0
+    written: int = 0
+    unchanged: int = 0
+    kept: int = 0
+    deleted: int = 0
+    moved: int = 0
+
+    def __add__(self, other: "Published") -> "Published":
+        return Published(*(mine + yours for mine, yours in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a publish may write."""
+
+    only_missing: bool = False
+    dry_run: bool = False
+    switch_policy: bool = False
+
+
+def publish_range(
+    database: Database,
+    key: str,
+    scored: pd.DataFrame,
+    contexts: Callable[[], pd.Series],
+    wanted: Wanted,
+) -> Published:
+    """Publish the scores of range `key`.
+
+    `scored` has the columns `NEEDED`, in order of id; `contexts` gives `match_context` of the same rows, and is only
+    called where something is to be written. UserError where the stored scores were made under another policy, unless
+    `switch_policy`, and whatever `Database.run` raises.
+    """
+    whole = Published()
+    for batch in _batches(scored):
+
+        def work(connection: Connection, batch: pd.DataFrame = batch) -> Published:
+            if not wanted.dry_run:
+                connection.execute(text(_LOCK_RANGE), {"key": key})
+            stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1]).set_index("id")
+            counts, differing = _compare(batch, stored, wanted)
+            if len(differing) and not wanted.dry_run:
+                _write(connection, batch.loc[differing].assign(match_context=contexts()))
+            return counts
+
+        whole += database.run(work)
+    return whole
+
+
+def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    for start in range(0, len(scored), BATCH_ROWS):
+        yield scored.iloc[start : start + BATCH_ROWS]
+
+
+def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple[Published, pd.Index]:
+    """The counts, and the index in `batch` of the rows to write."""
+    now = stored.reindex(batch["id"])
+    deleted = ~batch["id"].isin(stored.index).to_numpy()
+    names = ("profile_id", "suggested_profile_id")
+    moved = ~deleted & np.logical_or(*((batch[name].to_numpy() != now[name].to_numpy()) for name in names))
+    present = ~(deleted | moved)
+    scored_before = present & now["stored_harmonic_mean"].notna().to_numpy()
+    same = present & _equals(batch, now)
+    kept = scored_before & ~same if wanted.only_missing else np.zeros(len(batch), dtype=np.bool_)
+    differing = present & ~same & ~kept
+    if not wanted.switch_policy:
+        _refuse_other_policies(batch["policy"].to_numpy(), now["stored_policy"], scored_before & differing)
+    counts = (mask.sum() for mask in (differing, same, kept, deleted, moved))
+    return Published(len(batch), *map(int, counts)), batch.index[differing]
+
+
+def _equals(batch: pd.DataFrame, now: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    same = np.ones(len(batch), dtype=np.bool_)
+    for name in COMPARED:
+        stored = now["stored_" + name.removeprefix("scoring_")]
+        same &= batch[name].to_numpy() == stored.to_numpy()
+    return same
+
+
+def _refuse_other_policies(policies: npt.NDArray[np.object_], stored: pd.Series, affected: npt.NDArray[np.bool_]) -> None:
+    before = stored.fillna(CURRENT_POLICY).to_numpy()
+    other = affected & (before != policies)
+    if other.any():
+        raise UserError(
+            f"{int(other.sum())} scores are stored under {before[other][0]}, these are under {policies[other][0]}, and "
+            "the two cannot be compared: publish under the stored policy, or add --switch-policy to change all"
+        )
+
+
+def _write(connection: Connection, rows: pd.DataFrame) -> None:
+    columns = ["id", "profile_id", "suggested_profile_id", "score_ab", "score_ba", "harmonic_mean", "match_context"]
+    connection.execute(text(_CREATE_BATCH))
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"COPY batch ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in zip(*(rows[name].tolist() for name in columns), strict=True):
+            copy.write_row(row)
+    locked = len(connection.execute(text(_LOCK_ROWS)).all())
+    updated = connection.execute(text(_UPDATE)).rowcount
+    # A row deleted since the comparison is neither locked nor updated; the next run counts it.
+    if updated != locked:
+        raise RuntimeError(f"{updated} rows were updated where {locked} had been locked")
+
+
+_LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores ' || :key, 0))"
+_CREATE_BATCH = """
+    CREATE TEMP TABLE batch (
+        id uuid, profile_id uuid, suggested_profile_id uuid,
+        score_ab numeric(5,2), score_ba numeric(5,2), harmonic_mean numeric(5,2), match_context jsonb
+    ) ON COMMIT DROP
+"""
+# In order, because whoever else locks more than one match may deadlock with us otherwise.
+_LOCK_ROWS = """
+    SELECT FROM match_suggestions m
+    WHERE EXISTS (SELECT FROM batch b
+        WHERE b.id = m.id AND b.profile_id = m.profile_id AND b.suggested_profile_id = m.suggested_profile_id)
+    ORDER BY m.id FOR NO KEY UPDATE
+"""
+_UPDATE = """
+    UPDATE match_suggestions m
+    SET score_ab = b.score_ab, score_ba = b.score_ba, harmonic_mean = b.harmonic_mean, match_context = b.match_context
+    FROM batch b
+    WHERE b.id = m.id AND b.profile_id = m.profile_id AND b.suggested_profile_id = m.suggested_profile_id
+"""

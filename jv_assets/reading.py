@@ -1,0 +1,137 @@
+"""What is read from the two production tables."""
+
+import io
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from jv_assets.loading import frame
+from jv_assets.resources.database import Database
+from jv_scoring.factors import INPUT_COLUMNS
+from jv_scoring.prepare import combine_offering
+from jv_scoring.text import EMBEDDED_FIELDS
+from jv_scoring.vectors import NONE, Vectors
+
+STORED_COLUMNS = (
+    "match_score",
+    "stored_score_ab",
+    "stored_score_ba",
+    "stored_harmonic_mean",
+    "stored_version",
+    "stored_policy",
+    "stored_inputs_hash",
+)
+"""Of a match before it is scored: the older matcher's score, and what was published last; null where nothing was."""
+
+_PROFILES = f"SELECT id::text, {', '.join(INPUT_COLUMNS)} FROM profiles WHERE id BETWEEN :low AND :high ORDER BY id"
+# jsonb_to_record: each ->> would unpack the whole context again.
+_MATCHES = """
+    SELECT id::text, profile_id::text, suggested_profile_id::text, match_score::float8,
+        score_ab::float8 AS stored_score_ab, score_ba::float8 AS stored_score_ba,
+        harmonic_mean::float8 AS stored_harmonic_mean,
+        c.scoring_version AS stored_version, c.policy AS stored_policy, c.inputs_hash AS stored_inputs_hash
+    FROM match_suggestions
+    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(match_context) WHEN 'object' THEN match_context END)
+        AS c (scoring_version text, policy text, inputs_hash text) ON true
+    WHERE id BETWEEN :low AND :high
+    ORDER BY id
+"""
+
+
+def read_profiles(database: Database, low: str, high: str) -> pd.DataFrame:
+    """The profiles whose id is in low..high (both in it), in order of id: `id` and `INPUT_COLUMNS`, all dtype object."""
+    return _read(database, _PROFILES, low, high)
+
+
+def read_matches(database: Database, low: str, high: str) -> pd.DataFrame:
+    """The matches of a range, in order of id: the ids, dtype object, and `STORED_COLUMNS`, numbers as float64."""
+    return matches_of(database.run(lambda connection: connection.execute(text(_MATCHES), _range(low, high)).all()))
+
+
+def matches_within(connection: Connection, low: str, high: str) -> pd.DataFrame:
+    """`read_matches` in the caller's transaction."""
+    return matches_of(connection.execute(text(_MATCHES), _range(low, high)).all())
+
+
+def matches_of(rows: object) -> pd.DataFrame:
+    """The frame of rows that `_MATCHES` selected."""
+    names = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
+    matches = pd.DataFrame(rows, columns=names, dtype=object)
+    scores = [name for name in STORED_COLUMNS if "score" in name or name.endswith("mean")]
+    return matches.astype(dict.fromkeys(scores, np.float64))
+
+
+def read_vectors(database: Database, model: str, dimension: int, profiles: pd.Index) -> dict[str, Vectors]:
+    """The vectors that `model` made of these profiles, by the names of the texts that pairs are compared by.
+
+    `profiles` are ids. Vectors under another model's name are left out, as if there were none.
+    """
+    by_field = database.run(
+        lambda connection: {
+            name: _field_vectors(connection, name, model, dimension, profiles) for name in EMBEDDED_FIELDS
+        }
+    )
+    return {
+        "seeking": by_field["seeking"],
+        "offering": combine_offering(by_field["offering"], by_field["what_you_do"]),
+        "who_you_serve": by_field["who_you_serve"],
+    }
+
+
+def _read(database: Database, sql: str, low: str, high: str) -> pd.DataFrame:
+    def work(connection: Connection) -> pd.DataFrame:
+        result = connection.execute(text(sql), _range(low, high))
+        names, rows = list(result.keys()), result.all()
+        return frame({name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+                     if rows else dict.fromkeys(names, []))  # fmt: skip
+
+    return database.run(work)
+
+
+def _range(low: str, high: str) -> dict[str, str]:
+    return {"low": low, "high": high}
+
+
+def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:
+    """Rows of binary COPY have one size where no value is null and all vectors have one length: no parsing is needed."""
+    select = f"SELECT id, embedding_{name} FROM profiles WHERE embeddings_model = %s AND vector_dims(embedding_{name})"
+    data = io.BytesIO()
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"COPY ({select} = %s) TO STDOUT (FORMAT BINARY)", [model, dimension]) as copy:
+        for block in copy:
+            data.write(block)
+    ids, matrix = decode_vectors(data.getvalue(), dimension)
+    row = np.full(len(profiles), NONE, dtype=np.intp)
+    known = profiles.get_indexer(pd.Index(ids, dtype=object))
+    row[known[known >= 0]] = np.flatnonzero(known >= 0)
+    other = cursor.execute(f"{select} <> %s", [model, dimension]).fetchall()
+    odd = {profiles.get_loc(str(i)): np.array(vector.strip("[]").split(","), np.float32) for i, vector in other
+           if str(i) in profiles}  # fmt: skip
+    return Vectors.from_matrix(matrix, row, odd)
+
+
+_HEADER, _TRAILER = 19, 2
+"""Bytes: of binary COPY's header (no flags, no extension), and of its end mark."""
+
+
+def decode_vectors(data: bytes, dimension: int) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """Ids, and vectors of shape (rows, dimension), from binary COPY of (uuid, vector) without nulls."""
+    row = np.dtype(
+        [
+            ("columns", ">i2"),
+            ("id_bytes", ">i4"),
+            ("id", "V16"),
+            ("vector_bytes", ">i4"),
+            ("dimension", ">i2"),
+            ("unused", ">i2"),
+            ("vector", ">f4", (dimension,)),
+        ]
+    )
+    rows = np.frombuffer(data, dtype=row, count=(len(data) - _HEADER - _TRAILER) // row.itemsize, offset=_HEADER)
+    if len(rows) and not (rows["dimension"] == dimension).all():
+        raise ValueError(f"a vector is not of {dimension} numbers")
+    ids = [str(UUID(bytes=bytes(value))) for value in rows["id"].tolist()]
+    return ids, rows["vector"].astype(np.float32)

@@ -1,0 +1,37 @@
+"""The jobs, and the nightly schedule."""
+
+import dagster as dg
+
+from jv_assets import settings
+from jv_assets.partitions import ID_RANGES, range_tags
+
+RESCORE = ("profiles", "match_scores", "published_scores")
+NIGHTLY = ("profiles", "profile_embeddings", "match_scores", "published_scores")
+
+
+rescore = dg.define_asset_job(
+    "rescore",
+    dg.AssetSelection.assets(*RESCORE),
+    description="Read the profiles, score every match, publish what differs. Embeds nothing.",
+)
+embed = dg.define_asset_job(
+    "embed",
+    dg.AssetSelection.assets("profile_embeddings"),
+    description="Embed the texts that are new or were edited.",
+)
+nightly = dg.define_asset_job(
+    "nightly",
+    dg.AssetSelection.assets(*NIGHTLY),
+    description="Everything: read, embed what changed, score, publish what differs.",
+)
+
+
+@dg.schedule(
+    job=nightly,
+    cron_schedule=settings.nightly_cron(),
+    execution_timezone=settings.nightly_timezone(),
+    description="One run over all ranges. JV_NIGHTLY_CRON and JV_NIGHTLY_TIMEZONE say when. Off until switched on.",
+)
+def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    keys = ID_RANGES.get_partition_keys()
+    return dg.RunRequest(tags=range_tags(keys[0], keys[-1]))

@@ -1,0 +1,79 @@
+"""Scoring a range of matches: what of the profiles it takes, and the rows that its file holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from jv_assets.partitions import ID_RANGES
+from jv_assets.reading import STORED_COLUMNS, read_vectors
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.breakdown import match_contexts
+from jv_scoring.columns import weighted_means
+from jv_scoring.engine import DIRECTIONS, score_pairs
+from jv_scoring.factors import MOMENTUM
+from jv_scoring.policy import SCORING_VERSION
+from jv_scoring.prepare import NULLS, Prepared
+from jv_scoring.similarity import WORD_OVERLAP, calibration_of
+from jv_scoring.synergy import SYNERGY
+
+
+@dataclass(frozen=True)
+class ScoredRange:
+    """`rows`: a row a scorable match, as the file of the range has it. `skipped`: the others' ids and the reason."""
+
+    rows: pd.DataFrame
+    skipped: Mapping[str, str]
+
+
+def prepared_profiles(database: Database, files: RangeFiles, model: str) -> Prepared:
+    """All profiles, as the asset `profiles` left them, with the vectors that `model` made."""
+    facts = pd.concat([files.read("profiles", key) for key in ID_RANGES.get_partition_keys()], ignore_index=True)
+    facts = facts.set_index("id")
+    return Prepared(facts, read_vectors(database, model, calibration_of(model).dimension, facts.index))
+
+
+def score_range(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
+    """Score the matches that `read_matches` read.
+
+    Beside the policy's own result a row has what the reports compare it with: both null treatments of Synergy and
+    Momentum, the similarity factors by word overlap alone, and what was stored before.
+    """
+    scored = score_pairs(prepared, matches, policy, calibration_of(model), overlap=True)
+    contexts, hashes = match_contexts(
+        prepared, scored, policy=policy, model=model, scored_at=datetime.now(UTC).isoformat(timespec="seconds")
+    )
+    both: dict[str, object] = {}
+    for direction in DIRECTIONS:
+        for dimension, factors in (("synergy", SYNERGY), ("momentum", MOMENTUM)):
+            columns = [scored[f"{factor.column}_{direction}"].to_numpy(np.float64) for factor in factors]
+            both |= {f"{dimension}_{nulls}_{direction}": weighted_means(columns, factors, nulls) for nulls in NULLS}
+    of_policy = [f"{dimension}_{direction}" for dimension in ("synergy", "momentum") for direction in DIRECTIONS]
+    skipped = scored.attrs["unscorable"]
+    before = matches.loc[~matches["id"].isin(list(skipped)), list(STORED_COLUMNS)].reset_index(drop=True)
+    stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "match_context": contexts}
+    rows = pd.concat([scored.drop(columns=of_policy), pd.DataFrame(both | stamp), before], axis=1)
+    return ScoredRange(rows, skipped)
+
+
+def range_summary(scored: ScoredRange) -> dict[str, int | float]:
+    """What the asset shows of a range: counts, and the distribution of the match's score, 0..100."""
+    rows, reasons = scored.rows, pd.Series(scored.skipped, dtype=object)
+    methods = [rows[f"{factor.column}_method_{direction}"] for factor in SYNERGY[:2] for direction in DIRECTIONS]
+    fallback = sum(int((method == WORD_OVERLAP).sum()) for method in methods)
+    summary: dict[str, int | float] = {
+        "rows": len(rows) + len(reasons),
+        "scored": len(rows),
+        **{f"skipped_{reason.replace(' ', '_')}": int(count) for reason, count in reasons.value_counts().items()},
+        "semantic": len(methods) * len(rows) - fallback,
+        "word_overlap": fallback,
+        "null_before": int(rows["stored_harmonic_mean"].isna().sum()),
+    }
+    if len(rows):
+        p10, p50, p90 = np.quantile(rows["harmonic_mean"], (0.1, 0.5, 0.9))
+        summary |= {"mean": round(float(rows["harmonic_mean"].mean()), 2)}
+        summary |= {"p10": round(float(p10), 2), "p50": round(float(p50), 2), "p90": round(float(p90), 2)}
+    return summary
