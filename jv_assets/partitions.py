@@ -21,6 +21,9 @@ def range_keys(count: int) -> list[str]:
     return [f"{first:0{digits}x}" for first in range(0, 16**digits, 16**digits // count)]
 
 
+FAILED_RANGES = "failed_ranges"
+"""Metadata of a failed step: the cause of each range that failed."""
+
 ID_RANGES = dg.StaticPartitionsDefinition(range_keys(settings.id_ranges()))
 
 
@@ -84,7 +87,7 @@ def each_range(
         causes = "; ".join(f"{key}: {cause}" for key, cause in failed.items())
         raise dg.Failure(
             f"{len(failed)} of {len(keys)} ranges of {asset} failed ({causes}). Once mended, type: jv retry",
-            metadata={"failed_ranges": list(failed), "done_ranges": len(done)},
+            metadata={FAILED_RANGES: failed, "done_ranges": len(done)},
             allow_retries=False,
         )
     if record:

@@ -75,7 +75,7 @@ def publish_range(
             stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1]).set_index("id")
             counts, differing = _compare(batch, stored, wanted)
             if len(differing) and not wanted.dry_run:
-                _write(connection, batch.loc[differing].assign(match_context=contexts()))
+                write_scores(connection, batch.loc[differing].assign(match_context=contexts()))
             return counts
 
         whole += database.run(work)
@@ -98,7 +98,7 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple
     same = present & _equals(batch, now)
     kept = scored_before & ~same if wanted.only_missing else np.zeros(len(batch), dtype=np.bool_)
     differing = present & ~same & ~kept
-    if not wanted.switch_policy:
+    if not (wanted.switch_policy or wanted.dry_run):
         _refuse_other_policies(batch["policy"].to_numpy(), now["stored_policy"], scored_before & differing)
     counts = (mask.sum() for mask in (differing, same, kept, deleted, moved))
     return Published(len(batch), *map(int, counts)), batch.index[differing]
@@ -117,12 +117,13 @@ def _refuse_other_policies(policies: npt.NDArray[np.object_], stored: pd.Series,
     other = affected & (before != policies)
     if other.any():
         raise UserError(
-            f"{int(other.sum())} scores are stored under {before[other][0]}, these are under {policies[other][0]}, and "
-            "the two cannot be compared: publish under the stored policy, or add --switch-policy to change all"
+            f"scores are stored under {before[other][0]}, and these were made under {policies[other][0]}: score under the "
+            "stored policy, or replace all on purpose by: jv rescore --policy … --switch-policy"
         )
 
 
-def _write(connection: Connection, rows: pd.DataFrame) -> None:
+def write_scores(connection: Connection, rows: pd.DataFrame) -> None:
+    """Update the matches that `rows` (ids, scores and `match_context`) name, by one COPY and one UPDATE."""
     columns = ["id", "profile_id", "suggested_profile_id", "score_ab", "score_ba", "harmonic_mean", "match_context"]
     connection.execute(text(_CREATE_BATCH))
     cursor = connection.connection.cursor()

@@ -60,10 +60,8 @@ def _filled(value: object) -> bool:
 
 
 def _not_empty(value: object) -> bool:
-    """Blank strings count; null, NaN, "", [] and {} do not."""
-    if value is None or isinstance(value, float):
-        return False
-    return len(value) > 0 if isinstance(value, np.ndarray) else bool(value)
+    """Blank strings count; "", [] and {} do not, nor do nulls of any kind, which have no length."""
+    return hasattr(value, "__len__") and len(value) > 0
 
 
 def known_tier(value: object) -> str | None:

@@ -96,11 +96,16 @@ def prepare(profiles: pd.DataFrame) -> Prepared:
 
 def combine_offering(offering: Vectors, what_you_do: Vectors) -> Vectors:
     """Each profile's `offering` vector, or its `what_you_do` vector where that is missing (spec: Similarity)."""
-    borrowed = np.flatnonzero((offering.row == NONE) & (what_you_do.row >= 0))
-    matrix = np.concatenate([offering.matrix, what_you_do.matrix[what_you_do.row[borrowed]]])
-    row = offering.row.copy()
-    row[borrowed] = len(offering.matrix) + np.arange(len(borrowed))
-    odd = {k: v for k, v in what_you_do.odd.items() if offering.row[k] == NONE} | offering.odd
+    matrix, row, odd = offering.matrix, offering.row.copy(), dict(offering.odd)
+    if not len(matrix):
+        matrix = what_you_do.matrix[:0]
+    borrowed = np.flatnonzero((row == NONE) & (what_you_do.row != NONE))
+    alike = borrowed[what_you_do.row[borrowed] >= 0]
+    if matrix.shape[1] == what_you_do.matrix.shape[1]:
+        row[alike] = len(matrix) + np.arange(len(alike))
+        matrix = np.concatenate([matrix, what_you_do.matrix[what_you_do.row[alike]]])
+    for profile in borrowed[row[borrowed] == NONE].tolist():
+        odd[profile] = what_you_do.of(profile)
     return Vectors.from_matrix(matrix, row, odd)
 
 

@@ -62,7 +62,7 @@ def step_score(value: float, steps: Steps) -> float:
 
 def as_vector(value: object) -> npt.NDArray[np.float64] | None:
     """A one-dimensional float64 array, or None for what counts as no vector: null, a NaN or an infinity in it."""
-    if value is None or isinstance(value, (str, float)):
+    if isinstance(value, str) or not hasattr(value, "__len__"):
         return None
     vector = np.asarray(value, dtype=np.float64)
     return vector if vector.ndim == 1 and np.isfinite(vector).all() else None
@@ -83,11 +83,11 @@ def cosine(u: npt.NDArray[np.floating], v: npt.NDArray[np.floating]) -> float:
 
 def _scaled(vector: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """The vector times a power of two (exact) that keeps its squares from overflowing or vanishing."""
-    vector = vector.astype(np.float64)
-    largest = float(np.abs(vector).max(initial=0.0))
+    scaled = vector.astype(np.float64)
+    largest = float(np.abs(scaled).max(initial=0.0))
     if largest:
-        vector = np.ldexp(vector, -math.frexp(largest)[1])
-    return vector
+        np.ldexp(scaled, -math.frexp(largest)[1], out=scaled)
+    return scaled
 
 
 def word_overlap(source: AbstractSet[str], target: AbstractSet[str]) -> float:

@@ -1,6 +1,6 @@
 """The vectors of many profiles, and the cosines of many pairs of them, exact wherever that could matter."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,9 +10,13 @@ from jv_scoring.similarity import as_vector, cosine
 
 Positions = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
+Vector = npt.NDArray[np.floating]
 
 NONE, ODD = -1, -2
-_PAIRS_AT_ONCE = 256
+_PAIRS_AT_ONCE = 64
+"""So few that both sides of them, gathered, fit in a processor's cache."""
+_BLOCK = 64
+"""Float32 products are added up in float32 within a block of a vector, in float64 from one block to the next."""
 _PLAIN_NORMS = (1e-12, 1e12)
 
 
@@ -26,26 +30,24 @@ class Vectors:
     odd: vectors of another length, or so long or short that a plain dot product could over- or underflow.
     """
 
-    matrix: npt.NDArray[np.floating]
+    matrix: Vector
     inverse_norm: Floats
     row: Positions
-    odd: dict[int, npt.NDArray[np.floating]] = field(default_factory=dict)
+    odd: Mapping[int, Vector] = field(default_factory=dict)
 
     @classmethod
-    def from_matrix(
-        cls, matrix: npt.NDArray[np.floating], row: Positions, odd: dict[int, npt.NDArray[np.floating]] | None = None
-    ) -> "Vectors":
+    def from_matrix(cls, matrix: Vector, row: Positions, odd: Mapping[int, Vector] | None = None) -> "Vectors":
         """From rows already together: (rows, dimension) finite floats, and each profile's row or NONE."""
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
             norm = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
             inverse = np.where(norm > 0, 1 / norm, 0.0)
-        odd, row = dict(odd or {}), row.copy()
+        set_apart, row = dict(odd or {}), row.copy()
         smallest, largest = _PLAIN_NORMS
         wild = np.flatnonzero(~((norm >= smallest) & (norm <= largest)) & matrix.any(axis=1))
         for profile in np.flatnonzero(np.isin(row, wild)) if len(wild) else ():
-            odd[int(profile)] = matrix[row[profile]]
-        row[list(odd)] = ODD
-        return cls(matrix, inverse, row, odd)
+            set_apart[int(profile)] = matrix[row[profile]]
+        row[list(set_apart)] = ODD
+        return cls(matrix, inverse, row, set_apart)
 
     @classmethod
     def from_values(cls, values: Sequence[object]) -> "Vectors":
@@ -56,19 +58,24 @@ class Vectors:
         regular = [k for k, array in enumerate(arrays) if array is not None and len(array) == dimension]
         odd = {k: array for k, array in enumerate(arrays) if array is not None and len(array) != dimension}
         matrix = np.array([arrays[k] for k in regular], dtype=np.float64).reshape(len(regular), dimension)
-        with np.errstate(over="ignore", under="ignore"):
-            single = matrix.astype(np.float32)
         row = np.full(len(arrays), NONE, dtype=np.intp)
         row[regular] = np.arange(len(regular))
-        return cls.from_matrix(single if np.array_equal(single, matrix) else matrix, row, odd)
+        return cls.from_matrix(as_single(matrix), row, odd)
 
     def __len__(self) -> int:
         return len(self.row)
 
-    def of(self, profile: int) -> npt.NDArray[np.floating] | None:
+    def of(self, profile: int) -> Vector | None:
         """The vector of one profile."""
         row = self.row[profile]
         return None if row == NONE else self.odd[profile] if row == ODD else self.matrix[row]
+
+
+def as_single(values: Vector) -> Vector:
+    """The same in float32, where that changes none of them."""
+    with np.errstate(over="ignore", under="ignore"):
+        single = values.astype(np.float32)
+    return single if np.array_equal(single, values) else values
 
 
 @dataclass(frozen=True)
@@ -83,19 +90,15 @@ class PairVectors:
     @property
     def semantic(self) -> npt.NDArray[np.bool_]:
         """Whether both vectors exist."""
-        return (self.source.row[self.i] != NONE) & (self.target.row[self.j] != NONE)
+        return np.not_equal(self.source.row[self.i], NONE) & np.not_equal(self.target.row[self.j], NONE)
 
     def cosines(self) -> Floats:
         """(pairs,) cosines within float error, clamped to 0..1; NaN where a vector is missing, exact where one is odd."""
-        left, right = self.source.row[self.i], self.target.row[self.j]
-        plain = (left >= 0) & (right >= 0)
-        if self.source.matrix.shape[1] != self.target.matrix.shape[1]:
-            cosines = np.where(plain, 0.0, np.nan)
-        elif plain.all():
-            cosines = self._dots(left, right)
-        else:
-            cosines = np.full(len(left), np.nan)
-            cosines[plain] = self._dots(left[plain], right[plain])
+        left, right, plain = self._rows(self.i, self.j)
+        if plain.all():
+            return self._dots(left, right)
+        cosines = np.full(len(left), np.nan)
+        cosines[plain] = self._dots(left[plain], right[plain])
         odd = np.flatnonzero(self.semantic & ~plain)
         cosines[odd] = [self.exact(k) for k in odd.tolist()]
         return cosines
@@ -107,8 +110,7 @@ class PairVectors:
         are computed in float64; those still within its error are summed exactly, and their places returned.
         """
         near = np.flatnonzero(distance(cosines) <= self._error(self.source.matrix.dtype))
-        left, right = self.source.row[self.i[near]], self.target.row[self.j[near]]
-        plain = (left >= 0) & (right >= 0)
+        left, right, plain = self._rows(self.i[near], self.j[near])
         near = near[plain]
         cosines[near] = self._dots(left[plain], right[plain], np.float64)
         near = near[distance(cosines[near]) <= self._error(np.dtype(np.float64))]
@@ -122,15 +124,30 @@ class PairVectors:
         assert v is not None
         return cosine(u, v)
 
+    def _rows(self, i: Positions, j: Positions) -> tuple[Positions, Positions, npt.NDArray[np.bool_]]:
+        """Both rows of each pair, and whether a plain dot product of them does."""
+        left, right = self.source.row[i], self.target.row[j]
+        alike = self.source.matrix.shape[1] == self.target.matrix.shape[1]
+        return left, right, np.greater_equal(left, 0) & np.greater_equal(right, 0) & alike
+
     def _error(self, dtype: np.dtype[np.floating]) -> float:
-        """A bound on the error of `_dots`, from the longest chain of roundings that a dot product can have."""
-        return float((self.source.matrix.shape[1] + 16) * np.finfo(dtype).eps)
+        """A bound on the error of `_dots`, from the longest chain of roundings that one can have."""
+        dimension = self.source.matrix.shape[1]
+        block = _block(dimension)
+        chain = block if dtype == np.float32 else block + dimension // max(block, 1)
+        return float((chain + 16) * np.finfo(dtype).eps)
 
     def _dots(self, left: Positions, right: Positions, dtype: type[np.floating] | None = None) -> Floats:
-        dots = np.empty(len(left))
+        sources, targets, dots = self.source.matrix, self.target.matrix, np.empty(len(left))
+        if not dots.size or not sources.shape[1]:
+            return np.zeros(len(left))
+        shape = -1, sources.shape[1] // _block(sources.shape[1]), _block(sources.shape[1])
         for start in range(0, len(left), _PAIRS_AT_ONCE):
             part = slice(start, start + _PAIRS_AT_ONCE)
-            dots[part] = np.einsum(
-                "ij,ij->i", self.source.matrix[left[part]], self.target.matrix[right[part]], dtype=dtype
-            )
+            u, v = sources[left[part]].reshape(shape), targets[right[part]].reshape(shape)
+            dots[part] = np.einsum("ijk,ijk->ij", u, v, dtype=dtype).sum(axis=1, dtype=np.float64)
         return np.clip(dots * self.source.inverse_norm[left] * self.target.inverse_norm[right], 0.0, 1.0)
+
+
+def _block(dimension: int) -> int:
+    return dimension if dimension % _BLOCK else _BLOCK

@@ -1,4 +1,4 @@
-"""Profiles as nobody would draw them by hand: every column null, odd, huge or in another script, vectors on the edge."""
+"""Profiles as nobody would make them up: columns null, odd, huge or in another script, vectors right at a step."""
 
 import json
 import math

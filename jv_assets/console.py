@@ -1,0 +1,126 @@
+"""What `jv` prints: progress, tables, and what to type next."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from jv_assets import progress
+from jv_assets.doctor import Finding
+from jv_assets.running import Outcome
+from jv_assets.status import NOT_YET, Status
+
+out = Console(highlight=False)
+# Of its own descriptor: Dagster sends this process's 1 and 2 to the run's log while a step runs.
+errors = Console(file=os.fdopen(os.dup(2), "w", buffering=1), highlight=False)
+
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """Bars, on a terminal, for whatever reports its progress meanwhile."""
+    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as bars:
+        tasks = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        progress.listener = show
+        try:
+            yield
+        finally:
+            progress.listener = None
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table whose first column is text and whose others are right-aligned."""
+    if title:
+        out.print(f"[bold]{title}[/]", soft_wrap=True)
+    shown = Table()
+    for number, column in enumerate(columns):
+        shown.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        shown.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
+    out.print(shown)
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """A line a stage, then what failed and what to type."""
+    rows = [
+        (
+            asset,
+            len(outcome.done.get(asset, ())),
+            len(outcome.failed.get(asset, ())),
+            _what(outcome, asset),
+            f"{outcome.total(asset, 'seconds'):.1f}",
+        )
+        for asset in dict.fromkeys([*outcome.done, *outcome.failed])
+    ]
+    work = sum(outcome.total(asset, "seconds") for asset in outcome.done)
+    rows.append(("Dagster and reading", "", "", "", f"{max(0.0, outcome.seconds - work):.1f}"))
+    rows.append(("together", "", "", "", f"{outcome.seconds:.1f}"))
+    table("", ("stage", "done", "failed", "what", "seconds"), rows)
+    for asset, causes in outcome.failed.items():
+        for cause, keys in _by_cause(causes).items():
+            errors.print(f"[red]{asset} failed in {_listed(keys)}:[/] {cause}", soft_wrap=True)
+    for line in outcome.broken:
+        errors.print(f"[red]failed:[/] {line}", soft_wrap=True)
+    if not outcome.well:
+        keys = ",".join(outcome.failed_keys)
+        where = f" of ranges {keys}" if keys else ""
+        errors.print(f"Once mended, the rest{where} is done by: [bold]jv retry[/]", soft_wrap=True)
+
+
+def show_status(status: Status, model: str, failed: Mapping[str, Sequence[str]]) -> None:
+    """Counts of profiles and matches, and the ranges that are not done."""
+    rows: list[tuple[object, ...]] = [(name.replace("_", " "), count) for name, count in status.profiles.items()]
+    table(f"profiles, model {model}", ("", "profiles"), rows)
+    rows = [(f"scored: {policy}, {version}, model {of}", count) for (policy, version, of), count in status.scored.items()]
+    rows += [(f"no score: {reason}", count) for reason, count in status.null.items()]
+    table("matches", ("", "matches"), [*rows, ("together", status.matches)])
+    for asset, keys in failed.items():
+        if keys:
+            out.print(f"{asset}: failed or never done in {_listed(keys)}", soft_wrap=True)
+    if any(failed.values()):
+        out.print("Next: [bold]jv retry[/]")
+    elif status.null.get(NOT_YET):
+        out.print(f"{status.waiting:,} matches can be scored and are not. Next: [bold]jv rescore[/]")
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """A line a finding."""
+    marks = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "error": "[red]error  [/]"}
+    for finding in findings:
+        out.print(f"{marks[finding.level]} {finding.subject}: {finding.text}", soft_wrap=True)
+
+
+def _what(outcome: Outcome, asset: str) -> str:
+    parts = [(name, int(outcome.total(asset, name))) for name in _SHOWN[asset]]
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in parts if count) or "nothing to do"
+
+
+_SHOWN = defaultdict(
+    tuple,
+    profiles=("rows",),
+    profile_embeddings=("embedded_texts", "adopted", "current", "cleared", "edited_meanwhile", "skipped"),
+    match_scores=("scored", "skipped"),
+    published_scores=("written", "unchanged", "kept", "deleted", "moved"),
+)
+
+
+def _by_cause(causes: Mapping[str, str]) -> dict[str, list[str]]:
+    by_cause: defaultdict[str, list[str]] = defaultdict(list)
+    for key, cause in causes.items():
+        by_cause[cause].append(key)
+    return by_cause
+
+
+def _listed(keys: Sequence[str]) -> str:
+    few = keys if len(keys) <= 8 else [*keys[:3], "…", keys[-1]]
+    return f"{len(keys)} range{'' if len(keys) == 1 else 's'} ({', '.join(few)})"

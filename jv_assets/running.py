@@ -1,0 +1,182 @@
+"""Running the assets in this process, through Dagster's instance, so that the UI shows the runs afterwards."""
+
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+import psutil
+
+from jv_assets.dagster_storage import dagster_home
+from jv_assets.errors import UserError
+from jv_assets.finishing import STARTED_BY_JV, Part, config_for, failed_ranges, parts, rest_of
+from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.schedules import NIGHTLY, RESCORE
+
+_UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+_ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
+"""The terminal has a progress bar; the log is in the UI."""
+
+Metadata = dict[str, dict[str, dict[str, object]]]
+
+
+@dataclass
+class Outcome:
+    """What some runs did: the metadata of each range by asset, and what failed."""
+
+    run_ids: list[str] = field(default_factory=list)
+    done: Metadata = field(default_factory=dict)
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By asset and range: the cause."""
+    broken: list[str] = field(default_factory=list)
+    """What failed that is no single range, in a line each."""
+    seconds: float = 0.0
+
+    @property
+    def failed_keys(self) -> list[str]:
+        return sorted({key for causes in self.failed.values() for key in causes})
+
+    @property
+    def well(self) -> bool:
+        return not self.failed and not self.broken
+
+    def total(self, asset: str, name: str) -> float:
+        """The sum of one number over the ranges of an asset; 0 where there is none."""
+        values = [metadata.get(name) for metadata in self.done.get(asset, {}).values()]
+        return sum(value for value in values if isinstance(value, (int, float)))
+
+
+def open_instance() -> dg.DagsterInstance:
+    """Dagster's instance of this `JV_HOME`. Runs of a `jv` that was killed are marked as failed."""
+    os.environ["DAGSTER_HOME"] = str(dagster_home())
+    instance = dg.DagsterInstance.get()
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+        host, _, pid = run.tags.get(STARTED_BY_JV, "").rpartition(":")
+        if host == socket.gethostname() and not _is_jv(int(pid), run, instance):
+            instance.report_run_failed(run, message="the process of jv was killed; type: jv retry")
+    return instance
+
+
+def execute(
+    instance: dg.DagsterInstance, job: str, plan: Sequence[Part], ops: Mapping[str, Mapping[str, object]] | None = None
+) -> Outcome:
+    """Run the parts one after the other, and of one that fails in some ranges the rest for the others.
+
+    `ops` is config by asset. KeyboardInterrupt marks the run as cancelled and goes on to the caller.
+    """
+    outcome, started = Outcome(), time.perf_counter()
+    todo = list(plan)
+    while todo:
+        part = todo.pop(0)
+        run = _run(instance, job, part, ops or {})
+        outcome.run_ids.append(run.run_id)
+        _collect(instance, run, outcome)
+        if run.status != dg.DagsterRunStatus.SUCCESS:
+            _collect_failure(instance, run, outcome)
+            todo = rest_of(instance, run, part.assets) + todo
+    outcome.seconds = time.perf_counter() - started
+    return outcome
+
+
+def chosen_keys(ranges: str | None) -> list[str]:
+    """The ranges of `--ranges 00,3c`, in order, all of them for None; UserError for one that does not exist."""
+    every = list(ID_RANGES.get_partition_keys())
+    if ranges is None:
+        return every
+    wanted = [key.strip().lower() for key in ranges.split(",")]
+    if unknown := [key for key in wanted if key not in every]:
+        raise UserError(
+            f"--ranges {ranges}: there is no range {unknown[0] or '(empty)'}; there are {len(every)}: {every[0]}, "
+            f"{every[min(1, len(every) - 1)]}, … {every[-1]}, with commas between"
+        )
+    return sorted(set(wanted), key=every.index)
+
+
+def unfinished(instance: dg.DagsterInstance, asset: str, also_never_done: bool = True) -> list[str]:
+    """The ranges of an asset whose last run failed or was cancelled before them, or (if asked) that were never done."""
+    key = dg.AssetKey(asset)
+    attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+        key
+    )
+    run_ids = list({run_id for run_id, _ in attempts.values()})
+    runs = instance.get_runs(dg.RunsFilter(run_ids=run_ids, statuses=_ENDED_BADLY)) if run_ids else []
+    ended_badly = {run.run_id for run in runs}
+    cut_off = {partition for partition, (run_id, _) in attempts.items() if run_id in ended_badly}
+    done = instance.get_materialized_partitions(key)
+    return [k for k in ID_RANGES.get_partition_keys() if k in cut_off or (also_never_done and k not in done)]
+
+
+def left_over(instance: dg.DagsterInstance) -> dict[str, list[str]]:
+    """By asset, the ranges that `jv retry` does. Embeddings are only retried: making all of them may take hours."""
+    return {name: unfinished(instance, name, also_never_done=name in RESCORE) for name in NIGHTLY}
+
+
+def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
+    """The runs that do what is left over; a range that is scored again is published again."""
+    left = left_over(instance)
+    publish = sorted({*left["match_scores"], *left["published_scores"]})
+    only_publish = [key for key in publish if key not in left["match_scores"]]
+    return [
+        *parts(("profiles",), left["profiles"]),
+        *parts(("profile_embeddings",), left["profile_embeddings"]),
+        *parts(("match_scores", "published_scores"), left["match_scores"]),
+        *parts(("published_scores",), only_publish),
+    ]
+
+
+def _run(
+    instance: dg.DagsterInstance, job: str, part: Part, ops: Mapping[str, Mapping[str, object]]
+) -> dg.DagsterRun:
+    from jv_assets.definitions import defs
+
+    config = {name: {"config": dict(values)} for name, values in ops.items()}
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        run_config={**config_for(part.assets, config), "loggers": _SILENT},
+        asset_selection=[dg.AssetKey(name) for name in part.assets],
+        tags=range_tags(part.first, part.last) | {STARTED_BY_JV: f"{socket.gethostname()}:{os.getpid()}"},
+        raise_on_error=False,
+    )
+    run = instance.get_run_by_id(result.run_id)
+    assert run
+    return run
+
+
+def _collect(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
+    kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
+    for entry in instance.all_logs(run.run_id, of_type=kinds):
+        event = entry.asset_materialization or entry.asset_observation
+        if event and event.partition:
+            values = {name: value.value for name, value in event.metadata.items()}
+            outcome.done.setdefault(event.asset_key.to_user_string(), {})[event.partition] = values
+
+
+def _collect_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
+    if found := failed_ranges(instance, run.run_id):
+        asset, causes = found
+        outcome.failed.setdefault(asset, {}).update(causes)
+        return
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event else None
+        if check and not check.passed:
+            outcome.broken.append(f"check {check.check_name} of {check.asset_key.to_user_string()} {check.description}")
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        data = entry.dagster_event.step_failure_data if entry.dagster_event else None
+        if data and data.user_failure_data:
+            outcome.broken.append(str(data.user_failure_data.description))
+        elif data and data.error and not outcome.broken:
+            outcome.broken.append(data.error.message.strip().splitlines()[-1])
+    outcome.broken = outcome.broken or [f"run {run.run_id} failed: see it in the UI (jv ui)"]
+
+
+def _is_jv(pid: int, run: dg.DagsterRun, instance: dg.DagsterInstance) -> bool:
+    """Whether the process that started a run is still there, and not another with its number."""
+    record = instance.get_run_record_by_id(run.run_id)
+    try:
+        began = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return False
+    return record is None or began <= record.create_timestamp.timestamp() + 1
