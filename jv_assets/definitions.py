@@ -8,16 +8,24 @@ from jv_assets.assets.embeddings import profile_embeddings
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.scores import match_scores, published_scores
 from jv_assets.checks import audit
+from jv_assets.finishing import finish_the_other_ranges
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 
-defs = dg.Definitions(
-    assets=[production.PROFILES, production.MATCHES, profiles, profile_embeddings, match_scores, published_scores],
-    asset_checks=[audit],
-    jobs=[schedules.rescore, schedules.embed, schedules.nightly],
-    schedules=[schedules.every_night],
-    resources={"database": Database(), "embedder": Embedder(settings.embedding_model()), "files": RangeFiles()},
-    # A process a step would cost some seconds each, and could not share the profiles among the ranges of a run.
-    executor=dg.in_process_executor,
-)
+
+def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Definitions:
+    """Everything, over these resources. None of them connects, loads or reads before an asset needs it."""
+    return dg.Definitions(
+        assets=[production.PROFILES, production.MATCHES, profiles, profile_embeddings, match_scores, published_scores],
+        asset_checks=[audit],
+        jobs=[schedules.rescore, schedules.embed, schedules.nightly],
+        schedules=[schedules.every_night],
+        sensors=[finish_the_other_ranges],
+        resources={"database": database, "embedder": embedder, "files": files},
+        # A process a step would cost some seconds each, and could not share the profiles among the ranges of a run.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(Database(), Embedder(settings.embedding_model()), RangeFiles())

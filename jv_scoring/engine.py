@@ -26,6 +26,7 @@ from jv_scoring.vectors import Floats, PairVectors, Positions
 
 GONE, SELF = "profile gone", "matched with itself"
 DIRECTIONS = ("ab", "ba")
+IDS = ["id", "profile_id", "suggested_profile_id"]
 SCORES = ["score_ab", "score_ba", "harmonic_mean"]
 METHODS = [SEMANTIC, WORD_OVERLAP]
 
@@ -60,7 +61,7 @@ def score_pairs(
     unscorable = dict.fromkeys(pairs["id"][gone], GONE) | dict.fromkeys(pairs["id"][same & ~gone], SELF)
     if unscorable:
         pairs, a, b = pairs[scorable], a[scorable], b[scorable]
-    columns: dict[str, object] = {name: pairs[name].array for name in ("id", "profile_id", "suggested_profile_id")}
+    columns: dict[str, object] = {name: pairs[name].reset_index(drop=True) for name in IDS}
     columns |= _scores(prepared, a, b, chosen, calibration, overlap)
     scored = pd.DataFrame(columns, copy=False)
     scored.attrs["unscorable"] = unscorable
@@ -69,7 +70,7 @@ def score_pairs(
 
 def positions(prepared: Prepared, ids: pd.Series) -> Positions:
     """The row of each id among the prepared profiles, -1 where it is gone."""
-    return prepared.facts.index.get_indexer(pd.Index(ids))
+    return prepared.facts.index.get_indexer(pd.Index(ids, dtype=ids.dtype))
 
 
 def _scores(
@@ -195,8 +196,10 @@ def _step_scores(values: Floats, steps: Steps) -> Floats:
 
 def overlap_shares(prepared: Prepared, source: str, target: str, i: Positions, j: Positions) -> Floats:
     """`similarity.word_overlap` of each pair, 0..1."""
+    smaller = np.minimum(prepared.word_counts[source][i], prepared.word_counts[target][j])
+    some = np.flatnonzero(smaller)
+    i, j, shares = i[some], j[some], np.zeros(len(smaller))
     left, right = prepared.word_sets(source, i), prepared.word_sets(target, j)
-    pairs = [(left[x], right[y]) for x, y in zip(i.tolist(), j.tolist(), strict=True)]
-    common = np.array([len(x & y) for x, y in pairs], np.float64)
-    smaller = np.array([min(len(x), len(y)) for x, y in pairs], np.float64)
-    return np.divide(common, smaller, out=np.zeros(len(pairs)), where=smaller > 0)
+    common = [len(left[x] & right[y]) for x, y in zip(i.tolist(), j.tolist(), strict=True)]
+    shares[some] = np.array(common, np.float64) / smaller[some]
+    return shares

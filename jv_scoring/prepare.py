@@ -19,7 +19,7 @@ from jv_scoring.roles import ROLES, normalise_role
 from jv_scoring.similarity import as_vector
 from jv_scoring.synergy import TIER_ORDER, offering_text
 from jv_scoring.text import words
-from jv_scoring.vectors import NONE, Vectors
+from jv_scoring.vectors import NONE, Vectors, as_single
 
 UNLISTED_TIER = "unlisted"
 ROLE_NAMES = (*ROLES, None)
@@ -39,7 +39,10 @@ class Prepared:
 
     @cached_property
     def input_hashes(self) -> list[bytes]:
-        """Per profile, a hash of all that its scores depend on: its facts, and each text's vector or else its words."""
+        """Per profile, a hash of all that its scores depend on: its facts, and each compared text's words and vector.
+
+        A vector does not do without the words: they count where the partner has none.
+        """
         facts, hashes = self.facts, []
         columns = [facts[column].tolist() for column in ("intent_json", "momentum_json", "context_json")]
         columns += [facts[column].fillna("").tolist() for column in ("role", "tier")]
@@ -48,7 +51,9 @@ class Prepared:
             digest = sha256("\n".join(parts).encode())
             for vectors, spelled in texts:
                 vector = vectors.of(profile)
-                digest.update(b"\nw" + spelled[profile].encode() if vector is None else b"\nv" + vector.tobytes())
+                digest.update(b"\nw" + spelled[profile].encode())
+                if vector is not None:  # as float32 where it can be, whatever the vectors of the others made it
+                    digest.update(b"\nv" + as_single(vector).tobytes())
             hashes.append(digest.digest())
         return hashes
 
@@ -56,6 +61,14 @@ class Prepared:
     def words(self) -> dict[str, list[str]]:
         """The words of each compared text, per profile, one space between."""
         return {name: self.facts[f"words_{name}"].tolist() for name in COMPARED}
+
+    @cached_property
+    def word_counts(self) -> dict[str, npt.NDArray[np.intp]]:
+        """How many words each compared text has, per profile."""
+        return {
+            name: np.array([text.count(" ") + 1 if text else 0 for text in spelled], np.intp)
+            for name, spelled in self.words.items()
+        }
 
     def word_sets(self, name: str, positions: npt.NDArray[np.intp]) -> dict[int, frozenset[str]]:
         """The words of one compared text, by profile position."""

@@ -138,16 +138,26 @@ class PairVectors:
         return float((chain + 16) * np.finfo(dtype).eps)
 
     def _dots(self, left: Positions, right: Positions, dtype: type[np.floating] | None = None) -> Floats:
-        sources, targets, dots = self.source.matrix, self.target.matrix, np.empty(len(left))
-        if not dots.size or not sources.shape[1]:
+        if not len(left) or not self.source.matrix.shape[1]:
             return np.zeros(len(left))
-        shape = -1, sources.shape[1] // _block(sources.shape[1]), _block(sources.shape[1])
+        order = np.argsort(left)  # the pairs of one source together, so that it stays in the processor's cache
+        left, right = left[order], right[order]
+        sources, targets = _blocks(self.source.matrix), _blocks(self.target.matrix)
+        dots = np.empty((len(left), sources.shape[1]), dtype or np.result_type(sources, targets))
         for start in range(0, len(left), _PAIRS_AT_ONCE):
             part = slice(start, start + _PAIRS_AT_ONCE)
-            u, v = sources[left[part]].reshape(shape), targets[right[part]].reshape(shape)
-            dots[part] = np.einsum("ijk,ijk->ij", u, v, dtype=dtype).sum(axis=1, dtype=np.float64)
-        return np.clip(dots * self.source.inverse_norm[left] * self.target.inverse_norm[right], 0.0, 1.0)
+            np.einsum("ijk,ijk->ij", sources[left[part]], targets[right[part]], dtype=dtype, out=dots[part])
+        cosines = dots.sum(axis=1, dtype=np.float64) * self.source.inverse_norm[left] * self.target.inverse_norm[right]
+        ordered = np.empty(len(order))
+        ordered[order] = np.clip(cosines, 0.0, 1.0)
+        return ordered
 
 
 def _block(dimension: int) -> int:
     return dimension if dimension % _BLOCK else _BLOCK
+
+
+def _blocks(matrix: Vector) -> Vector:
+    """(rows, blocks, block) of (rows, dimension)."""
+    block = _block(matrix.shape[1])
+    return matrix.reshape(len(matrix), matrix.shape[1] // block, block)

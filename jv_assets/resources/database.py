@@ -18,7 +18,7 @@ from jv_assets.errors import UserError
 T = TypeVar("T")
 
 ATTEMPTS = 6
-"""How often a transaction is tried before its range fails: five waits, about half a minute together."""
+"""How often a transaction is tried before its range fails: five waits, about twenty seconds together."""
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = "120s", "60s"
 
 _log = logging.getLogger(__name__)
@@ -45,10 +45,52 @@ _PASSING = {
     "40P01",  # deadlock
     "55P03",  # a lock was not had in time
     "57014",  # statement timeout
+    "25P03",  # idle in transaction for too long
     "57P01",  # terminated by an administrator
     "57P02",  # crash of another server process
     "57P03",  # starting or stopping
     "53300",  # too many connections
+}
+# A connection refused for good, and the cure. libpq and PgBouncer give no SQLSTATE, or that of a lost connection.
+_REFUSALS = {
+    "authentication failed": "check user and password in JV_DATABASE_URL",
+    "no password supplied": "check user and password in JV_DATABASE_URL",
+    "no such user": "check user and password in JV_DATABASE_URL",
+    "no pg_hba.conf entry": "let the server's operator admit this host, user and database",
+    "no such database": "check the database's name in JV_DATABASE_URL",
+    "does not exist": "check the names in JV_DATABASE_URL",
+    "Name or service not known": "check the host in JV_DATABASE_URL",
+    "nodename nor servname": "check the host in JV_DATABASE_URL",
+    "SSL was required": "check sslmode in JV_DATABASE_URL",
+    "certificate verify failed": "check sslmode and sslrootcert in JV_DATABASE_URL",
+    "does not match host name": "check the host in JV_DATABASE_URL",
+    "connection is bad: invalid": "correct it in JV_DATABASE_URL",
+    "invalid connection option": "take it out of JV_DATABASE_URL",
+    "unsupported startup parameter": "take it out of JV_DATABASE_URL, the pooler does not know it",
+    "statement pooling mode": "set the pooler's pool_mode to transaction",
+}
+_AGAIN = "once the server is well, type: jv retry"
+_LATER = "somebody else holds what is needed, or the server is slow: try again later"
+# By the beginning of the SQLSTATE.
+_CURES = {
+    "08": _AGAIN,
+    "25006": "it takes no writes: give the primary server in JV_DATABASE_URL",
+    "25P03": _AGAIN,
+    "28": "check user and password in JV_DATABASE_URL",
+    "3D": "check the database's name in JV_DATABASE_URL",
+    "40001": _AGAIN,
+    "40P01": _LATER,
+    "42501": "let its owner grant it, or see: jv doctor",
+    "42703": "type: jv migrate (or jv doctor, to see what is missing)",
+    "42P01": "type: jv migrate",
+    "53100": "make room on the server, then type: jv retry",
+    "53200": "make room on the server, then type: jv retry",
+    "53300": _AGAIN,
+    "55P03": _LATER,
+    "57014": _LATER,
+    "57P01": _AGAIN,
+    "57P02": _AGAIN,
+    "57P03": _AGAIN,
 }
 
 
@@ -115,10 +157,10 @@ class Database:
         given = self._url or settings.database_url() or local.start().url()
         try:
             url = make_url(given)
-        except ArgumentError:
-            raise UserError(
-                "JV_DATABASE_URL is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-            ) from None
+        except (ArgumentError, ValueError):  # of a port that is no number
+            raise UserError("JV_DATABASE_URL is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
+        if "@" in f"{url.host}{url.database}":  # the rest of the password, which messages would show
+            raise UserError("JV_DATABASE_URL has an @ too many: write the one in the password as %40")
         if url.get_backend_name() not in ("postgresql", "postgres"):
             raise UserError(f"JV_DATABASE_URL is for {url.get_backend_name()}: write a postgresql:// URL")
         return url.set(drivername="postgresql+psycopg")
@@ -127,43 +169,28 @@ class Database:
 def is_passing(error: BaseException) -> bool:
     """Whether the next attempt may go well: a lost connection, a lock, a restart of the server."""
     cause = error.__cause__ if isinstance(error, UserError) else error
-    if isinstance(cause, DBAPIError):
-        cause = _driver_error(cause)
-    if not isinstance(cause, psycopg.Error):
+    if not isinstance(cause, (DBAPIError, psycopg.Error)):
         return False
-    state = cause.sqlstate
-    if state is None:
-        return isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)) and not _is_refusal(cause)
-    return state.startswith("08") or state in _PASSING
+    cause = _driver_error(cause)
+    if cause.sqlstate in _PASSING:
+        return True
+    lost = cause.sqlstate is None and isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError))
+    return (lost or (cause.sqlstate or "").startswith("08")) and _cure_of_refusal(cause) is None
 
 
 def explain(error: psycopg.Error, place: str) -> UserError | None:
     """The one line for an error that is the operator's to mend, None for one that is ours."""
-    first = " ".join(str(error).split())
-    state = error.sqlstate or ""
-    if isinstance(error, psycopg.errors.UndefinedTable):
-        return UserError(f"database {place}: {_headline(error)}; type: jv migrate")
-    if isinstance(error, psycopg.errors.UndefinedColumn):
-        return UserError(f"database {place}: {_headline(error)}; type: jv migrate (or jv doctor, to see what is missing)")
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return UserError(f"database {place}: {_headline(error)}; let its owner grant it, or see: jv doctor")
-    if state in ("53100", "53200"):
-        return UserError(f"database {place}: {_headline(error)}; make room on the server, then type: jv retry")
-    if state.startswith(("08", "28", "3D")) or state in _PASSING:
-        return UserError(f"database {place}: {_headline(error)}; {_cure(state)}")
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and not state:
-        return UserError(f"no connection to the database {place}: {first}; check JV_DATABASE_URL and that it runs")
-    return None
-
-
-def _cure(state: str) -> str:
-    if state.startswith("28"):
-        return "check user and password in JV_DATABASE_URL"
-    if state.startswith("3D"):
-        return "check the database's name in JV_DATABASE_URL"
-    if state in ("55P03", "40P01", "57014"):
-        return "somebody else holds what is needed, or the server is slow: type jv retry later"
-    return "once the server is well, type: jv retry"
+    state, refused = error.sqlstate, _cure_of_refusal(error)
+    if state is None:
+        if not (refused or isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))):
+            return None
+        first = " ".join(str(error).split())
+        cure = refused or "check JV_DATABASE_URL and that it runs"
+        return UserError(f"no connection to the database {place}: {first}; {cure}")
+    known = next((cure for start, cure in _CURES.items() if state.startswith(start)), None)
+    if known and refused and state.startswith("08"):
+        known = refused
+    return UserError(f"database {place}: {_headline(error)}; {known}") if known else None
 
 
 def _headline(error: psycopg.Error) -> str:
@@ -172,20 +199,18 @@ def _headline(error: psycopg.Error) -> str:
 
 
 def _driver_error(error: DBAPIError | psycopg.Error) -> psycopg.Error:
-    if isinstance(error, psycopg.Error):
-        return error
-    original = error.orig
-    return original if isinstance(original, psycopg.Error) else psycopg.OperationalError(str(original))
+    original = error if isinstance(error, psycopg.Error) else error.orig
+    if not isinstance(original, psycopg.Error):
+        return psycopg.OperationalError(str(original))
+    if isinstance(original, psycopg.InternalError) and original.sqlstate is None:
+        # Behind PgBouncer a COMMIT that is lost has two answers: the server's last words, and the pooler's.
+        return psycopg.OperationalError(f"the connection was lost ({original})")
+    return original
 
 
-def _is_refusal(error: psycopg.Error) -> bool:
-    """A connection refused for good: libpq gives these no SQLSTATE."""
+def _cure_of_refusal(error: psycopg.Error) -> str | None:
     message = str(error)
-    return any(
-        words in message
-        for words in ("authentication failed", "no pg_hba.conf entry", "does not exist", "could not translate host name",
-                      "password authentication", "no password supplied", "no such user", "no such database")
-    )  # fmt: skip
+    return next((cure for words, cure in _REFUSALS.items() if words in message), None)
 
 
 def _say_retry(state: tenacity.RetryCallState) -> None:

@@ -150,7 +150,7 @@ FULL: Profile = seeded_population(1, 8, seed=3)[0] | {
 }
 OTHER: Profile = FULL | {"network_role": "speaker", "embedding_seeking": np.ones(8, np.float32)}
 CHANGES: list[tuple[str, Any]] = [
-    *((column, None) for column in sorted(INPUT_COLUMNS) if column not in ("what_you_do", "current_projects")),
+    *((column, None) for column in sorted(INPUT_COLUMNS) if column not in ("phone", "what_you_do", "current_projects")),
     ("what_you_do", " "),
     ("current_projects", "none"),
     ("seeking", "something else entirely"),
@@ -180,6 +180,11 @@ def test_the_hash_changes_with_each_input_of_either_profile(column: str, value: 
     before = hash_of(FULL, OTHER)
     assert hash_of(FULL | {column: value}, OTHER) != before
     assert hash_of(FULL, OTHER | {column: value}) != before or OTHER[column] is value or OTHER[column] == value
+
+
+def test_the_hash_changes_with_the_phone_where_there_is_no_other_contact() -> None:
+    unreachable = FULL | {"email": None, "linkedin": None}
+    assert hash_of(unreachable | {"phone": None}, OTHER) != hash_of(unreachable, OTHER)
 
 
 def test_the_hash_changes_with_the_vector_that_stands_in_for_a_missing_offering() -> None:
@@ -251,13 +256,15 @@ def test_a_context_and_its_hash_do_not_depend_on_the_other_profiles(profiles: li
         assert contexts_of(alone, pairs.iloc[[k]]) == ([contexts[k]], [hashes[k]])
 
 
-@settings(deadline=None, max_examples=60)
-@given(populations(least=2, most=2), populations(least=2, most=2))
-def test_pairs_of_the_same_hash_have_the_same_scores_and_breakdowns(one: list[Profile], other: list[Profile]) -> None:
-    for column in COLUMNS:  # profiles that differ in one column only, so that some of the hashes are equal
-        changed = [one[0] | {column: other[0].get(column)}, one[1]]
-        before, after = (contexts_of(frame(of), pairs_of((0, 1))) for of in (one, changed))
-        assert (before == after) is (before[1] == after[1])
+@settings(deadline=None, max_examples=150)
+@given(populations(least=3, most=3), st.sampled_from(sorted(COLUMNS)))
+def test_pairs_of_the_same_hash_have_the_same_scores_and_breakdowns(profiles: list[Profile], column: str) -> None:
+    """The pairs differ in one column, so that some of the hashes are equal."""
+    one, other, partner = profiles
+    changed = one | {column: other.get(column)}
+    contexts, hashes = contexts_of(frame([one, changed, partner]), pairs_of((0, 2), (1, 2), (2, 0), (2, 1)))
+    assert (contexts[0] == contexts[1]) is (hashes[0] == hashes[1]) is (hashes[2] == hashes[3])
+    assert (contexts[2] == contexts[3]) is (hashes[2] == hashes[3])
 
 
 def test_the_hash_is_the_same_for_vectors_that_come_as_matrices() -> None:

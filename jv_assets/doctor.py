@@ -1,0 +1,299 @@
+"""What the pipeline needs of the database, the model and its folder, examined before it is needed."""
+
+import select
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import psycopg
+from sqlalchemy import Connection, Row, text
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+from jv_assets.migrations.run import check_dimensions, is_current, model_dimension
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_scoring.factors import INPUT_COLUMNS
+from jv_scoring.text import EMBEDDED_FIELDS
+
+READ = {
+    "profiles": ("id", *INPUT_COLUMNS),
+    "match_suggestions": ("id", "profile_id", "suggested_profile_id", "match_score"),
+}
+"""By table, the columns that others write and the pipeline reads."""
+WRITTEN = {
+    "profiles": {f"embedding_{name}": "vector" for name in EMBEDDED_FIELDS}
+    | {"embeddings_model": "varchar(100)", "embeddings_updated_at": "timestamptz"},
+    "match_suggestions": dict.fromkeys(("score_ab", "score_ba", "harmonic_mean"), "numeric(5,2)")
+    | {"match_context": "jsonb"},
+}
+"""By table, the columns that the pipeline writes (and reads too), with their type."""
+MEMORY, VERSION = "jv.embedded_texts", "jv.alembic_version"
+
+_POOLER_SECONDS = 3.0
+"""How long a pooler may take to answer; one that has no server connection left does not answer at all."""
+_SERVER = """
+    SELECT current_setting('server_version') AS version, current_setting('transaction_read_only') = 'on' AS read_only,
+        pg_backend_pid() AS pid, quote_ident(current_user) AS role, rolsuper AS is_superuser,
+        quote_ident(current_database()) AS database, has_database_privilege(current_database(), 'TEMP') AS may_temp,
+        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector,
+        to_regtype('vector') IS NOT NULL AS pgvector_in_path,
+        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS pgvector_available
+    FROM pg_roles WHERE rolname = current_user
+"""
+# Not to_regclass for schema jv: that is an error for a role that may not enter it.
+_TABLES = """
+    SELECT CASE n.nspname WHEN 'jv' THEN 'jv.' ELSE '' END || c.relname AS name,
+        has_schema_privilege(n.oid, 'USAGE') AS may_enter, pg_has_role(c.relowner, 'USAGE') AS is_owner,
+        row_security_active(c.oid) AS hides_rows,
+        ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p
+              WHERE has_table_privilege(c.oid, p)) AS may
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
+        OR n.nspname = 'jv' AND c.relname IN ('embedded_texts', 'alembic_version')
+"""
+_COLUMNS = """
+    SELECT c.relname, a.attname, has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
+        has_column_privilege(c.oid, a.attnum, 'UPDATE') AS may_update
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions')) AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY c.relname DESC, a.attnum
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about one subject, in one line without a password; where it is not ok, with cause and cure."""
+
+    subject: str
+    level: Literal["ok", "warning", "error"]
+    text: str
+
+
+def examine(database: Database, embedder: Embedder) -> list[Finding]:
+    """Look at everything; of a database that cannot be reached, only that is said."""
+    try:
+        with database.transaction() as connection:
+            seen = _look(connection)
+            connected, *others = _database_findings(connection, seen, database.place)
+    except UserError as error:
+        return [Finding("connection", "error", str(error))]
+    pooler = _pooler(database) if seen.is_pooled else Finding("pooler", "ok", "none: the server itself answers")
+    model = _finding("model", lambda: f"{embedder.model}: {embedder.place}")
+    return [connected, pooler, *others, model, _finding("folder", _folder)]
+
+
+def require_ready(database: Database) -> None:
+    """UserError with the first thing that would keep a run from going well. Quick: it is asked before every run."""
+    with database.transaction() as connection:
+        for finding in _database_findings(connection, _look(connection), database.place):
+            if finding.level == "error":
+                raise UserError(finding.text)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the database says of itself: `tables` by name, `columns` by table and name."""
+
+    server: Row[Any]
+    tables: dict[str, Row[Any]]
+    columns: dict[str, dict[str, Row[Any]]]
+    is_pooled: bool
+
+
+def _look(connection: Connection) -> _Seen:
+    server = connection.execute(text(_SERVER)).one()
+    tables = {row.name: row for row in connection.execute(text(_TABLES))}
+    columns: dict[str, dict[str, Row[Any]]] = {name: {} for name in READ if name in tables}
+    for row in connection.execute(text(_COLUMNS)):
+        columns[row.relname][row.attname] = row
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    # a pooler tells each client a number of its own, with which it can cancel its statements
+    return _Seen(server, tables, columns, driver.info.backend_pid != server.pid)
+
+
+def _database_findings(connection: Connection, seen: _Seen, place: str) -> Iterator[Finding]:
+    yield _finding("connection", lambda: _connection(seen, place))
+    yield _finding("pgvector", lambda: _pgvector(seen))
+    yield _finding("tables", lambda: _tables(connection, seen))
+    yield _finding("dimensions", lambda: _dimensions(connection))
+    yield _privileges(seen)
+
+
+def _finding(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, "ok", look())
+    except UserError as error:
+        return Finding(subject, "error", str(error))
+
+
+def _connection(seen: _Seen, place: str) -> str:
+    if seen.server.read_only:
+        raise UserError(
+            f"{place} takes no writes: it is a replica, or default_transaction_read_only is on; give the primary in "
+            "JV_DATABASE_URL, or let the server's operator turn that off"
+        )
+    return f"PostgreSQL {seen.server.version} at {place}, as {seen.server.role}"
+
+
+def _pgvector(seen: _Seen) -> str:
+    server = seen.server
+    if server.pgvector and not server.pgvector_in_path:
+        raise UserError(
+            "pgvector is in a schema where the role does not look; let a superuser type: ALTER EXTENSION vector SET "
+            f"SCHEMA public; or add its schema by ALTER ROLE {server.role} SET search_path"
+        )
+    if server.pgvector:
+        return f"version {server.pgvector}"
+    if server.pgvector_available:
+        raise UserError(f"pgvector {server.pgvector_available} is not yet in this database; type: jv migrate")
+    raise UserError("the database server has no pgvector: install it there (the package postgresql-NN-pgvector)")
+
+
+def _tables(connection: Connection, seen: _Seen) -> str:
+    check = "check the database's name in JV_DATABASE_URL, and the role's search_path"
+    if absent := [table for table in READ if table not in seen.tables]:
+        cure = f"type: jv migrate (or {check})" if len(absent) == len(READ) else check
+        raise UserError(f"the database has no table {' and no table '.join(absent)}; {cure}")
+    for table, columns in READ.items():
+        if lost := [name for name in columns if name not in seen.columns[table]]:
+            raise UserError(f"{table} has no column {', '.join(lost)}, which is read: put it back, or {check}")
+    version = seen.tables.get(VERSION)
+    if version and not (version.may_enter and "SELECT" in version.may):
+        return "both are there; whether schema jv is up to date cannot be read"
+    migrated = is_current(connection)
+    for table, types in WRITTEN.items():
+        if lost := [name for name in types if name not in seen.columns[table]]:
+            added = ", ".join(f"ADD COLUMN {name} {types[name]}" for name in lost)
+            cure = f"let its owner type: ALTER TABLE {table} {added}" if migrated else "type: jv migrate"
+            raise UserError(f"{table} has no column {', '.join(lost)}; {cure}")
+    if not migrated:
+        raise UserError("schema jv is missing or behind; type: jv migrate")
+    return f"{' and '.join(READ)} have all columns, schema jv is up to date"
+
+
+def _dimensions(connection: Connection) -> str:
+    wanted = model_dimension()
+    check_dimensions(connection, wanted)
+    return f"{wanted}, as {settings.embedding_model()} makes them"
+
+
+def _privileges(seen: _Seen) -> Finding:
+    role = seen.server.role
+    if grants := list(_missing_grants(seen)):
+        statements = "; ".join(f"GRANT {what} TO {role}" for what in grants)
+        return Finding("privileges", "error", f"role {role} may too little; let the tables' owner type: {statements}")
+    if seen.server.is_superuser and settings.database_url() is None:
+        return Finding("privileges", "ok", f"{role}, the superuser of the embedded server")
+    warnings = []
+    if excess := _excess(seen):
+        warnings.append(
+            f"role {role} may more than it needs ({excess}); use one that may only SELECT from both tables and UPDATE "
+            "the pipeline's columns"
+        )
+    if hidden := [name for name, table in seen.tables.items() if table.hides_rows]:
+        warnings.append(
+            f"row-level security may hide rows of {' and '.join(hidden)} from role {role}, and they are left out then; "
+            f"let a superuser type: ALTER ROLE {role} BYPASSRLS"
+        )
+    if warnings:
+        return Finding("privileges", "warning", "; ".join(warnings))
+    return Finding("privileges", "ok", f"role {role} may do what is needed, and nothing else")
+
+
+def _missing_grants(seen: _Seen) -> Iterator[str]:
+    for table, columns in seen.columns.items():
+        if any(not column.may_select for name, column in columns.items() if name in (*READ[table], *WRITTEN[table])):
+            yield f"SELECT ON {table}"
+        if closed := [name for name, column in columns.items() if name in WRITTEN[table] and not column.may_update]:
+            yield f"UPDATE ({', '.join(closed)}) ON {table}"
+    if any(not seen.tables[name].may_enter for name in (MEMORY, VERSION) if name in seen.tables):
+        yield "USAGE ON SCHEMA jv"
+    needed = {MEMORY: ("SELECT", "INSERT", "UPDATE", "DELETE"), VERSION: ("SELECT",)}
+    for name, privileges in needed.items():
+        if name in seen.tables and (missing := [one for one in privileges if one not in seen.tables[name].may]):
+            yield f"{', '.join(missing)} ON {name}"
+    if not seen.server.may_temp:
+        yield f"TEMP ON DATABASE {seen.server.database}"
+
+
+def _excess(seen: _Seen) -> str:
+    if seen.server.is_superuser:
+        return "it is a superuser"
+    if owned := [table for table in seen.columns if seen.tables[table].is_owner]:
+        return f"it owns {' and '.join(owned)}"
+    found = []
+    for table, columns in seen.columns.items():
+        found += [f"{p} {table}" for p in ("INSERT", "DELETE", "TRUNCATE") if p in seen.tables[table].may]
+        others = [name for name, column in columns.items() if column.may_update and name not in WRITTEN[table]]
+        if first := sorted(others, key=lambda name: name != "match_score")[:3]:
+            found.append(f"UPDATE {table} ({', '.join(first)}{', …' if others[3:] else ''})")
+    return ", ".join(found)
+
+
+def _pooler(database: Database) -> Finding:
+    """The kind of the pooler, told by whether two clients get the same server connection, or wait for each other's."""
+    url = database.url.replace("+psycopg", "", 1)
+    shared = Finding("pooler", "ok", "transaction pooler: each transaction may get another server connection")
+    used_up = Finding(
+        "pooler",
+        "warning",
+        f"it gave no second connection within {_POOLER_SECONDS:g} s, because its pool is used up, or of one in session "
+        "mode; raise default_pool_size, or set pool_mode to transaction",
+    )
+    try:
+        with closing(_client(url)) as first, closing(_client(url)) as second:
+            # more than once: other clients may come between, and a pool may hand out its connections in turn
+            for _ in range(3):
+                mine = {_backend(first), _backend(first)}
+                other = _backend(second, "BEGIN")
+                if other is None or None in mine:
+                    return used_up
+                if other not in mine:
+                    mine.add(_backend(first))
+                _backend(second, "ROLLBACK")
+                if other in mine or len(mine) > 1:
+                    return shared
+    except psycopg.OperationalError:
+        return used_up
+    return Finding("pooler", "ok", "session pooler: a server connection belongs to one client as long as it stays")
+
+
+def _client(url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(url, autocommit=True, connect_timeout=max(2, round(_POOLER_SECONDS)), application_name="jv")
+
+
+def _backend(client: psycopg.Connection[Any], before: str = "") -> int | None:
+    """The number of the client's server connection now, None where it got none in time."""
+    client.pgconn.send_query(f"{before}; SELECT pg_backend_pid()".encode())
+    found = None
+    while select.select([client.pgconn.socket], [], [], _POOLER_SECONDS)[0]:
+        client.pgconn.consume_input()
+        while not client.pgconn.is_busy():
+            result = client.pgconn.get_result()
+            if result is None:
+                return found
+            if result.ntuples:
+                found = int(result.get_value(0, 0) or 0)
+    return None
+
+
+def _folder() -> str:
+    home = settings.home()
+    if "://" in home:
+        url = urlsplit(home)
+        return f"{url._replace(netloc=url.netloc.rpartition('@')[2]).geturl()}, not tried"
+    folder = Path(home).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"jv")
+    except OSError as error:
+        cure = "make it a folder that you may write, or set JV_HOME to one"
+        raise UserError(f"cannot write to {folder}: {error.strerror}; {cure}") from None
+    return f"{folder} can be written"

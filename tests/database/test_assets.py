@@ -1,0 +1,310 @@
+"""The assets together, on a real database with the real small model: what is published is what the rules say."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+from models import MINILM, minilm
+from sqlalchemy import text
+
+from jv_assets import local
+from jv_assets.definitions import build
+from jv_assets.demo.population import make_population
+from jv_assets.finishing import parts, rest_of
+from jv_assets.loading import MATCH_COLUMNS, load_frames
+from jv_assets.migrations.run import migrate
+from jv_assets.partitions import ID_RANGES, bounds, range_tags
+from jv_assets.reading import read_profiles
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.schedules import NIGHTLY, RESCORE
+from jv_scoring.reference import score_pair
+from jv_scoring.similarity import calibration_of
+from jv_scoring.text import EMBEDDED_FIELDS
+
+KEYS = list(ID_RANGES.get_partition_keys())
+TOO_LONG = "1" * 5000
+"""A number that jsonb holds and Python's json does not read."""
+
+
+class Pipeline:
+    """A database, the files beside it and an instance of Dagster's."""
+
+    def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
+        self.database, self.files, self.instance = Database(url=url), RangeFiles(str(home), 64), instance
+        self.defs = build(self.database, minilm(), self.files)
+
+    def run(
+        self, job: str = "rescore", assets: Sequence[str] = RESCORE, first: str = "00", last: str = "fc", **ops: Any
+    ) -> dg.ExecuteInProcessResult:
+        return self.defs.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(name) for name in assets],
+            run_config={"ops": {name: {"config": config} for name, config in ops.items()}},
+            tags=range_tags(first, last),
+            raise_on_error=False,
+        )
+
+    def sql(self, statement: str, **values: object) -> list[dict[str, Any]]:
+        with self.database.transaction() as connection:
+            result = connection.execute(text(statement), values)
+            return [dict(row) for row in result.mappings().all()] if result.returns_rows else []
+
+    def metadata(self, asset: str, run_id: str) -> dict[str, dict[str, Any]]:
+        """By range, of one run; every range is there once."""
+        kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
+        entries = self.instance.all_logs(run_id, of_type=kinds)
+        events = [entry.asset_materialization or entry.asset_observation for entry in entries]
+        mine = [event for event in events if event and event.asset_key == dg.AssetKey(asset)]
+        assert len(mine) == len({event.partition for event in mine})
+        return {str(event.partition): {k: v.value for k, v in event.metadata.items()} for event in mine}
+
+    def total(self, asset: str, run_id: str, name: str) -> int:
+        return sum(int(values.get(name, 0)) for values in self.metadata(asset, run_id).values())
+
+
+@pytest.fixture(scope="module")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("assets")
+    server = local.start(folder)
+    server.ensure_database("assets")
+    yield server.url("assets")
+    local.stop(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A nightly run was made over 150 profiles and 900 matches. Tests that change anything put it back."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        pipeline = Pipeline(server_url, tmp_path_factory.mktemp("home"), instance)
+        migrate(pipeline.database, dimension=384)
+        population = make_population(150, 900)
+        load_frames(pipeline.database, population.profiles, population.matches)
+        assert pipeline.run("nightly", NIGHTLY).success
+        yield pipeline
+
+
+def profiles_by_id(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    rows = read_profiles(pipeline.database, bounds("00")[0], bounds("fc")[1]).to_dict("records")
+    profiles = {str(row["id"]): row for row in rows}
+    vectors = ", ".join(f"embedding_{name}::text" for name in EMBEDDED_FIELDS)
+    for row in pipeline.sql(f"SELECT id::text, {vectors} FROM profiles WHERE embeddings_model = :model", model=MINILM):
+        found = {f"embedding_{name}": row[f"embedding_{name}"] for name in EMBEDDED_FIELDS}
+        profiles[row["id"]] |= {name: json.loads(value) if value else None for name, value in found.items()}
+    return profiles
+
+
+def matches(pipeline: Pipeline) -> list[dict[str, Any]]:
+    return pipeline.sql(
+        "SELECT id::text, profile_id::text AS a, suggested_profile_id::text AS b, score_ab::float8, score_ba::float8, "
+        "harmonic_mean::float8, match_context, xmin::text FROM match_suggestions ORDER BY id"
+    )
+
+
+def versions(pipeline: Pipeline) -> list[str]:
+    return [row["xmin"] for row in matches(pipeline)]
+
+
+def assert_equal_to_reference(pipeline: Pipeline, policy: str = "harmonic/impute") -> int:
+    """Every scorable match has the reference's scores and breakdowns, every other none; returns how many have."""
+    profiles, calibration = profiles_by_id(pipeline), calibration_of(MINILM)
+    scored = 0
+    for row in matches(pipeline):
+        a, b = profiles.get(row["a"]), profiles.get(row["b"])
+        if a is None or b is None or row["a"] == row["b"]:
+            assert (row["score_ab"], row["score_ba"], row["harmonic_mean"], row["match_context"]) == (None,) * 4
+            continue
+        scored += 1
+        expected = score_pair(a, b, policy, calibration)
+        found = (row["score_ab"], row["score_ba"], row["harmonic_mean"])
+        assert found == (expected.score_ab, expected.score_ba, expected.harmonic_mean)
+        context = row["match_context"]
+        assert context["breakdown_ab"] == expected.breakdown_ab
+        assert context["breakdown_ba"] == expected.breakdown_ba
+        assert (context["policy"], context["embedding_model"]) == (policy, MINILM)
+        assert context["scoring_version"] == "ismc_v2_embeddings"
+    return scored
+
+
+def test_every_scorable_match_is_published_as_the_rules_say(whole: Pipeline) -> None:
+    assert assert_equal_to_reference(whole) > 850
+
+
+def test_nothing_but_our_columns_was_written(whole: Pipeline) -> None:
+    population = make_population(150, 900).matches.sort_values("id")
+    names = [name for name in MATCH_COLUMNS if name not in ("id", "profile_id", "suggested_profile_id")]
+    rows = whole.sql(f"SELECT {', '.join(names)} FROM match_suggestions ORDER BY id")
+    for name in names:
+        numeric = MATCH_COLUMNS[name] == "numeric(5,2)"
+        found = [float(row[name]) if numeric and row[name] is not None else row[name] for row in rows]
+        assert found == population[name].tolist()
+
+
+def test_a_second_run_writes_nothing(whole: Pipeline) -> None:
+    before = versions(whole)
+    result = whole.run()
+    assert result.success
+    assert versions(whole) == before
+    assert whole.total("published_scores", result.run_id, "written") == 0
+    assert whole.total("published_scores", result.run_id, "unchanged") == whole.total(
+        "match_scores", result.run_id, "scored"
+    )
+
+
+def test_each_range_says_what_was_done(whole: Pipeline) -> None:
+    result = whole.run(first="04", last="08")
+    scores, published = (whole.metadata(name, result.run_id) for name in ("match_scores", "published_scores"))
+    assert list(scores) == list(published) == ["04", "08"]
+    for key, values in scores.items():
+        low, high = bounds(key)
+        count = whole.sql(
+            "SELECT count(*) FROM match_suggestions WHERE id BETWEEN :low AND :high", low=low, high=high
+        )[0]["count"]
+        assert values["rows"] == count == values["scored"] + values["skipped"]
+        assert values["semantic"] + values["word_overlap"] == 4 * values["scored"]
+        assert values["p10"] <= values["p50"] <= values["p90"]
+        assert values["policy"] == "harmonic/impute"
+        assert published[key]["rows"] == values["scored"]
+        assert values["seconds"] >= 0
+    profiles = whole.metadata("profiles", result.run_id)
+    assert {"rows", "with_social_reach", "blank_texts", "unknown_roles", "jv_history_not_a_list"} <= set(profiles["04"])
+
+
+def test_a_range_file_has_what_the_reports_need(whole: Pipeline) -> None:
+    rows = pd.concat([whole.files.read("match_scores", key) for key in KEYS])
+    for direction in ("ab", "ba"):
+        for name in ("intent", "context", "synergy_impute", "synergy_redistribute", "momentum_impute",
+                     "momentum_redistribute", "offering_seeking", "offering_seeking_method", "offering_seeking_cosine",
+                     "offering_seeking_overlap", "audience_alignment_overlap", "revenue_tier", "list_size"):  # fmt: skip
+            assert f"{name}_{direction}" in rows
+    assert {"match_score", "stored_harmonic_mean", "stored_version", "stored_policy"} <= set(rows)
+    by_words = rows["offering_seeking_method_ab"] == "word_overlap"
+    assert 0 < by_words.sum() < len(rows)
+    same = rows["offering_seeking_ab"] == rows["offering_seeking_overlap_ab"]
+    assert same[by_words].all()
+    assert not same[~by_words].all()
+    assert rows["synergy_impute_ab"].ne(rows["synergy_redistribute_ab"]).any()
+    assert rows["momentum_impute_ab"].ne(rows["momentum_redistribute_ab"]).any()
+
+
+def test_scoring_alone_is_a_dry_run(whole: Pipeline) -> None:
+    before = versions(whole)
+    assert whole.run(assets=["match_scores"], match_scores={"policy": "arithmetic/redistribute"}).success
+    result = whole.run(assets=["published_scores"], published_scores={"dry_run": True})
+    assert result.success
+    assert versions(whole) == before
+    assert whole.total("published_scores", result.run_id, "written") > 850
+    made = whole.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    assert len(made) == 0
+    assert whole.run(assets=["match_scores"]).success
+
+
+def test_another_policy_is_refused_range_by_range(whole: Pipeline) -> None:
+    before = versions(whole)
+    result = whole.run(first="00", last="04", match_scores={"policy": "geometric/impute"})
+    assert not result.success
+    assert versions(whole) == before
+    assert "--switch-policy" in failure(result)
+    assert whole.run(first="00", last="04").success
+
+
+def test_an_unknown_policy_is_one_line(whole: Pipeline) -> None:
+    result = whole.run(match_scores={"policy": "best/impute"})
+    assert "policy best/impute is unknown; use one of harmonic/impute" in failure(result)
+    assert not whole.metadata("published_scores", result.run_id)
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    data = event.step_failure_data.user_failure_data
+    assert data
+    return str(data.description)
+
+
+@pytest.mark.parametrize("broken", ["match_scores", "profiles"])
+def test_one_bad_range_fails_alone_and_the_others_go_on(whole: Pipeline, broken: str) -> None:
+    if broken == "profiles":
+        (bad,) = whole.sql("SELECT id::text, jv_history FROM profiles ORDER BY id LIMIT 1")
+        whole.sql(f"UPDATE profiles SET jv_history = '[{TOO_LONG}]' WHERE id = :id", id=bad["id"])
+        mend = {"id": bad["id"], "value": json.dumps(bad["jv_history"])}
+    else:
+        (bad,) = whole.sql("SELECT id::text, match_context FROM match_suggestions WHERE harmonic_mean > 0 LIMIT 1")
+        whole.sql("ALTER TABLE match_suggestions ADD COLUMN kept numeric")
+        whole.sql("UPDATE match_suggestions SET kept = match_score")
+        whole.sql("ALTER TABLE match_suggestions ALTER match_score TYPE text")
+        whole.sql("UPDATE match_suggestions SET match_score = 'good' WHERE id = :id", id=bad["id"])
+        mend = {}
+    key = KEYS[int(bad["id"][:2], 16) // 4]
+    try:
+        result = whole.run()
+        assert not result.success
+        assert failure(result).startswith(f"1 of 64 ranges of {broken} failed ({key}: ")
+        assert failure(result).endswith("Once mended, type: jv retry")
+        assert set(whole.metadata(broken, result.run_id)) == set(KEYS) - {key}
+        run = whole.instance.get_run_by_id(result.run_id)
+        assert run
+        rest = rest_of(whole.instance, run, RESCORE)
+        later = RESCORE[RESCORE.index(broken) + 1 :]
+        assert rest == parts(later, [k for k in KEYS if k != key] if broken == "match_scores" else KEYS)
+        for part in rest:
+            assert whole.run(assets=part.assets, first=part.first, last=part.last).success
+    finally:
+        if broken == "profiles":
+            whole.sql("UPDATE profiles SET jv_history = CAST(:value AS jsonb) WHERE id = :id", **mend)
+        else:
+            whole.sql("ALTER TABLE match_suggestions ALTER match_score TYPE numeric(5,2) USING kept")
+            whole.sql("ALTER TABLE match_suggestions DROP COLUMN kept")
+    assert whole.run().success
+    assert_equal_to_reference(whole)
+
+
+def test_scores_that_break_a_rule_are_not_published(whole: Pipeline) -> None:
+    before = versions(whole)
+    rows, facts = whole.files.read("match_scores", "10"), whole.files.facts("match_scores", "10")
+    try:
+        whole.files.write("match_scores", "10", rows.assign(score_ab=123.0), facts)
+        result = whole.run(assets=["published_scores"], first="0c", last="10")
+        assert failure(result).startswith("1 of 2 ranges of published_scores failed (10: the scores of range 10 break")
+        assert set(whole.metadata("published_scores", result.run_id)) == {"0c"}
+    finally:
+        whole.files.write("match_scores", "10", rows, facts)
+    assert versions(whole) == before
+
+
+def test_an_edited_profile_is_scored_anew_and_nobody_elses_rows_are_written(whole: Pipeline) -> None:
+    before = {row["id"]: row["xmin"] for row in matches(whole)}
+    (row,) = whole.sql(
+        "SELECT p.id::text, p.list_size FROM profiles p JOIN match_suggestions m ON m.profile_id = p.id "
+        "WHERE m.harmonic_mean IS NOT NULL ORDER BY p.id LIMIT 1"
+    )
+    whole.sql("UPDATE profiles SET list_size = 123456 WHERE id = :id", id=row["id"])
+    assert whole.run().success
+    changed = {match["id"] for match in matches(whole) if match["xmin"] != before[match["id"]]}
+    assert changed == {
+        match["id"] for match in matches(whole) if row["id"] in (match["a"], match["b"]) and match["match_context"]
+    }
+    assert_equal_to_reference(whole)
+
+
+def test_an_edited_text_is_embedded_and_scored_by_the_nightly_job(whole: Pipeline) -> None:
+    (row,) = whole.sql(
+        "SELECT p.id::text FROM profiles p JOIN match_suggestions m ON m.suggested_profile_id = p.id "
+        "WHERE m.harmonic_mean IS NOT NULL AND length(p.seeking) > 20 ORDER BY p.id LIMIT 1"
+    )
+    whole.sql("UPDATE profiles SET seeking = 'people who keep bees on roofs' WHERE id = :id", id=row["id"])
+    result = whole.run("nightly", NIGHTLY)
+    assert result.success
+    assert whole.total("profile_embeddings", result.run_id, "embedded_texts") == 1
+    assert whole.total("published_scores", result.run_id, "written") >= 1
+    assert_equal_to_reference(whole)
+
+
+def test_facts_that_were_never_made_are_named(whole: Pipeline, tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        empty = Pipeline(whole.database.url, tmp_path / "home", instance)
+        result = empty.run(assets=["match_scores", "published_scores"], first="00", last="04")
+    assert failure(result).startswith("range 00 of profiles was never made: materialize it first")
