@@ -17,7 +17,8 @@ Rule = Callable[[pd.DataFrame, dict[str, Any]], int]
 
 def _row_counts_agree(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
     """Every match that was read is scored or skipped, and none is there twice."""
-    return abs(facts["rows"] - len(rows) - len(facts["skipped"])) + int(rows["id"].duplicated().sum())
+    read, skipped = int(facts["rows"]), len(facts["skipped"])
+    return abs(read - len(rows) - skipped) + int(rows["id"].duplicated().sum())
 
 
 def _scores_in_range(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
@@ -29,12 +30,13 @@ def _scores_in_range(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
 def _harmonic_below_arithmetic(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
     """harmonic_mean is at most the arithmetic mean of the directions; all three are rounded to 2 decimals."""
     mean = (rows["score_ab"] + rows["score_ba"]) / 2
-    return int((rows["harmonic_mean"] > mean + 0.01).sum())
+    return int(np.count_nonzero(rows["harmonic_mean"] > mean + 0.01))
 
 
 def _stamped(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
     """Every score names a known policy, its version and the hash of what it was made from."""
-    return int((~rows["policy"].isin(POLICIES) | rows["scoring_version"].isna() | rows["inputs_hash"].isna()).sum())
+    unknown = ~rows["policy"].isin(POLICIES)
+    return int(np.count_nonzero(unknown | rows["scoring_version"].isna() | rows["inputs_hash"].isna()))
 
 
 RULES: dict[str, Rule] = {

@@ -33,7 +33,7 @@ SwitchPolicy = Annotated[
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to what the pipeline needs: pgvector, the tables or the columns that are missing, schema jv."""
+    """Bring the database to what the pipeline needs: pgvector, missing tables or columns, the schema jv."""
     from jv_assets.migrations.run import migrate as apply
     from jv_assets.resources.database import Database
 

@@ -52,7 +52,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 def show_outcome(outcome: Outcome) -> None:
     """A line a stage, then what failed and what to type."""
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             asset,
             len(outcome.done.get(asset, ())),
@@ -67,26 +67,26 @@ def show_outcome(outcome: Outcome) -> None:
     rows.append(("together", "", "", "", f"{outcome.seconds:.1f}"))
     table("", ("stage", "done", "failed", "what", "seconds"), rows)
     for asset, causes in outcome.failed.items():
-        for cause, keys in _by_cause(causes).items():
-            errors.print(f"[red]{asset} failed in {_listed(keys)}:[/] {cause}", soft_wrap=True)
+        for cause, where in _by_cause(causes).items():
+            errors.print(f"[red]{asset} failed in {_listed(where)}:[/] {cause}", soft_wrap=True)
     for line in outcome.broken:
         errors.print(f"[red]failed:[/] {line}", soft_wrap=True)
     if not outcome.well:
-        keys = ",".join(outcome.failed_keys)
-        where = f" of ranges {keys}" if keys else ""
-        errors.print(f"Once mended, the rest{where} is done by: [bold]jv retry[/]", soft_wrap=True)
+        errors.print("Once mended, the rest is done by: [bold]jv retry[/]", soft_wrap=True)
 
 
 def show_status(status: Status, model: str, failed: Mapping[str, Sequence[str]]) -> None:
     """Counts of profiles and matches, and the ranges that are not done."""
     rows: list[tuple[object, ...]] = [(name.replace("_", " "), count) for name, count in status.profiles.items()]
     table(f"profiles, model {model}", ("", "profiles"), rows)
-    rows = [(f"scored: {policy}, {version}, model {of}", count) for (policy, version, of), count in status.scored.items()]
+    rows = [
+        (f"scored: {policy}, {version}, model {of}", count) for (policy, version, of), count in status.scored.items()
+    ]
     rows += [(f"no score: {reason}", count) for reason, count in status.null.items()]
     table("matches", ("", "matches"), [*rows, ("together", status.matches)])
-    for asset, keys in failed.items():
-        if keys:
-            out.print(f"{asset}: failed or never done in {_listed(keys)}", soft_wrap=True)
+    for asset, left in failed.items():
+        if left:
+            out.print(f"{asset}: failed or never done in {_listed(left)}", soft_wrap=True)
     if any(failed.values()):
         out.print("Next: [bold]jv retry[/]")
     elif status.null.get(NOT_YET):

@@ -4,9 +4,10 @@ Dagster does not start a step whose upstream step failed. So that one bad range 
 published, the rest of such a run goes on in another run: `jv` does it at once, for runs of the daemon a sensor does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import dagster as dg
 
@@ -86,7 +87,7 @@ def finish_the_other_ranges(context: dg.RunFailureSensorContext) -> Iterator[dg.
         )
 
 
-def config_for(assets: Sequence[str], ops: Mapping[str, object]) -> dict[str, object]:
+def config_for(assets: Sequence[str], ops: Any) -> dict[str, Any]:
     """The run config of a run over `assets`: what of `ops` concerns them."""
     return {"ops": {name: ops[name] for name in assets if name in ops}}
 

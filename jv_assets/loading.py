@@ -121,12 +121,12 @@ def load_frames(database: "Database", profiles: pd.DataFrame, matches: pd.DataFr
                     f"the table {table} has rows already, so nothing was loaded; load into an empty database: "
                     "set JV_HOME to a new folder or JV_DATABASE_URL to another database"
                 )
-        with connection.connection.driver_connection.cursor() as cursor:
-            for table, rows in (("profiles", profiles), ("match_suggestions", matches)):
-                columns = _TABLES[table]
-                with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-                    for row in _records(rows, columns):
-                        copy.write_row(row)
+        cursor = connection.connection.cursor()
+        for table, rows in (("profiles", profiles), ("match_suggestions", matches)):
+            columns = _TABLES[table]
+            with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in _records(rows, columns):
+                    copy.write_row(row)
 
 
 def _records(rows: pd.DataFrame, columns: dict[str, str]) -> Iterable[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 import dagster as dg
@@ -53,7 +54,7 @@ _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_
 
 
 def each_range(
-    context: dg.AssetExecutionContext, work: Callable[[str], Mapping[str, object]], record: bool = True
+    context: dg.AssetExecutionContext, work: Callable[[str], Mapping[str, Any]], record: bool = True
 ) -> None:
     """Run `work(range_key)`, which returns the metadata to show, for every range of this run.
 
@@ -63,7 +64,7 @@ def each_range(
     """
     event = dg.AssetMaterialization if record else dg.AssetObservation
     asset = context.asset_key.to_user_string()
-    done: dict[str, Mapping[str, object]] = {}
+    done: dict[str, Mapping[str, Any]] = {}
     failed: dict[str, str] = {}
     keys = list(context.partition_keys)
     for number, key in enumerate(keys, start=1):
@@ -82,7 +83,7 @@ def each_range(
     if failed or not record:
         # A failed step records nothing by itself, so the ranges that went well are recorded by hand.
         for key, metadata in done.items():
-            context.log_event(event(context.asset_key, partition=key, metadata=metadata))
+            context.log_event(event(context.asset_key, partition=key, metadata=dict(metadata)))
     if failed:
         causes = "; ".join(f"{key}: {cause}" for key, cause in failed.items())
         raise dg.Failure(

@@ -79,7 +79,9 @@ _ODD: dict[str, Callable[[pd.DataFrame], int]] = {
     "unknown_tiers": _count("revenue_tier", lambda value: known_tier(value) not in (None, *TIER_ORDER)),
     "jv_history_not_a_list": _count("jv_history", lambda value: not isinstance(value, (list, type(None)))),
     "numbers_without_meaning": lambda profiles: sum(_no_data(value) for name in _NUMBERS for value in profiles[name]),
-    "engagement_over_1": _count("audience_engagement_score", lambda value: isinstance(value, Real) and 1 < value < np.inf),
+    "engagement_over_1": _count(
+        "audience_engagement_score", lambda value: isinstance(value, (int, float)) and 1 < value < np.inf
+    ),
     "list_size_0": _count("list_size", lambda value: value == 0),
     "social_reach_0": _count("social_reach", lambda value: value == 0),
 }

@@ -112,13 +112,15 @@ def _equals(batch: pd.DataFrame, now: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return same
 
 
-def _refuse_other_policies(policies: npt.NDArray[np.object_], stored: pd.Series, affected: npt.NDArray[np.bool_]) -> None:
+def _refuse_other_policies(
+    policies: npt.NDArray[np.object_], stored: pd.Series, affected: npt.NDArray[np.bool_]
+) -> None:
     before = stored.fillna(CURRENT_POLICY).to_numpy()
     other = affected & (before != policies)
     if other.any():
         raise UserError(
-            f"scores are stored under {before[other][0]}, and these were made under {policies[other][0]}: score under the "
-            "stored policy, or replace all on purpose by: jv rescore --policy … --switch-policy"
+            f"scores are stored under {before[other][0]}, and these were made under {policies[other][0]}: score under "
+            "the stored policy, or replace all on purpose by: jv rescore --policy … --switch-policy"
         )
 
 

@@ -1,12 +1,14 @@
 """What is read from the two production tables."""
 
 import io
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from jv_assets.loading import frame
 from jv_assets.resources.database import Database
@@ -42,26 +44,26 @@ _MATCHES = """
 
 
 def read_profiles(database: Database, low: str, high: str) -> pd.DataFrame:
-    """The profiles whose id is in low..high (both in it), in order of id: `id` and `INPUT_COLUMNS`, all dtype object."""
+    """The profiles whose id is in low..high (both in it), by id: `id` and `INPUT_COLUMNS`, all dtype object."""
     return _read(database, _PROFILES, low, high)
 
 
 def read_matches(database: Database, low: str, high: str) -> pd.DataFrame:
     """The matches of a range, in order of id: the ids, dtype object, and `STORED_COLUMNS`, numbers as float64."""
-    return matches_of(database.run(lambda connection: connection.execute(text(_MATCHES), _range(low, high)).all()))
+    return database.run(lambda connection: matches_within(connection, low, high))
 
 
 def matches_within(connection: Connection, low: str, high: str) -> pd.DataFrame:
     """`read_matches` in the caller's transaction."""
-    return matches_of(connection.execute(text(_MATCHES), _range(low, high)).all())
+    return _frame_of(connection.execute(text(_MATCHES), _range(low, high)).all())
 
 
-def matches_of(rows: object) -> pd.DataFrame:
-    """The frame of rows that `_MATCHES` selected."""
+def _frame_of(rows: Sequence[Row[Any]]) -> pd.DataFrame:
     names = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
-    matches = pd.DataFrame(rows, columns=names, dtype=object)
+    matches = pd.DataFrame(list(map(tuple, rows)), columns=names, dtype=object)
     scores = [name for name in STORED_COLUMNS if "score" in name or name.endswith("mean")]
-    return matches.astype(dict.fromkeys(scores, np.float64))
+    typed: pd.DataFrame = matches.astype(dict.fromkeys(scores, np.float64))
+    return typed
 
 
 def read_vectors(database: Database, model: str, dimension: int, profiles: pd.Index) -> dict[str, Vectors]:
@@ -85,8 +87,7 @@ def _read(database: Database, sql: str, low: str, high: str) -> pd.DataFrame:
     def work(connection: Connection) -> pd.DataFrame:
         result = connection.execute(text(sql), _range(low, high))
         names, rows = list(result.keys()), result.all()
-        return frame({name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
-                     if rows else dict.fromkeys(names, []))  # fmt: skip
+        return frame({name: [row[place] for row in rows] for place, name in enumerate(names)})
 
     return database.run(work)
 
@@ -96,7 +97,7 @@ def _range(low: str, high: str) -> dict[str, str]:
 
 
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:
-    """Rows of binary COPY have one size where no value is null and all vectors have one length: no parsing is needed."""
+    """Rows of binary COPY have one size where no value is null and all vectors have one length: nothing is parsed."""
     select = f"SELECT id, embedding_{name} FROM profiles WHERE embeddings_model = %s AND vector_dims(embedding_{name})"
     data = io.BytesIO()
     cursor = connection.connection.cursor()
@@ -107,9 +108,11 @@ def _field_vectors(connection: Connection, name: str, model: str, dimension: int
     row = np.full(len(profiles), NONE, dtype=np.intp)
     known = profiles.get_indexer(pd.Index(ids, dtype=object))
     row[known[known >= 0]] = np.flatnonzero(known >= 0)
-    other = cursor.execute(f"{select} <> %s", [model, dimension]).fetchall()
-    odd = {profiles.get_loc(str(i)): np.array(vector.strip("[]").split(","), np.float32) for i, vector in other
-           if str(i) in profiles}  # fmt: skip
+    odd: dict[int, npt.NDArray[np.floating]] = {}
+    for profile_id, vector in cursor.execute(f"{select} <> %s", [model, dimension]).fetchall():
+        place = int(profiles.get_indexer(pd.Index([str(profile_id)]))[0])
+        if place >= 0:
+            odd[place] = np.array(vector.strip("[]").split(","), np.float32)
     return Vectors.from_matrix(matrix, row, odd)
 
 

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 import psutil
@@ -20,7 +21,7 @@ _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The terminal has a progress bar; the log is in the UI."""
 
-Metadata = dict[str, dict[str, dict[str, object]]]
+Metadata = dict[str, dict[str, dict[str, Any]]]
 
 
 @dataclass
@@ -127,9 +128,7 @@ def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
     ]
 
 
-def _run(
-    instance: dg.DagsterInstance, job: str, part: Part, ops: Mapping[str, Mapping[str, object]]
-) -> dg.DagsterRun:
+def _run(instance: dg.DagsterInstance, job: str, part: Part, ops: Mapping[str, Mapping[str, object]]) -> dg.DagsterRun:
     from jv_assets.definitions import defs
 
     config = {name: {"config": dict(values)} for name, values in ops.items()}

@@ -68,7 +68,7 @@ def range_summary(scored: ScoredRange) -> dict[str, int | float]:
         "rows": len(rows) + len(reasons),
         "scored": len(rows),
         "skipped": len(reasons),
-        **{f"skipped_{reason.replace(' ', '_')}": int(count) for reason, count in reasons.value_counts().items()},
+        **{f"skipped_{str(reason).replace(' ', '_')}": int(count) for reason, count in reasons.value_counts().items()},
         "semantic": len(methods) * len(rows) - fallback,
         "word_overlap": fallback,
         "null_before": int(rows["stored_harmonic_mean"].isna().sum()),

@@ -1,6 +1,7 @@
 """Every environment variable the product reads, in one place."""
 
 import os
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,8 +14,16 @@ DEMO_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def home() -> str:
-    """`JV_HOME`: the folder or bucket URL where range files and reports go; `.jv` in the checkout by default."""
-    return os.environ.get("JV_HOME") or str(ROOT / ".jv")
+    """`JV_HOME`: the folder or bucket URL where range files and reports go; by default `.jv` in the checkout.
+
+    With `JV_DATABASE_URL` the default is a folder of that database's own below it: the files and the runs of one
+    database must not be taken for those of another.
+    """
+    if given := os.environ.get("JV_HOME"):
+        return given
+    url = database_url()
+    place = re.sub(r"[^\w.-]+", "_", url.rpartition("@")[2].split("?")[0].split("://")[-1]) if url else ""
+    return str(ROOT / ".jv" / place)
 
 
 def state_dir() -> Path:
@@ -33,7 +42,7 @@ def dagster_url() -> str | None:
 
 
 def embedding_model() -> str:
-    """`JV_EMBEDDING_MODEL`; the production model where `JV_DATABASE_URL` is set, else the small one that pip installs."""
+    """`JV_EMBEDDING_MODEL`; the production model where `JV_DATABASE_URL` is set, else the one that pip installs."""
     return os.environ.get("JV_EMBEDDING_MODEL") or (PRODUCTION_MODEL if database_url() else DEMO_MODEL)
 
 

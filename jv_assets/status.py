@@ -36,7 +36,9 @@ def read_status(database: Database, model: str) -> Status:
 
     def work(connection: Connection) -> Status:
         profiles = connection.execute(text(_PROFILES), {"model": model}).mappings().one()
-        null = dict(connection.execute(text(_NULL), {"gone": GONE, "self": SELF, "not_yet": NOT_YET}).tuples().all())
+        null: dict[str, int] = dict(
+            connection.execute(text(_NULL), {"gone": GONE, "self": SELF, "not_yet": NOT_YET}).tuples().all()
+        )
         rows = connection.execute(text(_SCORED), {"policy": f"{CURRENT_POLICY} (not named)"}).all()
         scored = {(policy, version, of_model): count for policy, version, of_model, count in rows}
         return Status(dict(profiles), sum(null.values()) + sum(scored.values()), null, scored)

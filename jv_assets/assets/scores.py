@@ -24,7 +24,7 @@ _SCORED_COLUMNS = dg.TableSchema(
         dg.TableColumn("id, profile_id, suggested_profile_id", "uuid", "the match, A and B"),
         dg.TableColumn("score_ab, score_ba, harmonic_mean", "double", "0-100, 2 decimals, as they will be published"),
         dg.TableColumn("intent_ab, context_ab, …_ba", "double", "dimensions of each direction, 0-10"),
-        dg.TableColumn("synergy_impute_ab, synergy_redistribute_ab, momentum_…", "double", "under both null treatments"),
+        dg.TableColumn("synergy_impute_ab, synergy_redistribute_ab, momentum_…", "double", "by both null treatments"),
         dg.TableColumn("offering_seeking_ab, …", "double", "the sixteen factors of each direction; null: no data"),
         dg.TableColumn("offering_seeking_method_ab, …_cosine_ab, …_overlap_ab", "", "of the two similarity factors: "
                        "semantic or word_overlap, the cosine, and the score by word overlap alone"),
@@ -100,9 +100,9 @@ class PublishConfig(dg.Config):
     description="""
 The scores in production: `score_ab`, `score_ba`, `harmonic_mean` and `match_context` of match_suggestions.
 
-Reads the range's file of `match_scores` and what is stored, and writes the rows that differ in score, version, policy or
-inputs hash, in short transactions that may be cut off anywhere: materialize again to go on. An unchanged row costs no
-write. With `only_missing` it writes only where harmonic_mean is NULL; with `dry_run` it writes nothing and records no
+Reads the range's file of `match_scores` and what is stored, and writes the rows that differ in score, version, policy
+or inputs hash, in short transactions that may be cut off anywhere: materialize again to go on. An unchanged row costs no
+write. With `only_missing` it writes only where harmonic_mean is NULL. With `dry_run` it writes nothing and records no
 materialization. `match_score` is never written. Costs about 0.1 ms a row written.
 """,
     deps=[match_scores],

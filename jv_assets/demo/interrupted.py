@@ -45,7 +45,7 @@ def _scored(database: Database, matches: pd.DataFrame, model: str) -> pd.DataFra
     facts = profile_facts(read_profiles(database, _FIRST, _LAST).set_index("id"))
     prepared = Prepared(facts, read_vectors(database, model, calibration.dimension, facts.index))
     scored = score_pairs(prepared, matches, CURRENT_POLICY, calibration)
-    scored = scored.iloc[:round(len(matches) * SCORED / MATCHES)]
+    scored = scored.iloc[: round(len(matches) * SCORED / MATCHES)]
     contexts, _ = match_contexts(prepared, scored, policy=CURRENT_POLICY, model=model, scored_at=_SCORED_AT)
     return scored.assign(match_context=[_as_written_then(context) for context in contexts])
 

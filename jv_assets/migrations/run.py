@@ -24,7 +24,7 @@ _DIMENSIONS = """
 
 
 def migrate(database: Database, dimension: int | None = None) -> list[str]:
-    """Apply what is missing, in one transaction; returns what was applied, oldest first, nothing when it was up to date.
+    """Apply what is missing, in one transaction; returns what was applied, oldest first.
 
     `dimension` is the length of the vector columns, by default that of the configured model. UserError where they are
     there with another.

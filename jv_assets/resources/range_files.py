@@ -45,7 +45,8 @@ class RangeFiles:
 
     def read(self, asset: str, key: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of a range; UserError where it was never written or cannot be read."""
-        return self._open(asset, key).read(columns=list(columns) if columns else None).to_pandas()
+        rows: pd.DataFrame = self._open(asset, key).read(columns=list(columns) if columns else None).to_pandas()
+        return rows
 
     def facts(self, asset: str, key: str) -> dict[str, Any]:
         """What was written with the rows; UserError where the range was never written or cannot be read."""
@@ -69,7 +70,9 @@ class RangeFiles:
         try:
             return pq.ParquetFile(pa.BufferReader(path.read_bytes()))
         except FileNotFoundError:
-            raise UserError(f"range {key} of {asset} was never made: materialize it first (jv rescore makes all)") from None
+            raise UserError(
+                f"range {key} of {asset} was never made: materialize it first (jv rescore makes all)"
+            ) from None
         except (OSError, pa.ArrowInvalid) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{path} cannot be read ({reason}): materialize range {key} of {asset} again") from error
@@ -78,12 +81,12 @@ class RangeFiles:
     def _put(path: UPath, data: pa.Buffer) -> None:
         """A bucket shows an object only when it is whole; in a folder a finished file is moved to its place."""
         if path.protocol not in ("", "file"):
-            path.write_bytes(memoryview(data))
+            path.write_bytes(data.to_pybytes())
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            whole.write_bytes(memoryview(data))
+            whole.write_bytes(data.to_pybytes())
             whole.replace(path)
         except BaseException:
             whole.unlink(missing_ok=True)

@@ -24,7 +24,9 @@ def odd(*rows: dict[str, Any]) -> dict[str, int]:
 
 def test_rows_of_the_table_are_valid() -> None:
     validate(profiles())
-    validate(profiles({}, {"tags": ["a"], "list_size": 3, "audience_engagement_score": 0.5, "jv_history": "not a list"}))
+    validate(
+        profiles({}, {"tags": ["a"], "list_size": 3, "audience_engagement_score": 0.5, "jv_history": "not a list"})
+    )
     validate(profiles({"audience_engagement_score": float("nan"), "bio": " ", "list_size": -1}))
 
 

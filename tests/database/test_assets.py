@@ -27,6 +27,8 @@ from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
 KEYS = list(ID_RANGES.get_partition_keys())
+SOME = {"first": "00", "last": "1c"}
+"""Ranges for tests that need not go over all."""
 TOO_LONG = "1" * 5000
 """A number that jsonb holds and Python's json does not read."""
 
@@ -146,7 +148,7 @@ def test_nothing_but_our_columns_was_written(whole: Pipeline) -> None:
 
 def test_a_second_run_writes_nothing(whole: Pipeline) -> None:
     before = versions(whole)
-    result = whole.run()
+    result = whole.run(**SOME)
     assert result.success
     assert versions(whole) == before
     assert whole.total("published_scores", result.run_id, "written") == 0
@@ -161,9 +163,9 @@ def test_each_range_says_what_was_done(whole: Pipeline) -> None:
     assert list(scores) == list(published) == ["04", "08"]
     for key, values in scores.items():
         low, high = bounds(key)
-        count = whole.sql(
-            "SELECT count(*) FROM match_suggestions WHERE id BETWEEN :low AND :high", low=low, high=high
-        )[0]["count"]
+        count = whole.sql("SELECT count(*) FROM match_suggestions WHERE id BETWEEN :low AND :high", low=low, high=high)[
+            0
+        ]["count"]
         assert values["rows"] == count == values["scored"] + values["skipped"]
         assert values["semantic"] + values["word_overlap"] == 4 * values["scored"]
         assert values["p10"] <= values["p50"] <= values["p90"]
@@ -179,7 +181,8 @@ def test_a_range_file_has_what_the_reports_need(whole: Pipeline) -> None:
     for direction in ("ab", "ba"):
         for name in ("intent", "context", "synergy_impute", "synergy_redistribute", "momentum_impute",
                      "momentum_redistribute", "offering_seeking", "offering_seeking_method", "offering_seeking_cosine",
-                     "offering_seeking_overlap", "audience_alignment_overlap", "revenue_tier", "list_size"):  # fmt: skip
+                     "offering_seeking_overlap", "audience_alignment_overlap", "revenue_tier",
+                     "list_size"):  # fmt: skip
             assert f"{name}_{direction}" in rows
     assert {"match_score", "stored_harmonic_mean", "stored_version", "stored_policy"} <= set(rows)
     by_words = rows["offering_seeking_method_ab"] == "word_overlap"
@@ -193,14 +196,14 @@ def test_a_range_file_has_what_the_reports_need(whole: Pipeline) -> None:
 
 def test_scoring_alone_is_a_dry_run(whole: Pipeline) -> None:
     before = versions(whole)
-    assert whole.run(assets=["match_scores"], match_scores={"policy": "arithmetic/redistribute"}).success
-    result = whole.run(assets=["published_scores"], published_scores={"dry_run": True})
+    assert whole.run(assets=["match_scores"], match_scores={"policy": "arithmetic/redistribute"}, **SOME).success
+    result = whole.run(assets=["published_scores"], published_scores={"dry_run": True}, **SOME)
     assert result.success
     assert versions(whole) == before
-    assert whole.total("published_scores", result.run_id, "written") > 850
+    assert whole.total("published_scores", result.run_id, "written") > 80
     made = whole.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     assert len(made) == 0
-    assert whole.run(assets=["match_scores"]).success
+    assert whole.run(assets=["match_scores"], **SOME).success
 
 
 def test_another_policy_is_refused_range_by_range(whole: Pipeline) -> None:
@@ -213,7 +216,7 @@ def test_another_policy_is_refused_range_by_range(whole: Pipeline) -> None:
 
 
 def test_an_unknown_policy_is_one_line(whole: Pipeline) -> None:
-    result = whole.run(match_scores={"policy": "best/impute"})
+    result = whole.run(match_scores={"policy": "best/impute"}, **SOME)
     assert "policy best/impute is unknown; use one of harmonic/impute" in failure(result)
     assert not whole.metadata("published_scores", result.run_id)
 
@@ -232,7 +235,7 @@ def test_one_bad_range_fails_alone_and_the_others_go_on(whole: Pipeline, broken:
         whole.sql(f"UPDATE profiles SET jv_history = '[{TOO_LONG}]' WHERE id = :id", id=bad["id"])
         mend = {"id": bad["id"], "value": json.dumps(bad["jv_history"])}
     else:
-        (bad,) = whole.sql("SELECT id::text, match_context FROM match_suggestions WHERE harmonic_mean > 0 LIMIT 1")
+        (bad,) = whole.sql("SELECT id::text FROM match_suggestions WHERE harmonic_mean > 0 ORDER BY id LIMIT 1")
         whole.sql("ALTER TABLE match_suggestions ADD COLUMN kept numeric")
         whole.sql("UPDATE match_suggestions SET kept = match_score")
         whole.sql("ALTER TABLE match_suggestions ALTER match_score TYPE text")
@@ -240,16 +243,16 @@ def test_one_bad_range_fails_alone_and_the_others_go_on(whole: Pipeline, broken:
         mend = {}
     key = KEYS[int(bad["id"][:2], 16) // 4]
     try:
-        result = whole.run()
+        result = whole.run(**SOME)
         assert not result.success
-        assert failure(result).startswith(f"1 of 64 ranges of {broken} failed ({key}: ")
+        assert failure(result).startswith(f"1 of 8 ranges of {broken} failed ({key}: ")
         assert failure(result).endswith("Once mended, type: jv retry")
-        assert set(whole.metadata(broken, result.run_id)) == set(KEYS) - {key}
+        assert set(whole.metadata(broken, result.run_id)) == set(KEYS[:8]) - {key}
         run = whole.instance.get_run_by_id(result.run_id)
         assert run
         rest = rest_of(whole.instance, run, RESCORE)
         later = RESCORE[RESCORE.index(broken) + 1 :]
-        assert rest == parts(later, [k for k in KEYS if k != key] if broken == "match_scores" else KEYS)
+        assert rest == parts(later, [k for k in KEYS[:8] if k != key] if broken == "match_scores" else KEYS[:8])
         for part in rest:
             assert whole.run(assets=part.assets, first=part.first, last=part.last).success
     finally:
@@ -258,7 +261,7 @@ def test_one_bad_range_fails_alone_and_the_others_go_on(whole: Pipeline, broken:
         else:
             whole.sql("ALTER TABLE match_suggestions ALTER match_score TYPE numeric(5,2) USING kept")
             whole.sql("ALTER TABLE match_suggestions DROP COLUMN kept")
-    assert whole.run().success
+    assert whole.run(**SOME).success
     assert_equal_to_reference(whole)
 
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from jv_assets.migrations.run import migrate
-from jv_assets.resources.database import Database
 from psycopg.errors import UniqueViolation
 from sqlalchemy import text
 
@@ -27,6 +25,8 @@ from jv_assets.loading import (
     load_frames,
     read_csv_folder,
 )
+from jv_assets.migrations.run import migrate
+from jv_assets.resources.database import Database
 
 TABLES = {"profiles": PROFILE_COLUMNS, "match_suggestions": MATCH_COLUMNS}
 

@@ -154,7 +154,9 @@ def test_another_policy_is_refused_unless_it_is_switched_on_purpose(database: Da
     rows = scores(database)
     publish(database, rows.iloc[:1])
     other = rows.assign(policy="geometric/impute")
-    with pytest.raises(UserError, match=r"stored under harmonic/impute, .* made under geometric/impute.*--switch-policy"):
+    with pytest.raises(
+        UserError, match=r"stored under harmonic/impute, .* made under geometric/impute.*--switch-policy"
+    ):
         publish(database, other)
     assert stored(database)["harmonic_mean"].notna().sum() == 1
     assert publish(database, other, switch_policy=True) == {"rows": 200, "written": 200}
@@ -173,9 +175,7 @@ def test_a_match_deleted_or_changed_since_it_was_scored_is_counted(database: Dat
     rows = scores(database)
     gone, moved = rows["id"].iloc[3], rows["id"].iloc[5]
     execute(database, "DELETE FROM match_suggestions WHERE id = :id", id=gone)
-    execute(
-        database, "UPDATE match_suggestions SET profile_id = suggested_profile_id WHERE id = :id", id=moved
-    )
+    execute(database, "UPDATE match_suggestions SET profile_id = suggested_profile_id WHERE id = :id", id=moved)
     assert publish(database, rows) == {"rows": 200, "written": 198, "deleted": 1, "moved": 1}
     found = stored(database).set_index("id")
     assert found.loc[moved, "match_context"] is None
@@ -272,7 +272,9 @@ def test_a_row_that_somebody_holds_is_waited_for(database: Database) -> None:
     rows = scores(database)
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as connection:
-            connection.execute(text("UPDATE match_suggestions SET notes = 'mine' WHERE id = :id"), {"id": rows["id"][9]})
+            connection.execute(
+                text("UPDATE match_suggestions SET notes = 'mine' WHERE id = :id"), {"id": rows["id"][9]}
+            )
             second = pool.submit(publish, database, rows)
             wait_for_a_lock(database, second)
         assert second.result() == {"rows": 200, "written": 200}

@@ -119,15 +119,16 @@ def test_profiles_arrive_as_python_values_in_order_of_id(database: Database) -> 
 
 
 def test_matches_arrive_with_what_was_stored(database: Database) -> None:
-    insert = "INSERT INTO match_suggestions (id, profile_id, suggested_profile_id, match_score, harmonic_mean, match_context)"
+    columns = "id, profile_id, suggested_profile_id, match_score, harmonic_mean, match_context"
+    insert = f"INSERT INTO match_suggestions ({columns})"
     context = '{"policy": "harmonic/impute", "scoring_version": "v", "inputs_hash": "h", "breakdown_ab": {}}'
     execute(database, f"{insert} VALUES ('{TWO}', '{ONE}', '{THREE}', 77.5, 51.25, '{context}')")
     execute(database, f"{insert} VALUES ('{ONE}', '{ONE}', '{FOUR}', NULL, NULL, NULL)")
     rows = read_matches(database, *EVERYTHING)
     assert rows["id"].tolist() == [ONE, TWO]
     assert rows.loc[1].to_dict() == {
-        "id": TWO, "profile_id": ONE, "suggested_profile_id": THREE, "match_score": 77.5, "stored_score_ab": pytest.approx(
-            float("nan"), nan_ok=True), "stored_score_ba": pytest.approx(float("nan"), nan_ok=True),
+        "id": TWO, "profile_id": ONE, "suggested_profile_id": THREE, "match_score": 77.5,
+        "stored_score_ab": pytest.approx(np.nan, nan_ok=True), "stored_score_ba": pytest.approx(np.nan, nan_ok=True),
         "stored_harmonic_mean": 51.25, "stored_version": "v", "stored_policy": "harmonic/impute",
         "stored_inputs_hash": "h",
     }  # fmt: skip

@@ -23,7 +23,9 @@ def upgrade() -> None:
     connection = op.get_bind()
     if connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'vector'")) == 0:
         if connection.scalar(text("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")) == 0:
-            raise UserError("the database server has no pgvector: install it there (the package postgresql-NN-pgvector)")
+            raise UserError(
+                "the database server has no pgvector: install it there (the package postgresql-NN-pgvector)"
+            )
         op.execute("CREATE EXTENSION vector")
     vector = f"vector({context.config.attributes['dimension']})"
     profile_outputs = {f"embedding_{field}": vector for field in EMBEDDED_FIELDS} | {
@@ -34,8 +36,8 @@ def upgrade() -> None:
     missing = [name for name in tables if connection.scalar(text(f"SELECT to_regclass('{name}')")) is None]
     if len(missing) == 1:
         raise UserError(
-            f"the database has one of the two tables but no {missing[0]}: check the database's name in JV_DATABASE_URL, "
-            "and the role's search_path"
+            f"the database has one of the two tables but no {missing[0]}: check the database's name in "
+            "JV_DATABASE_URL, and the role's search_path"
         )
     for name, (columns, outputs) in tables.items():
         if name in missing:
@@ -62,7 +64,8 @@ def _add_columns(table: str, columns: dict[str, str]) -> None:
     there = set(
         op.get_bind().scalars(
             text(
-                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"
+                "SELECT attname FROM pg_attribute "
+                "WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"
             ),
             {"table": table},
         )
