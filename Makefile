@@ -39,18 +39,20 @@ ui: install ## open Dagster's web pages
 		rm -f $@ && "$(PYTHON)" -m venv --clear .venv; \
 	}
 	@rm -f $@
-	@echo "Installing into .venv: this takes some minutes, and is done once"
+	@echo "Installing into .venv: some minutes the first time"
 	@$(PIP) install -c constraints.txt setuptools
 	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'
 	@pwd -P >$@
 
-# With the oldest Python that we take. PyTorch keeps its version: write another in by hand first.
+# With the oldest Python that we take, and the newest pip: older ones get lost among old releases of Dagster. PyTorch keeps
+# its version: write another in by hand first.
 constraints: ## renew constraints.txt with the latest releases
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 1' INT TERM && \
 	echo "Installing the latest releases in a temporary folder: this takes some minutes" && \
 	grep '^torch==' constraints.txt >"$$folder/torch" && \
 	"$(PYTHON)" -m venv "$$folder/venv" && \
 	pip() { "$$folder/venv/bin/python" -m pip --disable-pip-version-check --no-input "$$@"; } && \
+	pip install -q --upgrade pip && \
 	pip install -q -c "$$folder/torch" -e '.[dev]' && \
 	pip freeze --all --exclude pip --exclude-editable >"$$folder/freeze" && \
 	{ grep '^#' constraints.txt; sed 's/+.*//' "$$folder/freeze"; } >"$$folder/constraints" && \

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import psycopg
 import tenacity
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 ATTEMPTS = 6
 """How often a transaction is tried before its range fails: five waits, about twenty seconds together."""
+_OLDEST_CONNECTION = 1
+"""Seconds since it was made after which a connection is not used for another transaction."""
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = "120s", "60s"
 
 _log = logging.getLogger(__name__)
@@ -97,7 +99,9 @@ _CURES = {
 class Database:
     """The database of `JV_DATABASE_URL`, else the embedded one, which is started for the first connection.
 
-    There is no pool: PgBouncer is the pool, and nothing is held between transactions.
+    PgBouncer is the pool. One idle connection is kept for the next transaction, but only if that begins within a
+    second of its making: to connect costs more than to publish a range, and one that waits longer, while something is
+    scored, is what poolers cut off.
     """
 
     def __init__(self, url: str | None = None) -> None:
@@ -149,8 +153,13 @@ class Database:
 
     @cached_property
     def _engine(self) -> Engine:
-        # an IPv6 or socket host has no use for tcp settings, and libpq ignores them there
-        return create_engine(self._parsed, poolclass=NullPool, connect_args=_CONNECT)
+        return create_engine(
+            self._parsed,
+            connect_args=_CONNECT,
+            pool_size=1,
+            max_overflow=-1,
+            pool_recycle=_OLDEST_CONNECTION,
+        )
 
     @property
     def _parsed(self) -> URL:

@@ -1,0 +1,231 @@
+"""Reading, publishing, embedding and a whole rescore, each beside its limit measured in the same run."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import text
+
+from jv_assets import local, settings
+from jv_assets.demo.population import MATCHES, PROFILES, make_population
+from jv_assets.loading import load_frames
+from jv_assets.migrations.run import migrate
+from jv_assets.partitions import ID_RANGES, bounds
+from jv_assets.publishing import NEEDED, Wanted, publish_range
+from jv_assets.reading import read_matches, read_profiles, read_vectors
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.scoring import prepared_profiles, score_range
+from jv_scoring.prepare import profile_facts
+
+Row = dict[str, Any]
+MODEL, DIMENSION = settings.PRODUCTION_MODEL, 1024
+REPEATS = 3
+# Not ru_maxrss: Linux starts a child's with what its parent used.
+_JV = """
+import atexit, pathlib
+def peak():
+    print("peak kB:", pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+atexit.register(peak)
+from jv_assets.cli import main
+main()
+"""
+KEYS = list(ID_RANGES.get_partition_keys())
+
+
+def run() -> list[Row]:
+    """Rows of name, value, unit, target (or None) and whether it was met."""
+    with TemporaryDirectory() as folder, _population(Path(folder)) as (database, files):
+        return [*_vectors(database), *_publishing(database, files), *_embedding(), *_rescore(Path(folder) / "whole")]
+
+
+@contextmanager
+def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
+    """The demo population with random vectors of the production model's length, and the file of every range."""
+    server = local.start(folder / "postgres")
+    database, files = Database(server.url()), RangeFiles(str(folder), len(KEYS))
+    migrate(database, dimension=DIMENSION)
+    population = make_population()
+    load_frames(database, population.profiles, population.matches)
+    _fill_vectors(database)
+    for key in KEYS:
+        facts = profile_facts(read_profiles(database, *bounds(key)).set_index("id"))
+        files.write("profiles", key, facts.reset_index(), {"rows": len(facts)})
+    prepared = prepared_profiles(database, files, MODEL)
+    for key in KEYS:
+        scored = score_range(prepared, read_matches(database, *bounds(key)), MODEL, "harmonic/impute")
+        files.write("match_scores", key, scored.rows, {"rows": len(scored.rows), "skipped": dict(scored.skipped)})
+    try:
+        yield database, files
+    finally:
+        local.stop(folder / "postgres")
+
+
+def _fill_vectors(database: Database) -> None:
+    rng = np.random.default_rng(1)
+    with database.transaction() as connection:
+        ids = connection.execute(text("SELECT id::text FROM profiles WHERE seeking IS NOT NULL")).scalars().all()
+        connection.execute(text("CREATE TEMP TABLE v (id uuid, a vector, b vector, c vector, d vector) ON COMMIT DROP"))
+        cursor = connection.connection.cursor()
+        with cursor.copy("COPY v FROM STDIN") as copy:
+            for profile_id in ids:
+                four = rng.standard_normal((4, DIMENSION)).round(3)
+                copy.write_row([profile_id, *(str(vector.tolist()) for vector in four)])
+        connection.execute(
+            text(
+                "UPDATE profiles p SET embedding_seeking = a, embedding_offering = b, embedding_who_you_serve = c, "
+                "embedding_what_you_do = d, embeddings_model = :model FROM v WHERE v.id = p.id"
+            ),
+            {"model": MODEL},
+        )
+
+
+def _vectors(database: Database) -> list[Row]:
+    with database.transaction() as connection:
+        ids = connection.execute(text("SELECT id::text FROM profiles ORDER BY id")).scalars().all()
+    profiles = pd.Index(ids)
+    seconds = median(_timed(lambda: read_vectors(database, MODEL, DIMENSION, profiles)) for _ in range(REPEATS))
+    return [_row("reading all vectors (1,024 numbers each)", seconds, "s", at_most=0.5)]
+
+
+def _publishing(database: Database, files: RangeFiles) -> list[Row]:
+    """A publish of every row beside COPY of the same bytes into a temporary table, in turns."""
+    whole, copies, unchanged = [], [], []
+    for _ in range(REPEATS):
+        with database.transaction() as connection:
+            connection.execute(
+                text(
+                    "UPDATE match_suggestions SET score_ab = NULL, score_ba = NULL, harmonic_mean = NULL, "
+                    "match_context = NULL"
+                )
+            )
+        _vacuum(database)
+        copies.append(_timed(lambda: _copy_alone(database, files)))
+        written: list[int] = []
+        whole.append(_timed(lambda: written.append(_publish_all(database, files))))  # noqa: B023
+        again: list[int] = []
+        unchanged.append(_timed(lambda: again.append(_publish_all(database, files))))  # noqa: B023
+        if written[0] < 29_000 or again[0] != 0:
+            raise RuntimeError(f"published {written[0]} rows, then {again[0]}")
+    ratios = [published / copied for published, copied in zip(whole, copies, strict=True)]
+    return [
+        _row("COPY of all scores with contexts into a temporary table", median(copies), "s"),
+        _row("publishing all scores with contexts", median(whole), "s"),
+        _row("publishing ÷ COPY of the same bytes", median(ratios), "x", at_most=2.0),
+        _row("publishing again, nothing changed, 0 rows written", median(unchanged), "s", at_most=1.0),
+    ]
+
+
+def _publish_all(database: Database, files: RangeFiles) -> int:
+    written = 0
+    for key in KEYS:
+        scored = files.read("match_scores", key, sorted(NEEDED))
+        written += publish_range(database, key, scored, lambda: _contexts(files, key), Wanted()).written  # noqa: B023
+    return written
+
+
+def _contexts(files: RangeFiles, key: str) -> "pd.Series[str]":
+    return files.read("match_scores", key, ["match_context"])["match_context"]
+
+
+def _copy_alone(database: Database, files: RangeFiles) -> None:
+    columns = ["id", "score_ab", "score_ba", "harmonic_mean", "match_context"]
+    with database.transaction() as connection:
+        connection.execute(
+            text(
+                "CREATE TEMP TABLE t (id uuid, score_ab numeric(5,2), score_ba numeric(5,2), "
+                "harmonic_mean numeric(5,2), match_context jsonb) ON COMMIT DROP"
+            )
+        )
+        cursor = connection.connection.cursor()
+        for key in KEYS:
+            rows = files.read("match_scores", key, columns)
+            with cursor.copy(f"COPY t ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in zip(*(rows[name].tolist() for name in columns), strict=True):
+                    copy.write_row(row)
+
+
+def _vacuum(database: Database) -> None:
+    import psycopg
+
+    with psycopg.connect(database.url.replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute("VACUUM match_suggestions")
+        connection.execute("CHECKPOINT")
+
+
+def _embedding() -> list[Row]:
+    """Texts of the demo in batches, beside one text a call, in turns."""
+    embedder = Embedder(settings.DEMO_MODEL)
+    texts = [str(value).strip() for value in make_population().profiles["offering"] if value and len(value) > 20][:512]
+    few = texts[:: len(texts) // 128]
+    embedder.embed(texts[:32])
+    batched, single = [], []
+    for _ in range(REPEATS):
+        single.append(_timed(lambda: [embedder.embed([one]) for one in few]) / len(few))
+        batched.append(_timed(lambda: embedder.embed(texts)) / len(texts))
+    ratios = [one / many for one, many in zip(single, batched, strict=True)]
+    return [
+        _row("embedding, texts a second in batches (all-MiniLM-L6-v2)", 1 / median(batched), "texts/s"),
+        _row("embedding in batches ÷ one text a call", median(ratios), "x", at_least=2.0),
+    ]
+
+
+def _rescore(home: Path) -> list[Row]:
+    """`jv rescore` of the demo as a process of its own, everything counted. Without vectors: they change no cost."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_"))}
+    environment["JV_HOME"] = str(home)
+
+    def jv(*words: str) -> str:
+        program = [sys.executable, "-c", _JV, *words]
+        return subprocess.run(program, env=environment, check=True, capture_output=True, text=True).stdout
+
+    try:
+        jv("load", "demo")
+        started = time.perf_counter()
+        output = jv("rescore")
+        seconds = time.perf_counter() - started
+        again = _timed(lambda: jv("rescore"))
+    finally:
+        local.stop(home / "postgres")
+    stages = {name: float(value) for name, value in re.findall(r"│ (\w+) +│.*│ +([\d.]+) │", output)}
+    work = sum(stages.get(name, 0.0) for name in ("profiles", "match_scores", "published_scores"))
+    peak = int(output.rpartition("peak kB: ")[2] or 0) / (1 << 20)
+    return [
+        _row(f"jv rescore, {PROFILES:,} profiles, {MATCHES:,} matches, all written", seconds, "s", at_most=30.0),
+        _row("of it the ranges' own work", work, "s"),
+        _row("of it Dagster, process start and reading the profiles", seconds - work, "s"),
+        _row("jv rescore again, nothing written", again, "s"),
+        _row("peak memory of the process", peak, "GB", at_most=1.0),
+    ]
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _row(name: str, value: float, unit: str, at_most: float | None = None, at_least: float | None = None) -> Row:
+    target = f"≤ {at_most:g}" if at_most is not None else f"≥ {at_least:g}" if at_least is not None else None
+    met = None
+    if at_most is not None:
+        met = value <= at_most
+    elif at_least is not None:
+        met = value >= at_least
+    return {"name": name, "value": value, "unit": unit, "target": target, "met": met}
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=1, ensure_ascii=False))
