@@ -12,16 +12,19 @@ from models import MINILM, minilm
 from sqlalchemy import text
 
 from jv_assets import local
+from jv_assets.auditing import RULES
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
-from jv_assets.finishing import parts, rest_of
+from jv_assets.errors import UserError
+from jv_assets.finishing import finish_the_other_ranges, parts, rest_of
 from jv_assets.loading import MATCH_COLUMNS, load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, bounds, range_tags
-from jv_assets.reading import read_profiles
+from jv_assets.reading import read_matches, read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY, RESCORE
+from jv_assets.scoring import ScoredRange, score_range
 from jv_scoring.reference import score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
@@ -311,3 +314,66 @@ def test_facts_that_were_never_made_are_named(whole: Pipeline, tmp_path: Path) -
         empty = Pipeline(whole.database.url, tmp_path / "home", instance)
         result = empty.run(assets=["match_scores", "published_scores"], first="00", last="04")
     assert failure(result).startswith("range 00 of profiles was never made: materialize it first")
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [({"harmonic_mean": 100.5}, "scores_in_range"), ({"policy": None}, "policy_and_version_present")],
+)
+def test_a_red_check_blocks_publishing(
+    whole: Pipeline, monkeypatch: pytest.MonkeyPatch, broken: dict[str, Any], rule: str
+) -> None:
+    before = versions(whole)
+
+    def badly(*arguments: Any) -> ScoredRange:
+        good = score_range(*arguments)
+        return ScoredRange(good.rows.assign(**broken), good.skipped)
+
+    monkeypatch.setattr("jv_assets.assets.scores.score_range", badly)
+    result = whole.run(**SOME)
+    assert not result.success
+    evaluations = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert set(evaluations) == set(RULES)
+    assert {name for name, check in evaluations.items() if not check.passed} >= {rule}
+    assert evaluations[rule].description == f"broken in {', '.join(KEYS[:8])}: materialize match_scores again"
+    assert set(whole.metadata("match_scores", result.run_id)) == set(KEYS[:8])
+    assert not whole.metadata("published_scores", result.run_id)
+    assert versions(whole) == before
+    monkeypatch.undo()
+    assert whole.run(**SOME).success
+
+
+def sensor_requests(whole: Pipeline, result: dg.ExecuteInProcessResult, **tags: str) -> list[dg.RunRequest]:
+    run = whole.instance.get_run_by_id(result.run_id)
+    assert run
+    context = dg.build_run_status_sensor_context(
+        sensor_name="finish_the_other_ranges",
+        dagster_event=result.get_run_failure_event(),
+        dagster_instance=whole.instance,
+        dagster_run=run.with_tags({**run.tags, **tags}),
+    )
+    evaluated = finish_the_other_ranges(context.for_run_failure())
+    return [item for item in evaluated if isinstance(item, dg.RunRequest)]  # type: ignore[union-attr]
+
+
+def test_the_sensor_finishes_what_the_daemon_started(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails_in_08(database: Database, low: str, high: str) -> pd.DataFrame:
+        if low == bounds("08")[0]:
+            raise UserError("cannot be read")
+        return read_matches(database, low, high)
+
+    monkeypatch.setattr("jv_assets.assets.scores.read_matches", fails_in_08)
+    result = whole.run(**SOME, published_scores={"only_missing": True})
+    monkeypatch.undo()
+    assert failure(result).startswith("1 of 8 ranges of match_scores failed (08: cannot be read)")
+    requests = sensor_requests(whole, result)
+    assert [keys_of_tags(request) for request in requests] == [["00", "04"], ["0c", "1c"]]
+    for request in requests:
+        assert request.asset_selection == [dg.AssetKey("published_scores")]
+        assert request.run_config == {"ops": {"published_scores": {"config": {"only_missing": True}}}}
+    assert len({request.run_key for request in requests}) == 2
+    assert sensor_requests(whole, result, **{"jv/process": "host:1"}) == []
+
+
+def keys_of_tags(request: dg.RunRequest) -> list[str]:
+    return [request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")]
