@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import psycopg
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, make_url, text
 
 from jv_assets import settings
 from jv_assets.errors import UserError
@@ -34,7 +34,7 @@ WRITTEN = {
 """By table, the columns that the pipeline writes (and reads too), with their type."""
 MEMORY, VERSION = "jv.embedded_texts", "jv.alembic_version"
 
-_POOLER_SECONDS = 3.0
+_POOLER_SECONDS = 5.0
 """How long a pooler may take to answer; one that has no server connection left does not answer at all."""
 _SERVER = """
     SELECT current_setting('server_version') AS version, current_setting('transaction_read_only') = 'on' AS read_only,
@@ -79,6 +79,7 @@ def examine(database: Database, embedder: Embedder) -> list[Finding]:
     try:
         with database.transaction() as connection:
             seen = _look(connection)
+            connection.detach()  # to be closed, not kept: a small pool would lack it in what follows
             connected, *others = _database_findings(connection, seen, database.place)
     except UserError as error:
         return [Finding("connection", "error", str(error))]
@@ -192,14 +193,12 @@ def _privileges(seen: _Seen) -> Finding:
         return Finding("privileges", "ok", f"{role}, the superuser of the embedded server")
     warnings = []
     if excess := _excess(seen):
-        warnings.append(
-            f"role {role} may more than it needs ({excess}); use one that may only SELECT from both tables and UPDATE "
-            "the pipeline's columns"
-        )
+        cure = "use one that may only read, and UPDATE the pipeline's columns"
+        warnings.append(f"role {role} may more than it needs ({excess}); {cure}")
     if hidden := [name for name, table in seen.tables.items() if table.hides_rows]:
         warnings.append(
-            f"row-level security may hide rows of {' and '.join(hidden)} from role {role}, and they are left out then; "
-            f"let a superuser type: ALTER ROLE {role} BYPASSRLS"
+            f"row-level security may hide rows of {' and '.join(hidden)} from role {role}, without a word; let a "
+            f"superuser type: ALTER ROLE {role} BYPASSRLS"
         )
     if warnings:
         return Finding("privileges", "warning", "; ".join(warnings))
@@ -238,16 +237,13 @@ def _excess(seen: _Seen) -> str:
 
 def _pooler(database: Database) -> Finding:
     """The kind of the pooler, told by whether two clients get the same server connection, or wait for each other's."""
-    url = database.url.replace("+psycopg", "", 1)
     shared = Finding("pooler", "ok", "transaction pooler: each transaction may get another server connection")
-    used_up = Finding(
-        "pooler",
-        "warning",
-        f"it gave no second connection within {_POOLER_SECONDS:g} s, because its pool is used up, or of one in session "
-        "mode; raise default_pool_size, or set pool_mode to transaction",
+    cause = (
+        f"it gave no second connection within {_POOLER_SECONDS:g} s: its pool is used up, or has one, in session mode"
     )
+    used_up = Finding("pooler", "warning", f"{cause}; raise default_pool_size, or set pool_mode to transaction")
     try:
-        with closing(_client(url)) as first, closing(_client(url)) as second:
+        with closing(_client(database)) as first, closing(_client(database)) as second:
             # more than once: other clients may come between, and a pool may hand out its connections in turn
             for _ in range(3):
                 mine = {_backend(first), _backend(first)}
@@ -264,8 +260,12 @@ def _pooler(database: Database) -> Finding:
     return Finding("pooler", "ok", "session pooler: a server connection belongs to one client as long as it stays")
 
 
-def _client(url: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(url, autocommit=True, connect_timeout=max(2, round(_POOLER_SECONDS)), application_name="jv")
+def _client(database: Database) -> psycopg.Connection[Any]:
+    url = make_url(database.url)
+    # not as a URL: libpq takes no blank in one, and its error has the password
+    _, options = url.get_dialect()().create_connect_args(url)
+    options.update(connect_timeout=10, application_name="jv", autocommit=True)
+    return psycopg.connect(**options)
 
 
 def _backend(client: psycopg.Connection[Any], before: str = "") -> int | None:

@@ -14,6 +14,7 @@ from jv_assets.resources.database import Database
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
+_LOCK_TIMEOUT = "5s"
 _LOCK = "SELECT pg_advisory_xact_lock(4210118)"
 """Two migrations at once: the second waits, and then finds nothing to do."""
 _DIMENSIONS = """
@@ -34,7 +35,7 @@ def migrate(database: Database, dimension: int | None = None) -> list[str]:
     wanted = dimension or model_dimension()
     with database.transaction() as connection:
         # An ALTER TABLE that waits keeps all readers of the table waiting behind it.
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
         connection.execute(text(_LOCK))
         check_dimensions(connection, wanted)
         before = _revision(connection)
