@@ -126,7 +126,7 @@ def status(folder: Path | None = None) -> Server | None:
     folder = _resolved(folder)
     with _os_errors_named(folder):
         process = _postmaster(folder)
-        return process and _ready(folder, process)
+        return _ready(folder, process) if process else None
 
 
 def _resolved(folder: Path | None) -> Path:
@@ -294,7 +294,7 @@ def _ready(folder: Path, process: psutil.Process) -> Server | None:
 def _running(folder: Path) -> Server | None:
     """The server of this folder, waited for while it is still starting; None if there is none."""
     process = _postmaster(folder)
-    return process and _when_ready(folder, process)
+    return _when_ready(folder, process) if process else None
 
 
 def _when_ready(folder: Path, process: psutil.Process) -> Server | None:

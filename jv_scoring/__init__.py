@@ -1,7 +1,7 @@
 """ISMC: how good two joint-venture profiles are for each other.
 
-Pure: numpy and pandas in, numpy and pandas out. `score_pair` is the rules for one pair, read top to bottom; `score_pairs`
-gives the same, to the last digit, for as many as there are:
+Pure: numpy and pandas in, numpy and pandas out. `score_pair` is the rules for one pair, read top to bottom;
+`score_pairs` gives the same, to the last digit, for as many as there are:
 
     prepared = prepare(profiles)  # once; `profiles` is indexed by id, vectors in the columns `embedding_…`
     calibration = calibration_of("BAAI/bge-large-en-v1.5")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jv_scoring.columns import round2
-from jv_scoring.engine import momentum_name, overlap_shares, positions, raw_directions
+from jv_scoring.engine import AUDIENCES, OFFERINGS, Pairs, momentum_name, raw_directions
 from jv_scoring.policy import SCORING_VERSION, Nulls, parse_policy
 from jv_scoring.prepare import ROLE_NAMES, TIER_NAMES, Prepared, dimension_json, factor_json
 from jv_scoring.reference import counted_score
@@ -23,7 +23,7 @@ from jv_scoring.synergy import (
     tier_detail,
     tier_score,
 )
-from jv_scoring.vectors import Floats, PairVectors, Positions
+from jv_scoring.vectors import Floats, PairVectors
 
 _OFFERING, _AUDIENCE, _ROLE, _TIER = SYNERGY
 _THOUSANDTHS = [f"{k / 1000:.3f}" for k in range(1001)]
@@ -38,17 +38,17 @@ def match_contexts(
     depends on beside policy and version: both profiles' facts, their vectors or words, and the model.
     """
     chosen = parse_policy(policy)
-    a, b = (positions(prepared, scored[column]) for column in ("profile_id", "suggested_profile_id"))
-    hashes = _pair_hashes(prepared, a, b, model)
+    pairs = Pairs.of(prepared, scored)
+    hashes = _pair_hashes(pairs, model)
     intent, momentum, context = (
         prepared.facts[name].tolist() for name in ("intent_json", f"{momentum_name(chosen.nulls)}_json", "context_json")
     )
-    synergy_ab = _synergy_json(prepared, scored, "ab", chosen.nulls, a, b)
-    synergy_ba = _synergy_json(prepared, scored, "ba", chosen.nulls, b, a)
+    synergy_ab = _synergy_json(pairs, scored, "ab", chosen.nulls)
+    synergy_ba = _synergy_json(pairs.swapped(), scored, "ba", chosen.nulls)
     final_ab, final_ba = (round2(score / 10).tolist() for score in raw_directions(scored, chosen))
     stamp = {"scored_at": scored_at, "scoring_version": SCORING_VERSION, "policy": policy, "embedding_model": model}
     tail = json.dumps(stamp)[1:-1]
-    rows = zip(a.tolist(), b.tolist(), synergy_ab, synergy_ba, final_ab, final_ba, hashes, strict=True)
+    rows = zip(pairs.a.tolist(), pairs.b.tolist(), synergy_ab, synergy_ba, final_ab, final_ba, hashes, strict=True)
     contexts = [
         f'{{"breakdown_ab": {{"intent": {intent[y]}, "synergy": {s_ab}, "momentum": {momentum[y]}, '
         f'"context": {context[y]}, "final_0_10": {f_ab}}}, '
@@ -59,51 +59,40 @@ def match_contexts(
     return contexts, hashes
 
 
-def _pair_hashes(prepared: Prepared, a: Positions, b: Positions, model: str) -> list[str]:
-    of_profile = prepared.input_hashes
+def _pair_hashes(pairs: Pairs, model: str) -> list[str]:
+    of_profile = pairs.prepared.input_hashes
     start = blake2b(model.encode(), digest_size=16)
     hashes = []
-    for x, y in zip(a.tolist(), b.tolist(), strict=True):
+    for x, y in zip(pairs.a.tolist(), pairs.b.tolist(), strict=True):
         digest = start.copy()
         digest.update(of_profile[x] + of_profile[y])
         hashes.append(digest.hexdigest())
     return hashes
 
 
-def _synergy_json(
-    prepared: Prepared, scored: pd.DataFrame, direction: str, nulls: Nulls, source: Positions, target: Positions
-) -> list[str]:
-    offering = PairVectors(prepared.vectors["seeking"], prepared.vectors["offering"], source, target)
-    audience = PairVectors(prepared.vectors["who_you_serve"], prepared.vectors["who_you_serve"], source, target)
-    role, tier = prepared.roles, prepared.tiers
+def _synergy_json(pairs: Pairs, scored: pd.DataFrame, direction: str, nulls: Nulls) -> list[str]:
+    """Synergy of each pair as JSON; `pairs` has the source first, so B first for the direction `ba`."""
+    role, tier = pairs.prepared.roles, pairs.prepared.tiers
     roles, tiers = _role_entries(), _tier_entries(nulls)
     entries = zip(
-        _similarity_entries(prepared, scored, direction, 0, offering, ("seeking", "offering")),
-        _similarity_entries(prepared, scored, direction, 1, audience, ("who_you_serve", "who_you_serve")),
-        [roles[x][y] for x, y in zip(role[source].tolist(), role[target].tolist(), strict=True)],
-        [tiers[x][y] for x, y in zip(tier[source].tolist(), tier[target].tolist(), strict=True)],
+        _similarity_entries(pairs, scored, direction, 0),
+        _similarity_entries(pairs, scored, direction, 1),
+        [roles[x][y] for x, y in zip(role[pairs.a].tolist(), role[pairs.b].tolist(), strict=True)],
+        [tiers[x][y] for x, y in zip(tier[pairs.a].tolist(), tier[pairs.b].tolist(), strict=True)],
         strict=True,
     )
     scores = scored[f"synergy_{direction}"].tolist()
     return [dimension_json(score, pair) for score, pair in zip(scores, entries, strict=True)]
 
 
-def _similarity_entries(
-    prepared: Prepared,
-    scored: pd.DataFrame,
-    direction: str,
-    factor: int,
-    pairs: PairVectors,
-    names: tuple[str, str],
-) -> list[str]:
-    column = SYNERGY[factor].column
+def _similarity_entries(pairs: Pairs, scored: pd.DataFrame, direction: str, factor: int) -> list[str]:
+    column, texts = SYNERGY[factor].column, (OFFERINGS, AUDIENCES)[factor]
     scores = scored[f"{column}_{direction}"].tolist()
     cosines = scored[f"{column}_cosine_{direction}"].to_numpy(np.float64)
-    entries = [
-        _semantic_entry(factor, text, score) for text, score in zip(_cosine_texts(pairs, cosines), scores, strict=True)
-    ]
+    shown = _cosine_texts(pairs.vectors(*texts), cosines)
+    entries = [_semantic_entry(factor, text, score) for text, score in zip(shown, scores, strict=True)]
     by_words = np.flatnonzero(np.isnan(cosines))
-    shares = overlap_shares(prepared, *names, pairs.i[by_words], pairs.j[by_words])
+    shares = pairs.some(by_words).overlap_shares(*texts)
     for k, share in zip(by_words.tolist(), shares.tolist(), strict=True):
         detail = overlap_detail(share, scores[k])
         entries[k] = factor_json(SYNERGY[factor], scores[k], detail, WORD_OVERLAP)

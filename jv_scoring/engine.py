@@ -28,8 +28,10 @@ GONE, SELF = "profile gone", "matched with itself"
 DIRECTIONS = ("ab", "ba")
 IDS = ["id", "profile_id", "suggested_profile_id"]
 SCORES = ["score_ab", "score_ba", "harmonic_mean"]
-METHODS = [SEMANTIC, WORD_OVERLAP]
+OFFERINGS, AUDIENCES = ("seeking", "offering"), ("who_you_serve", "who_you_serve")
+"""The compared texts of the two similarity factors, the source's first."""
 
+_METHODS = pd.CategoricalDtype([SEMANTIC, WORD_OVERLAP])
 _ROLE_TABLE = np.array([[role_compatibility(a, b) for b in ROLE_NAMES] for a in ROLE_NAMES])
 _TIER_TABLE = np.array([[tier_score(a, b) for b in TIER_NAMES] for a in TIER_NAMES], np.float64)
 
@@ -55,34 +57,71 @@ def score_pairs(
     """
     chosen = parse_policy(policy)
     prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
-    a, b = (positions(prepared, pairs[column]) for column in ("profile_id", "suggested_profile_id"))
-    gone, same = (a < 0) | (b < 0), a == b
-    scorable = ~(gone | same)
+    places = Pairs.of(prepared, pairs)
+    gone, same = (places.a < 0) | (places.b < 0), places.a == places.b
     unscorable = dict.fromkeys(pairs["id"][gone], GONE) | dict.fromkeys(pairs["id"][same & ~gone], SELF)
     if unscorable:
-        pairs, a, b = pairs[scorable], a[scorable], b[scorable]
+        scorable = ~(gone | same)
+        pairs, places = pairs.loc[scorable, IDS], places.some(scorable)
     columns: dict[str, object] = {name: pairs[name].reset_index(drop=True) for name in IDS}
-    columns |= _scores(prepared, a, b, chosen, calibration, overlap)
+    columns |= _scores(places, chosen, calibration, overlap)
     scored = pd.DataFrame(columns, copy=False)
     scored.attrs["unscorable"] = unscorable
     return scored
 
 
-def positions(prepared: Prepared, ids: pd.Series) -> Positions:
-    """The row of each id among the prepared profiles, -1 where it is gone."""
-    return prepared.facts.index.get_indexer(pd.Index(ids, dtype=ids.dtype))
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of prepared profiles: the positions of A and B among them, -1 where one is gone."""
+
+    prepared: Prepared
+    a: Positions
+    b: Positions
+
+    @classmethod
+    def of(cls, prepared: Prepared, pairs: pd.DataFrame) -> "Pairs":
+        """From the columns `profile_id` and `suggested_profile_id`."""
+        a, b = (
+            # The dtype is given, or pandas would look at every id to find one.
+            prepared.facts.index.get_indexer(pd.Index(pairs[name], dtype=pairs[name].dtype))
+            for name in ("profile_id", "suggested_profile_id")
+        )
+        return cls(prepared, a, b)
+
+    def some(self, chosen: npt.NDArray[np.bool_] | Positions) -> "Pairs":
+        return Pairs(self.prepared, self.a[chosen], self.b[chosen])
+
+    def swapped(self) -> "Pairs":
+        return Pairs(self.prepared, self.b, self.a)
+
+    def vectors(self, source: str, target: str) -> PairVectors:
+        """The vectors of one compared text of A against those of another of B."""
+        return PairVectors(self.prepared.vectors[source], self.prepared.vectors[target], self.a, self.b)
+
+    def overlap_shares(self, source: str, target: str) -> Floats:
+        """`similarity.word_overlap` of one compared text of A and another of B, 0..1."""
+        counts = self.prepared.word_counts
+        smaller = np.minimum(counts[source][self.a], counts[target][self.b])
+        some = np.flatnonzero(smaller)
+        a, b, shares = self.a[some], self.b[some], np.zeros(len(smaller))
+        left, right = self.prepared.word_sets(source, a), self.prepared.word_sets(target, b)
+        common = [len(left[x] & right[y]) for x, y in zip(a.tolist(), b.tolist(), strict=True)]
+        shares[some] = np.array(common, np.float64) / smaller[some]
+        return shares
 
 
-def _scores(
-    prepared: Prepared, a: Positions, b: Positions, policy: Policy, calibration: Calibration, overlap: bool
-) -> dict[str, object]:
-    factors = _synergy_factors(prepared, a, b, calibration, overlap)
+def _scores(pairs: Pairs, policy: Policy, calibration: Calibration, overlap: bool) -> dict[str, object]:
+    factors = _synergy_factors(pairs, calibration, overlap)
+    facts, momentum = pairs.prepared.numbers, momentum_name(policy.nulls)
     dimensions: dict[str, Floats] = {}
-    for direction, target in zip(DIRECTIONS, (b, a), strict=True):
+    for direction, target in zip(DIRECTIONS, (pairs.b, pairs.a), strict=True):
         for group in TARGET_DIMENSIONS.values():
-            for factor in group:
-                factors[f"{factor.column}_{direction}"] = _fact(prepared, factor.column)[target]
-        dimensions |= _dimensions(prepared, target, factors, direction, policy.nulls)
+            factors |= {f"{factor.column}_{direction}": facts[factor.column][target] for factor in group}
+        synergy = [np.asarray(factors[f"{factor.column}_{direction}"], np.float64) for factor in SYNERGY]
+        dimensions[f"intent_{direction}"] = facts["intent"][target]
+        dimensions[f"synergy_{direction}"] = weighted_means(synergy, SYNERGY, policy.nulls)
+        dimensions[f"momentum_{direction}"] = facts[momentum][target]
+        dimensions[f"context_{direction}"] = facts["context"][target]
     score_ab, score_ba = raw_directions(dimensions, policy)
     return {
         "score_ab": round2(score_ab),
@@ -90,22 +129,6 @@ def _scores(
         "harmonic_mean": round2(match_scores(score_ab, score_ba)),
         **dimensions,
         **factors,
-    }
-
-
-def _fact(prepared: Prepared, column: str) -> Floats:
-    return prepared.facts[column].to_numpy()
-
-
-def _dimensions(
-    prepared: Prepared, target: Positions, factors: dict[str, object], direction: str, nulls: Nulls
-) -> dict[str, Floats]:
-    synergy = [factors[f"{factor.column}_{direction}"] for factor in SYNERGY]
-    return {
-        f"intent_{direction}": _fact(prepared, "intent")[target],
-        f"synergy_{direction}": weighted_means(synergy, SYNERGY, nulls),  # type: ignore[arg-type]
-        f"momentum_{direction}": _fact(prepared, momentum_name(nulls))[target],
-        f"context_{direction}": _fact(prepared, "context")[target],
     }
 
 
@@ -133,7 +156,7 @@ class _Similarity:
     overlap_score: Floats | None
 
     def columns(self, name: str, direction: str) -> dict[str, object]:
-        method = pd.Categorical.from_codes(np.where(self.semantic, 0, 1), METHODS)
+        method = pd.Categorical.from_codes((~self.semantic).astype(np.int8), dtype=_METHODS)
         columns: dict[str, object] = {
             f"{name}_{direction}": self.score,
             f"{name}_method_{direction}": method,
@@ -142,39 +165,28 @@ class _Similarity:
         return columns | ({} if self.overlap_score is None else {f"{name}_overlap_{direction}": self.overlap_score})
 
 
-def _synergy_factors(
-    prepared: Prepared, a: Positions, b: Positions, calibration: Calibration, overlap: bool
-) -> dict[str, object]:
-    audience = _similarity(prepared, "who_you_serve", "who_you_serve", a, b, calibration, overlap)
-    roles = _ROLE_TABLE[prepared.roles[a], prepared.roles[b]]  # both tables are symmetric
+def _synergy_factors(pairs: Pairs, calibration: Calibration, overlap: bool) -> dict[str, object]:
+    prepared, a, b = pairs.prepared, pairs.a, pairs.b
+    audience = _similarity(pairs, AUDIENCES, calibration, overlap)
+    roles = _ROLE_TABLE[prepared.roles[a], prepared.roles[b]]  # this and both tables are symmetric
     tiers = _TIER_TABLE[prepared.tiers[a], prepared.tiers[b]]
     factors: dict[str, object] = {}
-    for direction, source, target in (("ab", a, b), ("ba", b, a)):
-        offering = _similarity(prepared, "seeking", "offering", source, target, calibration, overlap)
+    for direction, of_source in (("ab", pairs), ("ba", pairs.swapped())):
+        offering = _similarity(of_source, OFFERINGS, calibration, overlap)
         factors |= offering.columns("offering_seeking", direction)
         factors |= audience.columns("audience_alignment", direction)
         factors |= {f"role_compatibility_{direction}": roles, f"revenue_tier_{direction}": tiers}
     return factors
 
 
-def _similarity(
-    prepared: Prepared,
-    source: str,
-    target: str,
-    i: Positions,
-    j: Positions,
-    calibration: Calibration,
-    overlap: bool,
-) -> _Similarity:
-    pairs = PairVectors(prepared.vectors[source], prepared.vectors[target], i, j)
-    cosines, semantic = pairs.cosines(), pairs.semantic
-    pairs.settle(cosines, lambda values: _distance(values, calibration.steps))
-    scores = _step_scores(cosines, calibration.steps)
+def _similarity(pairs: Pairs, texts: tuple[str, str], calibration: Calibration, overlap: bool) -> _Similarity:
+    vectors = pairs.vectors(*texts)
+    cosines, semantic = vectors.cosines(), vectors.semantic
+    vectors.settle(cosines, lambda values: _distance(values, calibration.steps))
     by_words = np.flatnonzero(~semantic | overlap)
-    shares = overlap_shares(prepared, source, target, i[by_words], j[by_words])
-    overlap_scores = np.full(len(i), np.nan)
-    overlap_scores[by_words] = _step_scores(shares, OVERLAP_STEPS)
-    scores = np.where(semantic, scores, overlap_scores)
+    overlap_scores = np.full(len(semantic), np.nan)
+    overlap_scores[by_words] = _step_scores(pairs.some(by_words).overlap_shares(*texts), OVERLAP_STEPS)
+    scores = np.where(semantic, _step_scores(cosines, calibration.steps), overlap_scores)
     return _Similarity(scores, semantic, cosines, overlap_scores if overlap else None)
 
 
@@ -192,14 +204,3 @@ def _step_scores(values: Floats, steps: Steps) -> Floats:
     for limit, score in reversed(steps):
         scores[values >= limit] = score
     return scores
-
-
-def overlap_shares(prepared: Prepared, source: str, target: str, i: Positions, j: Positions) -> Floats:
-    """`similarity.word_overlap` of each pair, 0..1."""
-    smaller = np.minimum(prepared.word_counts[source][i], prepared.word_counts[target][j])
-    some = np.flatnonzero(smaller)
-    i, j, shares = i[some], j[some], np.zeros(len(smaller))
-    left, right = prepared.word_sets(source, i), prepared.word_sets(target, j)
-    common = [len(left[x] & right[y]) for x, y in zip(i.tolist(), j.tolist(), strict=True)]
-    shares[some] = np.array(common, np.float64) / smaller[some]
-    return shares

@@ -101,7 +101,7 @@ def _presence(column: str, label: str, score: float, otherwise: float) -> Callab
 def _share(columns: tuple[str, ...], counts: Callable[[object], bool]) -> Callable[[Profile], Reading]:
     total = len(columns)
     readings = [Reading(10 * filled / total, f"{filled} of {total} fields filled") for filled in range(total + 1)]
-    return lambda profile: readings[sum([counts(profile.get(column)) for column in columns])]
+    return lambda profile: readings[sum(map(counts, map(profile.get, columns)))]
 
 
 def _audience_engagement(profile: Profile) -> Reading:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
-from typing import Any
+from math import isnan
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from jv_scoring.roles import ROLES, normalise_role
 from jv_scoring.similarity import as_vector
 from jv_scoring.synergy import TIER_ORDER, offering_text
 from jv_scoring.text import words
-from jv_scoring.vectors import NONE, Vectors, as_single
+from jv_scoring.vectors import NONE, Vector, Vectors, as_single
 
 UNLISTED_TIER = "unlisted"
 ROLE_NAMES = (*ROLES, None)
@@ -56,6 +57,12 @@ class Prepared:
                     digest.update(b"\nv" + as_single(vector).tobytes())
             hashes.append(digest.digest())
         return hashes
+
+    @cached_property
+    def numbers(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The facts that are numbers: factors and dimensions, per profile."""
+        numbers = self.facts.select_dtypes("number")
+        return {str(name): numbers[name].to_numpy(np.float64) for name in numbers}
 
     @cached_property
     def words(self) -> dict[str, list[str]]:
@@ -118,7 +125,7 @@ def combine_offering(offering: Vectors, what_you_do: Vectors) -> Vectors:
         row[alike] = len(matrix) + np.arange(len(alike))
         matrix = np.concatenate([matrix, what_you_do.matrix[what_you_do.row[alike]]])
     for profile in borrowed[row[borrowed] == NONE].tolist():
-        odd[profile] = what_you_do.of(profile)
+        odd[profile] = cast(Vector, what_you_do.of(profile))
     return Vectors.from_matrix(matrix, row, odd)
 
 
@@ -145,7 +152,7 @@ def profile_facts(profiles: pd.DataFrame) -> pd.DataFrame:
         texts["words_offering"].append(_spell(offering_text(profile)))
         texts["words_who_you_serve"].append(_spell(profile["who_you_serve"]))
     scores = np.array([[reading.score for reading in row] for row in readings], np.float64).reshape(-1, len(factors))
-    facts = {factor.column: scores[:, k].copy() for k, factor in enumerate(factors)}
+    facts: dict[str, npt.NDArray[Any]] = {factor.column: scores[:, k].copy() for k, factor in enumerate(factors)}
     first = 0
     for dimension, group in TARGET_DIMENSIONS.items():
         for nulls in NULLS if dimension == "momentum" else NULLS[:1]:
@@ -170,7 +177,7 @@ def _fragments(
 
 def dimension_json(score: float, entries: Sequence[str]) -> str:
     """A breakdown's dimension from its score (NaN: none) and its factors, each JSON already."""
-    return f'{{"score": {"null" if score != score else score}, "factors": [{", ".join(entries)}]}}'
+    return f'{{"score": {"null" if isnan(score) else score}, "factors": [{", ".join(entries)}]}}'
 
 
 @lru_cache(maxsize=65536)

@@ -2,7 +2,7 @@
 
 import re
 
-_WORD = re.compile(r"\b\w{4,}\b")
+_WORD = re.compile(r"\w{4,}")  # greedy, so it needs no \b on either side
 _STOP_WORDS = frozenset({
     "that", "this", "with", "from", "they", "them", "their", "have", "been", "were", "will", "would", "could", "should",
     "about", "more", "also", "just", "some", "like", "into", "other", "what", "your", "help",
@@ -16,9 +16,11 @@ def has_text(value: object) -> bool:
     return isinstance(value, str) and value != "" and not value.isspace()
 
 
-def words(text: object) -> frozenset[str]:
+def words(text: object) -> set[str]:
     """The words of four or more characters that count for word overlap; none for what is not a string."""
-    return frozenset(_WORD.findall(text.lower())) - _STOP_WORDS if isinstance(text, str) else frozenset()
+    found: set[str] = set(_WORD.findall(text.lower())) if isinstance(text, str) else set()
+    found -= _STOP_WORDS
+    return found
 
 
 def text_to_embed(value: object) -> str | None:

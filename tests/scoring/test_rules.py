@@ -19,9 +19,9 @@ from jv_scoring.factors import TARGET_DIMENSIONS
 from jv_scoring.policy import DIMENSION_WEIGHTS, FLOOR, TIERS, aggregate, match_score, parse_policy
 from jv_scoring.reference import weighted_mean
 from jv_scoring.roles import normalise_role, role_compatibility
-from jv_scoring.similarity import CALIBRATIONS, LOWEST_SCORE, OVERLAP_STEPS
+from jv_scoring.similarity import CALIBRATIONS, LOWEST_SCORE, OVERLAP_STEPS, cosine
 from jv_scoring.synergy import SYNERGY
-from jv_scoring.text import has_text, text_to_embed, words
+from jv_scoring.text import EMBEDDED_FIELDS, has_text, text_to_embed, words
 
 NAN, INF = math.nan, math.inf
 TABLE = {
@@ -562,6 +562,12 @@ def test_a_cosine_is_clamped_to_0_and_1() -> None:
     )
 
 
+def test_a_cosine_is_never_above_1_by_a_rounding() -> None:
+    vectors = np.random.default_rng(1).standard_normal((300, 5))
+    assert {cosine(vector, vector * 0.1) > 1 for vector in vectors} == {False}
+    assert min(cosine(vector, vector * 0.1) for vector in vectors) > 1 - 1e-12
+
+
 def test_the_models_with_a_calibration_are_these_with_these_means() -> None:
     assert {
         model: (calibration.dimension, calibration.random, calibration.synonym)
@@ -691,6 +697,10 @@ def test_the_text_of_offering_falls_back_to_what_you_do_where_null_or_empty_but_
 )  # fmt: skip
 def test_text_is_embedded_stripped_from_five_characters_on(text: object, embedded: str | None) -> None:
     assert text_to_embed(text) == embedded
+
+
+def test_four_fields_are_embedded() -> None:
+    assert EMBEDDED_FIELDS == ("seeking", "offering", "who_you_serve", "what_you_do")
 
 
 @pytest.mark.parametrize(
