@@ -110,6 +110,7 @@ def nightly() -> None:
     from jv_assets.running import chosen_keys
     from jv_assets.schedules import NIGHTLY
 
+    _policy(None)
     _run("nightly", parts(NIGHTLY, chosen_keys(None)))
 
 
@@ -118,6 +119,7 @@ def retry() -> None:
     """Do the ranges that failed, that were cut off or that were never done, and no others."""
     from jv_assets.running import open_instance, retry_plan
 
+    _policy(None)
     _database()
     with open_instance() as instance:
         plan = retry_plan(instance)
@@ -170,6 +172,7 @@ def demo() -> None:
     """Load the demo population, leave it as the interrupted script did, and finish the job through Dagster."""
     from jv_assets.demo.story import tell
 
+    _policy(None)
     raise typer.Exit(tell(_database(), settings.embedding_model()))
 
 
@@ -177,13 +180,21 @@ def main() -> None:
     """The program: exit code 1 where a range failed, 2 for a wrong call or a database that cannot be used."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        app()
+        code = app(standalone_mode=False)
     except UserError as error:
         typer.echo(f"jv: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("jv: stopped; what was done is kept. To go on: jv retry", err=True)
-        sys.exit(130)
+        code = 2
+    except typer.TyperException as error:  # a wrong call; where the command is missing its help has been printed
+        if message := " ".join(error.format_message().split()):
+            typer.echo(f"jv: {message.rstrip('.')}; see: jv --help", err=True)
+        code = error.exit_code
+    if code == _INTERRUPTED:
+        typer.echo("jv: stopped; what was done is kept. To go on: jv retry, or the same again", err=True)
+    sys.exit(code)
+
+
+_INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt."""
 
 
 def _database() -> "Database":

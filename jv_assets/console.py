@@ -1,11 +1,13 @@
 """What `jv` prints: progress, tables, and what to type next."""
 
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -14,16 +16,17 @@ from jv_assets.doctor import Finding
 from jv_assets.running import Outcome
 from jv_assets.status import NOT_YET, Status
 
-out = Console(highlight=False)
+# A file has no edge to wrap rows at.
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 # Of its own descriptor: Dagster sends this process's 1 and 2 to the run's log while a step runs.
-errors = Console(file=os.fdopen(os.dup(2), "w", buffering=1), highlight=False)
+errors = Console(file=os.fdopen(os.dup(2), "w", buffering=1), highlight=False, emoji=False)
 
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
     """Bars, on a terminal, for whatever reports its progress meanwhile."""
     columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as bars:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
         tasks = {}
 
         def show(what: str, done: int, total: int) -> None:
@@ -41,12 +44,12 @@ def progress_bars() -> Iterator[None]:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table whose first column is text and whose others are right-aligned."""
     if title:
-        out.print(f"[bold]{title}[/]", soft_wrap=True)
+        out.print(f"[bold]{escape(title)}[/]", soft_wrap=True)
     shown = Table()
     for number, column in enumerate(columns):
         shown.add_column(column, justify="right" if number else "left")
     for row in rows:
-        shown.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
+        shown.add_row(*(f"{value:,}" if isinstance(value, int) else escape(str(value)) for value in row))
     out.print(shown)
 
 
@@ -68,11 +71,12 @@ def show_outcome(outcome: Outcome) -> None:
     table("", ("stage", "done", "failed", "what", "seconds"), rows)
     for asset, causes in outcome.failed.items():
         for cause, where in _by_cause(causes).items():
-            errors.print(f"[red]{asset} failed in {_listed(where)}:[/] {cause}", soft_wrap=True)
+            errors.print(f"[red]{asset} failed in {_listed(where)}:[/] {escape(cause)}", soft_wrap=True)
     for line in outcome.broken:
-        errors.print(f"[red]failed:[/] {line}", soft_wrap=True)
+        errors.print(f"[red]failed:[/] {escape(line)}", soft_wrap=True)
     if not outcome.well:
-        errors.print("Once mended, the rest is done by: [bold]jv retry[/]", soft_wrap=True)
+        again = "type it again" if outcome.dry_run else "the rest is done by: [bold]jv retry[/]"
+        errors.print(f"Once mended, {again}", soft_wrap=True)
 
 
 def show_status(status: Status, model: str, failed: Mapping[str, Sequence[str]]) -> None:
@@ -97,12 +101,14 @@ def show_findings(findings: Sequence[Finding]) -> None:
     """A line a finding."""
     marks = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "error": "[red]error  [/]"}
     for finding in findings:
-        out.print(f"{marks[finding.level]} {finding.subject}: {finding.text}", soft_wrap=True)
+        out.print(f"{marks[finding.level]} {finding.subject}: {escape(finding.text)}", soft_wrap=True)
 
 
 def _what(outcome: Outcome, asset: str) -> str:
     parts = [(name, int(outcome.total(asset, name))) for name in _SHOWN[asset]]
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in parts if count) or "nothing to do"
+    words = {"written": "would be written"} if outcome.dry_run else {}
+    shown = [f"{count:,} {words.get(name, name.replace('_', ' '))}" for name, count in parts if count]
+    return ", ".join(shown) or "nothing to do"
 
 
 _SHOWN = defaultdict(

@@ -34,6 +34,7 @@ class Outcome:
     """By asset and range: the cause."""
     broken: list[str] = field(default_factory=list)
     """What failed that is no single range, in a line each."""
+    dry_run: bool = False
     seconds: float = 0.0
 
     @property
@@ -74,6 +75,7 @@ def execute(
         part = todo.pop(0)
         run = _run(instance, job, part, ops or {})
         outcome.run_ids.append(run.run_id)
+        outcome.dry_run |= _is_dry(run)
         _collect(instance, run, outcome)
         if run.status != dg.DagsterRunStatus.SUCCESS:
             _collect_failure(instance, run, outcome)
@@ -99,13 +101,7 @@ def chosen_keys(ranges: str | None) -> list[str]:
 def unfinished(instance: dg.DagsterInstance, asset: str, also_never_done: bool = True) -> list[str]:
     """The ranges of an asset whose last run failed or was cancelled before them, or (if asked) that were never done."""
     key = dg.AssetKey(asset)
-    attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(
-        key
-    )
-    run_ids = list({run_id for run_id, _ in attempts.values()})
-    runs = instance.get_runs(dg.RunsFilter(run_ids=run_ids, statuses=_ENDED_BADLY)) if run_ids else []
-    ended_badly = {run.run_id for run in runs}
-    cut_off = {partition for partition, (run_id, _) in attempts.items() if run_id in ended_badly}
+    cut_off = {k for k, run in _attempts(instance, key).items() if run.status in _ENDED_BADLY}
     done = instance.get_materialized_partitions(key)
     return [k for k in ID_RANGES.get_partition_keys() if k in cut_off or (also_never_done and k not in done)]
 
@@ -116,15 +112,19 @@ def left_over(instance: dg.DagsterInstance) -> dict[str, list[str]]:
 
 
 def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
-    """The runs that do what is left over; a range that is scored again is published again."""
+    """The runs that do what is left over, and what hangs on it.
+
+    A range that was not published is scored again first: what its file holds may be of another policy since. Profiles
+    concern all matches, of which the others were meanwhile scored by what had been known of them.
+    """
     left = left_over(instance)
-    publish = sorted({*left["match_scores"], *left["published_scores"]})
-    only_publish = [key for key in publish if key not in left["match_scores"]]
+    matches = sorted({*left["match_scores"], *left["published_scores"]})
+    if left["profiles"] or left["profile_embeddings"]:
+        matches = list(ID_RANGES.get_partition_keys())
     return [
         *parts(("profiles",), left["profiles"]),
         *parts(("profile_embeddings",), left["profile_embeddings"]),
-        *parts(("match_scores", "published_scores"), left["match_scores"]),
-        *parts(("published_scores",), only_publish),
+        *parts(("match_scores", "published_scores"), matches),
     ]
 
 
@@ -141,7 +141,51 @@ def _run(instance: dg.DagsterInstance, job: str, part: Part, ops: Mapping[str, M
     )
     run = instance.get_run_by_id(result.run_id)
     assert run
+    if _was_interrupted(instance, run):
+        instance.report_run_canceled(run, message="jv was stopped; to go on, type: jv retry")
+        raise KeyboardInterrupt
     return run
+
+
+def _was_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether Dagster took a signal for itself and made a failure of it."""
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
+        error = entry.dagster_event.job_failure_data.error if entry.dagster_event else None
+        if error and error.cls_name in (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+            return True
+    return False
+
+
+def _attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.DagsterRun]:
+    """By range, the last run that was to make it, where it has not been made since. A dry run is not to make it."""
+    storage = instance.event_log_storage
+    latest = storage.get_latest_asset_partition_materialization_attempts_without_materializations(asset)
+    attempts = [(key, run_id) for key, (run_id, _) in latest.items()]
+    runs = _runs(instance, attempts)
+    if any(_is_dry(run) for run in runs.values()):
+        made = storage.get_latest_storage_id_by_partition(asset, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        planned = storage.get_event_records(
+            dg.EventRecordsFilter(
+                dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+                asset,
+                asset_partitions=list(latest),
+                after_cursor=min(made.get(key, 0) for key in latest),
+            )
+        )
+        since = [record for record in planned if record.storage_id > made.get(record.partition_key or "", 0)]
+        attempts = [(record.partition_key or "", record.run_id) for record in since][::-1]
+        runs = _runs(instance, attempts)
+    return {key: runs[run_id] for key, run_id in attempts if run_id in runs and not _is_dry(runs[run_id])}
+
+
+def _runs(instance: dg.DagsterInstance, attempts: Sequence[tuple[str, str]]) -> dict[str, dg.DagsterRun]:
+    run_ids = sorted({run_id for _, run_id in attempts})
+    return {run.run_id: run for run in instance.get_runs(dg.RunsFilter(run_ids=run_ids))} if run_ids else {}
+
+
+def _is_dry(run: dg.DagsterRun) -> bool:
+    config: Any = run.run_config
+    return bool(config.get("ops", {}).get("published_scores", {}).get("config", {}).get("dry_run"))
 
 
 def _collect(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
