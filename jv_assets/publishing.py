@@ -82,6 +82,16 @@ def publish_range(
     return whole
 
 
+def refuse_another_policy(database: Database, policy: str) -> None:
+    """UserError where what is stored was made under another policy.
+
+    One stored score tells, since publishing never mixes two; were two mixed all the same, `publish_range` finds it.
+    """
+    row = database.run(lambda connection: connection.execute(text(_STORED_POLICY)).first())
+    if row and (row[0] or CURRENT_POLICY) != policy:
+        raise _refusal(row[0] or CURRENT_POLICY, policy)
+
+
 def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
     for start in range(0, len(scored), BATCH_ROWS):
         yield scored.iloc[start : start + BATCH_ROWS]
@@ -118,10 +128,14 @@ def _refuse_other_policies(
     before = stored.fillna(CURRENT_POLICY).to_numpy()
     other = affected & (before != policies)
     if other.any():
-        raise UserError(
-            f"scores are stored under {before[other][0]}, and these were made under {policies[other][0]}: score under "
-            "the stored policy, or replace all on purpose by: jv rescore --policy … --switch-policy"
-        )
+        raise _refusal(before[other][0], policies[other][0])
+
+
+def _refusal(stored: str, made: str) -> UserError:
+    return UserError(
+        f"scores are stored under {stored}, and these were made under {made}: score under the stored policy, or "
+        f"replace all on purpose by: jv rescore --policy {made} --switch-policy"
+    )
 
 
 def write_scores(connection: Connection, rows: pd.DataFrame) -> None:
@@ -139,6 +153,7 @@ def write_scores(connection: Connection, rows: pd.DataFrame) -> None:
         raise RuntimeError(f"{updated} rows were updated where {locked} had been locked")
 
 
+_STORED_POLICY = "SELECT match_context ->> 'policy' FROM match_suggestions WHERE harmonic_mean IS NOT NULL LIMIT 1"
 _LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores ' || :key, 0))"
 _CREATE_BATCH = """
     CREATE TEMP TABLE batch (

@@ -9,7 +9,7 @@ from jv_assets.assets import production
 from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
-from jv_assets.publishing import NEEDED, Wanted, publish_range
+from jv_assets.publishing import NEEDED, Wanted, publish_range, refuse_another_policy
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -76,7 +76,7 @@ def match_scores(
     def work(key: str) -> Mapping[str, object]:
         scored = score_range(prepared, read_matches(database, *bounds(key)), embedder.model, config.policy)
         summary = range_summary(scored)
-        facts = {"rows": summary["rows"], "skipped": dict(scored.skipped), "model": embedder.model}
+        facts = {"rows": summary["rows"], "skipped": dict(scored.skipped), "policy": config.policy}
         size = files.write("match_scores", key, scored.rows, facts)
         return {**summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
@@ -101,9 +101,9 @@ class PublishConfig(dg.Config):
 The scores in production: `score_ab`, `score_ba`, `harmonic_mean` and `match_context` of match_suggestions.
 
 Reads the range's file of `match_scores` and what is stored, and writes the rows that differ in score, version, policy
-or inputs hash, in short transactions that may be cut off anywhere: materialize again to go on. An unchanged row costs no
-write. With `only_missing` it writes only where harmonic_mean is NULL. With `dry_run` it writes nothing and records no
-materialization. `match_score` is never written. Costs about 0.1 ms a row written.
+or inputs hash, in short transactions that may be cut off anywhere: materialize again to go on. An unchanged row costs
+no write. With `only_missing` it writes only where harmonic_mean is NULL. With `dry_run` it writes nothing and records
+no materialization. `match_score` is never written. Costs about 0.1 ms a row written.
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,
@@ -118,6 +118,11 @@ def published_scores(
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.MaterializeResult[None]]:
     wanted = Wanted(config.only_missing, config.dry_run, config.switch_policy)
+    if not (config.dry_run or config.switch_policy):
+        there = [key for key in context.partition_keys if files.exists("match_scores", key)]
+        with one_line_failure():
+            for policy in {files.facts("match_scores", key)["policy"] for key in there}:
+                refuse_another_policy(database, policy)
 
     def work(key: str) -> Mapping[str, object]:
         scored = files.read("match_scores", key, sorted({*NEEDED, *AUDITED}))

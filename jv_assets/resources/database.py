@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 ATTEMPTS = 6
 """How often a transaction is tried before its range fails: five waits, about twenty seconds together."""
+PATIENCE = 6
+"""After so many that were given up in a row, two minutes, each is tried once: of many ranges all would wait in turn."""
 _OLDEST_CONNECTION = 1
 """Seconds since it was made after which a connection is not used for another transaction."""
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = "120s", "60s"
@@ -106,6 +108,7 @@ class Database:
 
     def __init__(self, url: str | None = None) -> None:
         self._url = url
+        self._given_up = 0
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -129,16 +132,25 @@ class Database:
         `work` is done again from its start on a fresh connection where the connection is lost, also at COMMIT, when
         nobody knows whether it took effect: it must bear being done twice.
         """
-        for attempt in tenacity.Retrying(
+        attempts = ATTEMPTS if self._given_up < PATIENCE else 1
+        retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_passing),
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            stop=tenacity.stop_after_attempt(attempts),
             wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=12, jitter=1),
             before_sleep=_say_retry,
             reraise=True,
-        ):
-            with attempt, self.transaction() as connection:
-                return work(connection)
-        raise AssertionError("unreachable")
+        )
+        try:
+            result = retrying(self._once, work)
+        except Exception as error:
+            self._given_up += is_passing(error)
+            raise
+        self._given_up = 0
+        return result
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        with self.transaction() as connection:
+            return work(connection)
 
     @property
     def place(self) -> str:

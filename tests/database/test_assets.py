@@ -209,13 +209,24 @@ def test_scoring_alone_is_a_dry_run(whole: Pipeline) -> None:
     assert whole.run(assets=["match_scores"], **SOME).success
 
 
-def test_another_policy_is_refused_range_by_range(whole: Pipeline) -> None:
+def test_another_policy_is_refused_even_where_nothing_is_stored_in_the_range(whole: Pipeline) -> None:
+    low, high = bounds("00")[0], bounds("04")[1]
+    whole.sql(
+        "UPDATE match_suggestions SET (score_ab, score_ba, harmonic_mean, match_context) = (NULL, NULL, NULL, NULL) "
+        "WHERE id BETWEEN :low AND :high",
+        low=low,
+        high=high,
+    )
     before = versions(whole)
     result = whole.run(first="00", last="04", match_scores={"policy": "geometric/impute"})
     assert not result.success
     assert versions(whole) == before
-    assert "--switch-policy" in failure(result)
+    assert failure(result) == (
+        "scores are stored under harmonic/impute, and these were made under geometric/impute: score under the stored "
+        "policy, or replace all on purpose by: jv rescore --policy geometric/impute --switch-policy"
+    )
     assert whole.run(first="00", last="04").success
+    assert_equal_to_reference(whole)
 
 
 def test_an_unknown_policy_is_one_line(whole: Pipeline) -> None:

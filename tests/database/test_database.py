@@ -19,7 +19,7 @@ from sqlalchemy import Connection, make_url, text
 from jv_assets import local
 from jv_assets.errors import UserError
 from jv_assets.resources import database as module
-from jv_assets.resources.database import ATTEMPTS, Database
+from jv_assets.resources.database import ATTEMPTS, PATIENCE, Database
 
 CANARY = "canary-9Zq7"
 
@@ -324,6 +324,21 @@ def test_giving_up_on_a_connection_that_is_lost_each_time(either: Database, data
         either.run(work)
     assert work.begun == ATTEMPTS
     assert kept(database) == []
+
+
+def test_patience_ends_when_all_give_up_and_comes_back(either: Database, database: Database) -> None:
+    for _ in range(PATIENCE):
+        work = Attempts(lambda connection: end(database, connection), attempts=ATTEMPTS)
+        with pytest.raises(UserError):
+            either.run(work)
+        assert work.begun == ATTEMPTS
+    once = Attempts(lambda connection: end(database, connection), attempts=ATTEMPTS)
+    with pytest.raises(UserError):
+        either.run(once)
+    assert once.begun == 1
+    assert either.run(lambda _: "well") == "well"
+    again = Attempts(lambda connection: end(database, connection))
+    assert either.run(again) == 2
 
 
 @pytest.mark.parametrize(

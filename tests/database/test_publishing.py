@@ -18,7 +18,7 @@ from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.loading import MATCH_COLUMNS, load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.publishing import Published, Wanted, publish_range
+from jv_assets.publishing import Published, Wanted, publish_range, refuse_another_policy
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 
@@ -161,6 +161,18 @@ def test_another_policy_is_refused_unless_it_is_switched_on_purpose(database: Da
     assert stored(database)["harmonic_mean"].notna().sum() == 1
     assert publish(database, other, switch_policy=True) == {"rows": 200, "written": 200}
     assert_stored(database, other)
+
+
+def test_no_range_is_published_under_another_policy_than_the_stored(database: Database) -> None:
+    rows = scores(database)
+    refuse_another_policy(database, "geometric/impute")
+    publish(database, rows.iloc[5:6], switch_policy=True)
+    refuse_another_policy(database, "harmonic/impute")
+    with pytest.raises(UserError, match="stored under harmonic/impute, and these were made under geometric/impute"):
+        refuse_another_policy(database, "geometric/impute")
+    execute(database, "UPDATE match_suggestions SET match_context = '[]' WHERE harmonic_mean IS NOT NULL")
+    with pytest.raises(UserError, match="stored under harmonic/impute"):
+        refuse_another_policy(database, "geometric/impute")
 
 
 def test_a_stored_score_that_names_no_policy_counts_as_the_current_one(database: Database) -> None:
