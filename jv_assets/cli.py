@@ -52,6 +52,7 @@ def load(
     seed: Annotated[int | None, typer.Option(help="Of the demo: another seed makes other people.")] = None,
 ) -> None:
     """Fill an empty database with the demo population or with CSV files, wholly or not at all."""
+    from jv_assets.console import waiting
     from jv_assets.demo.population import make_population
     from jv_assets.loading import CsvErrors, load_frames, read_csv_folder
 
@@ -60,13 +61,14 @@ def load(
     if source != "demo" and given:
         raise UserError(f"--{next(iter(given))} goes with: jv load demo")
     database = _database()
-    try:
-        population = make_population(**given) if source == "demo" else read_csv_folder(Path(source))
-    except CsvErrors as errors:
-        for error in errors.errors:
-            typer.echo(str(error), err=True)
-        raise UserError(f"{errors.count:,} errors in {source}; nothing was loaded") from None
-    load_frames(database, population.profiles, population.matches)
+    with waiting(f"loading {source}"):
+        try:
+            population = make_population(**given) if source == "demo" else read_csv_folder(Path(source))
+        except CsvErrors as errors:
+            for error in errors.errors:
+                typer.echo(str(error), err=True)
+            raise UserError(f"{errors.count:,} errors in {source}; nothing was loaded") from None
+        load_frames(database, population.profiles, population.matches)
     typer.echo(
         f"Loaded {len(population.profiles):,} profiles and {len(population.matches):,} matches. Next: jv nightly"
     )

@@ -4,7 +4,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.markup import escape
@@ -39,6 +39,11 @@ def progress_bars() -> Iterator[None]:
             yield
         finally:
             progress.listener = None
+
+
+def waiting(what: str) -> AbstractContextManager[object]:
+    """A sign of life, on a terminal, while something goes on whose length is not known."""
+    return errors.status(what)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

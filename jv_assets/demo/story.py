@@ -4,7 +4,7 @@ import time
 
 from sqlalchemy import text
 
-from jv_assets.console import out, progress_bars, show_outcome, table
+from jv_assets.console import out, progress_bars, show_outcome, table, waiting
 from jv_assets.demo.interrupted import write_interrupted_scores
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -21,20 +21,24 @@ _NO_DEMO = "the database holds other matches than the demo's: set JV_HOME to a n
 
 def tell(database: Database, model: str) -> int:
     """Load, embed, interrupt, finish; returns the exit code. What was done before is not done again."""
-    _load_once(database)
+    with waiting("making the demo population"):
+        _load_once(database)
     keys = list(ID_RANGES.get_partition_keys())
-    with open_instance() as instance, progress_bars():
-        out.print(f"1. Embedding the texts that have no vector yet, with {model} (a minute or two the first time)")
-        embedded = execute(instance, "embed", parts(("profile_embeddings",), keys))
-        if embedded.well:
-            if written := write_interrupted_scores(database, model):
-                out.print(f"2. Writing {written:,} scores as the script did before its connection was closed")
-            before = read_status(database, model)
-            out.print(f"3. Finishing through Dagster: {before.waiting:,} matches have no score")
+    with open_instance() as instance:
+        out.print(f"1. Embedding what has no vector yet, with {model} (a minute or two the first time)", soft_wrap=True)
+        with progress_bars():
+            embedded = execute(instance, "embed", parts(("profile_embeddings",), keys))
+        if not embedded.well:
+            show_outcome(embedded)
+            return 1
+        with waiting("scoring as the interrupted script did"):
+            written = write_interrupted_scores(database, model)
+        if written:
+            out.print(f"2. Wrote {written:,} scores, as the script had when its connection was closed")
+        before = read_status(database, model)
+        out.print(f"3. Finishing through Dagster: {before.waiting:,} matches have no score")
+        with progress_bars():
             finished = execute(instance, "rescore", parts(RESCORE, keys))
-    if not embedded.well:
-        show_outcome(embedded)
-        return 1
     show_outcome(finished)
     after = read_status(database, model)
     _compare(before, after)

@@ -141,7 +141,7 @@ class Database:
             reraise=True,
         )
         try:
-            result = retrying(self._once, work)
+            result: T = retrying(self._once, work)
         except Exception as error:
             self._given_up += is_passing(error)
             raise
