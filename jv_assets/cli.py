@@ -144,6 +144,44 @@ def status() -> None:
 
 
 @app.command()
+def explain(
+    match_id: Annotated[str, typer.Argument(help="The id of a match.")],
+    policy: Annotated[str | None, typer.Option(help="Under this policy; by default the stored score's.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="COLUMN=VALUE", help="What if B had this value there (a.COLUMN: A); repeatable."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the same as a page to this file.")] = None,
+) -> None:
+    """Why a match has its score: dimensions, factors, methods, missing data, and what a change would do."""
+    from jv_assets.explaining import explain as explain_match
+    from jv_assets.explaining import parse_changes, show, to_html
+    from jv_assets.exporting import write_whole
+    from jv_assets.resources.embedder import Embedder
+
+    model, wanted = settings.embedding_model(), parse_changes(changes or [])
+    explanation = explain_match(_database(), model, match_id, policy, changes=wanted, embed=Embedder(model).embed)
+    show(explanation)
+    if html:
+        write_whole(html, to_html(explanation))
+        typer.echo(f"The page: {html}")
+
+
+@app.command()
+def export(
+    top: Annotated[int, typer.Option(help="How many matches, the best first.")],
+    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    profile: Annotated[str | None, typer.Option(help="Only matches of this profile, as A or B.")] = None,
+) -> None:
+    """Write the best matches as CSV; harmonic_mean goes out under the name match_score."""
+    from jv_assets.exporting import top_matches, write_csv
+
+    found = top_matches(_database(), top, profile)
+    write_csv(found.rows, out)
+    typer.echo(f"{len(found.rows):,} matches in {out}; {found.without_score:,} without a score were left out")
+
+
+@app.command()
 def doctor() -> None:
     """Examine connection, pooler, pgvector, tables, dimensions, privileges and model."""
     from jv_assets.console import show_findings

@@ -166,15 +166,16 @@ def _write(
     ]
     fields = [name for name in EMBEDDED_FIELDS if any(item.field == name for item, _ in items)]
     profiles = {item.profile_id for item, _ in items}
-    model = {"model": embedder.model}
+    bounds = {"low": min(profiles, default=plan.low), "high": max(profiles, default=plan.high)}
+    values = bounds | {"model": embedder.model}
 
     def work(connection: Connection) -> Written:
         _copy_batch(connection, plan, columns, rows)
-        deleted = profiles.difference(connection.scalars(text(_LOCK_PROFILES)))
-        dropped = connection.execute(text(_DROP_EDITED), model).rowcount
+        deleted = profiles.difference(connection.scalars(text(_LOCK_PROFILES), bounds))
+        dropped = connection.execute(text(_DROP_EDITED), values).rowcount
         for name in fields:
-            connection.execute(text(_SET_VECTOR[name]), model)
-        connection.execute(text(_REMEMBER), model)
+            connection.execute(text(_SET_VECTOR[name]), values)
+        connection.execute(text(_REMEMBER), {"model": embedder.model})
         connection.execute(text(_FORGET))
         edited = dropped - sum(item.profile_id in deleted for item, _ in items)
         return Written(len(items) - dropped, edited, deleted)
@@ -197,14 +198,17 @@ _CREATE_BATCH = """
     CREATE TEMP TABLE batch (profile_id uuid, field text, stored text, text_hash bytea, embedding vector)
     ON COMMIT DROP
 """
+# The bounds, here and below, keep the planner, which knows nothing of `batch`, from reading the whole table.
 # In order, because whoever else locks more than one profile may deadlock with us otherwise.
 _LOCK_PROFILES = """
-    SELECT id::text FROM profiles WHERE id IN (SELECT profile_id FROM batch) ORDER BY id FOR NO KEY UPDATE
+    SELECT id::text FROM profiles
+    WHERE id IN (SELECT profile_id FROM batch) AND id BETWEEN :low AND :high
+    ORDER BY id FOR NO KEY UPDATE
 """
 _DROP_EDITED = f"""
     DELETE FROM batch b WHERE NOT EXISTS (
         SELECT FROM profiles p
-        WHERE p.id = b.profile_id
+        WHERE p.id = b.profile_id AND p.id BETWEEN :low AND :high
         AND (CASE b.field {" ".join(f"WHEN '{f}' THEN p.{f}" for f in EMBEDDED_FIELDS)} END) COLLATE "C"
             IS NOT DISTINCT FROM b.stored
         AND (b.embedding IS NOT NULL OR p.embeddings_model = :model)
@@ -222,7 +226,7 @@ def _set_vector(name: str) -> str:
         UPDATE profiles p
         SET embedding_{name} = b.embedding, {others} embeddings_model = :model, embeddings_updated_at = now()
         FROM batch b
-        WHERE p.id = b.profile_id AND b.field = '{name}'
+        WHERE p.id = b.profile_id AND b.field = '{name}' AND p.id BETWEEN :low AND :high
     """
 
 

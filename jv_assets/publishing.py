@@ -100,7 +100,7 @@ def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
 def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple[Published, pd.Index]:
     """The counts, and the index in `batch` of the rows to write."""
     now = stored.reindex(batch["id"])
-    deleted = ~batch["id"].isin(stored.index).to_numpy()
+    deleted = now["profile_id"].isna().to_numpy()
     names = ("profile_id", "suggested_profile_id")
     moved = ~deleted & np.logical_or(*((batch[name].to_numpy() != now[name].to_numpy()) for name in names))
     present = ~(deleted | moved)
@@ -146,8 +146,9 @@ def write_scores(connection: Connection, rows: pd.DataFrame) -> None:
     with cursor.copy(f"COPY batch ({', '.join(columns)}) FROM STDIN") as copy:
         for row in zip(*(rows[name].tolist() for name in columns), strict=True):
             copy.write_row(row)
-    locked = len(connection.execute(text(_LOCK_ROWS)).all())
-    updated = connection.execute(text(_UPDATE)).rowcount
+    ids = {"low": rows["id"].min(), "high": rows["id"].max()}
+    locked = len(connection.execute(text(_LOCK_ROWS), ids).all())
+    updated = connection.execute(text(_UPDATE), ids).rowcount
     # A row deleted since the comparison is neither locked nor updated; the next run counts it.
     if updated != locked:
         raise RuntimeError(f"{updated} rows were updated where {locked} had been locked")
@@ -161,16 +162,19 @@ _CREATE_BATCH = """
         score_ab numeric(5,2), score_ba numeric(5,2), harmonic_mean numeric(5,2), match_context jsonb
     ) ON COMMIT DROP
 """
+# The bounds keep the planner, which knows nothing of `batch`, from reading the whole table for each batch.
+_SAME_MATCH = """
+    b.id = m.id AND b.profile_id = m.profile_id AND b.suggested_profile_id = m.suggested_profile_id
+    AND m.id BETWEEN :low AND :high
+"""
 # In order, because whoever else locks more than one match may deadlock with us otherwise.
-_LOCK_ROWS = """
-    SELECT FROM match_suggestions m
-    WHERE EXISTS (SELECT FROM batch b
-        WHERE b.id = m.id AND b.profile_id = m.profile_id AND b.suggested_profile_id = m.suggested_profile_id)
+_LOCK_ROWS = f"""
+    SELECT FROM match_suggestions m WHERE EXISTS (SELECT FROM batch b WHERE {_SAME_MATCH})
     ORDER BY m.id FOR NO KEY UPDATE
 """
-_UPDATE = """
+_UPDATE = f"""
     UPDATE match_suggestions m
     SET score_ab = b.score_ab, score_ba = b.score_ba, harmonic_mean = b.harmonic_mean, match_context = b.match_context
     FROM batch b
-    WHERE b.id = m.id AND b.profile_id = m.profile_id AND b.suggested_profile_id = m.suggested_profile_id
+    WHERE {_SAME_MATCH}
 """
