@@ -1,0 +1,194 @@
+"""What if scores were made another way? All six policies over the same matches, against the current one."""
+
+from math import sqrt
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring.analysis.rows import (
+    DIMENSION_COLUMNS,
+    dimensions,
+    share,
+    weakest_counts,
+    weakest_report,
+)
+from jv_scoring.analysis.tallies import SCORES, Histogram, Ints, Joint, Json, Largest, Tally
+from jv_scoring.columns import Floats, aggregates, match_scores, round2
+from jv_scoring.engine import DIRECTIONS, IDS
+from jv_scoring.engine import SCORES as FINAL
+from jv_scoring.policy import CURRENT_POLICY, POLICIES, TIERS, Policy
+from jv_scoring.prepare import NULLS
+
+OTHERS = tuple(name for name in POLICIES if name != CURRENT_POLICY)
+BEST = 10
+
+COLUMNS = [*IDS, *DIMENSION_COLUMNS]
+"""What `tally` reads of a range file."""
+
+
+class Aggregation(Tally):
+    """What `tally` counts, whatever policy scored the rows.
+
+    histograms: `policy score`, for each policy and each of score_ab, score_ba and harmonic_mean. counts: `impute` and
+    `redistribute`, direction by weakest dimensions. joints: each other policy, harmonic_mean under the current one and
+    under it. largest: `best`, the matches with the 11 highest harmonic_mean of each profile (A), under any policy: one
+    more than the best 10, which tells whether there are more. Memory: that of at most 66 matches a profile, and of the
+    distinct pairs of scores.
+    """
+
+
+def tally(rows: pd.DataFrame) -> Aggregation:
+    """Of the rows of a range file (`COLUMNS`)."""
+    of_nulls = {nulls: {of: dimensions(rows, of, nulls) for of in DIRECTIONS} for nulls in NULLS}
+    histograms: dict[str, Histogram] = {}
+    matches: dict[str, Floats] = {}
+    for name, policy in POLICIES.items():
+        scores = _finals(of_nulls[policy.nulls], policy)
+        histograms |= {f"{name} {of}": Histogram.of(values, SCORES) for of, values in scores.items()}
+        matches[name] = scores["harmonic_mean"]
+    ranked = pd.DataFrame({name: rows[name] for name in IDS} | matches)
+    return Aggregation(
+        histograms=histograms,
+        counts={nulls: weakest_counts(dict(of)) for nulls, of in of_nulls.items()},
+        largest={"best": Largest.of(ranked, BEST + 1, list(POLICIES), within="profile_id")},
+        joints={name: Joint.of(matches[CURRENT_POLICY], matches[name]) for name in OTHERS},
+    )
+
+
+def report(aggregation: Aggregation) -> Json:
+    """What another policy would change, all else equal.
+
+    Records under: `scores` and `tiers` (by policy and score), `weakest` and `combinations` (by null treatment: the
+    weakest dimension does not depend on the aggregation), `migration` (matches from a tier under the current policy to
+    one under another, by harmonic_mean), `against_current` (rank correlations over all matches, and what becomes of
+    profiles' best 10).
+    """
+    finals = {(policy, score): aggregation.histograms[f"{policy} {score}"] for policy in POLICIES for score in FINAL}
+    weakest, combinations = [], []
+    for nulls in NULLS:
+        by_dimension, by_combination = weakest_report(aggregation.counts[nulls])
+        weakest += [{"nulls": nulls, **record} for record in by_dimension]
+        combinations += [{"nulls": nulls, **record} for record in by_combination]
+    return {
+        "current": CURRENT_POLICY,
+        "matches": finals[CURRENT_POLICY, "harmonic_mean"].count,
+        "scores": [{"policy": policy, "score": score, **of.summary()} for (policy, score), of in finals.items()],
+        "tiers": [{"policy": policy, "score": score, **tier_counts(of)} for (policy, score), of in finals.items()],
+        "weakest": weakest,
+        "combinations": combinations,
+        "migration": [record for name in OTHERS for record in _migration(name, aggregation.joints[name])],
+        "against_current": [_against_current(aggregation, name) for name in OTHERS],
+    }
+
+
+def best_matches(aggregation: Aggregation, policy: str = CURRENT_POLICY) -> pd.DataFrame:
+    """The best 10 matches of each profile: ids, `harmonic_mean` under that policy and `place`, 1..10; sorted by id."""
+    best = aggregation.largest["best"]
+    places = best.places(policy)
+    found = best.rows[IDS].assign(harmonic_mean=best.rows[policy], place=places + 1)
+    return found.loc[places < BEST].reset_index(drop=True)
+
+
+def tier_counts(scores: Histogram) -> dict[str, int]:
+    """How many scores, 0..100, are in each tier, the highest first."""
+    limits = [SCORES.bins, *(round(least * 100) for _, least in TIERS)]
+    return {name: scores.between(limits[k + 1], limits[k]) for k, (name, _) in enumerate(TIERS)}
+
+
+def spearman(joint: Joint) -> float | None:
+    """Spearman's rank correlation, equal scores sharing their middle rank; None where either side never varies."""
+    first, second = (_middle_ranks(scores, joint.counts) for scores in joint.scores)
+    norm = sqrt(float(joint.counts @ first**2) * float(joint.counts @ second**2))
+    return float(joint.counts @ (first * second)) / norm if norm else None
+
+
+def kendall(joint: Joint) -> float | None:
+    """Kendall's tau-b; None where either side never varies.
+
+    From counts: pairs of matches that differ in both scores are concordant but for those in the opposite order, and
+    these are counted in one pass over the first score, keeping how many of those passed lie above each second score.
+    """
+    (first, second), counts = joint.scores, joint.counts
+    every = _pairs(np.array([counts.sum()]))
+    tied_first, tied_second = (
+        _pairs(np.bincount(np.unique(of, return_inverse=True)[1], counts)) for of in (first, second)
+    )
+    norm = sqrt((every - tied_first) * (every - tied_second))
+    if not norm:
+        return None
+    differing = every - tied_first - tied_second + _pairs(counts)
+    return (differing - 2 * _discordant(first, second, counts)) / norm
+
+
+def _finals(of_direction: dict[str, list[Floats]], policy: Policy) -> dict[str, Floats]:
+    ab, ba = (aggregates(of_direction[direction], policy.aggregation) for direction in DIRECTIONS)
+    return {name: round2(raw) for name, raw in zip(FINAL, (ab, ba, match_scores(ab, ba)), strict=True)}
+
+
+def _middle_ranks(scores: Ints, counts: Ints) -> Floats:
+    """(entries,) each entry's rank among all matches, less the middle of all ranks; equals share theirs."""
+    _, at = np.unique(scores, return_inverse=True)
+    equal = np.bincount(at, counts)
+    ranks: Floats = np.cumsum(equal) - (equal - 1) / 2 - (counts.sum() + 1) / 2
+    return ranks[at]
+
+
+def _pairs(sizes: np.ndarray[tuple[int], np.dtype[np.generic]]) -> int:
+    """How many pairs of two there are within groups of these sizes."""
+    whole = sizes.astype(np.int64)
+    return int((whole * (whole - 1)).sum()) // 2
+
+
+def _discordant(first: Ints, second: Ints, counts: Ints) -> int:
+    """Pairs of matches of which the one with the larger first score has the smaller second; entries sorted by first."""
+    distinct, at = np.unique(second, return_inverse=True)
+    above = np.zeros(len(distinct), np.int64)
+    discordant = 0
+    starts = np.flatnonzero(np.diff(first, prepend=-1))
+    for places, sizes in zip(np.split(at, starts[1:]), np.split(counts, starts[1:]), strict=True):
+        discordant += int(sizes @ above[places])
+        added = np.zeros(len(distinct), np.int64)
+        added[places] = sizes  # distinct, as an entry is a pair of scores
+        above[:-1] += added[:0:-1].cumsum()[::-1]
+    return discordant
+
+
+def _migration(policy: str, joint: Joint) -> list[Json]:
+    """One record for each two tiers; counts are of matches."""
+    limits = np.array([round(least * 100) for _, least in TIERS])
+    now, then = (len(TIERS) - np.searchsorted(limits[::-1], scores, "right") for scores in joint.scores)
+    table = np.zeros((len(TIERS), len(TIERS)), np.int64)
+    np.add.at(table, (now, then), joint.counts)
+    names = [name for name, _ in TIERS]
+    return [
+        {"policy": policy, "from": names[k], "to": name, "matches": count}
+        for k, row in enumerate(table.tolist())
+        for name, count in zip(names, row, strict=True)
+    ]
+
+
+def _against_current(aggregation: Aggregation, policy: str) -> Json:
+    joint = aggregation.joints[policy]
+    correlations = {"policy": policy, "spearman": spearman(joint), "kendall": kendall(joint)}
+    return correlations | _best_overlap(aggregation.largest["best"], policy)
+
+
+def _best_overlap(best: Largest, policy: str) -> Json:
+    """How much of each profile's best 10 (or fewer, where it has fewer matches) stays under another policy.
+
+    A profile with 10 matches or fewer always keeps all of them: so the same again for those with more.
+    """
+    places = best.places(CURRENT_POLICY)
+    now, then = places < BEST, best.places(policy) < BEST
+    flags = pd.DataFrame({"now": now, "kept": now & then, "more": places == BEST})
+    of_profile = flags.groupby(best.rows["profile_id"]).sum()
+    kept = of_profile["kept"] / of_profile["now"]
+    record: Json = {}
+    for suffix, overlaps in (("", kept), ("_with_more", kept[of_profile["more"] > 0])):
+        profiles, unchanged = len(overlaps), int((overlaps == 1).sum())
+        record |= {
+            f"profiles{suffix}": profiles,
+            f"best_overlap{suffix}": float(overlaps.mean()) if profiles else None,
+            f"best_unchanged{suffix}": share(unchanged, profiles),
+        }
+    return record
