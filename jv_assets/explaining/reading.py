@@ -1,0 +1,135 @@
+"""A match as the database has it: what is stored of its score, and both its profiles."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, text
+
+from jv_assets.errors import UserError
+from jv_scoring.factors import INPUT_COLUMNS, Profile
+from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS
+from jv_scoring.reference import Breakdown, PairScore
+from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
+from jv_scoring.text import EMBEDDED_FIELDS
+
+_VECTORS = tuple(f"embedding_{name}" for name in EMBEDDED_FIELDS)
+PROFILE_FIELDS = (*INPUT_COLUMNS, *_VECTORS)
+
+_MATCH = """
+    SELECT id::text, profile_id::text, suggested_profile_id::text, score_ab::float8, score_ba::float8,
+        harmonic_mean::float8, match_context::text
+    FROM match_suggestions WHERE id = :id
+"""
+_PROFILES = f"""
+    SELECT id::text, {", ".join(INPUT_COLUMNS)},
+        {", ".join(f"CASE WHEN embeddings_model = :model THEN {name}::text END AS {name}" for name in _VECTORS)}
+    FROM profiles WHERE id IN (:a, :b)
+"""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A match's row, if it has a score: what was published, as far as it can be read.
+
+    `pair` has the scores, and the numbers and methods of the stored breakdowns ({} where there is none that can be
+    read), without their details: other programs' may quote the profiles.
+    """
+
+    pair: PairScore
+    policy: str | None
+    version: str | None
+    model: str | None
+    scored_at: str | None
+    inputs_hash: str | None
+
+    @property
+    def made_under(self) -> str:
+        """The policy, the current one where none is named."""
+        return self.policy or CURRENT_POLICY
+
+
+@dataclass(frozen=True)
+class Match:
+    """A match, and its profiles A and B with `PROFILE_FIELDS`."""
+
+    id: str
+    profile_ids: tuple[str, str]
+    profiles: tuple[Profile, Profile]
+    stored: Stored | None
+
+
+def read_match(connection: Connection, match_id: str, model: str) -> Match:
+    """The match, with the vectors that `model` made; UserError where it cannot be scored."""
+    row = connection.execute(text(_MATCH), {"id": match_id}).one_or_none()
+    if row is None:
+        raise UserError(f"no match has the id {match_id}")
+    a, b = row.profile_id, row.suggested_profile_id
+    try:
+        found = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
+    except ValueError as error:  # a number in jsonb that Python does not read
+        raise UserError(f"a profile of match {match_id} cannot be read: {error}") from None
+    profiles: dict[str, Profile] = {
+        profile["id"]: {**profile, **{name: _vector(profile[name]) for name in _VECTORS}} for profile in found
+    }
+    for profile_id in (a, b):
+        if profile_id not in profiles:
+            raise UserError(f"match {match_id} cannot be scored: its profile {profile_id} is gone")
+    if a == b:
+        raise UserError(f"match {match_id} cannot be scored: it matches profile {a} with itself")
+    return Match(row.id, (a, b), (profiles[a], profiles[b]), _stored(row))
+
+
+def short(value: str) -> str:
+    """What others wrote, cut to what a line can quote."""
+    return value if len(value) <= 60 else value[:60] + "…"
+
+
+def _vector(value: str | None) -> npt.NDArray[np.float32] | None:
+    return None if value is None else np.array(value.strip("[]").split(","), np.float32)
+
+
+def _stored(row: Any) -> Stored | None:
+    if row.harmonic_mean is None:
+        return None
+    try:
+        context = json.loads(row.match_context or "null")
+    except (ValueError, RecursionError):
+        context = None
+    context = context if isinstance(context, dict) else {}
+    ab, ba, mean = (math.nan if score is None else score for score in (row.score_ab, row.score_ba, row.harmonic_mean))
+    pair = PairScore(ab, ba, mean, *(_readable(context.get(name)) for name in ("breakdown_ab", "breakdown_ba")))
+    stamp = (context.get(name) for name in ("policy", "scoring_version", "embedding_model", "scored_at", "inputs_hash"))
+    return Stored(pair, *(short(value) if isinstance(value, str) else None for value in stamp))
+
+
+def _readable(breakdown: Any) -> Breakdown:
+    """Scores and methods of a stored breakdown, {} where it is not in order."""
+    try:
+        found = {name: _dimension(breakdown[name]) for name in DIMENSIONS}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return {}
+    return found if any(part["score"] is not None for part in found.values()) else {}
+
+
+def _dimension(dimension: Any) -> dict[str, Any]:
+    factors = [
+        {"name": str(factor["name"]), "score": _score(factor["score"]), "method": _method(factor.get("method"))}
+        for factor in dimension["factors"]
+    ]
+    return {"score": _score(dimension["score"]), "factors": factors}
+
+
+def _score(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 10:
+        raise ValueError("not a score")
+    return float(value)
+
+
+def _method(value: object) -> str:
+    return value if isinstance(value, str) and value in (SEMANTIC, WORD_OVERLAP) else ""
