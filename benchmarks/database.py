@@ -29,6 +29,7 @@ from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import prepared_profiles, score_range
 from jv_scoring.prepare import profile_facts
+from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
 Row = dict[str, Any]
 MODEL, DIMENSION = settings.PRODUCTION_MODEL, 1024
@@ -166,14 +167,18 @@ def _vacuum(database: Database) -> None:
 
 
 def _embedding() -> list[Row]:
-    """Texts of the demo in batches, beside one text a call, in turns."""
-    embedder = Embedder(settings.DEMO_MODEL)
-    texts = [str(value).strip() for value in make_population().profiles["offering"] if value and len(value) > 20][:512]
-    few = texts[:: len(texts) // 128]
-    embedder.embed(texts[:32])
+    """Texts of the demo in batches, beside one text a call of the library, in turns."""
+    from sentence_transformers import SentenceTransformer
+
+    profiles, embedder = make_population().profiles, Embedder(settings.DEMO_MODEL)
+    usable = [text_to_embed(text) for name in EMBEDDED_FIELDS for text in profiles[name]]
+    texts = [text for text in usable if text][::11]
+    few, plain = texts[::8], SentenceTransformer(embedder.place)
+    embedder.embed(texts[:64])
+    plain.encode(texts[0])
     batched, single = [], []
     for _ in range(REPEATS):
-        single.append(_timed(lambda: [embedder.embed([one]) for one in few]) / len(few))
+        single.append(_timed(lambda: [plain.encode(one) for one in few]) / len(few))
         batched.append(_timed(lambda: embedder.embed(texts)) / len(texts))
     ratios = [one / many for one, many in zip(single, batched, strict=True)]
     return [

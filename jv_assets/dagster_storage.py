@@ -6,16 +6,20 @@ neither an address nor a password: each process finds the server anew, whatever 
 where need be.
 """
 
+import functools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import click
 import psycopg
 from dagster import Field
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
-from sqlalchemy import make_url
+from dagster_postgres.utils import create_pg_engine
+from sqlalchemy import Engine, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
@@ -24,6 +28,9 @@ from jv_assets.errors import UserError
 
 TABLES_LOCK = 4_210_117
 """Key of the advisory lock under which Dagster's tables are made; any number that nobody else uses."""
+
+EVENTS_AT_ONCE = 500
+"""How many events of one kind, such as the materializations of a step's ranges, Dagster writes in one statement."""
 
 
 def dagster_home() -> Path:
@@ -55,17 +62,55 @@ class Storage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        url = _url()
+        # Here, because every process that has an instance comes by. Dagster's default is 0: one event after the other,
+        # and a run over 64 ranges of three assets has 192 materializations.
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_AT_ONCE))
+        try:
+            return cls._opened(_url(), inst_data)
+        except UserError as error:
+            raise _StorageError(str(error)) from None
+
+    @classmethod
+    def _opened(cls, url: URL, inst_data: ConfigurableClassData | None) -> Self:
+        # psycopg 2: Dagster's event log does not work over psycopg 3
+        for_dagster = _text(url, "postgresql+psycopg2")
         try:
             with psycopg.connect(_text(url, "postgresql"), connect_timeout=10) as connection:
                 # the first processes, opening it at once, would otherwise all make the tables
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
-                # psycopg 2: Dagster's event log does not work over psycopg 3
-                return cls(postgres_url=_text(url, "postgresql+psycopg2"), inst_data=inst_data)
+                storage = cls(postgres_url=for_dagster, inst_data=inst_data)
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             where = f"{url.host}:{url.port or 5432}/{url.database}"
             raise UserError(f"no connection to Dagster's database {where}: {reason}; check JV_DAGSTER_URL") from None
+        for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
+            part._engine = _engine(for_dagster)
+        return storage
+
+
+class _StorageError(UserError, click.ClickException):
+    """A UserError that Dagster's own programs print in one line too."""
+
+
+@functools.cache
+def _engine(url: str) -> Engine:
+    """
+    One engine a process, which keeps one connection.
+
+    dagster-postgres opens one for every statement, lest they add up with every instance that a process opens: some
+    hundred a run, at 4 ms each. This one is shared by all instances instead. As many others as are wanted at once are
+    opened and closed again.
+    """
+    engine = create_pg_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=1,
+        max_overflow=-1,
+        pool_pre_ping=True,  # the server may have been started again meanwhile
+    )
+    # a forked process must neither use nor close its parent's connection
+    os.register_at_fork(after_in_child=functools.partial(engine.dispose, close=False))
+    return engine
 
 
 class ComputeLogs(LocalComputeLogManager):

@@ -6,7 +6,7 @@ model's name.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from pgvector import Vector
 from sqlalchemy import Connection, text
 
 from jv_assets.resources.database import Database
-from jv_assets.resources.embedder import BATCH_SIZE, Embedder
+from jv_assets.resources.embedder import BATCH_SIZE, Embedder, by_length
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
 
@@ -129,7 +129,7 @@ def embed(
     for item in plan.embed:
         if item.usable is not None:
             items_of[item.usable].append(item)
-    for batch in _batches(items_of):
+    for batch in _batches(embedder, list(items_of)):
         vectors = dict(zip(batch, embedder.embed(batch), strict=True))
         part = _write(database, embedder, plan, [(item, vectors[one]) for one in batch for item in items_of[one]])
         whole.texts += part.texts
@@ -141,9 +141,8 @@ def embed(
     return whole
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """By length, so that a batch has little padding."""
-    ordered = sorted(texts, key=len)
+def _batches(embedder: Embedder, texts: list[str]) -> Iterator[list[str]]:
+    ordered = [texts[place] for place in by_length(embedder.token_counts(texts))] if texts else []
     for start in range(0, len(ordered), BATCH_SIZE):
         yield ordered[start : start + BATCH_SIZE]
 

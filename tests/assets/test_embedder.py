@@ -141,6 +141,11 @@ def test_texts_that_mean_the_same_are_closer() -> None:
     assert vectors[0] @ vectors[2] < 0.2
 
 
+def test_tokens_are_counted_before_the_end_is_cut_off() -> None:
+    assert minilm().token_counts(["word", "word word", "word " * 600]).tolist() == [3, 4, 602]
+    assert minilm().token_counts([]).shape == (0,)
+
+
 def test_truncated_says_which_texts_lose_their_end() -> None:
     fits, longer = "word " * 253 + "word", "word " * 254 + "word"  # 254 and 255 tokens; the model adds 2 and takes 256
     assert minilm().truncated([longer, "short text", fits]).tolist() == [True, False, False]

@@ -53,6 +53,9 @@ class During(Embedder):
             self.happens.pop()()
         return vectors
 
+    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        return minilm().token_counts(texts)
+
     def truncated(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         return minilm().truncated(texts)
 
@@ -423,6 +426,9 @@ class Known(Embedder):
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.stack([self.vectors[one] for one in texts])
+
+    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        return np.array([len(one) for one in texts])
 
     def truncated(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         return np.zeros(len(texts), dtype=np.bool_)

@@ -1,0 +1,127 @@
+"""Dagster's own storage on the embedded server: what it keeps, and what it survives."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from jv_assets import local
+from jv_assets.dagster_storage import dagster_home
+from jv_assets.errors import UserError
+
+KEYS = [f"{number:02}" for number in range(40)]
+OPENING = """
+import dagster as dg
+with dg.DagsterInstance.get() as instance:
+    print(instance.get_runs_count())
+"""
+FORKING = """
+import json, os, sys
+import dagster as dg
+
+def backend():
+    with instance.event_log_storage.index_connection() as connection:
+        return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+
+with dg.DagsterInstance.get() as instance:
+    before = backend()
+    child = os.fork()
+    answer = backend()
+    if child == 0:
+        os.write(1, json.dumps(answer).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    sys.stderr.write(json.dumps([before, answer, backend()]))
+"""
+
+
+@pytest.fixture
+def dagster_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Dagster home as `jv` makes it, over the embedded server of this test."""
+    monkeypatch.setenv("DAGSTER_HOME", str(dagster_home()))
+    return home / "dagster"
+
+
+@pytest.fixture
+def instance(dagster_folder: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(KEYS))
+def counted(context: dg.AssetExecutionContext) -> None:
+    for key in context.partition_keys:
+        context.add_asset_metadata({"number": int(key)}, partition_key=key)
+
+
+def connections() -> int:
+    """How many there are to Dagster's database, beside this one."""
+    server = local.status()
+    assert server
+    with psycopg.connect(server.url("dagster").replace("+psycopg", "", 1)) as connection:
+        statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'dagster' AND pid <> pg_backend_pid()"
+        row = connection.execute(statement).fetchone()
+        assert row
+        return int(row[0])
+
+
+def test_the_events_of_many_ranges_are_all_kept(instance: dg.DagsterInstance) -> None:
+    assert int(os.environ["DAGSTER_EVENT_BATCH_SIZE"]) > len(KEYS)
+    tags = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[-1]}
+    result = dg.materialize([counted], instance=instance, tags=tags)
+    assert instance.get_materialized_partitions(counted.key) == set(KEYS)
+    records = instance.fetch_materializations(counted.key, limit=100).records
+    made = [record.asset_materialization for record in records]
+    assert sorted((m.partition, m.metadata["number"].value) for m in made if m) == [(key, int(key)) for key in KEYS]
+    assert {record.run_id for record in records} == {result.run_id}
+
+
+def test_one_connection_is_kept_for_all_instances(instance: dg.DagsterInstance) -> None:
+    for _ in range(3):
+        with dg.DagsterInstance.get() as other:
+            assert other.get_runs_count() == 0
+            other.get_latest_materialization_event(counted.key)
+            other.all_instigator_state()
+    assert connections() == 1
+
+
+def test_it_goes_on_when_the_server_was_started_again(instance: dg.DagsterInstance) -> None:
+    assert instance.get_runs_count() == 0
+    local.stop()
+    local.start()
+    assert instance.get_runs_count() == 0
+
+
+def test_a_forked_process_has_a_connection_of_its_own(dagster_folder: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, check=True)
+    before, during, after = json.loads(done.stderr)
+    assert before == during == after != json.loads(done.stdout)
+
+
+def test_processes_that_open_it_for_the_first_time_at_once(dagster_folder: Path) -> None:
+    users = [subprocess.Popen([sys.executable, "-c", OPENING], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [user.communicate()[0] for user in users] == ["0\n"] * 3
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mysql://localhost/x", "JV_DAGSTER_URL is for mysql: write a postgresql:// URL"),
+        ("nonsense", "JV_DAGSTER_URL is no URL"),
+        ("postgresql://me:secret@127.0.0.1:1/x", "no connection to Dagster's database 127.0.0.1:1/x"),
+    ],
+)
+def test_a_wrong_url_is_named_without_the_password(
+    url: str, reason: str, dagster_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JV_DAGSTER_URL", url)
+    with pytest.raises(UserError, match=reason) as caught:
+        dg.DagsterInstance.get()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)

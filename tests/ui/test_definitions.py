@@ -1,0 +1,138 @@
+"""What Dagster loads: everything described, nothing slow imported, the ranges whole, jobs and schedule right."""
+
+import os
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from jv_assets import partitions, schedules, settings
+from jv_assets.definitions import defs
+from jv_assets.errors import UserError
+from jv_assets.partitions import range_keys, range_tags
+
+GRAPH = defs.resolve_asset_graph()
+RANGED = ["match_scores", "profile_embeddings", "profiles", "published_scores"]
+SLOW = ["altair", "pandera", "scipy", "sentence_transformers", "sklearn", "torch", "transformers"]
+SCHEDULE = "from jv_assets.schedules import every_night as s; print(s.cron_schedule, s.execution_timezone, sep='\\n')"
+
+
+def python(code: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """Run code in an interpreter that has imported nothing yet."""
+    env = {**os.environ, **more}
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+
+
+def test_they_load_and_can_be_run() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+@pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=dg.AssetKey.to_user_string)
+def test_every_asset_says_what_it_is(key: dg.AssetKey) -> None:
+    node = GRAPH.get(key)
+    assert node.description
+    assert len(node.description.strip()) > 50
+    assert node.group_name != "default"
+    assert node.kinds
+
+
+def test_every_job_schedule_sensor_and_check_says_what_it_is() -> None:
+    repository = defs.get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    assert {job.name for job in jobs} == {"embed", "nightly", "rescore"}
+    for each in [*jobs, *repository.schedule_defs, *repository.sensor_defs]:
+        assert each.description, each.name
+    for check in GRAPH.asset_check_keys:
+        assert GRAPH.get(check).description, check
+
+
+def test_loading_them_imports_nothing_slow_and_writes_nothing(home: os.PathLike[str]) -> None:
+    done = python(f"import sys, jv_assets.definitions; print([name for name in {SLOW} if name in sys.modules])")
+    assert done.stdout == "[]\n", done.stderr
+    assert not os.path.exists(home)  # noqa: PTH110
+
+
+def test_64_ranges() -> None:
+    keys = partitions.ID_RANGES.get_partition_keys()
+    assert keys == [f"{first:02x}" for first in range(0, 256, 4)]
+    assert (keys[0], keys[1], keys[-1]) == ("00", "04", "fc")
+    for name in RANGED:
+        definition = GRAPH.get(dg.AssetKey(name)).partitions_def
+        assert definition
+        assert definition.get_partition_keys() == keys
+
+
+@pytest.mark.parametrize("count", [2**power for power in range(13)])
+def test_ranges_of_any_number_tile_the_uuids(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = range_keys(count)
+    monkeypatch.setattr(partitions, "ID_RANGES", dg.StaticPartitionsDefinition(keys))
+    ends = [[int(uuid.replace("-", ""), 16) for uuid in partitions.bounds(key)] for key in keys]
+    assert len(ends) == count
+    assert ends[0][0] == 0
+    assert ends[-1][1] == 2**128 - 1
+    assert all(first <= last for first, last in ends)
+    assert all(ends[at][1] + 1 == ends[at + 1][0] for at in range(count - 1))
+
+
+@pytest.mark.parametrize("text", ["7", "0", "8192", "-4", "64.0", "many"])
+def test_another_number_of_ranges_is_refused_in_one_line(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JV_ID_RANGES", text)
+    with pytest.raises(UserError) as caught:
+        settings.id_ranges()
+    assert str(caught.value) == f"JV_ID_RANGES={text}: set it to a power of two from 1 to 4096"
+
+
+def test_jv_refuses_it_in_the_same_line() -> None:
+    done = python("import sys; from jv_assets.cli import main; sys.argv[1:] = ['rescore']; main()", JV_ID_RANGES="7")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "jv: JV_ID_RANGES=7: set it to a power of two from 1 to 4096\n"
+
+
+def test_a_match_needs_the_profiles_of_all_ranges() -> None:
+    scores = dg.AssetKey("match_scores")
+    parents = {key.to_user_string() for key in GRAPH.get(scores).parent_keys}
+    assert parents == {"profiles", "profile_embeddings", "production/match_suggestions"}
+    for name in ("profiles", "profile_embeddings"):
+        assert isinstance(GRAPH.get_partition_mapping(scores, dg.AssetKey(name)), dg.AllPartitionMapping)
+
+
+def test_the_other_assets_follow_range_by_range() -> None:
+    for name, parent in (("published_scores", "match_scores"), ("profile_embeddings", "profiles")):
+        mapping = GRAPH.get_partition_mapping(dg.AssetKey(name), dg.AssetKey(parent))
+        assert isinstance(mapping, dg.IdentityPartitionMapping)
+
+
+def assets_of(job: str) -> set[str]:
+    selected = defs.resolve_job_def(job).asset_layer.selected_asset_keys
+    return {key.to_user_string() for key in selected}
+
+
+def test_the_jobs_hold_the_right_assets() -> None:
+    assert assets_of("embed") == {"profile_embeddings"}
+    assert assets_of("rescore") >= {"profiles", "match_scores", "published_scores"}
+    assert "profile_embeddings" not in assets_of("rescore")
+    assert assets_of("nightly") == assets_of("rescore") | {"profile_embeddings"}
+
+
+def test_one_nightly_run_over_all_ranges() -> None:
+    schedule = defs.resolve_schedule_def("every_night")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    with dg.build_schedule_context() as context:
+        [request] = schedule.evaluate_tick(context).run_requests or []
+    assert schedule.job.name == "nightly"
+    assert range_tags("00", "fc").items() <= request.tags.items()
+    assert schedules.every_night.cron_schedule == "0 3 * * *"
+    assert schedules.every_night.execution_timezone == "UTC"
+
+
+def test_the_environment_says_when() -> None:
+    done = python(SCHEDULE, JV_NIGHTLY_CRON="30 4 * * 1", JV_NIGHTLY_TIMEZONE="Europe/Berlin")
+    assert done.stdout == "30 4 * * 1\nEurope/Berlin\n", done.stderr
+
+
+def test_a_time_zone_that_does_not_exist_is_named() -> None:
+    done = python(SCHEDULE, JV_NIGHTLY_TIMEZONE="Mars")
+    assert done.stderr.splitlines()[-1].endswith(
+        "JV_NIGHTLY_TIMEZONE=Mars: no such time zone; use a name such as Europe/Berlin"
+    )
