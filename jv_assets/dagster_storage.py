@@ -19,12 +19,12 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
 
 from jv_assets import local, settings
 from jv_assets.errors import UserError
+from jv_assets.resources.database import postgres_url
 
 TABLES_LOCK = 4_210_117
 """Key of the advisory lock under which Dagster's tables are made; any number that nobody else uses."""
@@ -126,15 +126,9 @@ class ComputeLogs(LocalComputeLogManager):
 
 
 def _url() -> URL:
-    given = settings.dagster_url()
-    try:
-        url = make_url(given or local.start().url("dagster"))
-    except ArgumentError:
-        raise UserError("JV_DAGSTER_URL is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
-    if url.get_backend_name() not in ("postgresql", "postgres"):
-        raise UserError(f"JV_DAGSTER_URL is for {url.get_backend_name()}: write a postgresql:// URL")
-    return url
+    return postgres_url(settings.dagster_url() or local.start().url("dagster"), "JV_DAGSTER_URL")
 
 
 def _text(url: URL, driver: str) -> str:
-    return url.set(drivername=driver).render_as_string(hide_password=False)
+    # libpq takes no blank in a URL, and its error would show the password
+    return url.set(drivername=driver).render_as_string(hide_password=False).replace(" ", "%20")

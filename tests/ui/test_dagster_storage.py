@@ -125,3 +125,34 @@ def test_a_wrong_url_is_named_without_the_password(
         dg.DagsterInstance.get()
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("postgresql://me:ca%20na ry@127.0.0.1:9/d", "no connection to Dagster's database 127.0.0.1:9/d: "),
+        ("postgresql://me:ca@nary@127.0.0.1:9/d", "JV_DAGSTER_URL has an @ too many"),
+        ("postgresql://me:canary@127.0.0.1:port/d", "JV_DAGSTER_URL is no URL"),
+        ("mysql://me:canary@127.0.0.1:9/d", "JV_DAGSTER_URL is for mysql"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line_without_the_password(
+    url: str, line: str, dagster_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JV_DAGSTER_URL", url)
+    with pytest.raises(UserError) as raised:
+        dg.DagsterInstance.get()
+    assert str(raised.value).startswith(line)
+    assert "\n" not in str(raised.value)
+    assert not any(part in str(raised.value) for part in ("canary", "na ry", "na%20ry", "nary"))
+
+
+def test_a_password_with_a_blank_is_no_trouble(
+    server: local.Server, dagster_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.ensure_database("blank")
+    with psycopg.connect(server.url("blank").replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute("CREATE ROLE blank SUPERUSER LOGIN PASSWORD 'a b+c'")
+    monkeypatch.setenv("JV_DAGSTER_URL", f"postgresql://blank:a%20b+c@127.0.0.1:{server.port}/blank")
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_runs_count() == 0
