@@ -83,6 +83,16 @@ def match_scores(
     each_range(context, work)
 
 
+_PUBLISHED_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("id", "uuid", "the match"),
+        dg.TableColumn("score_ab, score_ba", "numeric(5,2)", "what B is worth to A, and A to B, 0-100"),
+        dg.TableColumn("harmonic_mean", "numeric(5,2)", "the match's score, 0-100: the harmonic mean of both"),
+        dg.TableColumn("match_context", "jsonb", "both breakdowns, policy, version, model and the hash of the inputs"),
+    ]
+)
+
+
 class PublishConfig(dg.Config):
     """`only_missing`: write only where harmonic_mean is NULL. `dry_run`: write nothing, count what would be written.
 
@@ -109,7 +119,7 @@ no materialization. `match_score` is never written. Costs about 0.1 ms a row wri
     partitions_def=ID_RANGES,
     backfill_policy=_BACKFILL,
     output_required=False,
-    metadata={"dagster/table_name": "match_suggestions"},
+    metadata={"dagster/table_name": "match_suggestions", "dagster/column_schema": _PUBLISHED_COLUMNS},
 )
 def published_scores(
     context: dg.AssetExecutionContext,

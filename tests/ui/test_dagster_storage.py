@@ -1,6 +1,7 @@
 """Dagster's own storage on the embedded server: what it keeps, and what it survives."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -156,3 +157,17 @@ def test_a_password_with_a_blank_is_no_trouble(
     monkeypatch.setenv("JV_DAGSTER_URL", f"postgresql://blank:a%20b+c@127.0.0.1:{server.port}/blank")
     with dg.DagsterInstance.get() as instance:
         assert instance.get_runs_count() == 0
+
+
+def test_a_runs_log_has_what_the_pipeline_logs(instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def lost() -> None:
+        logging.getLogger("jv_assets.resources.database").warning("connection lost; attempt 2 of 6")
+
+    @dg.job
+    def losing() -> None:
+        lost()
+
+    result = losing.execute_in_process(instance=instance)
+    messages = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    assert "connection lost; attempt 2 of 6" in messages
