@@ -182,6 +182,26 @@ def export(
 
 
 @app.command()
+def report() -> None:
+    """Make the page of what the scores mean: embeddings, Momentum, other policies, fallbacks, congestion."""
+    from jv_assets.console import show_report
+    from jv_assets.finishing import parts
+    from jv_assets.resources.range_files import RangeFiles
+    from jv_assets.running import chosen_keys
+    from jv_assets.schedules import REPORTS
+
+    keys, files, made = chosen_keys(None), RangeFiles(), settings.reports_dir() / "report.json"
+    if not any(files.exists("match_scores", key) for key in keys):
+        raise UserError("no match is scored yet; type: jv nightly")
+    before = made.stat().st_mtime_ns if made.exists() else None
+    outcome = _execute("report", parts(REPORTS, keys))
+    if made.exists() and made.stat().st_mtime_ns != before:
+        show_report(made.parent)
+    if not outcome.well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor() -> None:
     """Examine connection, pooler, pgvector, tables, dimensions, privileges and model."""
     from jv_assets.console import show_findings
@@ -260,12 +280,16 @@ def _policy(name: str | None) -> str:
 
 
 def _run(job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None) -> None:
+    if not _execute(job, plan, ops).well:
+        raise typer.Exit(1)
+
+
+def _execute(job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None) -> "Outcome":
     from jv_assets.console import progress_bars, show_outcome
     from jv_assets.running import execute, open_instance
 
     _database()
     with open_instance() as instance, progress_bars():
         outcome: Outcome = execute(instance, job, plan, ops)
-    show_outcome(outcome)
-    if not outcome.well:
-        raise typer.Exit(1)
+    show_outcome(outcome, again="jv report" if job == "report" else "jv retry")
+    return outcome

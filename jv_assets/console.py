@@ -1,10 +1,12 @@
 """What `jv` prints: progress, tables, and what to type next."""
 
+import json
 import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -58,8 +60,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     out.print(shown)
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """A line a stage, then what failed and what to type."""
+def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
+    """A line a stage, then what failed and what to type: `again`, to do the rest."""
     rows: list[tuple[object, ...]] = [
         (
             asset,
@@ -80,8 +82,21 @@ def show_outcome(outcome: Outcome) -> None:
     for line in outcome.broken:
         errors.print(f"[red]failed:[/] {escape(line)}", soft_wrap=True)
     if not outcome.well:
-        again = "type it again" if outcome.dry_run else "the rest is done by: [bold]jv retry[/]"
-        errors.print(f"Once mended, {again}", soft_wrap=True)
+        advice = "type it again" if outcome.dry_run else f"the rest is done by: [bold]{again}[/]"
+        errors.print(f"Once mended, {advice}", soft_wrap=True)
+
+
+def show_report(folder: Path) -> None:
+    """The headline numbers of the diagnostic report there, and where its files are."""
+    from jv_assets.reporting.sections import warnings
+    from jv_assets.reporting.text import headline_text
+
+    report = json.loads((folder / "report.json").read_text())
+    out.print(escape(headline_text(report)), soft_wrap=True)
+    for warning in warnings(report):
+        errors.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    for kind in ("html", "txt", "json"):
+        out.print(escape(str(folder / f"report.{kind}")), soft_wrap=True)
 
 
 def show_status(status: Status, model: str, failed: Mapping[str, Sequence[str]]) -> None:
@@ -122,6 +137,9 @@ _SHOWN = defaultdict(
     profile_embeddings=("embedded_texts", "adopted", "current", "cleared", "edited_meanwhile", "skipped"),
     match_scores=("scored", "skipped"),
     published_scores=("written", "unchanged", "kept", "deleted", "moved"),
+    embedding_isolation=("rows",),
+    momentum_bottleneck=("rows", "profiles"),
+    aggregation_comparison=("rows",),
 )
 
 

@@ -6,9 +6,11 @@ from jv_assets import schedules, settings
 from jv_assets.assets import production
 from jv_assets.assets.embeddings import profile_embeddings
 from jv_assets.assets.profiles import profiles
+from jv_assets.assets.reports import aggregation_comparison, diagnostic_report, embedding_isolation, momentum_bottleneck
 from jv_assets.assets.scores import match_scores, published_scores
 from jv_assets.checks import audit
 from jv_assets.finishing import finish_the_other_ranges
+from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
@@ -17,11 +19,15 @@ from jv_assets.resources.range_files import RangeFiles
 def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Definitions:
     """Everything, over these resources. None of them connects, loads or reads before an asset needs it."""
     return dg.Definitions(
-        assets=[production.PROFILES, production.MATCHES, profiles, profile_embeddings, match_scores, published_scores],
+        assets=[
+            *(production.PROFILES, production.MATCHES),
+            *(profiles, profile_embeddings, match_scores, published_scores),
+            *(embedding_isolation, momentum_bottleneck, aggregation_comparison, diagnostic_report),
+        ],
         asset_checks=[audit],
-        jobs=[schedules.rescore, schedules.embed, schedules.nightly],
+        jobs=[schedules.rescore, schedules.embed, schedules.nightly, schedules.report],
         schedules=[schedules.every_night],
-        sensors=[finish_the_other_ranges],
+        sensors=[finish_the_other_ranges, report_after_nightly],
         resources={"database": database, "embedder": embedder, "files": files},
         # A process a step would cost some seconds each, and could not share the profiles among the ranges of a run.
         executor=dg.in_process_executor,

@@ -35,16 +35,15 @@ def parts(assets: Sequence[str], keys: Sequence[str]) -> list[Part]:
     return [Part(tuple(assets), every[group[0]], every[group[-1]]) for group in series]
 
 
-def failed_ranges(instance: dg.DagsterInstance, run_id: str) -> tuple[str, dict[str, str]] | None:
-    """The asset of a run that failed in some ranges, and the cause for each; None where it failed in another way."""
+def failed_ranges(instance: dg.DagsterInstance, run_id: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The assets of a run that failed in some ranges, and the cause for each; none where it failed in another way."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
         failure = event.step_failure_data.user_failure_data if event else None
         if event and failure and FAILED_RANGES in failure.metadata:
             causes = failure.metadata[FAILED_RANGES].value
             assert isinstance(causes, dict)
-            return str(event.step_key), causes
-    return None
+            yield str(event.step_key), causes
 
 
 def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[str]) -> list[Part]:
@@ -53,7 +52,7 @@ def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[s
     A match's range that was not scored is left out of what follows. Ranges of profiles concern all matches, so what
     follows goes on with what was last known of those that failed.
     """
-    found = failed_ranges(instance, run.run_id)
+    found = next(failed_ranges(instance, run.run_id), None)
     if found is None:
         return []
     asset, causes = found

@@ -198,9 +198,10 @@ def _collect(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome)
 
 
 def _collect_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
-    if found := failed_ranges(instance, run.run_id):
-        asset, causes = found
+    found = dict(failed_ranges(instance, run.run_id))
+    for asset, causes in found.items():
         outcome.failed.setdefault(asset, {}).update(causes)
+    if found:
         return
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event else None

@@ -7,6 +7,7 @@ from jv_assets.partitions import ID_RANGES, range_tags
 
 RESCORE = ("profiles", "match_scores", "published_scores")
 NIGHTLY = ("profiles", "profile_embeddings", "match_scores", "published_scores")
+REPORTS = ("embedding_isolation", "momentum_bottleneck", "aggregation_comparison", "diagnostic_report")
 
 
 rescore = dg.define_asset_job(
@@ -23,6 +24,11 @@ nightly = dg.define_asset_job(
     "nightly",
     dg.AssetSelection.assets(*NIGHTLY),
     description="Everything: read, embed what changed, score, publish what differs.",
+)
+report = dg.define_asset_job(
+    "report",
+    dg.AssetSelection.assets(*REPORTS),
+    description="What the scores mean: the diagnostics of all ranges, and one page of them. Changes nothing else.",
 )
 
 

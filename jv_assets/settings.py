@@ -31,6 +31,11 @@ def state_dir() -> Path:
     return ROOT / ".jv" if "://" in home() else Path(home()).absolute()
 
 
+def reports_dir() -> Path:
+    """The local folder of the diagnostic report."""
+    return state_dir() / "reports"
+
+
 def database_url() -> str | None:
     """`JV_DATABASE_URL`: a Postgres with pgvector in place of the embedded one."""
     return os.environ.get("JV_DATABASE_URL") or None

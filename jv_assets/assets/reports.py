@@ -1,0 +1,162 @@
+"""The assets that say what the scores mean: a tally a range for each of three questions, and the report of them all."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from jv_assets import settings
+from jv_assets.assets.profiles import profiles
+from jv_assets.assets.scores import match_scores
+from jv_assets.errors import UserError
+from jv_assets.exporting import write_whole
+from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.reporting.numbers import record, report_of
+from jv_assets.reporting.tallies import TALLIED, keep, merge, scored
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis import aggregation, isolation, momentum
+from jv_scoring.analysis.rows import BOTH
+from jv_scoring.policy import CURRENT_POLICY
+
+_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
+_TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up with those of other ranges")])
+_TALLIES = dg.TableSchema([*_TALLY.columns, dg.TableColumn("profiles", "text", "the same of the range's profiles")])
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "parquet"},
+    description="""
+Did embeddings help? Every match as it is, against the same match scored by word overlap only, all else equal.
+
+Reads scores, dimensions and Synergy's factors of the range's file of `match_scores`, in both directions. Writes one
+row of JSON a range under JV_HOME: histograms of both scores, of two factors and of their changes, how often each method
+was used, and the most changed matches. Costs some 50 microseconds a match.
+""",
+    deps=[match_scores],
+    partitions_def=ID_RANGES,
+    backfill_policy=_BACKFILL,
+    metadata={"dagster/column_schema": _TALLY},
+)
+def embedding_isolation(context: dg.AssetExecutionContext, files: dg.ResourceParam[RangeFiles]) -> None:
+    def work(key: str) -> Mapping[str, object]:
+        rows = scored(files, key, isolation.COLUMNS)
+        tally = isolation.tally(rows)
+        size = keep(files, "embedding_isolation", key, tally, len(rows))
+        shown = isolation.report(tally)
+        numbers = {
+            "mean": record(shown["measures"], measure="harmonic_mean", side="embeddings")["mean"],
+            "mean_gain_by_embeddings": record(shown["measures"], measure="harmonic_mean", side="change")["mean"],
+            "fallback_share": record(shown["evaluations"], direction=BOTH, factor=BOTH)["word_overlap_share"],
+        }
+        return {"rows": len(rows), **_known(numbers), "file_bytes": size}
+
+    each_range(context, work)
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "parquet"},
+    description="""
+Why are scores low? Which dimension is the weakest of each direction, and what Momentum is made of where it is that one.
+
+Reads dimensions and Momentum's factors of the range's file of `match_scores`, and the range's file of `profiles` for
+how many of them have data at all. Writes one row of JSON a range under JV_HOME: histograms of dimensions and factors,
+and counts of the weakest, of fields with data and of directions without any. Costs some 20 microseconds a match.
+""",
+    deps=[match_scores, profiles],
+    partitions_def=ID_RANGES,
+    backfill_policy=_BACKFILL,
+    metadata={"dagster/column_schema": _TALLIES},
+)
+def momentum_bottleneck(context: dg.AssetExecutionContext, files: dg.ResourceParam[RangeFiles]) -> None:
+    def work(key: str) -> Mapping[str, object]:
+        rows = scored(files, key, momentum.COLUMNS)
+        facts = files.read("profiles", key, list(momentum.FIELDS))
+        tally, coverage = momentum.tally(rows), momentum.tally_profiles(facts)
+        size = keep(files, "momentum_bottleneck", key, tally, len(rows), profiles=coverage)
+        shown = momentum.report(tally, coverage)
+        numbers = {
+            "momentum_mean": record(shown["dimensions"], dimension="momentum", direction=BOTH)["mean"],
+            "momentum_bottleneck_share": record(shown["weakest"], dimension="momentum", direction=BOTH)["share"],
+            "floor_share": shown["floor"][f"share_{BOTH}"],
+        }
+        return {"rows": len(rows), "profiles": len(facts), **_known(numbers), "file_bytes": size}
+
+    each_range(context, work)
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "parquet"},
+    description="""
+What would another aggregation do? Every match under all six policies, against the current one.
+
+Reads the dimensions of both null treatments of the range's file of `match_scores`. Writes one row of JSON a range under
+JV_HOME: histograms of the scores under each policy, how often each pair of scores occurs, and each profile's best
+matches under any of them. Changes neither scores nor policy. Costs some 30 microseconds a match.
+""",
+    deps=[match_scores],
+    partitions_def=ID_RANGES,
+    backfill_policy=_BACKFILL,
+    metadata={"dagster/column_schema": _TALLY},
+)
+def aggregation_comparison(context: dg.AssetExecutionContext, files: dg.ResourceParam[RangeFiles]) -> None:
+    def work(key: str) -> Mapping[str, object]:
+        rows = scored(files, key, aggregation.COLUMNS)
+        tally = aggregation.tally(rows)
+        size = keep(files, "aggregation_comparison", key, tally, len(rows))
+        numbers = {
+            f"mean_{policy.replace('/', '_')}": tally.histograms[f"{policy} harmonic_mean"].mean
+            for policy in (CURRENT_POLICY, *aggregation.OTHERS)
+        }
+        return {"rows": len(rows), **_known(numbers), "file_bytes": size}
+
+    each_range(context, work)
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "altair"},
+    description="""
+One page of what the scores mean: did embeddings help, why are scores low, what would another aggregation do, where do
+fallbacks come from, and is everybody sent to the same few.
+
+Reads the tallies of all ranges; one that was never tallied is named in the report, and the others are reported.
+Refuses ranges scored under several policies. Writes report.html (it loads nothing and runs nothing, so it can be sent),
+report.txt and report.json into the folder reports of JV_HOME, or of .jv where JV_HOME is a bucket. Costs some seconds.
+""",
+    deps=[dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in TALLIED],
+)
+def diagnostic_report(
+    context: dg.AssetExecutionContext, files: dg.ResourceParam[RangeFiles]
+) -> dg.MaterializeResult[None]:
+    from jv_assets.reporting.page import to_html
+    from jv_assets.reporting.text import to_text
+
+    with one_line_failure():
+        report = report_of(merge(files))
+        contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
+        folder = _folder()
+        for kind, content in contents.items():
+            write_whole(folder / f"report.{kind}", content)
+    for asset, keys in report["missing_ranges"].items():
+        context.log.warning(f"{asset}: {len(keys)} ranges are missing: {', '.join(keys)}")
+    paths = {kind: dg.MetadataValue.path(str(folder / f"report.{kind}")) for kind in contents}
+    numbers = {name: round(value, 4) for name, value in _known(report["headline"]).items()}
+    return dg.MaterializeResult(metadata={**paths, **numbers})
+
+
+def _folder() -> Path:
+    folder = settings.reports_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror or error}; see JV_HOME") from error
+    return folder
+
+
+def _known(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 4) for name, value in numbers.items() if value is not None}

@@ -1,0 +1,167 @@
+"""Charts as SVG, to stand in a page: no script, no font, no picture from elsewhere, and the page's colours.
+
+Each takes records and the names of what to show of them. Altair and vl-convert are imported only here, to draw.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from jv_scoring.analysis.tallies import Json
+
+WIDTH = 400
+"""Of all charts: narrow enough to be read on a phone without being made much smaller."""
+
+# Stand-ins that the page's style sheet gives a colour in light and in dark.
+_TEXT, _LINE = "#010101", "#020202"
+_SERIES = [f"#0{k}0{k}0{k}" for k in range(3, 8)]
+_VARIABLES = {_TEXT: "var(--text)", _LINE: "var(--line)"} | {
+    color: f"var(--series-{k})" for k, color in enumerate(_SERIES, start=1)
+}
+_FONT = "Arial, Helvetica, sans-serif"
+
+
+def lines(records: Sequence[Json], x: str, y: str, series: str, titles: tuple[str, str]) -> str:
+    """A distribution a series, as outlines over one another. `x` is the middle of a bar, `y` a share."""
+    alt: Any = _altair()
+    chart = alt.Chart(alt.Data(values=list(records))).mark_area(fillOpacity=0.15, line=True, interpolate="monotone")
+    return _svg(
+        chart.encode(
+            x=alt.X(f"{x}:Q", title=titles[0]),
+            y=alt.Y(f"{y}:Q", title=titles[1], axis=alt.Axis(format="%"), stack=None),
+            color=_color(alt, records, series),
+        ).properties(width=WIDTH, height=220)
+    )
+
+
+def facets(records: Sequence[Json], x: str, y: str, facet: str, titles: tuple[str, str], *, series: str | None = None,
+           ) -> str:  # fmt: skip
+    """A small chart of a distribution over 0–10 for each value of `facet`, one below the other."""
+    alt: Any = _altair()
+    names = _distinct(records, facet)
+    mark = alt.Chart().mark_area(fillOpacity=0.2, line=True, interpolate="step")
+    small = mark.encode(
+        x=alt.X(f"{x}:Q", title=titles[0], scale=alt.Scale(domain=[0, 10.5], nice=False)),
+        y=alt.Y(f"{y}:Q", title=titles[1], axis=alt.Axis(format="%", tickCount=3), stack=None),
+        color=_color(alt, records, series) if series else alt.value(_SERIES[0]),
+    ).properties(width=WIDTH - 70, height=70)
+    header = alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start", labelPadding=2)
+    row = alt.Row(f"{facet}:N", sort=names, title=None, header=header)
+    whole = small.facet(row=row, data=alt.Data(values=list(records)), spacing=8)
+    return _svg(whole.resolve_scale(y="independent"), fit=False)
+
+
+def columns(records: Sequence[Json], x: str, y: str, titles: tuple[str, str], *, share: bool, named: bool = True,
+            ) -> str:  # fmt: skip
+    """Upright bars, in the order of the records: of names, or (`named` false) of numbers along a scale."""
+    alt: Any = _altair()
+    labelled = _distinct(records, x)[:: -(-len(records) // 16)]
+    names = alt.X(f"{x}:N", sort=None, title=titles[0], axis=alt.Axis(labelAngle=0, values=labelled))
+    along = alt.X(f"{x}:Q", title=titles[0])
+    chart = alt.Chart(alt.Data(values=list(records)))
+    bar = chart.mark_bar() if named else chart.mark_area(interpolate="step", line=True, fillOpacity=0.3)
+    return _svg(
+        bar.encode(
+            x=names if named else along,
+            y=alt.Y(f"{y}:Q", title=titles[1], axis=alt.Axis(format="%" if share else ",d")),
+            color=alt.value(_SERIES[0]),
+        ).properties(width=WIDTH, height=220)
+    )
+
+
+def rows(records: Sequence[Json], y: str, x: str, title: str, *, series: str | None = None, stack: bool = False,
+         share: bool = True, colors: Sequence[int] = (1, 2, 3, 4)) -> str:  # fmt: skip
+    """Lying bars, one a name, or one a name and series; stacked, or side by side. `colors`: of the page, in order."""
+    alt: Any = _altair()
+    kinds = _distinct(records, series) if series else []
+    more: dict[str, Any] = {}
+    if series:
+        more["color"] = _color(alt, records, series, colors)
+        more["order"] = alt.Order("place:Q")
+        if not stack:
+            more["yOffset"] = alt.YOffset(f"{series}:N", sort=kinds)
+    else:
+        more["color"] = alt.value(_SERIES[0])
+    values = [{**each, "place": kinds.index(each[series])} if series else each for each in records]
+    axis = alt.Axis(format="%", tickCount=5) if share else alt.Axis()
+    names = _distinct(records, y)
+    step = 26 if stack or not series else 14 * len(kinds) + 10
+    return _svg(
+        alt.Chart(alt.Data(values=values))
+        .mark_bar()
+        .encode(
+            y=_names(alt, y, names),
+            x=alt.X(f"{x}:Q", title=title, axis=axis, stack="zero" if stack else None),
+            **more,
+        )
+        .properties(width=WIDTH, height=step * len(names) + 70)
+    )
+
+
+def spans(records: Sequence[Json], y: str, title: str) -> str:
+    """A distribution a row: a thin line from `min` to `max`, a thick one of a `sd` about the `mean`, a dot there."""
+    alt: Any = _altair()
+    values = [{**each, "low": each["mean"] - each["sd"], "high": each["mean"] + each["sd"]} for each in records]
+    names = _distinct(records, y)
+    base = alt.Chart(alt.Data(values=values)).encode(y=_names(alt, y, names))
+    whole = base.mark_rule(color=_TEXT, strokeWidth=1).encode(x=alt.X("min:Q", title=title), x2="max:Q")
+    middle = base.mark_bar(color=_SERIES[0], opacity=0.55, height=12).encode(x="low:Q", x2="high:Q")
+    dot = base.mark_point(color=_TEXT, fill=_TEXT, size=35).encode(x="mean:Q")
+    return _svg((whole + middle + dot).properties(width=WIDTH, height=30 * len(names) + 50))
+
+
+def lorenz(records: Sequence[Json], x: str, y: str, titles: tuple[str, str]) -> str:
+    """The curve, and the straight line that it would be if all had the same."""
+    alt: Any = _altair()
+    axes = {
+        "x": alt.X(f"{x}:Q", title=titles[0], axis=alt.Axis(format="%")),
+        "y": alt.Y(f"{y}:Q", title=titles[1], axis=alt.Axis(format="%")),
+    }
+    curve = alt.Chart(alt.Data(values=list(records))).mark_area(line=True, fillOpacity=0.2, color=_SERIES[0])
+    even = alt.Chart(alt.Data(values=[{x: 0, y: 0}, {x: 1, y: 1}])).mark_line(color=_TEXT, strokeDash=[4, 4], size=1)
+    return _svg((curve.encode(**axes) + even.encode(**axes)).properties(width=WIDTH, height=300))
+
+
+def _distinct(records: Sequence[Json], name: str) -> list[Any]:
+    return list(dict.fromkeys(each[name] for each in records))
+
+
+def _names(alt: Any, y: str, names: Sequence[str]) -> Any:
+    """The axis of names: with room for them in any font, as nobody knows which one the reader has."""
+    room = 7 * max(map(len, names))
+    return alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(minExtent=room, labelLimit=room))
+
+
+def _color(alt: Any, records: Sequence[Json], series: str, colors: Sequence[int] = (1, 2, 3, 4)) -> Any:
+    names = _distinct(records, series)
+    scale = alt.Scale(domain=names, range=[_SERIES[k - 1] for k in colors[: len(names)]])
+    legend = alt.Legend(title=None, orient="top", symbolType="square", columnPadding=24)
+    return alt.Color(f"{series}:N", scale=scale, legend=legend)
+
+
+def _altair() -> Any:
+    import altair
+
+    return altair
+
+
+def _svg(chart: Any, fit: bool = True) -> str:
+    """The chart as an element of a page: transparent, in the page's colours."""
+    import altair
+    import vl_convert
+
+    lined = {"gridColor": _LINE, "domainColor": _LINE, "tickColor": _LINE, "labelColor": _TEXT, "titleColor": _TEXT}
+    shown = chart.configure(background="transparent", font=_FONT, aria=False)
+    if fit:
+        shown = shown.properties(autosize=altair.AutoSizeParams(type="fit-x", contains="padding"))
+    shown = shown.configure_axis(**lined, titleFontWeight="normal", labelFontSize=11, titleFontSize=11)
+    shown = shown.configure_mark(color=_SERIES[0]).configure_view(stroke=None)
+    shown = shown.configure_header(labelColor=_TEXT, labelFontSize=12)
+    shown = shown.configure_legend(labelColor=_TEXT, labelFontSize=12, labelLimit=220)
+    version = ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    svg = str(vl_convert.vegalite_to_svg(shown.to_dict(), vl_version=version))
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
+    for color, variable in _VARIABLES.items():
+        svg = svg.replace(color, variable)
+    return svg

@@ -1,0 +1,27 @@
+"""The report after each nightly run: a run of its own, so that it can neither keep anything from being published nor
+make a run fail that published all."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from jv_assets.finishing import STARTED_BY_JV
+from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.schedules import nightly, report
+
+
+@dg.run_status_sensor(
+    name="report_after_nightly",
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[nightly],
+    request_job=report,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="When a nightly run of the schedule went well, makes the reports of all ranges in a run of their own.",
+)
+def report_after_nightly(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    run = context.dagster_run
+    if STARTED_BY_JV in run.tags:
+        yield dg.SkipReason("it was started by jv: jv report makes the reports")
+        return
+    keys = ID_RANGES.get_partition_keys()
+    yield dg.RunRequest(run_key=f"{run.run_id} report", tags=range_tags(keys[0], keys[-1]))

@@ -1,0 +1,63 @@
+"""What the report says, in the order of the questions."""
+
+from jv_assets.reporting import embeddings, low_scores, policies, spread
+from jv_assets.reporting.figures import Section, number, percent, signed
+from jv_assets.reporting.tallies import TALLIED
+from jv_scoring.analysis.tallies import Json
+
+TITLE = "What the match scores mean"
+
+
+def sections(report: Json) -> list[Section]:
+    """All of them."""
+    return [
+        embeddings.section(report),
+        low_scores.section(report),
+        policies.section(report),
+        embeddings.fallbacks(report),
+        spread.section(report),
+    ]
+
+
+def headlines(report: Json) -> list[tuple[str, str]]:
+    """Names and values of the numbers above all else."""
+    found = report["headline"]
+    tiers = ", ".join(f"{number(found[name])} {name.capitalize()}" for name in ("excellent", "good", "fair", "poor"))
+    return [
+        ("Matches scored", number(found["matches"])),
+        ("Profiles", number(found["profiles"])),
+        ("Match score", f"mean {number(found['mean'])}, median {number(found['median'])}, sd {number(found['sd'])}"),
+        ("Tiers", tiers),
+        ("Gain by embeddings", signed(found["gain_by_embeddings"])),
+        ("Comparisons by word overlap", percent(found["fallback_share"])),
+        ("Momentum is the weakest", percent(found["momentum_bottleneck_share"])),
+        ("No data for Momentum", percent(found["floor_share"])),
+        ("Gini of places in best 10", number(found["congestion_gini"])),
+    ]
+
+
+def facts(report: Json) -> list[tuple[str, str]]:
+    """What the report is of."""
+    return [
+        ("Made at", report["made_at"]),
+        ("Policy", report["policy"] or "no match was scored"),
+        ("Rules", report["scoring_version"]),
+        ("Ranges", str(report["ranges"])),
+    ]
+
+
+def warnings(report: Json) -> list[str]:
+    """What is not whole."""
+    missing: dict[tuple[str, ...], list[str]] = {}
+    for asset, keys in report["missing_ranges"].items():
+        missing.setdefault(tuple(keys), []).append(asset)
+    found = [
+        f"{len(keys)} of {report['ranges']} ranges ({', '.join(keys)}) are missing in {', '.join(assets)}: what is "
+        "said here is of the others."
+        for keys, assets in missing.items()
+    ]
+    counts = {asset: report[asset]["matches"] for asset in TALLIED}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{asset} {number(count)}" for asset, count in counts.items())
+        found.append(f"The reports are not of the same matches ({told}): make all of them anew by jv report.")
+    return found

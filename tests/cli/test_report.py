@@ -1,0 +1,58 @@
+"""`jv report` as its users have it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from program import KEYS, Program
+
+from jv_assets import local
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A few matches, not scored."""
+    home = tmp_path_factory.mktemp("report") / "home"
+    program = Program(home)
+    try:
+        program.well("load", "demo", "--profiles", "40", "--matches", "80")
+        yield program
+    finally:
+        local.stop(home / "postgres")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_before_anything_is_scored(program: Program) -> None:
+    done = program.run("report")
+    assert (done.code, done.out, done.err) == (2, "", "jv: no match is scored yet; type: jv nightly\n")
+
+
+def test_it_says_what_it_found_and_where_it_is(program: Program) -> None:
+    program.well("rescore")
+    before = program.versions()
+    done = program.well("report")
+    folder = program.home / "reports"
+    assert done.out.splitlines()[-3:] == [str(folder / f"report.{kind}") for kind in ("html", "txt", "json")]
+    report = json.loads((folder / "report.json").read_text())
+    matches = [row for row in program.matches().values() if row["harmonic_mean"] is not None]
+    assert report["headline"]["matches"] == len(matches)
+    assert f"Matches scored               {len(matches)}\n" in done.out
+    assert done.cells["momentum_bottleneck"][:3] == [str(len(KEYS)), "0", f"{len(matches)} rows, 40 profiles"]
+    assert program.versions() == before
+
+
+def test_a_range_that_is_missing_is_told_and_the_others_are_reported(program: Program) -> None:
+    (path,) = Path(program.home).glob("ranges/*/match_scores/8.parquet")
+    path.unlink()
+    done = program.run("report")
+    assert done.code == 1
+    cause = "failed in 1 range (8): no scores: materialize match_scores first (jv rescore makes all)"
+    for asset in ("embedding_isolation", "momentum_bottleneck", "aggregation_comparison"):
+        assert f"{asset} {cause}" in done.err
+    assert "the rest is done by: jv report" in done.err
+    assert "warning: 1 of 4 ranges (8) are missing in embedding_isolation, " in done.err
+    assert done.out.endswith("report.json\n")
+    program.well("rescore")
+    assert "warning" not in program.well("report").err

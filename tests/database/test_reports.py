@@ -1,0 +1,313 @@
+"""The report assets on a real database: their numbers are those that pandas finds in the range files."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+from models import minilm
+
+from jv_assets import local, settings
+from jv_assets.definitions import build
+from jv_assets.demo.population import make_population
+from jv_assets.loading import load_frames
+from jv_assets.migrations.run import migrate
+from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.reporting.nightly import report_after_nightly
+from jv_assets.reporting.text import headline_text
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.schedules import NIGHTLY, REPORTS
+
+KEYS = list(ID_RANGES.get_partition_keys())
+TALLIED = REPORTS[:-1]
+METHODS = [f"{name}_method_{of}" for name in ("offering_seeking", "audience_alignment") for of in ("ab", "ba")]
+WEIGHTS = {"intent": 0.45, "synergy": 0.25, "momentum": 0.20, "context": 0.10}
+
+
+class Pipeline:
+    """A database, the files beside it and an instance of Dagster's."""
+
+    def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
+        self.home, self.instance = home, instance
+        self.database, self.files = Database(url=url), RangeFiles(str(home), 64)
+        self.defs = build(self.database, minilm(), self.files)
+
+    def run(
+        self, job: str = "report", assets: tuple[str, ...] = REPORTS, first: str = "00", last: str = "fc", **ops: Any
+    ) -> dg.ExecuteInProcessResult:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JV_HOME", str(self.home))
+            return self.defs.resolve_job_def(job).execute_in_process(
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(name) for name in assets],
+                run_config={"ops": {name: {"config": config} for name, config in ops.items()}},
+                tags=range_tags(first, last),
+                raise_on_error=False,
+            )
+
+    def metadata(self, asset: str, run_id: str) -> dict[str | None, dict[str, Any]]:
+        """By range, of one run; None for an asset without ranges."""
+        entries = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        events = [entry.asset_materialization for entry in entries]
+        mine = [event for event in events if event and event.asset_key == dg.AssetKey(asset)]
+        assert len(mine) == len({event.partition for event in mine})
+        return {event.partition: {k: v.value for k, v in event.metadata.items()} for event in mine}
+
+    def made(self, kind: str) -> str:
+        return (self.home / "reports" / f"report.{kind}").read_text(encoding="utf-8")
+
+    def report(self) -> dict[str, Any]:
+        report: dict[str, Any] = json.loads(self.made("json"))
+        return report
+
+    def rows(self) -> pd.DataFrame:
+        return pd.concat([self.files.read("match_scores", key) for key in KEYS], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("reports")
+    server = local.start(folder)
+    server.ensure_database("reports")
+    yield server.url("reports")
+    local.stop(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """150 profiles and 900 matches were scored, and the report was made. Tests that change anything put it back."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        pipeline = Pipeline(server_url, tmp_path_factory.mktemp("home"), instance)
+        migrate(pipeline.database, dimension=384)
+        population = make_population(150, 900)
+        load_frames(pipeline.database, population.profiles, population.matches)
+        assert pipeline.run("nightly", NIGHTLY).success
+        assert pipeline.run().success
+        yield pipeline
+
+
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """By asset."""
+    events = [event for event in result.all_events if event.is_step_failure]
+    data = {str(event.step_key): event.step_failure_data.user_failure_data for event in events}
+    return {key: str(each.description) if each else "" for key, each in data.items()}
+
+
+def test_the_score_is_that_of_the_range_files(whole: Pipeline) -> None:
+    scores, found = whole.rows()["harmonic_mean"], whole.report()["headline"]
+    assert found["matches"] == len(scores) > 850
+    assert found["mean"] == pytest.approx(scores.mean())
+    assert found["median"] == pytest.approx(scores.median())
+    assert found["sd"] == pytest.approx(scores.std(ddof=0))
+    tiers = pd.cut(scores, [0, 40, 60, 80, 101], right=False, labels=["poor", "fair", "good", "excellent"])
+    for name, count in tiers.value_counts().items():
+        assert found[str(name)] == count
+    fallback = (whole.rows()[METHODS] == "word_overlap").to_numpy().mean()
+    assert 0 < fallback < 1
+    assert found["fallback_share"] == pytest.approx(fallback)
+
+
+def test_the_weakest_dimension_is_that_of_the_range_files(whole: Pipeline) -> None:
+    rows, found = whole.rows(), whole.report()
+    names = ("intent", "synergy_impute", "momentum_impute", "context")
+    dimensions = np.concatenate([rows[[f"{name}_{of}" for name in names]].to_numpy() for of in ("ab", "ba")])
+    weakest = dimensions == dimensions.min(axis=1, keepdims=True)
+    assert found["headline"]["momentum_bottleneck_share"] == pytest.approx(weakest[:, 2].mean())
+    low = found["momentum_bottleneck"]
+    shares = {each["dimension"]: each["share"] for each in low["weakest"] if each["direction"] == "both"}
+    means = {each["dimension"]: each["mean"] for each in low["dimensions"] if each["direction"] == "both"}
+    assert list(shares.values()) == pytest.approx(weakest.mean(axis=0).tolist())
+    assert list(means.values()) == pytest.approx(dimensions.mean(axis=0).tolist(), abs=1e-9)
+    fields = ("audience_engagement", "social_reach", "active_projects", "list_size")
+    floor = [rows[[f"{name}_{of}" for name in fields]].isna().all(axis=1).mean() for of in ("ab", "ba")]
+    assert found["headline"]["floor_share"] == pytest.approx(np.mean(floor))
+    facts = pd.concat([whole.files.read("profiles", key) for key in KEYS])
+    coverage = {each["field"]: each["of_profiles"] for each in low["coverage"]}
+    assert coverage == pytest.approx({name: facts[name].notna().mean() for name in fields})
+    assert found["profiles"] == len(facts) == 150
+
+
+def test_the_other_policies_are_those_of_the_range_files(whole: Pipeline) -> None:
+    rows, found = whole.rows(), whole.report()["aggregation_comparison"]
+    for nulls in ("impute", "redistribute"):
+        raw = []
+        for of in ("ab", "ba"):
+            names = ("intent", f"synergy_{nulls}", f"momentum_{nulls}", "context")
+            dimensions = rows[[f"{name}_{of}" for name in names]].to_numpy(np.float64)
+            weights = np.where(np.isnan(dimensions), 0, list(WEIGHTS.values()))
+            raw.append(np.nansum(dimensions * weights, axis=1) / weights.sum(axis=1) * 10)
+        scores = pd.Series(2 / (1 / raw[0] + 1 / raw[1]))
+        (record,) = [
+            each
+            for each in found["scores"]
+            if each["policy"] == f"arithmetic/{nulls}" and each["score"] == "harmonic_mean"
+        ]
+        assert record["mean"] == pytest.approx(scores.mean(), abs=0.005)
+        (against,) = [each for each in found["against_current"] if each["policy"] == f"arithmetic/{nulls}"]
+        spearman = rows["harmonic_mean"].rank().corr(scores.round(2).rank())
+        assert against["spearman"] == pytest.approx(spearman, abs=1e-3)
+
+
+def test_embeddings_and_congestion_are_those_of_the_range_files(whole: Pipeline) -> None:
+    rows, found = whole.rows(), whole.report()
+    overlap = {
+        each["measure"]: each["mean"]
+        for each in found["embedding_isolation"]["measures"]
+        if each["side"] == "word_overlap"
+    }
+    for name in ("offering_seeking", "audience_alignment"):
+        for of in ("ab", "ba"):
+            assert overlap[f"{name}_{of}"] == pytest.approx(rows[f"{name}_overlap_{of}"].mean())
+    assert found["headline"]["gain_by_embeddings"] == pytest.approx(
+        rows["harmonic_mean"].mean() - overlap["harmonic_mean"]
+    )
+    ordered = rows.sort_values(["harmonic_mean", "id"], ascending=[False, True])
+    places = ordered.groupby("profile_id").head(10)["suggested_profile_id"].value_counts()
+    counts = np.sort(np.concatenate([places.to_numpy(), np.zeros(150 - len(places))]))
+    gini = np.abs(counts[:, None] - counts).mean() / 2 / counts.mean()
+    assert found["congestion"]["gini"] == pytest.approx(gini)
+    assert found["congestion"]["in_none"] == 150 - len(places)
+    assert found["congestion"]["most_places"] == places.max()
+
+
+def test_page_and_text_show_those_numbers(whole: Pipeline) -> None:
+    page = re.sub(r"<svg.*?</svg>", "", whole.made("html"), flags=re.DOTALL)
+    assert "nan" not in whole.made("html").lower().replace("finance", "")
+    for line in headline_text(whole.report()).splitlines():
+        name, value = re.split(r"  +", line, maxsplit=1)
+        assert line in whole.made("txt")
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in page
+    assert f"mean {whole.rows()['harmonic_mean'].mean():.2f}," in page
+    assert page.count("<h3>") > 15
+
+
+def test_metadata_is_there_for_each_range_and_for_the_report(whole: Pipeline) -> None:
+    result = whole.run()
+    assert result.success
+    for asset, number in (
+        ("embedding_isolation", "mean_gain_by_embeddings"),
+        ("momentum_bottleneck", "momentum_bottleneck_share"),
+        ("aggregation_comparison", "mean_geometric_impute"),
+    ):
+        found = whole.metadata(asset, result.run_id)
+        assert set(found) == set(KEYS)
+        assert sum(each["rows"] for each in found.values()) == len(whole.rows())
+        for key, each in found.items():
+            assert (number in each) == (len(whole.files.read("match_scores", key, ["id"])) > 0)
+            assert each["file_bytes"] == whole.files.path(asset, key).stat().st_size
+    (values,) = whole.metadata("diagnostic_report", result.run_id).values()
+    assert values["html"] == str(whole.home / "reports" / "report.html")
+    headline = whole.report()["headline"]
+    assert {name: values[name] for name in headline} == pytest.approx(headline, abs=1e-4)
+    assert all(isinstance(values[name], (int, float)) for name in headline)
+
+
+def test_a_second_report_is_the_same(whole: Pipeline) -> None:
+    def all_but_when() -> list[str]:
+        made_at = whole.report()["made_at"]
+        return [whole.made(kind).replace(made_at, "") for kind in ("html", "txt", "json")]
+
+    before = all_but_when()
+    assert whole.run().success
+    assert all_but_when() == before
+    assert sorted(path.name for path in (whole.home / "reports").iterdir()) == [
+        "report.html",
+        "report.json",
+        "report.txt",
+    ]
+
+
+def test_a_missing_range_is_named_and_the_others_are_reported(whole: Pipeline) -> None:
+    kept = {asset: whole.files.path(asset, "3c").read_bytes() for asset in ("match_scores", *TALLIED)}
+    rest = len(whole.rows()) - len(whole.files.read("match_scores", "3c"))
+    try:
+        for asset in kept:
+            whole.files.path(asset, "3c").unlink()
+        result = whole.run(first="38", last="40")
+        assert set(failures(result)) == set(TALLIED)
+        for asset, cause in failures(result).items():
+            assert cause.startswith(f"1 of 3 ranges of {asset} failed (3c: no scores: materialize match_scores first")
+            assert set(whole.metadata(asset, result.run_id)) == {"38", "40"}
+        result = whole.run(assets=("diagnostic_report",))
+        assert result.success
+        assert whole.report()["missing_ranges"] == {asset: ["3c"] for asset in TALLIED}
+        assert whole.report()["headline"]["matches"] == rest
+        for kind in ("html", "txt"):
+            shown = " ".join(whole.made(kind).split())
+            assert "1 of 64 ranges (3c) are missing in embedding_isolation, momentum_bottleneck, " in shown
+        (values,) = whole.metadata("diagnostic_report", result.run_id).values()
+        assert values["missing_ranges"] == 1
+    finally:
+        for asset, data in kept.items():
+            whole.files.path(asset, "3c").write_bytes(data)
+    assert whole.run(assets=("diagnostic_report",)).success
+    assert whole.report()["missing_ranges"] == {}
+
+
+def test_ranges_of_several_policies_are_one_line(whole: Pipeline) -> None:
+    before = whole.made("json")
+    try:
+        result = whole.run("rescore", ("match_scores",), "00", "04", match_scores={"policy": "geometric/impute"})
+        assert result.success
+        result = whole.run()
+        assert set(failures(result)) == {"diagnostic_report"}
+        assert failures(result)["diagnostic_report"] == (
+            "ranges were scored under several policies (geometric/impute: 00, 04; harmonic/impute: 08, 0c, 10, …, fc): "
+            "score all under one (jv rescore) first"
+        )
+        assert whole.made("json") == before
+    finally:
+        assert whole.run("rescore", ("match_scores",), "00", "04").success
+        assert whole.run().success
+
+
+def test_nothing_tallied_is_one_line(whole: Pipeline, tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        empty = Pipeline(str(whole.database.url), tmp_path / "home", instance)
+        result = empty.run(assets=("diagnostic_report",))
+    assert failures(result)["diagnostic_report"].endswith("was ever made: type jv report, which makes them")
+    assert not (tmp_path / "home" / "reports").exists()
+
+
+def test_an_empty_database_makes_a_report(tmp_path: Path, server: local.Server) -> None:
+    server.ensure_database("empty_reports")
+    with dg.DagsterInstance.ephemeral() as instance:
+        empty = Pipeline(server.url("empty_reports"), tmp_path / "home", instance)
+        migrate(empty.database, dimension=384)
+        assert empty.run("nightly", NIGHTLY).success
+        assert empty.run().success
+        assert empty.report()["headline"]["mean"] is None
+        assert "No match is scored, so nothing can be said." in empty.made("txt")
+
+
+@pytest.mark.parametrize("tags", [{}, {"jv/process": "host:1"}])
+def test_a_nightly_run_of_the_daemon_is_followed_by_a_report_of_all_ranges(
+    whole: Pipeline, tags: dict[str, str]
+) -> None:
+    result = whole.run("nightly", ("published_scores",), "00", "04")
+    run = whole.instance.get_run_by_id(result.run_id)
+    assert run
+    context = dg.build_run_status_sensor_context(
+        sensor_name="report_after_nightly",
+        dagster_event=result.get_run_success_event(),
+        dagster_instance=whole.instance,
+        dagster_run=run.with_tags({**run.tags, **tags}),
+    )
+    items = list(report_after_nightly(context))  # type: ignore[call-overload]
+    requests = [item for item in items if isinstance(item, dg.RunRequest)]
+    if tags:
+        assert requests == []
+    else:
+        (request,) = requests
+        assert request.tags == range_tags("00", "fc")
+
+
+def test_reports_go_to_a_local_folder_even_where_the_files_are_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JV_HOME", "s3://bucket/jv")
+    assert settings.reports_dir() == settings.ROOT / ".jv" / "reports"
