@@ -1,0 +1,183 @@
+"""Fix Momentum by more data, by another policy, or by both? What each option would change, simulated on all matches.
+
+A simulation changes the Momentum of profiles and nothing else; its arithmetic is the engine's, to the last digit.
+Nothing here changes weights, scores or production.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring.analysis.momentum import FIELDS
+from jv_scoring.analysis.options_data import MEASURES, TIER_MEASURES, Filler, Matches, Scored, factor_scores
+from jv_scoring.analysis.options_trap import trap
+from jv_scoring.analysis.rows import DIMENSION_COLUMNS
+from jv_scoring.analysis.tallies import Json
+from jv_scoring.columns import Floats
+from jv_scoring.engine import IDS
+from jv_scoring.policy import CURRENT_POLICY, POLICIES, parse_policy
+
+ALL = "all"
+"""Names the four fields together."""
+SHARES = (0.25, 0.5, 0.75, 1.0)
+REPEATS, GRID_REPEATS, SEED = 200, 50, 1
+
+COLUMNS = [*IDS, *DIMENSION_COLUMNS]
+"""What `momentum_options` reads of range files."""
+
+
+def momentum_options(
+    rows: pd.DataFrame,
+    facts: pd.DataFrame,
+    *,
+    policy: str = CURRENT_POLICY,
+    shares: Sequence[float] = SHARES,
+    repeats: int = REPEATS,
+    grid_repeats: int = GRID_REPEATS,
+    seed: int = SEED,
+) -> Json:
+    """Every option against today: these rows under `policy`.
+
+    `rows`: the range files of all matches (`COLUMNS`). `facts`: all profiles as `profile_facts` makes them, indexed by
+    id (the four fields of Momentum are read). `shares`: of the profiles that lack a field, how many get it.
+
+    Records under: `fields` (who lacks what), `today` (measures: see `Matches.measures`), `data` (fields filled, by
+    share; `profiles_lacking` one that can be filled; each measure as `mean`, `low` and `high`, the 2.5th and 97.5th
+    percentile over `repeats`), `worth` (of each single field, at the largest share: points of harmonic_mean gained over
+    all matches, per profile filled; the most first), `method` (each policy on today's
+    data), `grid` (shares by policies, the same draws under each policy, `grid_repeats` of them), `trap`
+    (`options_trap.trap`) and `decision`, a table of them all. None where there is nothing to measure. ValueError for an
+    unknown policy, a share outside 0..1 or no repeat.
+    """
+    chosen = parse_policy(policy)
+    if not all(0 <= share <= 1 for share in shares):
+        raise ValueError("shares of profiles are between 0 and 1")
+    if min(repeats, grid_repeats) < 1:
+        raise ValueError("at least one repeat is needed")
+    facts = facts.sort_index()  # so that the draws do not depend on the order of the ranges
+    scores, matches = factor_scores(facts), Matches(rows, pd.Index(facts.index, dtype=object))
+    now = matches.scored(chosen)
+    fillers = {ALL: Filler(scores, FIELDS, seed)} | {field: Filler(scores, [field], seed) for field in FIELDS}
+    shares, grid_repeats = sorted({float(share) for share in shares}), min(repeats, grid_repeats)
+    data = [
+        {"fields": fields, **record}
+        for fields, filler in fillers.items()
+        for record in _simulated(matches, now, filler, policy=policy, shares=shares, repeats=repeats)
+    ]
+    method = [
+        {"policy": name, **_plain(matches.measures(now, matches.scored(parse_policy(name))))} for name in POLICIES
+    ]
+    grid = [
+        {"policy": name, **record}
+        for name in POLICIES
+        for record in _simulated(matches, now, fillers[ALL], policy=name, shares=shares, repeats=grid_repeats)
+    ]
+    today = _plain(matches.measures(now, now))
+    return {
+        "policy": policy,
+        "matches": matches.count,
+        "profiles": len(facts),
+        "profiles_with_matches": matches.sources,
+        "profiles_with_more_than_10": matches.sources_with_more,
+        "seed": seed,
+        "shares": shares,
+        "repeats": repeats,
+        "grid_repeats": grid_repeats,
+        "fields": _field_records(scores),
+        "today": today,
+        "data": data,
+        "worth": _worth(data, shares),
+        "method": method,
+        "grid": grid,
+        "trap": trap(matches, scores, seed),
+        "decision": _decision(policy, today, data, method, grid),
+    }
+
+
+def _simulated(
+    matches: Matches, now: Scored, filler: Filler, *, policy: str, shares: Sequence[float], repeats: int
+) -> list[Json]:
+    """A record a share: how many profiles are filled, every measure, and the points gained per profile filled."""
+    chosen = parse_policy(policy)
+    found = np.full((len(shares), repeats, len(MEASURES)), np.nan)
+    for repeat in range(repeats if matches.count else 0):
+        draw = filler.draw(repeat)
+        for k, share in enumerate(shares):
+            found[k, repeat] = matches.measures(now, matches.scored(chosen, filler.first(draw, share)))
+    records = []
+    for share, measured in zip(shares, found, strict=True):
+        filled = filler.count(share)
+        gained = measured[:, MEASURES.index("effect_on_mean")] * matches.count
+        records.append(
+            {"share": share, "profiles_lacking": len(filler.lacking), "profiles_filled": filled}
+            | {name: _interval(measured[:, j]) for j, name in enumerate(MEASURES)}
+            | {"points_per_profile": _interval(gained / filled if filled else gained * np.nan)}
+        )
+    return records
+
+
+def _interval(values: Floats) -> Json:
+    """Over repeats."""
+    if np.isnan(values).any():
+        return {"mean": None, "low": None, "high": None}
+    low, high = np.percentile(values, [2.5, 97.5]).tolist()
+    return {"mean": float(values.mean()), "low": low, "high": high}
+
+
+def _plain(measures: Sequence[float]) -> Json:
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(MEASURES, measures, strict=True)}
+
+
+def _field_records(scores: Floats) -> list[Json]:
+    missing = np.isnan(scores)
+    lacking = [int(missing.any(axis=0).sum()), *missing.sum(axis=1).tolist()]
+    observed = [int((~missing).sum()), *(~missing).sum(axis=1).tolist()]
+    means = [None, *(float(row[~np.isnan(row)].mean()) if count else None for row, count in
+                     zip(scores, observed[1:], strict=True))]  # fmt: skip
+    return [
+        {"fields": name, "profiles_lacking": lacks, "observed": count, "observed_mean": mean}
+        for name, lacks, count, mean in zip((ALL, *FIELDS), lacking, observed, means, strict=True)
+    ]
+
+
+def _worth(data: list[Json], shares: Sequence[float]) -> list[Json]:
+    """The single fields at the largest share, most points per profile filled first."""
+    records = [
+        {"field": record["fields"], "share": record["share"], "profiles_filled": record["profiles_filled"],
+         **{name: record[name] for name in ("points_per_profile", "effect_on_mean")}}
+        for record in data
+        if record["fields"] != ALL and record["share"] == shares[-1]
+    ]  # fmt: skip
+    points = [record["points_per_profile"]["mean"] for record in records]
+    order = sorted(range(len(records)), key=lambda k: (points[k] is None, -(points[k] or 0.0)))
+    return [records[k] for k in order]
+
+
+def _decision(policy: str, today: Json, data: list[Json], method: list[Json], grid: list[Json]) -> list[Json]:
+    """A row an option, against today; of simulated ones the mean over repeats, and the interval of the effect."""
+    rows = [_row("today", today, policy)]
+    rows += [_row("data", record, policy, record["fields"]) for record in data]
+    rows += [_row("method", record, record["policy"]) for record in method if record["policy"] != policy]
+    rows += [_row("both", record, record["policy"], ALL) for record in grid if record["policy"] != policy]
+    return rows
+
+
+def _row(option: str, record: Json, policy: str, fields: str | None = None) -> Json:
+    """`share` and `profiles_filled` are of the record, where it is simulated."""
+    of = {name: record[name] if isinstance(record[name], dict) else {"mean": record[name]} for name in MEASURES}
+    effect = of["effect_on_mean"]
+    return {
+        "option": option,
+        "policy": policy,
+        "fields": fields,
+        "share": record.get("share"),
+        "mean": of["mean"]["mean"],
+        "effect_on_mean": effect["mean"],
+        "effect_low": effect.get("low", effect["mean"]),
+        "effect_high": effect.get("high", effect["mean"]),
+        **{name: of[name]["mean"] for name in ("bottleneck_share", "tiers_up", "tiers_down", "churn")},
+        "churn_with_more": of["churn_with_more"]["mean"],
+        **{name: of[name]["mean"] for name in TIER_MEASURES},
+        "profiles_to_fill": record.get("profiles_filled", 0),
+    }
