@@ -78,7 +78,7 @@ class Embedder:
         """How many tokens each text has, before its end is cut off."""
         if not texts:
             return np.empty(0, dtype=np.int64)
-        tokens = self._loaded.tokenizer(list(texts), truncation=False)["input_ids"]
+        tokens = self._loaded.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
         return np.array([len(row) for row in tokens], dtype=np.int64)
 
     def truncated(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
