@@ -4,6 +4,7 @@ import dagster as dg
 
 from jv_assets import schedules, settings
 from jv_assets.assets import production
+from jv_assets.assets.decision import momentum_options
 from jv_assets.assets.embeddings import profile_embeddings
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.reports import aggregation_comparison, diagnostic_report, embedding_isolation, momentum_bottleneck
@@ -22,7 +23,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
         assets=[
             *(production.PROFILES, production.MATCHES),
             *(profiles, profile_embeddings, match_scores, published_scores),
-            *(embedding_isolation, momentum_bottleneck, aggregation_comparison, diagnostic_report),
+            *(embedding_isolation, momentum_bottleneck, aggregation_comparison, diagnostic_report, momentum_options),
         ],
         asset_checks=[audit],
         jobs=[schedules.rescore, schedules.embed, schedules.nightly, schedules.report],

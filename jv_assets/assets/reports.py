@@ -139,7 +139,7 @@ def diagnostic_report(
     with one_line_failure():
         report = report_of(merge(files))
         contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
-        folder = _folder()
+        folder = reports_folder()
         for kind, content in contents.items():
             write_whole(folder / f"report.{kind}", content)
     for asset, keys in report["missing_ranges"].items():
@@ -149,7 +149,8 @@ def diagnostic_report(
     return dg.MaterializeResult(metadata={**paths, **numbers})
 
 
-def _folder() -> Path:
+def reports_folder() -> Path:
+    """The folder of the reports, made where it is missing."""
     folder = settings.reports_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from jv_assets.reporting.text import headline_text
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY, REPORTS
+from jv_scoring.analysis.options import momentum_options
 
 KEYS = list(ID_RANGES.get_partition_keys())
 TALLIED = REPORTS[:-1]
@@ -311,3 +312,36 @@ def test_a_nightly_run_of_the_daemon_is_followed_by_a_report_of_all_ranges(
 def test_reports_go_to_a_local_folder_even_where_the_files_are_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JV_HOME", "s3://bucket/jv")
     assert settings.reports_dir() == settings.ROOT / ".jv" / "reports"
+
+
+def decide(whole: Pipeline, **config: int) -> dg.ExecuteInProcessResult:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JV_HOME", str(whole.home))
+        return whole.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=whole.instance,
+            asset_selection=[dg.AssetKey("momentum_options")],
+            run_config={"ops": {"momentum_options": {"config": config}}},
+            raise_on_error=False,
+        )
+
+
+def test_the_momentum_options_are_those_of_the_range_files(whole: Pipeline) -> None:
+    result = decide(whole, repeats=4)
+    assert result.success
+    shown = whole.metadata("momentum_options", result.run_id)[None]
+    made = json.loads((whole.home / "reports" / "momentum_options.json").read_text(encoding="utf-8"))
+    facts = pd.concat([whole.files.read("profiles", key) for key in KEYS]).set_index("id")
+    assert made == json.loads(json.dumps(momentum_options(whole.rows(), facts, repeats=4, grid_repeats=1)))
+    assert (shown["matches"], shown["repeats"]) == (len(whole.rows()), 4)
+    table = shown["decision"].splitlines()
+    assert len(table) == 2 + len(made["decision"])
+    assert table[0].startswith("| option | policy |")
+    assert table[2].startswith("| today | harmonic/impute | – | – | 0 |")
+    assert "nan" not in shown["decision"].lower()
+
+
+def test_no_repeats_are_refused_in_one_line(whole: Pipeline) -> None:
+    result = decide(whole, repeats=0)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_failure_data.user_failure_data
+    assert failure.step_failure_data.user_failure_data.description == "repeats: 0: at least one is needed"
