@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from jv_assets.auditing import AUDITED, RULES
+from jv_assets.auditing import AUDITED, RULES, broken_rules
 from jv_assets.partitions import keys_of_run
 from jv_assets.resources.range_files import RangeFiles
 
@@ -29,9 +29,8 @@ def audit(context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeF
     broken: dict[str, dict[str, int]] = {name: {} for name in RULES}
     for key in keys:
         rows, facts = files.read(_ASSET, key, AUDITED), files.facts(_ASSET, key)
-        for name, rule in RULES.items():
-            if count := rule(rows, facts):
-                broken[name][key] = count
+        for name, count in broken_rules(rows, facts).items():
+            broken[name][key] = count
     for name, ranges in broken.items():
         yield _result(name, ranges, keys)
 

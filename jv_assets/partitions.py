@@ -50,6 +50,12 @@ def range_tags(first: str, last: str) -> dict[str, str]:
     return {_FIRST: first, _LAST: last}
 
 
+def all_ranges_tags() -> dict[str, str]:
+    """The tags that make a run go over all ranges."""
+    keys = ID_RANGES.get_partition_keys()
+    return range_tags(keys[0], keys[-1])
+
+
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 

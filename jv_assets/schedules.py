@@ -3,7 +3,7 @@
 import dagster as dg
 
 from jv_assets import settings
-from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.partitions import all_ranges_tags
 
 RESCORE = ("profiles", "match_scores", "published_scores")
 NIGHTLY = ("profiles", "profile_embeddings", "match_scores", "published_scores")
@@ -39,5 +39,4 @@ report = dg.define_asset_job(
     description="One run over all ranges. JV_NIGHTLY_CRON and JV_NIGHTLY_TIMEZONE say when. Off until switched on.",
 )
 def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    keys = ID_RANGES.get_partition_keys()
-    return dg.RunRequest(tags=range_tags(keys[0], keys[-1]))
+    return dg.RunRequest(tags=all_ranges_tags())

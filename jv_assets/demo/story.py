@@ -55,10 +55,10 @@ def tell(database: Database, model: str) -> int:
 
 
 def _load_once(database: Database) -> None:
+    started, population = time.perf_counter(), make_population()
     with database.transaction() as connection:
         there = connection.scalar(text("SELECT count(*) FROM profiles"))
     if there:
-        population = make_population()
         with database.transaction() as connection:
             known = connection.scalar(
                 text("SELECT count(*) FROM match_suggestions WHERE id = ANY(CAST(:ids AS uuid[]))"),
@@ -67,8 +67,6 @@ def _load_once(database: Database) -> None:
         if not known:
             raise UserError(_NO_DEMO)
         return
-    started = time.perf_counter()
-    population = make_population()
     load_frames(database, population.profiles, population.matches)
     out.print(
         f"0. Loaded {len(population.profiles):,} synthetic profiles and {len(population.matches):,} matches "

@@ -30,8 +30,7 @@ def migrate(database: Database, dimension: int | None = None) -> list[str]:
     `dimension` is the length of the vector columns, by default that of the configured model. UserError where they are
     there with another.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config = _config()
     wanted = dimension or model_dimension()
     with database.transaction() as connection:
         # An ALTER TABLE that waits keeps all readers of the table waiting behind it.
@@ -47,9 +46,7 @@ def migrate(database: Database, dimension: int | None = None) -> list[str]:
 
 def is_current(connection: Connection) -> bool:
     """Whether nothing is to be migrated."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    return _revision(connection) == ScriptDirectory.from_config(config).get_current_head()
+    return _revision(connection) == ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def model_dimension() -> int:
@@ -69,6 +66,12 @@ def check_dimensions(connection: Connection, wanted: int) -> None:
                 f"profiles.{name} holds vectors of {dimension} numbers, but model {settings.embedding_model()} makes "
                 f"{wanted}: set JV_EMBEDDING_MODEL to the model that the database was made for, or use another database"
             )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
 
 
 def _revision(connection: Connection) -> str | None:

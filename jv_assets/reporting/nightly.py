@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from jv_assets.finishing import STARTED_BY_JV
-from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.partitions import all_ranges_tags
 from jv_assets.schedules import nightly, report
 
 
@@ -23,5 +23,4 @@ def report_after_nightly(context: dg.RunStatusSensorContext) -> Iterator[dg.RunR
     if STARTED_BY_JV in run.tags:
         yield dg.SkipReason("it was started by jv: jv report makes the reports")
         return
-    keys = ID_RANGES.get_partition_keys()
-    yield dg.RunRequest(run_key=f"{run.run_id} report", tags=range_tags(keys[0], keys[-1]))
+    yield dg.RunRequest(run_key=f"{run.run_id} report", tags=all_ranges_tags())
