@@ -1,0 +1,68 @@
+"""Commands that say what the scores mean, and hand them out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jv_assets import settings
+from jv_assets.cli.common import app, execute, ready_database
+from jv_assets.errors import UserError
+
+
+@app.command()
+def explain(
+    match_id: Annotated[str, typer.Argument(help="The id of a match.")],
+    policy: Annotated[str | None, typer.Option(help="Under this policy; by default the stored score's.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="COLUMN=VALUE", help="What if B had this value there (a.COLUMN: A); repeatable."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the same as a page to this file.")] = None,
+) -> None:
+    """Why a match has its score: dimensions, factors, methods, missing data, and what a change would do."""
+    from jv_assets.explaining import explain as explain_match
+    from jv_assets.explaining import parse_changes, show, to_html
+    from jv_assets.exporting import write_whole
+    from jv_assets.resources.embedder import Embedder
+
+    model, wanted = settings.embedding_model(), parse_changes(changes or [])
+    explanation = explain_match(ready_database(), model, match_id, policy, changes=wanted, embed=Embedder(model).embed)
+    show(explanation)
+    if html:
+        write_whole(html, to_html(explanation))
+        typer.echo(f"The page: {html}")
+
+
+@app.command()
+def export(
+    top: Annotated[int, typer.Option(help="How many matches, the best first.")],
+    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    profile: Annotated[str | None, typer.Option(help="Only matches of this profile, as A or B.")] = None,
+) -> None:
+    """Write the best matches as CSV; harmonic_mean goes out under the name match_score."""
+    from jv_assets.exporting import top_matches, write_csv
+
+    found = top_matches(ready_database(), top, profile)
+    write_csv(found.rows, out)
+    typer.echo(f"{len(found.rows):,} matches in {out}; {found.without_score:,} without a score were left out")
+
+
+@app.command()
+def report() -> None:
+    """Make the page of what the scores mean: embeddings, Momentum, other policies, fallbacks, congestion."""
+    from jv_assets.console import show_report
+    from jv_assets.finishing import parts
+    from jv_assets.resources.range_files import RangeFiles
+    from jv_assets.running import chosen_keys
+    from jv_assets.schedules import REPORTS
+
+    keys, files, made = chosen_keys(None), RangeFiles(), settings.reports_dir() / "report.json"
+    if not any(files.exists("match_scores", key) for key in keys):
+        raise UserError("no match is scored yet; type: jv nightly")
+    before = made.stat().st_mtime_ns if made.exists() else None
+    outcome = execute("report", parts(REPORTS, keys))
+    if made.exists() and made.stat().st_mtime_ns != before:
+        show_report(made.parent)
+    if not outcome.well:
+        raise typer.Exit(1)

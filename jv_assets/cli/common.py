@@ -1,0 +1,63 @@
+"""The program, and what its commands share."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+
+if TYPE_CHECKING:
+    from jv_assets.finishing import Part
+    from jv_assets.resources.database import Database
+    from jv_assets.running import Outcome
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Embeds, scores and publishes joint-venture matches. Every run shows up in the Dagster UI (jv ui).",
+)
+
+
+def ready_database() -> "Database":
+    """The database, ready to be used: the embedded one is migrated on the way, another one only by `jv migrate`."""
+    from jv_assets.doctor import require_ready
+    from jv_assets.migrations.run import migrate as apply
+    from jv_assets.resources.database import Database
+
+    database = Database()
+    if settings.database_url() is None:
+        apply(database)
+    require_ready(database)
+    return database
+
+
+def chosen_policy(name: str | None) -> str:
+    """The policy of `--policy`, or of JV_POLICY; UserError for one that does not exist."""
+    from jv_scoring.policy import parse_policy
+
+    try:
+        return str(parse_policy(name or settings.policy()))
+    except ValueError as error:
+        raise UserError(f"{'--policy' if name else 'JV_POLICY'}: {error}") from None
+
+
+def run(job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None) -> None:
+    """`execute`, with exit code 1 where anything failed."""
+    if not execute(job, plan, ops).well:
+        raise typer.Exit(1)
+
+
+def execute(job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None) -> "Outcome":
+    """Run the parts of a job in this process and print what they did; `ops` is config by asset."""
+    from jv_assets.console import progress_bars, show_outcome
+    from jv_assets.running import execute as execute_parts
+    from jv_assets.running import open_instance
+
+    ready_database()
+    with open_instance() as instance, progress_bars():
+        outcome: Outcome = execute_parts(instance, job, plan, ops)
+    show_outcome(outcome, again="jv report" if job == "report" else "jv retry")
+    return outcome

@@ -1,0 +1,85 @@
+"""Commands that materialize assets, and say what is left to do."""
+
+from typing import Annotated
+
+import typer
+
+from jv_assets import settings
+from jv_assets.cli.common import app, chosen_policy, ready_database, run
+
+Ranges = Annotated[str | None, typer.Option(help="Only these id ranges, such as 00,3c.")]
+OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Write only where harmonic_mean is NULL.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing to the database; say what would be written.")]
+PolicyName = Annotated[str | None, typer.Option(help="Score under this policy; by default JV_POLICY.")]
+SwitchPolicy = Annotated[
+    bool, typer.Option("--switch-policy", help="Replace scores that are stored under another policy.")
+]
+
+
+@app.command()
+def embed(ranges: Ranges = None) -> None:
+    """Embed the texts that are new or were edited."""
+    from jv_assets.finishing import parts
+    from jv_assets.running import chosen_keys
+
+    run("embed", parts(("profile_embeddings",), chosen_keys(ranges)))
+
+
+@app.command()
+def rescore(
+    ranges: Ranges = None,
+    only_missing: OnlyMissing = False,
+    dry_run: DryRun = False,
+    policy: PolicyName = None,
+    switch_policy: SwitchPolicy = False,
+) -> None:
+    """Score every match and publish what differs. Embeds nothing."""
+    from jv_assets.finishing import parts
+    from jv_assets.running import chosen_keys
+    from jv_assets.schedules import RESCORE
+
+    keys = chosen_keys(ranges)
+    if ranges is None:
+        plan = parts(RESCORE, keys)
+    else:  # a match may refer to profiles of any range
+        plan = parts(("profiles",), chosen_keys(None)) + parts(("match_scores", "published_scores"), keys)
+    publish = {"only_missing": only_missing, "dry_run": dry_run, "switch_policy": switch_policy}
+    run("rescore", plan, {"match_scores": {"policy": chosen_policy(policy)}, "published_scores": publish})
+
+
+@app.command()
+def nightly() -> None:
+    """Everything, as the schedule does it: embed what changed, score every match, publish what differs."""
+    from jv_assets.finishing import parts
+    from jv_assets.running import chosen_keys
+    from jv_assets.schedules import NIGHTLY
+
+    chosen_policy(None)
+    run("nightly", parts(NIGHTLY, chosen_keys(None)))
+
+
+@app.command()
+def retry() -> None:
+    """Do the ranges that failed, that were cut off or that were never done, and no others."""
+    from jv_assets.running import open_instance, retry_plan
+
+    chosen_policy(None)
+    ready_database()
+    with open_instance() as instance:
+        plan = retry_plan(instance)
+    if not plan:
+        typer.echo("No range has failed and none is left to do.")
+        return
+    run("nightly", plan)
+
+
+@app.command()
+def status() -> None:
+    """What is embedded, scored, skipped and NULL, by reason; which ranges failed."""
+    from jv_assets.console import show_status
+    from jv_assets.running import left_over, open_instance
+    from jv_assets.status import read_status
+
+    database, model = ready_database(), settings.embedding_model()
+    with open_instance() as instance:
+        show_status(read_status(database, model), model, left_over(instance))

@@ -1,0 +1,67 @@
+"""Commands that prepare a database and examine it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jv_assets import settings
+from jv_assets.cli.common import app, ready_database
+from jv_assets.errors import UserError
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to what the pipeline needs: pgvector, missing tables or columns, the schema jv."""
+    from jv_assets.migrations.run import migrate as apply
+    from jv_assets.resources.database import Database
+
+    applied = apply(Database())
+    for doc in applied:
+        typer.echo(f"applied: {doc}")
+    if not applied:
+        typer.echo("The database is up to date.")
+
+
+@app.command()
+def load(
+    source: Annotated[str, typer.Argument(help="'demo', or a folder with profiles.csv and match_suggestions.csv.")],
+    profiles: Annotated[int | None, typer.Option(help="Of the demo: how many profiles.")] = None,
+    matches: Annotated[int | None, typer.Option(help="Of the demo: how many matches.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the demo: another seed makes other people.")] = None,
+) -> None:
+    """Fill an empty database with the demo population or with CSV files, wholly or not at all."""
+    from jv_assets.console import waiting
+    from jv_assets.demo.population import make_population
+    from jv_assets.loading import CsvErrors, load_frames, read_csv_folder
+
+    sizes = {"profiles": profiles, "matches": matches, "seed": seed}
+    given = {name: value for name, value in sizes.items() if value is not None}
+    if source != "demo" and given:
+        raise UserError(f"--{next(iter(given))} goes with: jv load demo")
+    database = ready_database()
+    with waiting(f"loading {source}"):
+        try:
+            population = make_population(**given) if source == "demo" else read_csv_folder(Path(source))
+        except CsvErrors as errors:
+            for error in errors.errors:
+                typer.echo(str(error), err=True)
+            raise UserError(f"{errors.count:,} errors in {source}; nothing was loaded") from None
+        load_frames(database, population.profiles, population.matches)
+    typer.echo(
+        f"Loaded {len(population.profiles):,} profiles and {len(population.matches):,} matches. Next: jv nightly"
+    )
+
+
+@app.command()
+def doctor() -> None:
+    """Examine connection, pooler, pgvector, tables, dimensions, privileges and model."""
+    from jv_assets.console import show_findings
+    from jv_assets.doctor import examine
+    from jv_assets.resources.database import Database
+    from jv_assets.resources.embedder import Embedder
+
+    findings = examine(Database(), Embedder(settings.embedding_model()))
+    show_findings(findings)
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(2)

@@ -1,0 +1,29 @@
+"""Commands that start something to look at."""
+
+from typing import Annotated
+
+import typer
+
+from jv_assets import settings
+from jv_assets.cli.common import app, chosen_policy, ready_database
+
+
+@app.command()
+def ui(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="3000, or the next that is free, by default.")] = None,
+) -> None:
+    """Start the Dagster UI with its daemon, on this machine alone; Ctrl-C ends it."""
+    from jv_assets.ui import serve
+
+    ready_database()
+    raise typer.Exit(serve(host, port))
+
+
+@app.command()
+def demo() -> None:
+    """Load the demo population, leave it as the interrupted script did, and finish the job through Dagster."""
+    from jv_assets.demo.story import tell
+
+    chosen_policy(None)
+    raise typer.Exit(tell(ready_database(), settings.embedding_model()))
