@@ -5,7 +5,10 @@ import sys
 
 import typer
 
-from jv_assets.cli import setup, runs, answers, start  # noqa: F401, I001 - their commands, as the help has them
+# isort: off - the order of the commands in the help
+from jv_assets.cli import setup, runs, answers, start  # noqa: F401
+
+# isort: on
 from jv_assets.cli.common import app
 from jv_assets.errors import UserError
 
