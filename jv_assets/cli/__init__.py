@@ -5,7 +5,8 @@ import sys
 
 import typer
 
-# isort: off - the order of the commands in the help
+# In the order of the help.
+# isort: off
 from jv_assets.cli import setup, runs, answers, start  # noqa: F401
 
 # isort: on
