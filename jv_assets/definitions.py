@@ -11,10 +11,12 @@ from jv_assets.assets.reports import aggregation_comparison, diagnostic_report, 
 from jv_assets.assets.scores import match_scores, published_scores
 from jv_assets.checks import audit
 from jv_assets.finishing import finish_the_other_ranges
+from jv_assets.health import health_of_embeddings, health_of_profiles, health_of_scores
 from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.verifying import verify
 
 
 def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Definitions:
@@ -25,7 +27,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
             *(profiles, profile_embeddings, match_scores, published_scores),
             *(embedding_isolation, momentum_bottleneck, aggregation_comparison, diagnostic_report, momentum_options),
         ],
-        asset_checks=[audit],
+        asset_checks=[audit, verify, health_of_scores, health_of_embeddings, health_of_profiles],
         jobs=[schedules.rescore, schedules.embed, schedules.nightly, schedules.report],
         schedules=[schedules.every_night],
         sensors=[finish_the_other_ranges, report_after_nightly],

@@ -8,6 +8,7 @@ from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
+from jv_assets.gates import refuse_shift
 from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
 from jv_assets.publishing import NEEDED, Wanted, publish_range, refuse_another_policy
 from jv_assets.reading import read_matches
@@ -76,7 +77,8 @@ def match_scores(
     def work(key: str) -> Mapping[str, object]:
         scored = score_range(prepared, read_matches(database, *bounds(key)), embedder.model, config.policy)
         summary = range_summary(scored)
-        facts = {"rows": summary["rows"], "skipped": dict(scored.skipped), "policy": config.policy}
+        counts = {name: summary[name] for name in ("rows", "semantic", "word_overlap")}
+        facts = {**counts, "skipped": dict(scored.skipped), "policy": config.policy}
         size = files.write("match_scores", key, scored.rows, facts)
         return {**summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
@@ -96,12 +98,14 @@ _PUBLISHED_COLUMNS = dg.TableSchema(
 class PublishConfig(dg.Config):
     """`only_missing`: write only where harmonic_mean is NULL. `dry_run`: write nothing, count what would be written.
 
-    `switch_policy`: allow scores stored under another policy to be replaced.
+    `switch_policy`: allow scores stored under another policy to be replaced. `accept_shift`: allow the scores as a
+    whole to move further than they do on an ordinary night.
     """
 
     only_missing: bool = False
     dry_run: bool = False
     switch_policy: bool = False
+    accept_shift: bool = False
 
 
 @dg.asset(
@@ -128,11 +132,13 @@ def published_scores(
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.MaterializeResult[None]]:
     wanted = Wanted(config.only_missing, config.dry_run, config.switch_policy)
-    if not (config.dry_run or config.switch_policy):
+    if not config.dry_run:
         there = [key for key in context.partition_keys if files.exists("match_scores", key)]
         with one_line_failure():
-            for policy in {files.facts("match_scores", key)["policy"] for key in there}:
+            for policy in {files.facts("match_scores", key)["policy"] for key in there if not config.switch_policy}:
                 refuse_another_policy(database, policy)
+            if not config.accept_shift:
+                refuse_shift(files, there)
 
     def work(key: str) -> Mapping[str, object]:
         scored = files.read("match_scores", key, sorted({*NEEDED, *AUDITED}))

@@ -14,6 +14,9 @@ PolicyName = Annotated[str | None, typer.Option(help="Score under this policy; b
 SwitchPolicy = Annotated[
     bool, typer.Option("--switch-policy", help="Replace scores that are stored under another policy.")
 ]
+AcceptShift = Annotated[
+    bool, typer.Option("--accept-shift", help="Publish although the scores moved further than on an ordinary night.")
+]
 
 
 @app.command()
@@ -27,11 +30,13 @@ def embed(ranges: Ranges = None) -> None:
 
 @app.command()
 def rescore(
+    *,
     ranges: Ranges = None,
     only_missing: OnlyMissing = False,
     dry_run: DryRun = False,
     policy: PolicyName = None,
     switch_policy: SwitchPolicy = False,
+    accept_shift: AcceptShift = False,
 ) -> None:
     """Score every match and publish what differs. Embeds nothing."""
     from jv_assets.finishing import parts
@@ -43,7 +48,12 @@ def rescore(
         plan = parts(RESCORE, keys)
     else:  # a match may refer to profiles of any range
         plan = parts(("profiles",), chosen_keys(None)) + parts(("match_scores", "published_scores"), keys)
-    publish = {"only_missing": only_missing, "dry_run": dry_run, "switch_policy": switch_policy}
+    publish = {
+        "only_missing": only_missing,
+        "dry_run": dry_run,
+        "switch_policy": switch_policy,
+        "accept_shift": accept_shift,
+    }
     run("rescore", plan, {"match_scores": {"policy": chosen_policy(policy)}, "published_scores": publish})
 
 

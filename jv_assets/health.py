@@ -1,0 +1,175 @@
+"""Checks that warn and stop nothing: what drifts slowly, and makes scores worth less without making them wrong."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import text
+
+from jv_assets.embedding import plan_range
+from jv_assets.gates import shift_within
+from jv_assets.partitions import bounds, keys_of_run
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis.momentum import FIELDS
+from jv_scoring.text import EMBEDDED_FIELDS
+
+FALLBACK, SKIPPED, SKEW, NORM, DRIFT = 0.10, 0.05, 3.0, 0.01, 0.05
+"""The bounds: shares of evaluations and of matches, the largest range by the mean one, distance from 1, share."""
+Facts = Mapping[str, Mapping[str, Any]]
+"""Those of the `match_scores` file of each range."""
+_FEWEST = 10
+"""Matches a range on average that it takes to call ranges uneven."""
+
+
+def _spec(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name, asset=asset, blocking=False, description=f"{description} Warns; stops nothing.")
+
+
+def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, float | None]) -> dg.AssetCheckResult:
+    known = {key: value for key, value in metadata.items() if value is not None}
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(asset),
+        check_name=name,
+        passed=problem is None,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=problem,
+        metadata=known,
+    )
+
+
+@dg.multi_asset_check(
+    name="health_of_scores",
+    specs=[
+        _spec("match_scores", "no_distribution_shift", "The scores did not move, as a whole, further from those stored "
+              "under the same policy and version than an ordinary night moves them. Publishing refuses beyond it."),
+        _spec("match_scores", "few_fallbacks", f"At most {FALLBACK:.0%} of the text comparisons are by word overlap, "
+              "for want of a vector."),
+        _spec("match_scores", "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored: profile gone, or "
+              "matched with itself."),
+        _spec("match_scores", "ranges_even", f"No range has more than {SKEW:g} times the matches of the mean one: ids "
+              "are random, as ranges of equal width need."),
+        _spec("match_scores", "embeddings_current", "Every text that can be embedded has a vector made from it as it "
+              "is now."),
+    ],
+)  # fmt: skip
+def health_of_scores(
+    context: dg.AssetCheckExecutionContext,
+    database: dg.ResourceParam[Database],
+    embedder: dg.ResourceParam[Embedder],
+    files: dg.ResourceParam[RangeFiles],
+) -> Iterator[dg.AssetCheckResult]:
+    keys = [key for key in keys_of_run(context.run) if files.exists("match_scores", key)]
+    facts = {key: files.facts("match_scores", key) for key in keys}
+    shift = shift_within(files, keys)
+    yield _warning("match_scores", "no_distribution_shift", "; ".join(shift.beyond) or None, vars(shift))
+    for name, share in (("few_fallbacks", fallback_share(facts)), ("few_skipped", skipped_share(facts))):
+        bound = {"few_fallbacks": FALLBACK, "few_skipped": SKIPPED}[name]
+        yield _warning("match_scores", name, _above(share, bound), {"share": share})
+    skew = skew_of(facts)
+    uneven = f"the largest range is {skew:.1f} times the mean one" if skew and skew > SKEW else None
+    yield _warning("match_scores", "ranges_even", uneven, {"largest_by_mean": skew})
+    stale = stale_texts(database, embedder, keys)
+    problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
+    yield _warning("match_scores", "embeddings_current", problem, {"texts": stale})
+
+
+@dg.multi_asset_check(
+    name="health_of_embeddings",
+    specs=[
+        _spec("profile_embeddings", "unit_vectors", f"Every vector of the configured model has a length of 1, within "
+              f"{NORM:g}, as the model's are made."),
+    ],
+)  # fmt: skip
+def health_of_embeddings(
+    context: dg.AssetCheckExecutionContext,
+    database: dg.ResourceParam[Database],
+    embedder: dg.ResourceParam[Embedder],
+) -> Iterator[dg.AssetCheckResult]:
+    keys = keys_of_run(context.run)
+    odd = sum(odd_vectors(database, embedder.model, key) for key in keys)
+    problem = f"{odd:,} vectors are not of length 1: something else wrote them" if odd else None
+    yield _warning("profile_embeddings", "unit_vectors", problem, {"vectors": odd})
+
+
+@dg.multi_asset_check(
+    name="health_of_profiles",
+    specs=[
+        _spec("profiles", "coverage_steady", f"The share of profiles with data moved by at most {DRIFT:.0%} in each of "
+              "Momentum's four fields since this was last checked over the same ranges."),
+    ],
+)  # fmt: skip
+def health_of_profiles(
+    context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeFiles]
+) -> Iterator[dg.AssetCheckResult]:
+    keys = [key for key in keys_of_run(context.run) if files.exists("profiles", key)]
+    now = coverage(files, keys)
+    before = _last_coverage(context, len(keys))
+    moved = {name: now[name] - share for name, share in before.items() if abs(now[name] - share) > DRIFT}
+    problem = ", ".join(f"{name}: {change:+.1%} of the profiles" for name, change in moved.items()) or None
+    yield _warning("profiles", "coverage_steady", problem, {"ranges": len(keys), **now})
+
+
+def fallback_share(facts: Facts) -> float | None:
+    """Of the text comparisons of these ranges' files, by their facts, 0..1; None of none."""
+    by_words, semantic = (sum(of[name] for of in facts.values()) for name in ("word_overlap", "semantic"))
+    return by_words / (by_words + semantic) if by_words + semantic else None
+
+
+def skipped_share(facts: Facts) -> float | None:
+    """Of the matches of these ranges' files, 0..1; None of none."""
+    every, skipped = (sum(of["rows"] for of in facts.values()), sum(len(of["skipped"]) for of in facts.values()))
+    return skipped / every if every else None
+
+
+def skew_of(facts: Facts) -> float | None:
+    """The matches of the largest range by those of the mean one; None of few."""
+    rows = [of["rows"] for of in facts.values()]
+    return max(rows) * len(rows) / sum(rows) if rows and sum(rows) >= _FEWEST * len(rows) else None
+
+
+def stale_texts(database: Database, embedder: Embedder, keys: Sequence[str]) -> int:
+    """How many texts of these ranges' profiles have no vector, or one that was made from another text."""
+    plans = (plan_range(database, embedder, *bounds(key)) for key in keys)
+    return sum(len(plan.embed) + len(plan.clear) for plan in plans)
+
+
+def odd_vectors(database: Database, model: str, key: str) -> int:
+    """How many vectors of the range under this model's name are not of length 1."""
+    low, high = bounds(key)
+    values = {"low": low, "high": high, "model": model, "norm": NORM}
+    return int(database.run(lambda connection: connection.execute(text(_ODD_VECTORS), values).scalar_one()))
+
+
+def coverage(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
+    """The share, 0..1, of these ranges' profiles with data, by field; {} of no profiles."""
+    rows, known = 0, dict.fromkeys(FIELDS, 0)
+    for key in keys:
+        facts = files.read("profiles", key, list(FIELDS))
+        rows += len(facts)
+        known = {name: count + int(facts[name].notna().sum()) for name, count in known.items()}
+    return {name: round(count / rows, 4) for name, count in known.items()} if rows else {}
+
+
+def _last_coverage(context: dg.AssetCheckExecutionContext, ranges: int) -> dict[str, float]:
+    """What the check said the last time that it looked at as many ranges; {} where it never did."""
+    key = dg.AssetCheckKey(dg.AssetKey("profiles"), "coverage_steady")
+    for record in context.instance.event_log_storage.get_asset_check_execution_history(key, limit=5):
+        event = record.event.dagster_event if record.event else None
+        if event and event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            values = {name: value.value for name, value in event.asset_check_evaluation_data.metadata.items()}
+            if values.pop("ranges", None) == ranges:
+                return {name: float(str(value)) for name, value in values.items()}
+    return {}
+
+
+def _above(share: float | None, bound: float) -> str | None:
+    return f"{share:.1%}, more than {bound:.0%}" if share is not None and share > bound else None
+
+
+_ODD_VECTORS = f"""
+    SELECT count(*) FROM profiles
+    CROSS JOIN LATERAL (VALUES {", ".join(f"(embedding_{name})" for name in EMBEDDED_FIELDS)}) AS v (vector)
+    WHERE id BETWEEN :low AND :high AND embeddings_model = :model AND abs(vector_norm(vector) - 1) > :norm
+"""

@@ -1,0 +1,105 @@
+"""What must hold in production after a publish: the checks of `published_scores`, which look at the database anew."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+import numpy as np
+from sqlalchemy import text
+
+from jv_assets.errors import UserError
+from jv_assets.explaining import explain
+from jv_assets.partitions import bounds, keys_of_run
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.policy import SCORING_VERSION
+
+SAMPLE = 20
+"""Matches that are scored again, one by one, by the plain reference."""
+_IDS = ["id", "profile_id", "suggested_profile_id"]
+_NULL = f"""
+    SELECT {", ".join(f"{name}::text" for name in _IDS)} FROM match_suggestions
+    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL
+"""
+
+
+@dg.multi_asset_check(
+    name="verify",
+    specs=[
+        dg.AssetCheckSpec(
+            "nothing_left_null",
+            asset="published_scores",
+            blocking=True,
+            description="Every match of the run's ranges that could be scored has a score in the database. One that "
+            "was added or given other profiles since it was scored waits for the next run, and is not counted.",
+        ),
+        dg.AssetCheckSpec(
+            "reference_agrees",
+            asset="published_scores",
+            blocking=True,
+            description=f"{SAMPLE} matches drawn by the run's id are scored again, pair by pair, by the plain "
+            "reference implementation from what the database holds, and are what is stored, breakdowns included. A "
+            "match whose profiles changed since it was scored is passed over. Costs some 10 ms a match.",
+        ),
+    ],
+)
+def verify(
+    context: dg.AssetCheckExecutionContext,
+    database: dg.ResourceParam[Database],
+    embedder: dg.ResourceParam[Embedder],
+    files: dg.ResourceParam[RangeFiles],
+) -> Iterator[dg.AssetCheckResult]:
+    keys = [key for key in keys_of_run(context.run) if files.exists("match_scores", key)]
+    left = {key: count for key in keys if (count := left_null(database, files, key))}
+    yield dg.AssetCheckResult(
+        asset_key=dg.AssetKey("published_scores"),
+        check_name="nothing_left_null",
+        passed=not left,
+        description=f"in {', '.join(left)} scorable matches have no score: type jv retry" if left else None,
+        metadata={"ranges": len(keys), "scorable_without_a_score": sum(left.values())},
+    )
+    compared, wrong = reference_sample(database, embedder.model, _drawn(files, keys, context.run.run_id))
+    yield dg.AssetCheckResult(
+        asset_key=dg.AssetKey("published_scores"),
+        check_name="reference_agrees",
+        passed=not wrong,
+        description=f"stored scores of {', '.join(wrong)} are not what the rules give: type jv explain {wrong[0]}"
+        if wrong
+        else None,
+        metadata={"compared": compared, "wrong": len(wrong)},
+    )
+
+
+def left_null(database: Database, files: RangeFiles, key: str) -> int:
+    """How many matches that the range's file has scored are NULL in the database, and name the same profiles."""
+    low, high = bounds(key)
+    rows = database.run(lambda connection: connection.execute(text(_NULL), {"low": low, "high": high}).all())
+    if not rows:
+        return 0
+    scored = set(files.read("match_scores", key, _IDS).itertuples(index=False, name=None))
+    return sum(tuple(row) in scored for row in rows)
+
+
+def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -> tuple[int, list[str]]:
+    """How many of the matches could be compared with the reference, and the ids of those that are stored otherwise."""
+    compared, wrong = 0, []
+    for match_id in match_ids:
+        try:
+            found = explain(database, model, match_id)
+        except UserError:  # deleted since
+            continue
+        stored = found.stored
+        if stored is None or found.stale is not False or stored.version != SCORING_VERSION:
+            continue
+        compared += 1
+        if len(found.versions) > 1:
+            wrong.append(match_id)
+    return compared, wrong
+
+
+def _drawn(files: RangeFiles, keys: Sequence[str], run_id: str) -> list[str]:
+    """Up to `SAMPLE` ids: a few ranges first, so that not all files are read."""
+    dice = np.random.default_rng(list(run_id.encode()))
+    some = dice.permutation(np.array(keys, dtype=object))[:SAMPLE].tolist()
+    ids = [match_id for key in some for match_id in files.read("match_scores", key, ["id"])["id"].tolist()]
+    return [str(match_id) for match_id in dice.permutation(np.array(ids, dtype=object))[:SAMPLE]]

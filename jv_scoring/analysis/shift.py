@@ -1,0 +1,76 @@
+"""Did the scores move further than an ordinary night moves them? Stored against computed, under the same rules."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring.analysis.aggregation import spearman
+from jv_scoring.analysis.rows import column
+from jv_scoring.analysis.tallies import Joint
+from jv_scoring.policy import CURRENT_POLICY, TIERS
+
+COLUMNS = [
+    "harmonic_mean", "policy", "scoring_version", "stored_harmonic_mean", "stored_policy", "stored_version"
+]  # fmt: skip
+"""What `joint_of` reads of a range file."""
+MEAN_SHIFT, SPEARMAN, RECLASSIFIED = 5.0, 0.70, 0.25
+"""The bounds: points of the mean, rank correlation, share of the matches that change their tier."""
+FEWEST = 30
+"""Matches that it takes to speak of a distribution."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Of the matches that were scored before under the same policy and version: how far harmonic_mean moved.
+
+    mean_shift: points, -100..100. spearman: -1..1, None where either side never varies. reclassified: the share of
+    matches in another tier, 0..1. All are None of no matches.
+    """
+
+    matches: int
+    mean_shift: float | None
+    spearman: float | None
+    reclassified: float | None
+
+    @property
+    def beyond(self) -> list[str]:
+        """The bounds that are broken, in words; none of fewer than `FEWEST` matches."""
+        if self.matches < FEWEST or self.mean_shift is None or self.reclassified is None:
+            return []
+        found = []
+        if abs(self.mean_shift) > MEAN_SHIFT:
+            found.append(f"the mean moved by {self.mean_shift:+.2f} points (at most {MEAN_SHIFT:g})")
+        if self.spearman is not None and self.spearman < SPEARMAN:
+            found.append(f"the rank correlation is {self.spearman:.2f} (at least {SPEARMAN:g})")
+        if self.reclassified > RECLASSIFIED:
+            found.append(f"{self.reclassified:.1%} change their tier (at most {RECLASSIFIED:.0%})")
+        return found
+
+
+def joint_of(rows: pd.DataFrame) -> Joint:
+    """Stored and computed harmonic_mean of the rows (`COLUMNS`) that are comparable; of several ranges they add up.
+
+    A stored score that names no policy was made under the current one, which is older than the name.
+    """
+    stored = column(rows, "stored_harmonic_mean")
+    policies = rows["stored_policy"].astype(object).fillna(CURRENT_POLICY)
+    same = (rows["policy"] == policies) & (rows["scoring_version"] == rows["stored_version"])
+    both = same.to_numpy(np.bool_) & ~np.isnan(stored)
+    return Joint.of(stored[both], column(rows, "harmonic_mean")[both])
+
+
+def shift_of(joint: Joint) -> Shift:
+    """Exact, from how often each pair of scores occurs."""
+    matches = int(joint.counts.sum())
+    if not matches:
+        return Shift(0, None, None, None)
+    before, now = joint.scores
+    limits = np.array([round(least * 100) for _, least in TIERS])[::-1]
+    tiers = [np.searchsorted(limits, scores, "right") for scores in (before, now)]
+    return Shift(
+        matches,
+        int(joint.counts @ (now - before)) / (100 * matches),
+        spearman(joint),
+        int(joint.counts[tiers[0] != tiers[1]].sum()) / matches,
+    )

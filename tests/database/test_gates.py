@@ -1,0 +1,170 @@
+"""What stops a publish, what is verified after it, and what only warns: each seen to fail, and to pass."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+from models import MINILM
+from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
+
+from jv_assets import local
+from jv_assets.health import coverage, fallback_share, skew_of, skipped_share
+from jv_assets.partitions import ID_RANGES
+from jv_assets.schedules import NIGHTLY
+
+KEYS = list(ID_RANGES.get_partition_keys())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """Tests that change anything put it back."""
+    folder = tmp_path_factory.mktemp("gates")
+    server = local.start(folder)
+    server.ensure_database("gates")
+    with nightly_done(server.url("gates"), tmp_path_factory.mktemp("home")) as pipeline:
+        yield pipeline
+    local.stop(folder)
+
+
+def evaluations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    return {check.check_name: check for check in result.get_asset_check_evaluations()}
+
+
+def numbers(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    return {name: value.value for name, value in check.metadata.items()}
+
+
+def test_after_a_good_run_every_check_is_green(whole: Pipeline) -> None:
+    result = whole.run("nightly", NIGHTLY)
+    found = evaluations(result)
+    assert all(check.passed for check in found.values())
+    assert numbers(found["nothing_left_null"]) == {"ranges": 64, "scorable_without_a_score": 0}
+    assert numbers(found["reference_agrees"]) == {"compared": 20, "wrong": 0}
+    scored = whole.sql("SELECT count(*) FROM match_suggestions WHERE harmonic_mean IS NOT NULL")[0]["count"]
+    shift = numbers(found["no_distribution_shift"])
+    assert shift == {"matches": scored, "mean_shift": 0, "spearman": pytest.approx(1), "reclassified": 0}
+
+
+def test_a_shift_is_refused_until_it_is_accepted(whole: Pipeline) -> None:
+    whole.sql("UPDATE match_suggestions SET harmonic_mean = harmonic_mean - 20 WHERE harmonic_mean >= 20")
+    before = versions(whole)
+    result = whole.run()
+    assert not result.success
+    assert versions(whole) == before
+    line = failure(result)
+    assert line.startswith("nothing was published: of ")
+    assert "matches stored under the same policy and version, the mean moved by +20.00 points (at most 5)" in line
+    assert line.endswith("mend the cause, or publish on purpose: the same command with --accept-shift")
+    warned = evaluations(result)["no_distribution_shift"]
+    assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert whole.run(published_scores={"dry_run": True}).success
+    assert versions(whole) == before
+    assert whole.run(published_scores={"accept_shift": True}).success
+    assert_equal_to_reference(whole)
+
+
+def test_what_was_published_wrongly_is_found_by_the_reference(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def badly(*arguments: Any, **more: Any) -> Any:
+        found = write(*arguments, **more)
+        whole.sql("UPDATE match_suggestions SET score_ab = score_ab + 1 WHERE score_ab < 99")
+        return found
+
+    from jv_assets.assets import scores
+
+    write = scores.publish_range
+    monkeypatch.setattr("jv_assets.assets.scores.publish_range", badly)
+    result = whole.run(first="f8", last="fc")
+    monkeypatch.undo()
+    assert not result.success
+    check = evaluations(result)["reference_agrees"]
+    assert not check.passed
+    assert numbers(check)["wrong"] == numbers(check)["compared"] > 0
+    assert str(check.description).startswith("stored scores of ")
+    assert whole.run().success
+    assert_equal_to_reference(whole)
+
+
+def test_a_scorable_match_without_a_score_is_found(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = next(match["id"] for match in matches(whole) if match["match_context"])
+    key = KEYS[int(lost[:2], 16) // 4]
+
+    def badly(*arguments: Any, **more: Any) -> Any:
+        found = write(*arguments, **more)
+        whole.sql(
+            "UPDATE match_suggestions SET score_ab = NULL, score_ba = NULL, harmonic_mean = NULL, match_context = NULL "
+            "WHERE id = :id",
+            id=lost,
+        )
+        return found
+
+    from jv_assets.assets import scores
+
+    write = scores.publish_range
+    monkeypatch.setattr("jv_assets.assets.scores.publish_range", badly)
+    result = whole.run(first=key, last=key)
+    monkeypatch.undo()
+    assert not result.success
+    check = evaluations(result)["nothing_left_null"]
+    assert check.description == f"in {key} scorable matches have no score: type jv retry"
+    assert numbers(check)["scorable_without_a_score"] == 1
+    assert whole.run(first=key, last=key).success
+    assert_equal_to_reference(whole)
+
+
+def test_an_edited_profile_is_no_error_of_the_reference(whole: Pipeline) -> None:
+    assert whole.run(assets=["match_scores"]).success
+    whole.sql("UPDATE profiles SET list_size = coalesce(list_size, 0) + 54321")
+    result = whole.run(assets=["published_scores"])
+    assert result.success
+    assert numbers(evaluations(result)["reference_agrees"])["compared"] == 0
+    whole.sql("UPDATE profiles SET list_size = nullif(list_size - 54321, 0)")
+    assert whole.run().success
+
+
+def test_coverage_that_fell_warns_once(whole: Pipeline) -> None:
+    assert whole.run(assets=["profiles"]).success
+    whole.sql("ALTER TABLE profiles ADD COLUMN kept text")
+    whole.sql("UPDATE profiles SET kept = current_projects, current_projects = NULL")
+    fell = coverage(whole.files, KEYS)["active_projects"]
+    result = whole.run(assets=["profiles"])
+    assert result.success
+    check = evaluations(result)["coverage_steady"]
+    assert (check.passed, check.description) == (False, f"active_projects: {-fell:+.1%} of the profiles")
+    assert evaluations(whole.run(assets=["profiles"]))["coverage_steady"].passed
+    whole.sql("UPDATE profiles SET current_projects = kept")
+    whole.sql("ALTER TABLE profiles DROP COLUMN kept")
+    assert whole.run(assets=["profiles"]).success
+
+
+def test_vectors_that_are_stale_or_odd_warn(whole: Pipeline) -> None:
+    (row,) = whole.sql(
+        "SELECT id::text, seeking, embedding_seeking::text AS vector FROM profiles "
+        "WHERE length(seeking) > 20 AND embeddings_model = :model ORDER BY id LIMIT 1",
+        model=MINILM,
+    )
+    whole.sql("UPDATE profiles SET seeking = 'a text that nobody has embedded yet' WHERE id = :id", id=row["id"])
+    check = evaluations(whole.run())["embeddings_current"]
+    assert (check.passed, check.description) == (False, "1 texts have no vector, or an older text's: type jv embed")
+    whole.sql("UPDATE profiles SET seeking = :seeking WHERE id = :id", seeking=row["seeking"], id=row["id"])
+    set_vector = "UPDATE profiles SET embedding_seeking = CAST(:vector AS vector) WHERE id = :id"
+    twice = "[" + ",".join(str(2 * float(number)) for number in row["vector"].strip("[]").split(",")) + "]"
+    whole.sql(set_vector, vector=twice, id=row["id"])
+    check = evaluations(whole.run("nightly", ["profile_embeddings"]))["unit_vectors"]
+    assert (check.passed, check.description) == (False, "1 vectors are not of length 1: something else wrote them")
+    whole.sql(
+        "UPDATE profiles SET embedding_seeking = CAST(:v AS vector) WHERE id = :id", v=row["vector"], id=row["id"]
+    )
+    assert whole.run().success
+
+
+@pytest.mark.parametrize("rows", [10, 1])
+def test_shares_of_ranges_are_of_all_of_them_together(rows: int) -> None:
+    facts = {
+        "00": {"rows": 2 * rows, "semantic": 6, "word_overlap": 2, "skipped": {"x": "profile gone"}},
+        "04": {"rows": 0, "semantic": 0, "word_overlap": 0, "skipped": {}},
+    }
+    assert fallback_share(facts) == 0.25
+    assert skipped_share(facts) == 1 / (2 * rows)
+    assert skew_of(facts) == (2 if rows == 10 else None)
+    assert (fallback_share({}), skipped_share({}), skew_of({})) == (None, None, None)

@@ -1,0 +1,121 @@
+"""The assets over a real database, run in this process, and what must be true of it afterwards."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from models import MINILM, minilm
+from sqlalchemy import text
+
+from jv_assets.definitions import build
+from jv_assets.demo.population import make_population
+from jv_assets.loading import load_frames
+from jv_assets.migrations.run import migrate
+from jv_assets.partitions import bounds, range_tags
+from jv_assets.reading import read_profiles
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.schedules import NIGHTLY, RESCORE
+from jv_scoring.reference import score_pair
+from jv_scoring.similarity import calibration_of
+from jv_scoring.text import EMBEDDED_FIELDS
+
+
+class Pipeline:
+    """A database, the files beside it and an instance of Dagster's."""
+
+    def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
+        self.database, self.files, self.instance = Database(url=url), RangeFiles(str(home), 64), instance
+        self.defs = build(self.database, minilm(), self.files)
+
+    def run(
+        self, job: str = "rescore", assets: Sequence[str] = RESCORE, first: str = "00", last: str = "fc", **ops: Any
+    ) -> dg.ExecuteInProcessResult:
+        return self.defs.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(name) for name in assets],
+            run_config={"ops": {name: {"config": config} for name, config in ops.items()}},
+            tags=range_tags(first, last),
+            raise_on_error=False,
+        )
+
+    def sql(self, statement: str, **values: object) -> list[dict[str, Any]]:
+        with self.database.transaction() as connection:
+            result = connection.execute(text(statement), values)
+            return [dict(row) for row in result.mappings().all()] if result.returns_rows else []
+
+    def metadata(self, asset: str, run_id: str) -> dict[str, dict[str, Any]]:
+        """By range, of one run; every range is there once."""
+        kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
+        entries = self.instance.all_logs(run_id, of_type=kinds)
+        events = [entry.asset_materialization or entry.asset_observation for entry in entries]
+        mine = [event for event in events if event and event.asset_key == dg.AssetKey(asset)]
+        assert len(mine) == len({event.partition for event in mine})
+        return {str(event.partition): {k: v.value for k, v in event.metadata.items()} for event in mine}
+
+    def total(self, asset: str, run_id: str, name: str) -> int:
+        return sum(int(values.get(name, 0)) for values in self.metadata(asset, run_id).values())
+
+
+@contextmanager
+def nightly_done(url: str, home: Path) -> Iterator[Pipeline]:
+    """A nightly run was made over 150 profiles and 900 matches of the database, which must be empty before."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        pipeline = Pipeline(url, home, instance)
+        migrate(pipeline.database, dimension=384)
+        population = make_population(150, 900)
+        load_frames(pipeline.database, population.profiles, population.matches)
+        assert pipeline.run("nightly", NIGHTLY).success
+        yield pipeline
+
+
+def profiles_by_id(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    rows = read_profiles(pipeline.database, bounds("00")[0], bounds("fc")[1]).to_dict("records")
+    profiles = {str(row["id"]): row for row in rows}
+    vectors = ", ".join(f"embedding_{name}::text" for name in EMBEDDED_FIELDS)
+    for row in pipeline.sql(f"SELECT id::text, {vectors} FROM profiles WHERE embeddings_model = :model", model=MINILM):
+        found = {f"embedding_{name}": row[f"embedding_{name}"] for name in EMBEDDED_FIELDS}
+        profiles[row["id"]] |= {name: json.loads(value) if value else None for name, value in found.items()}
+    return profiles
+
+
+def matches(pipeline: Pipeline) -> list[dict[str, Any]]:
+    return pipeline.sql(
+        "SELECT id::text, profile_id::text AS a, suggested_profile_id::text AS b, score_ab::float8, score_ba::float8, "
+        "harmonic_mean::float8, match_context, xmin::text FROM match_suggestions ORDER BY id"
+    )
+
+
+def versions(pipeline: Pipeline) -> list[str]:
+    return [row["xmin"] for row in matches(pipeline)]
+
+
+def assert_equal_to_reference(pipeline: Pipeline, policy: str = "harmonic/impute") -> int:
+    """Every scorable match has the reference's scores and breakdowns, every other none; returns how many have."""
+    profiles, calibration = profiles_by_id(pipeline), calibration_of(MINILM)
+    scored = 0
+    for row in matches(pipeline):
+        a, b = profiles.get(row["a"]), profiles.get(row["b"])
+        if a is None or b is None or row["a"] == row["b"]:
+            assert (row["score_ab"], row["score_ba"], row["harmonic_mean"], row["match_context"]) == (None,) * 4
+            continue
+        scored += 1
+        expected = score_pair(a, b, policy, calibration)
+        found = (row["score_ab"], row["score_ba"], row["harmonic_mean"])
+        assert found == (expected.score_ab, expected.score_ba, expected.harmonic_mean)
+        context = row["match_context"]
+        assert context["breakdown_ab"] == expected.breakdown_ab
+        assert context["breakdown_ba"] == expected.breakdown_ba
+        assert (context["policy"], context["embedding_model"]) == (policy, MINILM)
+        assert context["scoring_version"] == "ismc_v2_embeddings"
+    return scored
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    data = event.step_failure_data.user_failure_data
+    assert data
+    return str(data.description)
