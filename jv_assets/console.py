@@ -14,9 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from jv_assets import progress
+from jv_assets.causes import NEVER_DONE
 from jv_assets.doctor import Finding
 from jv_assets.running import Outcome
-from jv_assets.status import NOT_YET, Status
+from jv_assets.status import Status
+from jv_assets.undoing import KeptRun
 
 # A file has no edge to wrap rows at.
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
@@ -86,6 +88,39 @@ def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
         errors.print(f"Once mended, {advice}", soft_wrap=True)
 
 
+def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int]) -> None:
+    """The runs that can be undone, the latest first, and how many matches each replaced."""
+    if not runs:
+        out.print("No run has written a score yet.")
+        return
+    shown = [(run.run_id, f"{run.started_at:%Y-%m-%d %H:%M} UTC", rows.get(run.run_id, 0)) for run in runs]
+    table("runs that can be undone", ("run", "wrote at", "matches"), shown)
+
+
+def show_undone(outcome: Outcome, run_id: str) -> None:
+    """What an undo put back and what it left, and that it does not last by itself."""
+    counts = {name: int(outcome.total("published_scores", name)) for name in UNDONE}
+    for name, what in UNDONE.items():
+        if counts[name] or name == "restored":
+            out.print(f"{counts[name]:,} matches {what}", soft_wrap=True)
+    later = {run for of in outcome.done.get("published_scores", {}).values() for run in of.get("replaced_by", ())}
+    if later:
+        out.print(f"undo first: {', '.join(sorted(later))}", soft_wrap=True)
+    out.print("The next rescore publishes again what differs: switch the schedule off, or mend the cause, before it.")
+    for line in [*outcome.failed.get("published_scores", {}).values(), *outcome.broken]:
+        errors.print(f"[red]failed:[/] {escape(line)}", soft_wrap=True)
+    if not outcome.well:
+        errors.print(f"Once mended, the rest is done by: [bold]jv undo {run_id}[/]", soft_wrap=True)
+
+
+UNDONE = {
+    "restored": "have the scores of before again",
+    "unchanged": "had them already",
+    "replaced_since": "were replaced again by a later run, and left",
+    "deleted": "are gone",
+}
+
+
 def show_report(folder: Path) -> None:
     """The headline numbers of the diagnostic report there, and where its files are."""
     from jv_assets.reporting.sections import warnings
@@ -99,8 +134,13 @@ def show_report(folder: Path) -> None:
         out.print(escape(str(folder / f"report.{kind}")), soft_wrap=True)
 
 
-def show_status(status: Status, model: str, failed: Mapping[str, Sequence[str]]) -> None:
-    """Counts of profiles and matches, and the ranges that are not done."""
+def show_status(
+    status: Status, model: str, older: int | None, left: Mapping[str, Mapping[str, str]], under_way: Sequence[str]
+) -> None:
+    """Counts of profiles and matches, what goes on, the ranges that are not done and why, and what to type.
+
+    `older`: scores that are older than the data; None: a profile cannot be read. `left`: by asset and range, the cause.
+    """
     rows: list[tuple[object, ...]] = [(name.replace("_", " "), count) for name, count in status.profiles.items()]
     table(f"profiles, model {model}", ("", "profiles"), rows)
     rows = [
@@ -108,13 +148,22 @@ def show_status(status: Status, model: str, failed: Mapping[str, Sequence[str]])
     ]
     rows += [(f"no score: {reason}", count) for reason, count in status.null.items()]
     table("matches", ("", "matches"), [*rows, ("together", status.matches)])
-    for asset, left in failed.items():
-        if left:
-            out.print(f"{asset}: failed or never done in {_listed(left)}", soft_wrap=True)
-    if any(failed.values()):
+    for line in under_way:
+        out.print(escape(line), soft_wrap=True)
+    for asset, causes in left.items():
+        for cause, where in _by_cause(causes).items():
+            what = f"never done in {_listed(where)}" if cause == NEVER_DONE else f"failed in {_listed(where)}: {cause}"
+            out.print(f"{asset}: {escape(what)}", soft_wrap=True)
+    if older is None:
+        out.print("whether scores are older than the data cannot be told: a profile cannot be read", soft_wrap=True)
+    elif older:
+        out.print(f"scores that are older than their profiles or vectors: {older:,}", soft_wrap=True)
+    if status.waiting:
+        out.print(f"matches that can be scored and are not: {status.waiting:,}", soft_wrap=True)
+    if any(left.values()):
         out.print("Next: [bold]jv retry[/]")
-    elif status.null.get(NOT_YET):
-        out.print(f"{status.waiting:,} matches can be scored and are not. Next: [bold]jv rescore[/]")
+    elif older or status.waiting:
+        out.print("Next: [bold]jv rescore[/]")
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
@@ -140,6 +189,7 @@ _SHOWN = defaultdict(
     embedding_isolation=("rows",),
     momentum_bottleneck=("rows", "profiles"),
     aggregation_comparison=("rows",),
+    production_impact=("rows",),
 )
 
 

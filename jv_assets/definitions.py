@@ -1,14 +1,18 @@
 """The one Definitions: everything, listed."""
 
+import warnings
+
 import dagster as dg
 
 from jv_assets import schedules, settings
 from jv_assets.assets import production
 from jv_assets.assets.decision import momentum_options
 from jv_assets.assets.embeddings import profile_embeddings
+from jv_assets.assets.impact import production_impact
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.reports import aggregation_comparison, diagnostic_report, embedding_isolation, momentum_bottleneck
 from jv_assets.assets.scores import match_scores, published_scores
+from jv_assets.assets.top import top_matches
 from jv_assets.checks import audit
 from jv_assets.finishing import finish_the_other_ranges
 from jv_assets.health import health_of_embeddings, health_of_profiles, health_of_scores
@@ -16,19 +20,28 @@ from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.undoing import undo
 from jv_assets.verifying import verify
+
+# Of every asset, at every start of every process.
+warnings.filterwarnings("ignore", message=".*(source_code_ref|CodeRef)", category=dg.BetaWarning)
 
 
 def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Definitions:
     """Everything, over these resources. None of them connects, loads or reads before an asset needs it."""
-    return dg.Definitions(
-        assets=[
+    assets = dg.map_asset_specs(
+        lambda spec: spec if spec.owners else spec.replace_attributes(owners=["team:matching"]),
+        [
             *(production.PROFILES, production.MATCHES),
             *(profiles, profile_embeddings, match_scores, published_scores),
-            *(embedding_isolation, momentum_bottleneck, aggregation_comparison, diagnostic_report, momentum_options),
+            *(embedding_isolation, momentum_bottleneck, aggregation_comparison, momentum_options),
+            *(production_impact, diagnostic_report, top_matches),
         ],
+    )
+    return dg.Definitions(
+        assets=dg.with_source_code_references(assets),
         asset_checks=[audit, verify, health_of_scores, health_of_embeddings, health_of_profiles],
-        jobs=[schedules.rescore, schedules.embed, schedules.nightly, schedules.report],
+        jobs=[schedules.rescore, schedules.embed, schedules.nightly, schedules.report, undo],
         schedules=[schedules.every_night],
         sensors=[finish_the_other_ranges, report_after_nightly],
         resources={"database": database, "embedder": embedder, "files": files},

@@ -33,6 +33,13 @@ WRITTEN = {
 }
 """By table, the columns that the pipeline writes (and reads too), with their type."""
 MEMORY, VERSION = "jv.embedded_texts", "jv.alembic_version"
+OURS = {
+    MEMORY: ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "jv.publish_runs": ("SELECT", "INSERT", "DELETE"),
+    "jv.replaced_scores": ("SELECT", "INSERT", "DELETE"),
+    VERSION: ("SELECT",),
+}
+"""By table of the schema jv, what the pipeline does there."""
 
 _POOLER_SECONDS = 5.0
 """How long a pooler may take to answer; one that has no server connection left does not answer at all."""
@@ -54,7 +61,7 @@ _TABLES = """
               WHERE has_table_privilege(c.oid, p)) AS may
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
-        OR n.nspname = 'jv' AND c.relname IN ('embedded_texts', 'alembic_version')
+        OR n.nspname = 'jv' AND c.relkind = 'r'
 """
 _COLUMNS = """
     SELECT c.relname, a.attname, has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
@@ -211,10 +218,9 @@ def _missing_grants(seen: _Seen) -> Iterator[str]:
             yield f"SELECT ON {table}"
         if closed := [name for name, column in columns.items() if name in WRITTEN[table] and not column.may_update]:
             yield f"UPDATE ({', '.join(closed)}) ON {table}"
-    if any(not seen.tables[name].may_enter for name in (MEMORY, VERSION) if name in seen.tables):
+    if any(not seen.tables[name].may_enter for name in OURS if name in seen.tables):
         yield "USAGE ON SCHEMA jv"
-    needed = {MEMORY: ("SELECT", "INSERT", "UPDATE", "DELETE"), VERSION: ("SELECT",)}
-    for name, privileges in needed.items():
+    for name, privileges in OURS.items():
         if name in seen.tables and (missing := [one for one in privileges if one not in seen.tables[name].may]):
             yield f"{', '.join(missing)} ON {name}"
     if not seen.server.may_temp:

@@ -13,9 +13,7 @@ import dagster as dg
 
 from jv_assets.partitions import FAILED_RANGES, ID_RANGES, keys_of_run, range_tags
 from jv_assets.schedules import NIGHTLY, RESCORE, nightly, rescore
-
-STARTED_BY_JV = "jv/process"
-"""Tag of runs in a process of `jv`, which goes on by itself; its value is `host:pid`."""
+from jv_assets.workers import STARTED_BY_JV
 
 
 @dataclass(frozen=True)

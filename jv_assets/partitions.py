@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ import dagster as dg
 
 from jv_assets import progress, settings
 from jv_assets.errors import UserError
+from jv_assets.resources.database import doing
 
 # Of every range asset, at every start of every process.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
@@ -60,24 +61,59 @@ _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_
 
 
 def each_range(
-    context: dg.AssetExecutionContext, work: Callable[[str], Mapping[str, Any]], record: bool = True
+    context: dg.AssetExecutionContext,
+    work: Callable[[str], Mapping[str, Any]],
+    record: bool = True,
+    again: str = "jv retry",
 ) -> None:
     """Run `work(range_key)`, which returns the metadata to show, for every range of this run.
 
     One bad range does not take the others with it: those that went well are materialized, and the run fails at the
-    end with the name and the cause of each that did not. With `record` false the ranges are only observed: the asset
-    must then yield no output.
+    end with the name and the cause of each that did not; `again`: what to type then. With `record` false the ranges are
+    only observed: the asset must then yield no output.
     """
-    event = dg.AssetMaterialization if record else dg.AssetObservation
-    asset = context.asset_key.to_user_string()
+    asset, keys = context.asset_key.to_user_string(), list(context.partition_keys)
+    done, failed = _try_each(context, asset, keys, work)
+    if failed or not record:
+        # A failed step records nothing by itself, so the ranges that went well are recorded by hand.
+        event = dg.AssetMaterialization if record else dg.AssetObservation
+        for key, metadata in done.items():
+            context.log_event(event(context.asset_key, partition=key, metadata=dict(metadata)))
+    if failed:
+        raise _failure(asset, keys, failed, again)
+    if record:
+        for key, metadata in done.items():
+            context.add_asset_metadata(dict(metadata), partition_key=key)
+
+
+def observe_each(
+    context: dg.OpExecutionContext, asset: str, work: Callable[[str], Mapping[str, Any]], again: str
+) -> None:
+    """`each_range` for an op, which has no ranges of its own: every range of `asset` is observed."""
+    keys = list(ID_RANGES.get_partition_keys())
+    done, failed = _try_each(context, asset, keys, work)
+    for key, metadata in done.items():
+        context.log_event(dg.AssetObservation(asset, partition=key, metadata=dict(metadata)))
+    if failed:
+        raise _failure(asset, keys, failed, again)
+
+
+def _try_each(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    asset: str,
+    keys: Sequence[str],
+    work: Callable[[str], Mapping[str, Any]],
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+    """By range, the metadata of those that went well, and the cause of each that failed."""
     done: dict[str, Mapping[str, Any]] = {}
     failed: dict[str, str] = {}
-    keys = list(context.partition_keys)
     for number, key in enumerate(keys, start=1):
         started = time.perf_counter()
+        doing.set(f"{asset}, range {key}")
         try:
             metadata = work(key)
-            done[key] = {**metadata, "seconds": round(time.perf_counter() - started, 3)}
+            rows = {"dagster/partition_row_count": metadata["rows"]} if "rows" in metadata else {}
+            done[key] = {**metadata, **rows, "seconds": round(time.perf_counter() - started, 3)}
         except Exception as error:
             failed[key] = f"{type(error).__name__}: {error}".splitlines()[0]
             if isinstance(error, UserError):
@@ -86,20 +122,16 @@ def each_range(
             else:
                 context.log.exception(f"{asset}, range {key}: {error}")
         progress.report(asset, number, len(keys))
-    if failed or not record:
-        # A failed step records nothing by itself, so the ranges that went well are recorded by hand.
-        for key, metadata in done.items():
-            context.log_event(event(context.asset_key, partition=key, metadata=dict(metadata)))
-    if failed:
-        causes = "; ".join(f"{key}: {cause}" for key, cause in failed.items())
-        raise dg.Failure(
-            f"{len(failed)} of {len(keys)} ranges of {asset} failed ({causes}). Once mended, type: jv retry",
-            metadata={FAILED_RANGES: failed, "done_ranges": len(done)},
-            allow_retries=False,
-        )
-    if record:
-        for key, metadata in done.items():
-            context.add_asset_metadata(dict(metadata), partition_key=key)
+    return done, failed
+
+
+def _failure(asset: str, keys: Sequence[str], failed: Mapping[str, str], again: str) -> dg.Failure:
+    causes = "; ".join(f"{key}: {cause}" for key, cause in failed.items())
+    return dg.Failure(
+        f"{len(failed)} of {len(keys)} ranges of {asset} failed ({causes}). Once mended, type: {again}",
+        metadata={FAILED_RANGES: dict(failed), "done_ranges": len(keys) - len(failed)},
+        allow_retries=False,
+    )
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 A batch is one transaction: it takes the range's lock, compares with what is stored at that moment, copies the rows that
 differ into a temporary table and updates from there. So a batch may be done twice, after a connection that was lost at
 COMMIT, and resume, retry and publishing again are the same thing. Score, breakdown, policy and version go together.
+
+The same transaction keeps what it replaces, in the schema jv under the run's id, so that `jv undo` can put it back.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,13 +15,16 @@ import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.partitions import bounds
 from jv_assets.reading import matches_within
 from jv_assets.resources.database import Database
 from jv_scoring.policy import CURRENT_POLICY
 
 BATCH_ROWS = 5_000
 """Rows that one transaction writes at most."""
+KEPT_RUNS = settings.kept_runs()
 COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
 """The columns by which a row differs from what is stored."""
 NEEDED = ("id", "profile_id", "suggested_profile_id", *COMPARED)
@@ -59,27 +64,51 @@ def publish_range(
     scored: pd.DataFrame,
     contexts: Callable[[], pd.Series],
     wanted: Wanted,
+    *,
+    run_id: str | None = None,
 ) -> Published:
     """Publish the scores of range `key`.
 
     `scored` has the columns `NEEDED`, in order of id; `contexts` gives `match_context` of the same rows, and is only
-    called where something is to be written. UserError where the stored scores were made under another policy, unless
-    `switch_policy`, and whatever `Database.run` raises.
+    called where something is to be written. What is replaced is kept under `run_id`; without one nothing is kept.
+    UserError where the stored scores were made under another policy, unless `switch_policy`, and whatever
+    `Database.run` raises.
     """
     whole = Published()
     for batch in _batches(scored):
 
         def work(connection: Connection, batch: pd.DataFrame = batch) -> Published:
             if not wanted.dry_run:
-                connection.execute(text(_LOCK_RANGE), {"key": key})
+                lock_range(connection, key)
             stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1]).set_index("id")
             counts, differing = _compare(batch, stored, wanted)
             if len(differing) and not wanted.dry_run:
-                write_scores(connection, batch.loc[differing].assign(match_context=contexts()))
+                write_scores(connection, batch.loc[differing].assign(match_context=contexts()), run_id)
             return counts
 
         whole += database.run(work)
+    if run_id and whole.written and not wanted.dry_run:
+        prune(database, key, run_id)
     return whole
+
+
+def prune(database: Database, key: str, run_id: str) -> None:
+    """Forget what all but the last `JV_KEPT_RUNS` runs replaced in range `key`; of these, only runs before `run_id`.
+
+    A run is forgotten first and its rows then, range by range, so that none can be undone of which a part is gone.
+    """
+    low, high = bounds(key)
+
+    def work(connection: Connection) -> None:
+        connection.execute(text(_FORGET_RUNS), {"count": KEPT_RUNS, "run": run_id})
+        connection.execute(text(_FORGET_ROWS), {"low": low, "high": high})
+
+    database.run(work)
+
+
+def lock_range(connection: Connection, key: str) -> None:
+    """Keep other publishers out of range `key` until the end of the transaction."""
+    connection.execute(text(_LOCK_RANGE), {"key": key})
 
 
 def refuse_another_policy(database: Database, policy: str) -> None:
@@ -138,25 +167,33 @@ def _refusal(stored: str, made: str) -> UserError:
     )
 
 
-def write_scores(connection: Connection, rows: pd.DataFrame) -> None:
-    """Update the matches that `rows` (ids, scores and `match_context`) name, by one COPY and one UPDATE."""
+def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None = None) -> None:
+    """Update the matches that `rows` (ids, scores and `match_context`) name, and keep under `run_id` what they held."""
     columns = ["id", "profile_id", "suggested_profile_id", "score_ab", "score_ba", "harmonic_mean", "match_context"]
-    connection.execute(text(_CREATE_BATCH))
+    connection.execute(text(CREATE_BATCH))
     cursor = connection.connection.cursor()
     with cursor.copy(f"COPY batch ({', '.join(columns)}) FROM STDIN") as copy:
         for row in zip(*(rows[name].tolist() for name in columns), strict=True):
             copy.write_row(row)
-    ids = {"low": rows["id"].min(), "high": rows["id"].max()}
+    write_batch(connection, rows["id"].min(), rows["id"].max(), run_id)
+
+
+def write_batch(connection: Connection, low: str, high: str, run_id: str | None) -> int:
+    """Update from the temporary table `batch`, whose ids are in low..high, by one UPDATE; returns how many rows."""
+    ids = {"low": low, "high": high}
     locked = len(connection.execute(text(_LOCK_ROWS), ids).all())
+    if run_id and locked:
+        connection.execute(text(_KEEP), {**ids, "run": run_id})
     updated = connection.execute(text(_UPDATE), ids).rowcount
     # A row deleted since the comparison is neither locked nor updated; the next run counts it.
     if updated != locked:
         raise RuntimeError(f"{updated} rows were updated where {locked} had been locked")
+    return locked
 
 
 _STORED_POLICY = "SELECT match_context ->> 'policy' FROM match_suggestions WHERE harmonic_mean IS NOT NULL LIMIT 1"
 _LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores ' || :key, 0))"
-_CREATE_BATCH = """
+CREATE_BATCH = """
     CREATE TEMP TABLE batch (
         id uuid, profile_id uuid, suggested_profile_id uuid,
         score_ab numeric(5,2), score_ba numeric(5,2), harmonic_mean numeric(5,2), match_context jsonb
@@ -172,9 +209,26 @@ _LOCK_ROWS = f"""
     SELECT FROM match_suggestions m WHERE EXISTS (SELECT FROM batch b WHERE {_SAME_MATCH})
     ORDER BY m.id FOR NO KEY UPDATE
 """
+# The clock, not now(): that is when the transaction began, which another may have done while it waited for this one.
+_KEEP = f"""
+    WITH run AS (INSERT INTO jv.publish_runs (run_id) VALUES (:run) ON CONFLICT DO NOTHING)
+    INSERT INTO jv.replaced_scores (match_id, run_id, replaced_at, score_ab, score_ba, harmonic_mean, match_context)
+    SELECT m.id, :run, clock_timestamp(), m.score_ab, m.score_ba, m.harmonic_mean, m.match_context
+    FROM match_suggestions m JOIN batch b ON {_SAME_MATCH}
+    ON CONFLICT DO NOTHING
+"""
 _UPDATE = f"""
     UPDATE match_suggestions m
     SET score_ab = b.score_ab, score_ba = b.score_ba, harmonic_mean = b.harmonic_mean, match_context = b.match_context
     FROM batch b
     WHERE {_SAME_MATCH}
+"""
+_FORGET_RUNS = """
+    DELETE FROM jv.publish_runs
+    WHERE run_id NOT IN (SELECT run_id FROM jv.publish_runs ORDER BY started_at DESC, run_id LIMIT :count)
+        AND started_at < (SELECT started_at FROM jv.publish_runs WHERE run_id = :run)
+"""
+_FORGET_ROWS = """
+    DELETE FROM jv.replaced_scores
+    WHERE match_id BETWEEN :low AND :high AND run_id NOT IN (SELECT run_id FROM jv.publish_runs)
 """

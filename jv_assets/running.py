@@ -1,22 +1,22 @@
 """Running the assets in this process, through Dagster's instance, so that the UI shows the runs afterwards."""
 
 import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-import psutil
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
+from jv_assets.causes import INTERRUPTIONS, NEVER_DONE, Causes, run_causes
 from jv_assets.dagster_storage import dagster_home
 from jv_assets.errors import UserError
-from jv_assets.finishing import STARTED_BY_JV, Part, config_for, failed_ranges, parts, rest_of
-from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.finishing import Part, config_for, failed_ranges, parts, rest_of
+from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.schedules import NIGHTLY, RESCORE
+from jv_assets.workers import UNDER_WAY, fail_runs_without_process, this_process
 
-_UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The terminal has a progress bar; the log is in the UI."""
@@ -52,13 +52,10 @@ class Outcome:
 
 
 def open_instance() -> dg.DagsterInstance:
-    """Dagster's instance of this `JV_HOME`. Runs of a `jv` that was killed are marked as failed."""
+    """Dagster's instance of this `JV_HOME`. Runs whose process was killed are marked as failed."""
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     instance = dg.DagsterInstance.get()
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
-        host, _, pid = run.tags.get(STARTED_BY_JV, "").rpartition(":")
-        if host == socket.gethostname() and not _is_jv(int(pid), run, instance):
-            instance.report_run_failed(run, message="the process of jv was killed; type: jv retry")
+    fail_runs_without_process(instance)
     return instance
 
 
@@ -98,17 +95,43 @@ def chosen_keys(ranges: str | None) -> list[str]:
     return sorted(set(wanted), key=every.index)
 
 
-def unfinished(instance: dg.DagsterInstance, asset: str, also_never_done: bool = True) -> list[str]:
-    """The ranges of an asset whose last run failed or was cancelled before them, or (if asked) that were never done."""
+def unfinished(
+    instance: dg.DagsterInstance, asset: str, causes: Causes, also_never_done: bool = True
+) -> dict[str, str]:
+    """The ranges of an asset whose last run failed or was cancelled before them, or (if asked) that were never done.
+
+    With the cause of each.
+    """
     key = dg.AssetKey(asset)
-    cut_off = {k for k, run in _attempts(instance, key).items() if run.status in _ENDED_BADLY}
+    cut_off = {k: run for k, run in _attempts(instance, key).items() if run.status in _ENDED_BADLY}
     done = instance.get_materialized_partitions(key)
-    return [k for k in ID_RANGES.get_partition_keys() if k in cut_off or (also_never_done and k not in done)]
+    left = {}
+    for k in ID_RANGES.get_partition_keys():
+        if k in cut_off:
+            left[k] = causes.of_range(cut_off[k], asset, k)
+        elif also_never_done and k not in done:
+            left[k] = NEVER_DONE
+    return left
 
 
-def left_over(instance: dg.DagsterInstance) -> dict[str, list[str]]:
-    """By asset, the ranges that `jv retry` does. Embeddings are only retried: making all of them may take hours."""
-    return {name: unfinished(instance, name, also_never_done=name in RESCORE) for name in NIGHTLY}
+def left_over(instance: dg.DagsterInstance) -> dict[str, dict[str, str]]:
+    """By asset, the ranges that `jv retry` does, and why. Embeddings are only retried: all of them may take hours."""
+    causes = Causes(instance)
+    return {name: unfinished(instance, name, causes, also_never_done=name in RESCORE) for name in NIGHTLY}
+
+
+def under_way(instance: dg.DagsterInstance) -> list[str]:
+    """The runs that wait or go on, and the backfills that have more to come, in a line each."""
+    lines = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *UNDER_WAY])):
+        keys = keys_of_run(run)
+        waits = run.status == dg.DagsterRunStatus.QUEUED
+        state = "waits for the daemon (jv ui)" if waits else "goes on"
+        lines.append(f"run {run.run_id[:8]} of {run.job_name}, ranges {keys[0]} to {keys[-1]}, {state}")
+    requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
+    for backfill in instance.get_backfills(filters=requested):
+        lines.append(f"backfill {backfill.backfill_id} goes on while the daemon runs (jv ui)")
+    return lines
 
 
 def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
@@ -122,21 +145,43 @@ def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
     if left["profiles"] or left["profile_embeddings"]:
         matches = list(ID_RANGES.get_partition_keys())
     return [
-        *parts(("profiles",), left["profiles"]),
-        *parts(("profile_embeddings",), left["profile_embeddings"]),
+        *parts(("profiles",), list(left["profiles"])),
+        *parts(("profile_embeddings",), list(left["profile_embeddings"])),
         *parts(("match_scores", "published_scores"), matches),
     ]
 
 
+def execute_op(instance: dg.DagsterInstance, job: str, op: str, config: Mapping[str, object]) -> Outcome:
+    """Run a job that is one op. KeyboardInterrupt marks it as cancelled and goes on to the caller."""
+    outcome, started = Outcome(), time.perf_counter()
+    run = _in_process(instance, job, {"ops": {op: {"config": dict(config)}}}, {})
+    outcome.run_ids.append(run.run_id)
+    _collect(instance, run, outcome)
+    if run.status != dg.DagsterRunStatus.SUCCESS:
+        _collect_failure(instance, run, outcome)
+    outcome.seconds = time.perf_counter() - started
+    return outcome
+
+
 def _run(instance: dg.DagsterInstance, job: str, part: Part, ops: Mapping[str, Mapping[str, object]]) -> dg.DagsterRun:
+    config = config_for(part.assets, {name: {"config": dict(values)} for name, values in ops.items()})
+    return _in_process(instance, job, config, range_tags(part.first, part.last), part.assets)
+
+
+def _in_process(
+    instance: dg.DagsterInstance,
+    job: str,
+    config: Mapping[str, Any],
+    tags: Mapping[str, str],
+    assets: Sequence[str] = (),
+) -> dg.DagsterRun:
     from jv_assets.definitions import defs
 
-    config = {name: {"config": dict(values)} for name, values in ops.items()}
     result = defs.resolve_job_def(job).execute_in_process(
         instance=instance,
-        run_config={**config_for(part.assets, config), "loggers": _SILENT},
-        asset_selection=[dg.AssetKey(name) for name in part.assets],
-        tags=range_tags(part.first, part.last) | {STARTED_BY_JV: f"{socket.gethostname()}:{os.getpid()}"},
+        run_config={**config, "loggers": _SILENT},
+        asset_selection=[dg.AssetKey(name) for name in assets] or None,
+        tags={**tags, **this_process()},
         raise_on_error=False,
     )
     run = instance.get_run_by_id(result.run_id)
@@ -151,7 +196,7 @@ def _was_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether Dagster took a signal for itself and made a failure of it."""
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
         error = entry.dagster_event.job_failure_data.error if entry.dagster_event else None
-        if error and error.cls_name in (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+        if error and error.cls_name in INTERRUPTIONS:
             return True
     return False
 
@@ -201,26 +246,5 @@ def _collect_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: 
     found = dict(failed_ranges(instance, run.run_id))
     for asset, causes in found.items():
         outcome.failed.setdefault(asset, {}).update(causes)
-    if found:
-        return
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event else None
-        if check and not check.passed:
-            outcome.broken.append(f"check {check.check_name} of {check.asset_key.to_user_string()} {check.description}")
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        data = entry.dagster_event.step_failure_data if entry.dagster_event else None
-        if data and data.user_failure_data:
-            outcome.broken.append(str(data.user_failure_data.description))
-        elif data and data.error and not outcome.broken:
-            outcome.broken.append(data.error.message.strip().splitlines()[-1])
-    outcome.broken = outcome.broken or [f"run {run.run_id} failed: see it in the UI (jv ui)"]
-
-
-def _is_jv(pid: int, run: dg.DagsterRun, instance: dg.DagsterInstance) -> bool:
-    """Whether the process that started a run is still there, and not another with its number."""
-    record = instance.get_run_record_by_id(run.run_id)
-    try:
-        began = psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return record is None or began <= record.create_timestamp.timestamp() + 1
+    if not found:
+        outcome.broken += run_causes(instance, run)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 
+from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES
 from jv_assets.reading import STORED_COLUMNS, read_vectors
 from jv_assets.resources.database import Database
@@ -19,6 +21,12 @@ from jv_scoring.policy import SCORING_VERSION
 from jv_scoring.prepare import NULLS, Prepared
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
+
+GONE = "gone_matches"
+"""The files of the matches that are not scored any more, as their deleted rows cannot tell."""
+KEPT_DAYS = 30
+STORED_BEFORE = ["id", "stored_harmonic_mean", "stored_policy", "stored_version", "stored_inputs_hash"]
+_SCORE = ["id", "harmonic_mean", "policy", "scoring_version"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,36 @@ def score_range(prepared: Prepared, matches: pd.DataFrame, model: str, policy: s
     stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "match_context": contexts}
     rows = pd.concat([scored.drop(columns=of_policy), pd.DataFrame(both | stamp), before], axis=1)
     return ScoredRange(rows, skipped)
+
+
+def fingerprint(rows: pd.DataFrame) -> str:
+    """Of a range's rows: another one when another match, profile, vector, policy or rule has a part in its scores."""
+    columns = (rows[name].map(str) for name in ("id", "policy", "scoring_version", "inputs_hash"))
+    return sha256("\n".join(map(" ".join, zip(*columns, strict=True))).encode()).hexdigest()
+
+
+def keep_gone(files: RangeFiles, key: str, rows: pd.DataFrame) -> None:
+    """Before these rows take the place of a range's file: keep what it had of matches that are not among them.
+
+    `id`, `harmonic_mean`, `policy`, `scoring_version` and `gone_at` (ISO, UTC), for 30 days or until a match returns.
+    """
+    now = datetime.now(UTC)
+    try:
+        former = files.read("match_scores", key, _SCORE)
+    except UserError:  # never made, or not to be read, which this run mends
+        former = rows[_SCORE].iloc[:0]
+    gone = pd.concat([read_gone(files, key), former.assign(gone_at=now.isoformat())], ignore_index=True)
+    gone = gone.loc[~gone["id"].isin(rows["id"])].drop_duplicates("id")
+    young = pd.to_datetime(gone["gone_at"], utc=True, format="ISO8601") > now - timedelta(days=KEPT_DAYS)
+    files.write(GONE, key, gone.loc[young], {"rows": int(young.sum())})
+
+
+def read_gone(files: RangeFiles, key: str) -> pd.DataFrame:
+    """What `keep_gone` kept; none where it never did, or where that cannot be read."""
+    try:
+        return files.read(GONE, key)
+    except UserError:
+        return pd.DataFrame(columns=[*_SCORE, "gone_at"])
 
 
 def range_summary(scored: ScoredRange) -> dict[str, int | float]:

@@ -73,6 +73,24 @@ def ranges_per_run() -> int:
     return int(text)
 
 
+def reports_port() -> int | None:
+    """`JV_REPORTS_PORT`: where `jv ui` shows the report; by default the first free port from 3100 on."""
+    text = os.environ.get("JV_REPORTS_PORT")
+    if not text:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise UserError(f"JV_REPORTS_PORT={text}: set it to a port, 1 to 65535")
+    return int(text)
+
+
+def kept_runs() -> int:
+    """`JV_KEPT_RUNS`: of how many runs that wrote scores it is kept what they replaced, for `jv undo`."""
+    text = os.environ.get("JV_KEPT_RUNS") or "10"
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"JV_KEPT_RUNS={text}: set it to a whole number from 1 up")
+    return int(text)
+
+
 def nightly_cron() -> str:
     """`JV_NIGHTLY_CRON`: when the nightly rescore starts; 03:00 by default."""
     return os.environ.get("JV_NIGHTLY_CRON") or "0 3 * * *"

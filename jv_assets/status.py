@@ -2,11 +2,18 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
 from sqlalchemy import Connection, text
 
+from jv_assets.partitions import ID_RANGES, bounds
+from jv_assets.reading import read_profiles, read_vectors
 from jv_assets.resources.database import Database
-from jv_scoring.engine import GONE, SELF
+from jv_scoring.breakdown import inputs_hashes
+from jv_scoring.engine import GONE, SELF, Pairs
+from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.prepare import Prepared, profile_facts
+from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
 NOT_YET = "not yet scored"
@@ -46,6 +53,39 @@ def read_status(database: Database, model: str) -> Status:
     return database.run(work)
 
 
+def count_older(database: Database, model: str) -> int | None:
+    """How many stored scores are older than the data: the inputs hash of both profiles as they are now is another.
+
+    Reads all profiles and vectors, which takes a second for some thousands; scores nothing. None where a profile cannot
+    be read, so that it cannot be told.
+    """
+    ranges = [bounds(key) for key in ID_RANGES.get_partition_keys()]
+    try:
+        facts = pd.concat([profile_facts(_indexed(read_profiles(database, *each))) for each in ranges])
+    except ValueError:
+        return None
+    prepared = Prepared(facts, read_vectors(database, model, calibration_of(model).dimension, facts.index))
+    return sum(_older_within(database, prepared, model, *each) for each in ranges)
+
+
+def _indexed(profiles: pd.DataFrame) -> pd.DataFrame:
+    return profiles.set_index("id")[list(INPUT_COLUMNS)]
+
+
+def _older_within(database: Database, prepared: Prepared, model: str, low: str, high: str) -> int:
+    values = {"low": low, "high": high}
+    rows = database.run(lambda connection: connection.execute(text(_HASHES), values).all())
+    stored = pd.DataFrame(list(map(tuple, rows)), columns=["profile_id", "suggested_profile_id", "hash"], dtype=object)
+    pairs = Pairs.of(prepared, stored)
+    both = (pairs.a >= 0) & (pairs.b >= 0)
+    return int((stored["hash"].to_numpy()[both] != inputs_hashes(pairs.some(both), model)).sum())
+
+
+_HASHES = """
+    SELECT profile_id::text, suggested_profile_id::text, match_context ->> 'inputs_hash'
+    FROM match_suggestions
+    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NOT NULL AND match_context ->> 'inputs_hash' IS NOT NULL
+"""
 _VECTORS = ", ".join(f"embedding_{name}" for name in EMBEDDED_FIELDS)
 _USABLE = " OR ".join(rf"length(regexp_replace({name}, '^\s+|\s+$', '', 'g')) >= 5" for name in EMBEDDED_FIELDS)
 _PROFILES = f"""

@@ -3,9 +3,10 @@ Dagster's web pages with all that works behind them, from one command, until Ctr
 
 Three processes: a code server, which loads the definitions and starts the runs, and the webserver and the daemon, which
 both ask it. They are started here and not by `dagster dev`, because what that has started goes on for ever when it is
-killed, and because it takes seconds to notice that a part has died, and prints everything into the terminal.
+killed, and because it takes seconds to notice that a part has died, and prints everything into the terminal. A small
+fourth one serves the report.
 
-No process is left behind, whatever ends this one. Each of the three leads a process group of its own, to which all that
+No process is left behind, whatever ends this one. Each of them leads a process group of its own, to which all that
 it starts belongs, runs included; and it waits at a pipe, of which `serve` holds the other end. When the system closes
 that, as it does even after SIGKILL, the process ends its group. (Linux could send a signal on the death of a parent, to
 its child alone; macOS could not.) The embedded Postgres is meant to go on.
@@ -35,7 +36,7 @@ from typing import Self, TextIO
 
 import psutil
 
-from jv_assets import settings
+from jv_assets import report_server, settings
 from jv_assets.errors import UserError
 
 MODULE, LOCATION = "jv_assets.definitions", "jv"
@@ -74,14 +75,18 @@ def serve(host: str = "127.0.0.1", port: int | None = None) -> int:
             folder = dagster_home() / "ui"
             lock = stack.enter_context(_alone(folder))
             port = _free_port(host, port)
+            reports = _free_port(report_server.HOST, settings.reports_port(), report_server.PORTS, "JV_REPORTS_PORT")
             address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             lock.write(address)
             lock.flush()
             print("Starting the Dagster UI: this takes some ten seconds.", flush=True)
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jv-ui-")))
             family = stack.enter_context(_Family(folder))
+            family.start("report server", "jv_assets.report_server", str(reports))
             _start(family, scratch, host, port)
+            report_server.remember(reports)
             print(f"{address} is the Dagster UI: choose assets there and materialize them. Ctrl-C ends it.", flush=True)
+            print(f"{report_server.report_url()} is the report of jv report.", flush=True)
             family.wait_for(lambda: False)
     except KeyboardInterrupt:
         return 0
@@ -231,12 +236,12 @@ def _alone(folder: Path) -> Iterator[TextIO]:
         yield lock
 
 
-def _free_port(host: str, wanted: int | None) -> int:
-    for port in (wanted,) if wanted else PORTS:
+def _free_port(host: str, wanted: int | None, among: range = PORTS, choose: str = "--port") -> int:
+    for port in (wanted,) if wanted else among:
         if _is_free(host, port):
             return port
-    ports = f"port {wanted} is" if wanted else f"ports {PORTS.start} to {PORTS.stop - 1} are"
-    raise UserError(f"{ports} taken: choose another with --port")
+    ports = f"port {wanted} is" if wanted else f"ports {among.start} to {among.stop - 1} are"
+    raise UserError(f"{ports} taken: choose another with {choose}")
 
 
 def _is_free(host: str, port: int) -> bool:

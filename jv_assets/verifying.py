@@ -1,6 +1,7 @@
 """What must hold in production after a publish: the checks of `published_scores`, which look at the database anew."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -58,7 +59,7 @@ def verify(
         description=f"in {', '.join(left)} scorable matches have no score: type jv retry" if left else None,
         metadata={"ranges": len(keys), "scorable_without_a_score": sum(left.values())},
     )
-    compared, wrong = reference_sample(database, embedder.model, _drawn(files, keys, context.run.run_id))
+    compared, wrong = reference_sample(database, embedder.model, _drawn(files, keys, context.run))
     yield dg.AssetCheckResult(
         asset_key=dg.AssetKey("published_scores"),
         check_name="reference_agrees",
@@ -97,9 +98,13 @@ def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -
     return compared, wrong
 
 
-def _drawn(files: RangeFiles, keys: Sequence[str], run_id: str) -> list[str]:
-    """Up to `SAMPLE` ids: a few ranges first, so that not all files are read."""
-    dice = np.random.default_rng(list(run_id.encode()))
-    some = dice.permutation(np.array(keys, dtype=object))[:SAMPLE].tolist()
-    ids = [match_id for key in some for match_id in files.read("match_scores", key, ["id"])["id"].tolist()]
+def _drawn(files: RangeFiles, keys: Sequence[str], run: dg.DagsterRun) -> list[str]:
+    """Up to `SAMPLE` ids of what the run published: a few ranges first, so that not all files are read."""
+    config: Any = run.run_config
+    only_missing = config.get("ops", {}).get("published_scores", {}).get("config", {}).get("only_missing")
+    dice = np.random.default_rng(list(run.run_id.encode()))
+    ids: list[str] = []
+    for key in dice.permutation(np.array(keys, dtype=object))[:SAMPLE].tolist():
+        rows = files.read("match_scores", key, ["id", "stored_harmonic_mean"])
+        ids += rows.loc[rows["stored_harmonic_mean"].isna() | (not only_missing), "id"].tolist()
     return [str(match_id) for match_id in dice.permutation(np.array(ids, dtype=object))[:SAMPLE]]

@@ -39,7 +39,7 @@ def match_contexts(
     """
     chosen = parse_policy(policy)
     pairs = Pairs.of(prepared, scored)
-    hashes = _pair_hashes(pairs, model)
+    hashes = inputs_hashes(pairs, model)
     intent, momentum, context = (
         prepared.facts[name].tolist() for name in ("intent_json", f"{momentum_name(chosen.nulls)}_json", "context_json")
     )
@@ -59,7 +59,8 @@ def match_contexts(
     return contexts, hashes
 
 
-def _pair_hashes(pairs: Pairs, model: str) -> list[str]:
+def inputs_hashes(pairs: Pairs, model: str) -> list[str]:
+    """The inputs hash of each pair, as `match_contexts` gives it; both profiles must be there."""
     of_profile = pairs.prepared.input_hashes
     start = blake2b(model.encode(), digest_size=16)
     hashes = []

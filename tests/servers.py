@@ -4,11 +4,12 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -25,33 +26,31 @@ def free_port() -> int:
         return port
 
 
-@contextlib.contextmanager
-def pgbouncer(server_url: str, **settings: object) -> Iterator[str]:
-    """
-    Run PgBouncer in transaction mode before the server of `server_url`; the value is the same URL through it.
+class Pooler:
+    """PgBouncer in transaction mode before a server, to be killed, held up and started again by a test.
 
-    `settings` are lines of its `[pgbouncer]` section. The pool is small, so that clients soon get each other's server
-    connection.
+    `url` is the server's URL through it. `settings` are lines of its `[pgbouncer]` section. The pool is small, so that
+    clients soon get each other's server connection.
     """
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        raise RuntimeError("these tests need PgBouncer: install your system's package pgbouncer")
-    url = make_url(server_url)
-    through = url.set(host="127.0.0.1", port=free_port())
-    lines = {
-        "listen_addr": through.host,
-        "listen_port": through.port,
-        "unix_socket_dir": "",
-        "pool_mode": "transaction",
-        "default_pool_size": 2,
-        "max_client_conn": 200,
-        "auth_type": "scram-sha-256",
-        "auth_file": "users.txt",
-        "admin_users": url.username,
-        **settings,
-    }
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+
+    def __init__(self, folder: Path, server_url: str, settings: Mapping[str, object]) -> None:
+        program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+        if program is None:
+            raise RuntimeError("these tests need PgBouncer: install your system's package pgbouncer")
+        url = make_url(server_url)
+        through = url.set(host="127.0.0.1", port=free_port())
+        lines = {
+            "listen_addr": through.host,
+            "listen_port": through.port,
+            "unix_socket_dir": "",
+            "pool_mode": "transaction",
+            "default_pool_size": 2,
+            "max_client_conn": 200,
+            "auth_type": "scram-sha-256",
+            "auth_file": "users.txt",
+            "admin_users": url.username,
+            **settings,
+        }
         (folder / "users.txt").write_text(f'"{url.username}" "{url.password}"\n')
         text = "".join(f"{key} = {value}\n" for key, value in lines.items())
         (folder / "pgbouncer.ini").write_text(f"[databases]\n* = host={url.host} port={url.port}\n[pgbouncer]\n{text}")
@@ -61,14 +60,49 @@ def pgbouncer(server_url: str, **settings: object) -> Iterator[str]:
             for path in (folder, *folder.iterdir()):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
             as_user = ["-u", "nobody"]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([program, *as_user, "pgbouncer.ini"], cwd=folder, stdout=log, stderr=log)
+        self.url = through.render_as_string(hide_password=False)
+        self._folder, self._command = folder, [program, *as_user, "pgbouncer.ini"]
+        self.start()
+
+    def start(self) -> None:
+        """Return when it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=log, stderr=log)
         try:
-            _until_it_answers(through.render_as_string(hide_password=False), process, folder / "log")
-            yield through.render_as_string(hide_password=False)
+            _until_it_answers(self.url, self._process, self._folder / "log")
+        except BaseException:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """As `kill -9` does."""
+        self._process.kill()
+        self._process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """SIGSTOP keeps all connections open and passes nothing on, until SIGCONT."""
+        self._process.send_signal(number)
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text()
+
+
+@contextlib.contextmanager
+def pooler(server_url: str, **settings: object) -> Iterator[Pooler]:
+    """Run PgBouncer before the server of `server_url`."""
+    with tempfile.TemporaryDirectory() as name:
+        running = Pooler(Path(name), server_url, settings)
+        try:
+            yield running
         finally:
-            process.kill()
-            process.wait()
+            running.kill()
+
+
+@contextlib.contextmanager
+def pgbouncer(server_url: str, **settings: object) -> Iterator[str]:
+    """The URL of a `pooler` that is left alone."""
+    with pooler(server_url, **settings) as running:
+        yield running.url
 
 
 def _until_it_answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -2,20 +2,26 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from jv_assets import progress
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.reports import reports_folder
 from jv_assets.assets.scores import match_scores
 from jv_assets.errors import UserError
 from jv_assets.exporting import write_whole
 from jv_assets.partitions import ID_RANGES, one_line_failure
+from jv_assets.reporting.sampling import sample_of
+from jv_assets.reporting.tallies import fingerprint_of_all, one_policy, scored
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import options
 from jv_scoring.analysis.momentum import FIELDS
+from jv_scoring.policy import SCORING_VERSION
 
 _SHOWN = {
     "option": "option",
@@ -34,9 +40,13 @@ _SHOWN = {
 
 
 class OptionsConfig(dg.Config):
-    """`repeats`: simulations of each fill; the grid of fills by policies takes a quarter of them."""
+    """`repeats`: simulations of each fill; the grid of fills by policies takes a quarter of them.
+
+    `sample`: of so many matches, drawn by a hash of their ids; all of them by default.
+    """
 
     repeats: int = options.REPEATS
+    sample: int | None = None
 
 
 @dg.asset(
@@ -48,9 +58,9 @@ What to do about Momentum: fill missing fields, score by another policy, or both
 Fills the missing Momentum fields of 25, 50, 75 and 100 % of the profiles that lack them with draws from the values
 that others have, 200 times (`repeats`), and scores everything anew, under each policy. The draws are seeded, so the
 numbers come out the same each time. Shows, too, for how many profiles a true value would lower the score under
-`redistribute`. Reads the files of all ranges of `match_scores` and `profiles`; writes momentum_options.json beside the
-report, and the decision table into the metadata. Changes neither weights nor scores. Made when asked for, not every
-night: some 20 seconds for 30,000 matches.
+`redistribute`. Reads the files of all ranges of `match_scores` and `profiles`; writes momentum_options.json, which the
+report shows, and the decision table into the metadata. Changes neither weights nor scores. Made by `jv report` and
+when asked for, not every night: some 20 seconds for 30,000 matches.
 """,
     deps=[
         dg.AssetDep(match_scores, partition_mapping=dg.AllPartitionMapping()),
@@ -60,14 +70,31 @@ night: some 20 seconds for 30,000 matches.
 def momentum_options(
     context: dg.AssetExecutionContext, config: OptionsConfig, files: dg.ResourceParam[RangeFiles]
 ) -> dg.MaterializeResult[None]:
+    progress.report("momentum_options", 0, 1)
     with one_line_failure():
         if config.repeats < 1:
             raise UserError(f"repeats: {config.repeats}: at least one is needed")
-        rows = _all_ranges(files, "match_scores", options.COLUMNS)
-        facts = _all_ranges(files, "profiles", ["id", *FIELDS]).set_index("id")
-        report = options.momentum_options(rows, facts, repeats=config.repeats, grid_repeats=max(1, config.repeats // 4))
+        sample = sample_of(files, config.sample)
+        keys = [key for key in ID_RANGES.get_partition_keys() if files.exists("match_scores", key)]
+        if not keys:
+            raise UserError("no scores: materialize match_scores first (jv rescore makes all)")
+        rows = pd.concat([scored(files, key, options.COLUMNS, sample) for key in keys], ignore_index=True)
+        report = options.momentum_options(
+            rows,
+            _all_profiles(files),
+            policy=one_policy(files, keys),
+            repeats=config.repeats,
+            grid_repeats=max(1, config.repeats // 4),
+        )
+        made_of = {
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "scoring_version": SCORING_VERSION,
+            "fingerprint": fingerprint_of_all(files),
+            "sample": asdict(sample) if sample else None,
+        }
         path = reports_folder() / "momentum_options.json"
-        write_whole(path, json.dumps(report, allow_nan=False))
+        write_whole(path, json.dumps(made_of | report, allow_nan=False))
+    progress.report("momentum_options", 1, 1)
     return dg.MaterializeResult(
         metadata={
             "json": dg.MetadataValue.path(str(path)),
@@ -78,8 +105,9 @@ def momentum_options(
     )
 
 
-def _all_ranges(files: RangeFiles, asset: str, columns: Sequence[str]) -> pd.DataFrame:
-    return pd.concat([files.read(asset, key, columns) for key in ID_RANGES.get_partition_keys()], ignore_index=True)
+def _all_profiles(files: RangeFiles) -> pd.DataFrame:
+    keys = ID_RANGES.get_partition_keys()
+    return pd.concat([files.read("profiles", key, ["id", *FIELDS]) for key in keys], ignore_index=True).set_index("id")
 
 
 def _markdown(decision: Sequence[dict[str, Any]]) -> str:

@@ -5,6 +5,7 @@ import time
 import dagster as dg
 
 from jv_assets import embedding, settings
+from jv_assets.assets import lineage
 from jv_assets.assets.profiles import profiles
 from jv_assets.partitions import ID_RANGES, bounds, each_range
 from jv_assets.resources.database import Database
@@ -47,7 +48,11 @@ without a GPU). Vectors are written as they come: what is killed goes on where i
     deps=[profiles],
     partitions_def=ID_RANGES,
     backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
-    metadata={"dagster/column_schema": _COLUMNS, "dagster/table_name": "profiles"},
+    metadata={
+        "dagster/column_schema": _COLUMNS,
+        "dagster/column_lineage": lineage.EMBEDDINGS,
+        "dagster/table_name": "profiles",
+    },
 )
 def profile_embeddings(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], embedder: dg.ResourceParam[Embedder]

@@ -8,6 +8,7 @@ PROFILES = dg.AssetSpec(
     ["production", "profiles"],
     group_name="production",
     kinds={"postgres", "table"},
+    owners=["team:platform"],
     description="Business profiles, written by the platform all day. Read here; only `embedding_<field>`, "
     "`embeddings_model` and `embeddings_updated_at` are written, by `profile_embeddings`.",
     metadata={
@@ -19,6 +20,7 @@ MATCHES = dg.AssetSpec(
     ["production", "match_suggestions"],
     group_name="production",
     kinds={"postgres", "table"},
+    owners=["team:platform"],
     description="Who was suggested to whom, written by the platform's older matcher. Read here; only `score_ab`, "
     "`score_ba`, `harmonic_mean` and `match_context` are written, by `published_scores`. `match_score` is the older "
     "matcher's and never written.",

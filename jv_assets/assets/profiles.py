@@ -3,12 +3,13 @@
 import dagster as dg
 
 from jv_assets import settings
-from jv_assets.assets import production
+from jv_assets.assets import lineage, production
 from jv_assets.partitions import ID_RANGES, bounds, each_range
 from jv_assets.profile_checks import odd_values, validate
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.text_lengths import text_lengths
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import profile_facts
 
@@ -29,6 +30,7 @@ _COLUMNS = dg.TableSchema(
         dg.TableColumn("intent_json …", "text", "the same as they stand in match_context"),
         dg.TableColumn("role, tier", "text", "normalised; null: unknown"),
         dg.TableColumn("words_seeking, words_offering, words_who_you_serve", "text", "words for word overlap"),
+        dg.TableColumn("characters_seeking, …", "int", "how long those texts are; 0: none"),
     ]
 )
 
@@ -40,7 +42,7 @@ _COLUMNS = dg.TableSchema(
     deps=[production.PROFILES],
     partitions_def=ID_RANGES,
     backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
-    metadata={"dagster/column_schema": _COLUMNS},
+    metadata={"dagster/column_schema": _COLUMNS, "dagster/column_lineage": lineage.PROFILES},
 )
 def profiles(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], files: dg.ResourceParam[RangeFiles]
@@ -49,7 +51,8 @@ def profiles(
         rows = read_profiles(database, *bounds(key))
         validate(rows)
         facts = profile_facts(rows.set_index("id")[list(INPUT_COLUMNS)])
-        size = files.write("profiles", key, facts.reset_index(), {"rows": len(facts)})
+        kept = facts.assign(**text_lengths(rows)).reset_index()
+        size = files.write("profiles", key, kept, {"rows": len(facts)})
         coverage = {f"with_{name}": int(facts[name].notna().sum()) for name in _MOMENTUM_FACTORS}
         return {"rows": len(facts), **coverage, **odd_values(rows), "file_bytes": size}
 

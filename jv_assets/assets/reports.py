@@ -13,7 +13,10 @@ from jv_assets.assets.scores import match_scores
 from jv_assets.errors import UserError
 from jv_assets.exporting import write_whole
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.report_server import report_url
+from jv_assets.reporting.beside import beside
 from jv_assets.reporting.numbers import record, report_of
+from jv_assets.reporting.sampling import sample_of
 from jv_assets.reporting.tallies import TALLIED, keep, merge, scored
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import aggregation, isolation, momentum
@@ -23,6 +26,12 @@ from jv_scoring.policy import CURRENT_POLICY
 _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
 _TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up with those of other ranges")])
 _TALLIES = dg.TableSchema([*_TALLY.columns, dg.TableColumn("profiles", "text", "the same of the range's profiles")])
+
+
+class TallyConfig(dg.Config):
+    """`sample`: of about so many of all matches, drawn by a hash of their ids; all of them by default."""
+
+    sample: int | None = None
 
 
 @dg.asset(
@@ -40,11 +49,16 @@ was used, and the most changed matches. Costs some 50 microseconds a match.
     backfill_policy=_BACKFILL,
     metadata={"dagster/column_schema": _TALLY},
 )
-def embedding_isolation(context: dg.AssetExecutionContext, files: dg.ResourceParam[RangeFiles]) -> None:
+def embedding_isolation(
+    context: dg.AssetExecutionContext, config: TallyConfig, files: dg.ResourceParam[RangeFiles]
+) -> None:
+    with one_line_failure():
+        sample = sample_of(files, config.sample)
+
     def work(key: str) -> Mapping[str, object]:
-        rows = scored(files, key, isolation.COLUMNS)
+        rows = scored(files, key, isolation.COLUMNS, sample)
         tally = isolation.tally(rows)
-        size = keep(files, "embedding_isolation", key, tally, len(rows))
+        size = keep(files, "embedding_isolation", key, tally, len(rows), sample=sample)
         shown = isolation.report(tally)
         numbers = {
             "mean": record(shown["measures"], measure="harmonic_mean", side="embeddings")["mean"],
@@ -53,7 +67,7 @@ def embedding_isolation(context: dg.AssetExecutionContext, files: dg.ResourcePar
         }
         return {"rows": len(rows), **_known(numbers), "file_bytes": size}
 
-    each_range(context, work)
+    each_range(context, work, again="jv report")
 
 
 @dg.asset(
@@ -71,12 +85,17 @@ and counts of the weakest, of fields with data and of directions without any. Co
     backfill_policy=_BACKFILL,
     metadata={"dagster/column_schema": _TALLIES},
 )
-def momentum_bottleneck(context: dg.AssetExecutionContext, files: dg.ResourceParam[RangeFiles]) -> None:
+def momentum_bottleneck(
+    context: dg.AssetExecutionContext, config: TallyConfig, files: dg.ResourceParam[RangeFiles]
+) -> None:
+    with one_line_failure():
+        sample = sample_of(files, config.sample)
+
     def work(key: str) -> Mapping[str, object]:
-        rows = scored(files, key, momentum.COLUMNS)
+        rows = scored(files, key, momentum.COLUMNS, sample)
         facts = files.read("profiles", key, list(momentum.FIELDS))
         tally, coverage = momentum.tally(rows), momentum.tally_profiles(facts)
-        size = keep(files, "momentum_bottleneck", key, tally, len(rows), profiles=coverage)
+        size = keep(files, "momentum_bottleneck", key, tally, len(rows), profiles=coverage, sample=sample)
         shown = momentum.report(tally, coverage)
         numbers = {
             "momentum_mean": record(shown["dimensions"], dimension="momentum", direction=BOTH)["mean"],
@@ -85,7 +104,7 @@ def momentum_bottleneck(context: dg.AssetExecutionContext, files: dg.ResourcePar
         }
         return {"rows": len(rows), "profiles": len(facts), **_known(numbers), "file_bytes": size}
 
-    each_range(context, work)
+    each_range(context, work, again="jv report")
 
 
 @dg.asset(
@@ -103,50 +122,69 @@ matches under any of them. Changes neither scores nor policy. Costs some 30 micr
     backfill_policy=_BACKFILL,
     metadata={"dagster/column_schema": _TALLY},
 )
-def aggregation_comparison(context: dg.AssetExecutionContext, files: dg.ResourceParam[RangeFiles]) -> None:
+def aggregation_comparison(
+    context: dg.AssetExecutionContext, config: TallyConfig, files: dg.ResourceParam[RangeFiles]
+) -> None:
+    with one_line_failure():
+        sample = sample_of(files, config.sample)
+
     def work(key: str) -> Mapping[str, object]:
-        rows = scored(files, key, aggregation.COLUMNS)
+        rows = scored(files, key, aggregation.COLUMNS, sample)
         tally = aggregation.tally(rows)
-        size = keep(files, "aggregation_comparison", key, tally, len(rows))
+        size = keep(files, "aggregation_comparison", key, tally, len(rows), sample=sample)
         numbers = {
             f"mean_{policy.replace('/', '_')}": tally.histograms[f"{policy} harmonic_mean"].mean
             for policy in (CURRENT_POLICY, *aggregation.OTHERS)
         }
         return {"rows": len(rows), **_known(numbers), "file_bytes": size}
 
-    each_range(context, work)
+    each_range(context, work, again="jv report")
+
+
+class ReportConfig(dg.Config):
+    """`old_sample`: show also the means over the 50 best by `match_score`, a biased sample of older figures."""
+
+    old_sample: bool = False
 
 
 @dg.asset(
     group_name="reports",
     kinds={"python", "altair"},
     description="""
-One page of what the scores mean: did embeddings help, why are scores low, what would another aggregation do, where do
-fallbacks come from, and is everybody sent to the same few.
+One page of what the scores mean: did embeddings help, why are scores low, what would another aggregation do, what
+should be done about Momentum, where do fallbacks come from, and is everybody sent to the same few.
 
-Reads the tallies of all ranges; one that was never tallied is named in the report, and the others are reported.
+Reads the tallies of all ranges, what `momentum_options` found when it was last made, and from the files of `profiles`
+how long some texts are. A range that was never tallied, or was scored anew since, is named in the report.
 Refuses ranges scored under several policies. Writes report.html (it loads nothing and runs nothing, so it can be sent),
 report.txt and report.json into the folder reports of JV_HOME, or of .jv where JV_HOME is a bucket. Costs some seconds.
 """,
-    deps=[dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in TALLIED],
+    deps=[
+        *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (*TALLIED, "profiles")),
+        "momentum_options",
+    ],
 )
 def diagnostic_report(
-    context: dg.AssetExecutionContext, files: dg.ResourceParam[RangeFiles]
+    context: dg.AssetExecutionContext, config: ReportConfig, files: dg.ResourceParam[RangeFiles]
 ) -> dg.MaterializeResult[None]:
     from jv_assets.reporting.page import to_html
+    from jv_assets.reporting.pictures import pictures
+    from jv_assets.reporting.sections import sections, warnings
     from jv_assets.reporting.text import to_text
 
     with one_line_failure():
-        report = report_of(merge(files))
-        contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
+        report = report_of(merge(files), old_sample=config.old_sample)
         folder = reports_folder()
+        report |= beside(files, folder, report)
+        contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
         for kind, content in contents.items():
             write_whole(folder / f"report.{kind}", content)
-    for asset, keys in report["missing_ranges"].items():
-        context.log.warning(f"{asset}: {len(keys)} ranges are missing: {', '.join(keys)}")
+    for warning in warnings(report):
+        context.log.warning(warning)
     paths = {kind: dg.MetadataValue.path(str(folder / f"report.{kind}")) for kind in contents}
+    shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
     numbers = {name: round(value, 4) for name, value in _known(report["headline"]).items()}
-    return dg.MaterializeResult(metadata={**paths, **numbers})
+    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.url(report_url()), **paths, **numbers, **shown})
 
 
 def reports_folder() -> Path:

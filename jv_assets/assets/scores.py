@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
+import pandas as pd
 
 from jv_assets import settings
-from jv_assets.assets import production
+from jv_assets.assets import lineage, production
 from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
 from jv_assets.gates import refuse_shift
@@ -15,7 +16,7 @@ from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import prepared_profiles, range_summary, score_range
+from jv_assets.scoring import fingerprint, keep_gone, prepared_profiles, range_summary, score_range
 from jv_scoring.policy import parse_policy
 
 _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
@@ -23,7 +24,8 @@ _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
 _SCORED_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("id, profile_id, suggested_profile_id", "uuid", "the match, A and B"),
-        dg.TableColumn("score_ab, score_ba, harmonic_mean", "double", "0-100, 2 decimals, as they will be published"),
+        dg.TableColumn("score_ab, score_ba", "double", "0-100, 2 decimals, as they will be published"),
+        dg.TableColumn("harmonic_mean", "double", "the match's score, 0-100, 2 decimals, as it will be published"),
         dg.TableColumn("intent_ab, context_ab, …_ba", "double", "dimensions of each direction, 0-10"),
         dg.TableColumn("synergy_impute_ab, synergy_redistribute_ab, momentum_…", "double", "by both null treatments"),
         dg.TableColumn("offering_seeking_ab, …", "double", "the sixteen factors of each direction; null: no data"),
@@ -61,7 +63,7 @@ names one profile twice, is counted and skipped. Costs about a second a run to r
     ],
     partitions_def=ID_RANGES,
     backfill_policy=_BACKFILL,
-    metadata={"dagster/column_schema": _SCORED_COLUMNS},
+    metadata={"dagster/column_schema": _SCORED_COLUMNS, "dagster/column_lineage": lineage.MATCHES},
 )
 def match_scores(
     context: dg.AssetExecutionContext,
@@ -78,7 +80,9 @@ def match_scores(
         scored = score_range(prepared, read_matches(database, *bounds(key)), embedder.model, config.policy)
         summary = range_summary(scored)
         counts = {name: summary[name] for name in ("rows", "semantic", "word_overlap")}
-        facts = {**counts, "skipped": dict(scored.skipped), "policy": config.policy}
+        skipped = dict(scored.skipped)
+        facts = {**counts, "skipped": skipped, "policy": config.policy, "fingerprint": fingerprint(scored.rows)}
+        keep_gone(files, key, scored.rows)
         size = files.write("match_scores", key, scored.rows, facts)
         return {**summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
@@ -116,14 +120,19 @@ The scores in production: `score_ab`, `score_ba`, `harmonic_mean` and `match_con
 
 Reads the range's file of `match_scores` and what is stored, and writes the rows that differ in score, version, policy
 or inputs hash, in short transactions that may be cut off anywhere: materialize again to go on. An unchanged row costs
-no write. With `only_missing` it writes only where harmonic_mean is NULL. With `dry_run` it writes nothing and records
-no materialization. `match_score` is never written. Costs about 0.1 ms a row written.
+no write. What is replaced is kept for `jv undo`. With `only_missing` it writes only where harmonic_mean is NULL. With
+`dry_run` it writes nothing and records no materialization. `match_score` is never written. Costs about 0.1 ms a row
+written.
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,
     backfill_policy=_BACKFILL,
     output_required=False,
-    metadata={"dagster/table_name": "match_suggestions", "dagster/column_schema": _PUBLISHED_COLUMNS},
+    metadata={
+        "dagster/table_name": "match_suggestions",
+        "dagster/column_schema": _PUBLISHED_COLUMNS,
+        "dagster/column_lineage": lineage.PUBLISHED,
+    },
 )
 def published_scores(
     context: dg.AssetExecutionContext,
@@ -145,13 +154,26 @@ def published_scores(
         if broken := broken_rules(scored, files.facts("match_scores", key)):
             raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
         published = publish_range(
-            database, key, scored, lambda: files.read("match_scores", key, ["match_context"])["match_context"], wanted
+            database,
+            key,
+            scored,
+            lambda: _contexts(files, key, scored),
+            wanted,
+            run_id=context.run.run_id,
         )
         return vars(published)
 
     each_range(context, work, record=not config.dry_run)
     if not config.dry_run:
         yield dg.MaterializeResult()
+
+
+def _contexts(files: RangeFiles, key: str, scored: pd.DataFrame) -> pd.Series:
+    """`match_context` of the rows; UserError where the range was scored anew, by another run, since they were read."""
+    again = files.read("match_scores", key, [*NEEDED, "match_context"])
+    if not again[list(NEEDED)].equals(scored[list(NEEDED)]):
+        raise UserError(f"range {key} was scored anew while it was published: type jv retry")
+    return again["match_context"]
 
 
 def _known_policy(name: str) -> None:

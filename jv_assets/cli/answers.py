@@ -49,19 +49,33 @@ def export(
 
 
 @app.command()
-def report() -> None:
-    """Make the page of what the scores mean: embeddings, Momentum, other policies, fallbacks, congestion."""
+def report(
+    sample: Annotated[
+        int | None, typer.Option(help="Of about so many matches, drawn by id hash; by default of all.")
+    ] = None,
+    *,
+    old_sample: Annotated[
+        bool, typer.Option("--old-sample", help="Show also the 50 best by match_score, a biased sample of old figures.")
+    ] = False,
+) -> None:
+    """Make the page of what the scores mean, the options for Momentum, and the best matches as a CSV file."""
     from jv_assets.console import show_report
     from jv_assets.finishing import parts
+    from jv_assets.reporting.tallies import TALLIED
     from jv_assets.resources.range_files import RangeFiles
     from jv_assets.running import chosen_keys
     from jv_assets.schedules import REPORTS
 
+    if sample is not None and sample < 1:
+        raise UserError(f"--sample {sample}: ask for 1 match or more")
     keys, files, made = chosen_keys(None), RangeFiles(), settings.reports_dir() / "report.json"
     if not any(files.exists("match_scores", key) for key in keys):
         raise UserError("no match is scored yet; type: jv nightly")
     before = made.stat().st_mtime_ns if made.exists() else None
-    outcome = execute("report", parts(REPORTS, keys))
+    ops: dict[str, dict[str, object]] = {"diagnostic_report": {"old_sample": old_sample}}
+    if sample is not None:
+        ops |= {name: {"sample": sample} for name in (*TALLIED, "momentum_options")}
+    outcome = execute("report", parts(REPORTS, keys), ops)
     if made.exists() and made.stat().st_mtime_ns != before:
         show_report(made.parent)
     if not outcome.well:

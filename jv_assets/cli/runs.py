@@ -84,12 +84,37 @@ def retry() -> None:
 
 
 @app.command()
+def undo(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Its id, or 8 characters of it; without: what can be undone.")
+    ] = None,
+) -> None:
+    """Put back the scores that a run replaced."""
+    from jv_assets.console import show_kept_runs, show_undone
+    from jv_assets.running import execute_op, open_instance
+    from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs
+
+    database = ready_database()
+    if run_id is None:
+        show_kept_runs(kept_runs(database), count_kept(database))
+        return
+    found = find_run(database, run_id)
+    with open_instance() as instance:
+        outcome = execute_op(instance, "undo", PUT_BACK, {"run": found})
+    show_undone(outcome, found)
+    if not outcome.well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def status() -> None:
     """What is embedded, scored, skipped and NULL, by reason; which ranges failed."""
-    from jv_assets.console import show_status
-    from jv_assets.running import left_over, open_instance
-    from jv_assets.status import read_status
+    from jv_assets.console import show_status, waiting
+    from jv_assets.running import left_over, open_instance, under_way
+    from jv_assets.status import count_older, read_status
 
     database, model = ready_database(), settings.embedding_model()
-    with open_instance() as instance:
-        show_status(read_status(database, model), model, left_over(instance))
+    with open_instance() as instance, waiting("comparing the stored scores with the data"):
+        left, going_on = left_over(instance), under_way(instance)
+        status, older = read_status(database, model), count_older(database, model)
+    show_status(status, model, older, left, going_on)

@@ -38,9 +38,10 @@ class Version:
 class Explanation:
     """All that is told of a match.
 
-    `policy`: that of `now`, the scores computed from the profiles as they are, and of `what_if`, the same with
-    `changes` (as `b.list_size`; None without any). `stale`: whether the stored row is older than the data; None where
-    it cannot be told. `notes`: what to know before reading on. `sizes`: by field, how much A and B have there.
+    `policy`: that of `now`, the scores computed from the profiles as they are (None where a profile is gone), and of
+    `what_if`, the same with `changes` (as `b.list_size`; None without any). `stale`: whether the stored row is older
+    than the data; None where it cannot be told. `notes`: what to know before reading on. `sizes`: by field, how much A
+    and B have there.
     """
 
     match_id: str
@@ -49,7 +50,7 @@ class Explanation:
     model: str
     stored: Stored | None
     stale: bool | None
-    now: PairScore
+    now: PairScore | None
     what_if: PairScore | None
     changes: tuple[str, ...]
     notes: tuple[str, ...]
@@ -58,8 +59,10 @@ class Explanation:
     @property
     def versions(self) -> list[Version]:
         """The columns: what is stored, where that is not what comes out now, then now, then with the changes."""
-        shown = [Version("now", self.policy, self.now)]
         stored = self.stored
+        if self.now is None:
+            return [Version("stored", stored.made_under, stored.pair)] if stored else []
+        shown = [Version("now", self.policy, self.now)]
         if stored and (stored.made_under != self.policy or _numbers(stored.pair) != _numbers(self.now)):
             shown.insert(0, Version("stored", stored.made_under, stored.pair))
         if self.what_if:
@@ -83,7 +86,9 @@ def explain(
     is null; values are written as in the CSV files of `jv load`. A text that changes gets its vector from `embed`;
     without that, it has none.
 
-    UserError for a match that there is not or that cannot be scored, and for a policy, column or value that is wrong.
+    Of a match whose profile is gone the stored score is explained, which can neither be made under another policy nor
+    with changes. UserError for these, for a match that there is not or that cannot be scored, and for a policy, column
+    or value that is wrong.
     """
     of_changes = typed(changes or {})
     identity = _checked("MATCH_ID", PARSERS["uuid"], match_id)
@@ -91,8 +96,10 @@ def explain(
     if policy is not None:
         _checked("--policy", parse_policy, policy)
     match = database.run(lambda connection: read_match(connection, identity, embedder_model))
-    chosen = policy or _policy_of(match.stored)
     a, b = match.profiles
+    if a is None or b is None:
+        return _of_stored(match, embedder_model, policy, changes or {})
+    chosen = policy or _policy_of(match.stored)
     (changes_a, changes_b), without_vectors = embedded((a, b), of_changes, embed)
     pair = explain_pair(a, b, chosen, calibration, changes_a=changes_a, changes=changes_b)
     explanation = Explanation(
@@ -106,9 +113,33 @@ def explain(
         what_if=pair.after if changes else None,
         changes=tuple(f"{side}.{name}" for side, own in zip(SIDES, of_changes, strict=True) for name in own),
         notes=(),
-        sizes={name: (_size(a[name]), _size(b[name])) for name in PROFILE_FIELDS},
+        sizes=_sizes(match),
     )
-    return replace(explanation, notes=(*_notes(explanation, policy), *without_vectors))
+    return replace(explanation, notes=(*_notes(explanation, pair.before, policy), *without_vectors))
+
+
+def _of_stored(match: Match, model: str, policy: str | None, changes: Mapping[str, str]) -> Explanation:
+    """All that can be told of a match whose profile is gone."""
+    stored = match.stored
+    assert stored  # read_match has seen to it
+    gone = " and ".join(dict.fromkeys(match.gone))
+    if changes or policy not in (None, stored.made_under):
+        option = "--set" if changes else "--policy"
+        raise UserError(f"{option}: match {match.id} can only be shown as it is stored: its profile {gone} is gone")
+    notes = [f"its profile {gone} is gone: this is what is stored, and no what-if is possible", *_of_row(stored)]
+    return Explanation(
+        match_id=match.id,
+        profiles=match.profile_ids,
+        policy=stored.made_under,
+        model=model,
+        stored=stored,
+        stale=None,
+        now=None,
+        what_if=None,
+        changes=(),
+        notes=tuple(notes),
+        sizes=_sizes(match),
+    )
 
 
 def _checked(where: str, check: Callable[[str], T], value: str) -> T:
@@ -129,7 +160,7 @@ def _stale(match: Match, policy: str, calibration: Calibration, model: str) -> b
     stored = match.stored
     if stored is None or stored.inputs_hash is None or stored.model not in (None, model):
         return None
-    columns = {name: [profile[name] for profile in match.profiles] for name in PROFILE_FIELDS}
+    columns = {name: [profile[name] for profile in match.profiles if profile] for name in PROFILE_FIELDS}
     prepared = prepare(frame(columns).set_index(pd.Index(match.profile_ids, dtype=object)))
     a, b = match.profile_ids
     scored = score_pairs(
@@ -150,7 +181,7 @@ def _numbers(pair: PairScore) -> object:
     return (pair.score_ab, pair.score_ba, pair.harmonic_mean, dimensions)
 
 
-def _notes(explanation: Explanation, asked: str | None) -> list[str]:
+def _notes(explanation: Explanation, now: PairScore, asked: str | None) -> list[str]:
     stored = explanation.stored
     if stored is None:
         return ["no score is stored for this match yet: this one is computed now"]
@@ -167,7 +198,7 @@ def _notes(explanation: Explanation, asked: str | None) -> list[str]:
     if stored.model not in (None, explanation.model):
         notes.append(f"the stored score was made with vectors of {stored.model}; now: {explanation.model}")
     same_rules = (made_under, stored.version) == (explanation.policy, SCORING_VERSION)
-    differs = _numbers(stored.pair) != _numbers(explanation.now)
+    differs = _numbers(stored.pair) != _numbers(now)
     if explanation.stale:
         though = ", though the same numbers come out of it" if same_rules and not differs else ""
         notes.append(
@@ -178,11 +209,16 @@ def _notes(explanation: Explanation, asked: str | None) -> list[str]:
         notes.append("the stored row has no inputs hash: whether it is older than the data cannot be told")
     elif explanation.stale is False and same_rules and differs:
         notes.append("the stored numbers are not what the rules make of the same data: something else wrote them")
+    return notes + _of_row(stored)
+
+
+def _of_row(stored: Stored) -> list[str]:
+    """What is to be said of a stored row, whatever comes out now."""
     if not (stored.pair.breakdown_ab and stored.pair.breakdown_ba):
-        notes.append("the stored score has no breakdown that can be read")
-    elif not _adds_up(stored.pair, made_under):
-        notes.append("the stored score is not what its stored breakdown adds up to")
-    return notes
+        return ["the stored score has no breakdown that can be read"]
+    if not _adds_up(stored.pair, stored.made_under):
+        return ["the stored score is not what its stored breakdown adds up to"]
+    return []
 
 
 def _adds_up(pair: PairScore, policy: str) -> bool:
@@ -193,6 +229,13 @@ def _adds_up(pair: PairScore, policy: str) -> bool:
         abs(aggregate([breakdown[name]["score"] for name in DIMENSIONS], POLICIES[policy].aggregation) - score) < 0.006
         for breakdown, score in directions
     )
+
+
+def _sizes(match: Match) -> dict[str, tuple[str, str]]:
+    a, b = (
+        {name: _size(profile[name]) if profile else "gone" for name in PROFILE_FIELDS} for profile in match.profiles
+    )
+    return {name: (a[name], b[name]) for name in PROFILE_FIELDS}
 
 
 def _size(value: object) -> str:

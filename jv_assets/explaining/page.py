@@ -42,8 +42,8 @@ def _bar(start: float, end: float) -> str:
 _STYLE = """
 :root { color-scheme: light dark; --text: #1c2024; --page: #fff; --faint: #60646c; --line: #d9dde2; --bar: #2f6fbd;
   --note: #fff4d6; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6e8eb; --page: #15181c; --faint: #a0a6ae; --line: #363c44;
-  --bar: #6ea8ea; --note: #3a3116; } }
+@media screen and (prefers-color-scheme: dark) { :root { --text: #e6e8eb; --page: #15181c; --faint: #a0a6ae;
+  --line: #363c44; --bar: #6ea8ea; --note: #3a3116; } }
 body { font: 15px/1.45 system-ui, sans-serif; color: var(--text); background: var(--page); max-width: 64rem;
   margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.25rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }

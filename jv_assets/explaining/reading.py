@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
-from jv_scoring.factors import INPUT_COLUMNS, Profile
+from jv_scoring.factors import INPUT_COLUMNS, NO_DATA, Profile
 from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS
 from jv_scoring.reference import Breakdown, PairScore
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
@@ -36,7 +36,7 @@ class Stored:
     """A match's row, if it has a score: what was published, as far as it can be read.
 
     `pair` has the scores, and the numbers and methods of the stored breakdowns ({} where there is none that can be
-    read), without their details: other programs' may quote the profiles.
+    read), without their details, but for that there is no data: other programs' may quote the profiles.
     """
 
     pair: PairScore
@@ -54,16 +54,21 @@ class Stored:
 
 @dataclass(frozen=True)
 class Match:
-    """A match, and its profiles A and B with `PROFILE_FIELDS`."""
+    """A match, and its profiles A and B with `PROFILE_FIELDS`; None for one that is gone."""
 
     id: str
     profile_ids: tuple[str, str]
-    profiles: tuple[Profile, Profile]
+    profiles: tuple[Profile | None, Profile | None]
     stored: Stored | None
+
+    @property
+    def gone(self) -> list[str]:
+        """The ids of the profiles that there are no more."""
+        return [name for name, profile in zip(self.profile_ids, self.profiles, strict=True) if profile is None]
 
 
 def read_match(connection: Connection, match_id: str, model: str) -> Match:
-    """The match, with the vectors that `model` made; UserError where it cannot be scored."""
+    """The match, with the vectors that `model` made; UserError where it can neither be scored nor read from its row."""
     row = connection.execute(text(_MATCH), {"id": match_id}).one_or_none()
     if row is None:
         raise UserError(f"no match has the id {match_id}")
@@ -75,12 +80,14 @@ def read_match(connection: Connection, match_id: str, model: str) -> Match:
     profiles: dict[str, Profile] = {
         profile["id"]: {**profile, **{name: _vector(profile[name]) for name in _VECTORS}} for profile in found
     }
-    for profile_id in (a, b):
-        if profile_id not in profiles:
-            raise UserError(f"match {match_id} cannot be scored: its profile {profile_id} is gone")
-    if a == b:
+    match = Match(row.id, (a, b), (profiles.get(a), profiles.get(b)), _stored(row))
+    stored = match.stored
+    if match.gone and not (stored and stored.pair.breakdown_ab and stored.pair.breakdown_ba):
+        why = f"its profile {match.gone[0]} is gone" + (", and its stored breakdown cannot be read" if stored else "")
+        raise UserError(f"match {match_id} cannot be scored: {why}")
+    if a == b and not match.gone:
         raise UserError(f"match {match_id} cannot be scored: it matches profile {a} with itself")
-    return Match(row.id, (a, b), (profiles[a], profiles[b]), _stored(row))
+    return match
 
 
 def short(value: str) -> str:
@@ -117,7 +124,13 @@ def _readable(breakdown: Any) -> Breakdown:
 
 def _dimension(dimension: Any) -> dict[str, Any]:
     factors = [
-        {"name": str(factor["name"]), "score": _score(factor["score"]), "method": _method(factor.get("method"))}
+        {
+            "name": str(factor["name"]),
+            "score": _score(factor["score"]),
+            "weight": _weight(factor["weight"]),
+            "method": _method(factor.get("method")),
+            "detail": NO_DATA if factor.get("detail") == NO_DATA else "",
+        }
         for factor in dimension["factors"]
     ]
     return {"score": _score(dimension["score"]), "factors": factors}
@@ -129,6 +142,13 @@ def _score(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 10:
         raise ValueError("not a score")
     return float(value)
+
+
+def _weight(value: object) -> float:
+    weight = _score(value)
+    if not weight:
+        raise ValueError("not a weight")
+    return weight
 
 
 def _method(value: object) -> str:

@@ -56,7 +56,8 @@ def tables(explanation: Explanation) -> list[Table]:
         for labels, steps in _waterfalls(versions, breakdowns):
             found.append(_waterfall_table(f"{heading} ({labels})" if len(versions) > 1 else heading, steps))
         title = f"{direction}: what missing data does to the score"
-        found.append(_null_table(title, breakdowns[-1], versions[-1].policy))
+        if versions[-1].policy in POLICIES:
+            found.append(_null_table(title, breakdowns[-1], versions[-1].policy))
     fields = [(name, *sizes) for name, sizes in explanation.sizes.items()]
     return [*(table for table in found if table.rows), Table("What the profiles hold", ("field", "A", "B"), fields)]
 

@@ -110,6 +110,36 @@ def spans(records: Sequence[Json], y: str, title: str) -> str:
     return _svg((whole + middle + dot).properties(width=WIDTH, height=30 * len(names) + 50))
 
 
+def heat(records: Sequence[Json], x: str, y: str, titles: tuple[str, str]) -> str:
+    """A field for each two names, the darker the higher its `value`, which is written into it as `shown`."""
+    alt: Any = _altair()
+    across, down = _distinct(records, x), _distinct(records, y)
+    base = alt.Chart(alt.Data(values=list(records))).encode(
+        x=alt.X(f"{x}:N", sort=across, title=titles[0], axis=alt.Axis(labelAngle=0)), y=_names(alt, y, down)
+    )
+    low, high = (of(each["value"] for each in records) for of in (min, max))
+    # light enough for the text upon it
+    shade = alt.Scale(domain=[low, high if high > low else low + 1], range=[0.04, 0.45])
+    fields = base.mark_rect(color=_SERIES[0]).encode(opacity=alt.Opacity("value:Q", scale=shade, legend=None))
+    shown = base.mark_text(color=_TEXT, fontSize=11).encode(text="shown:N")
+    return _svg((fields + shown).properties(width=WIDTH, height=30 * len(down) + 50))
+
+
+def intervals(records: Sequence[Json], y: str, title: str, *, series: str | None = None) -> str:
+    """A dot at the `mean` of each name, or of each name and series, and a line from `low` to `high`."""
+    alt: Any = _altair()
+    names, kinds = _distinct(records, y), _distinct(records, series) if series else []
+    more: dict[str, Any] = {"color": alt.value(_SERIES[0])}
+    if series:
+        more = {"color": _color(alt, records, series), "yOffset": alt.YOffset(f"{series}:N", sort=kinds)}
+    base = alt.Chart(alt.Data(values=list(records))).encode(y=_names(alt, y, names), **more)
+    line = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=title), x2="high:Q")
+    dot = base.mark_point(filled=True, size=35).encode(x="mean:Q")
+    zero = alt.Chart(alt.Data(values=[{"at": 0}])).mark_rule(color=_TEXT, strokeDash=[3, 3], size=1).encode(x="at:Q")
+    step = 12 * len(kinds) + 10 if series else 26
+    return _svg((zero + line + dot).properties(width=WIDTH, height=step * len(names) + 70))
+
+
 def lorenz(records: Sequence[Json], x: str, y: str, titles: tuple[str, str]) -> str:
     """The curve, and the straight line that it would be if all had the same."""
     alt: Any = _altair()
@@ -135,7 +165,7 @@ def _names(alt: Any, y: str, names: Sequence[str]) -> Any:
 def _color(alt: Any, records: Sequence[Json], series: str, colors: Sequence[int] = (1, 2, 3, 4)) -> Any:
     names = _distinct(records, series)
     scale = alt.Scale(domain=names, range=[_SERIES[k - 1] for k in colors[: len(names)]])
-    legend = alt.Legend(title=None, orient="top", symbolType="square", columnPadding=24)
+    legend = alt.Legend(title=None, orient="top", symbolType="square", columnPadding=12)
     return alt.Color(f"{series}:N", scale=scale, legend=legend)
 
 

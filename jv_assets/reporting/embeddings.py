@@ -1,11 +1,14 @@
 """Did embeddings help?"""
 
+from collections.abc import Callable
+
 from jv_assets.reporting import charts
 from jv_assets.reporting.figures import SUMMARY, Figure, Section, label, number, of, percent, signed, table, words
 from jv_assets.reporting.numbers import record
 from jv_scoring.analysis.isolation import MEASURES
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import SCORES
+from jv_scoring.prepare import COMPARED
 
 _SIDES = {"word_overlap": "word overlap only", "embeddings": "with embeddings", "change": "change"}
 
@@ -25,7 +28,13 @@ def section(report: Json) -> Section:
     return Section(
         "Did embeddings help?",
         answer,
-        [_distribution(found), _changes(found), _factors(found), _most_changed(found), _old_sample(found)],
+        [
+            _distribution(found),
+            _changes(found),
+            _factors(found),
+            _most_changed(found, report.get("text_lengths", {})),
+            *_old_sample(found),
+        ],
     )
 
 
@@ -90,19 +99,35 @@ def _factor(found: Json, name: str) -> Json:
     return {"factor": words(name), **means, **record(found["changes"], measure=name)}
 
 
-def _most_changed(found: Json) -> Figure:
+def _most_changed(found: Json, lengths: Json) -> Figure:
+    """`lengths`: by profile, the characters of its compared texts, where known."""
+
+    def of_text(side: str, name: str) -> Callable[[Json], str]:
+        return lambda each: number(lengths.get(each[side], {}).get(name))
+
+    sides = {"A": "profile_id", "B": "suggested_profile_id"}
     shown = table(
         found["most_changed"],
         {
             "match": lambda each: str(each["id"]), "words": of("words_harmonic_mean"),
             "embeddings": of("embeddings_harmonic_mean"), "change": of("change", signed),
+            **{f"{side} {words(name)}": of_text(column, name) for side, column in sides.items() for name in COMPARED},
         },
     )  # fmt: skip
-    return Figure("Which matches change the most?", shown, note="To see why one has its score: jv explain and its id.")
+    return Figure(
+        "Which matches change the most?",
+        shown,
+        note="And how many characters the texts have that are compared (what A seeks with what B offers and the other "
+        "way round, whom both serve): of few words each one counts much. To see why a match has its score: "
+        "jv explain and its id.",
+    )
 
 
-def _old_sample(found: Json) -> Figure:
+def _old_sample(found: Json) -> list[Figure]:
+    """Where it was asked for."""
     sample = found["best_by_match_score"]
+    if not sample["matches"]:
+        return []
     shown = table(
         sample["means"],
         {
@@ -110,13 +135,11 @@ def _old_sample(found: Json) -> Figure:
             "embeddings": of("embeddings"), "change": of("change", signed),
         },
     )  # fmt: skip
-    return Figure(
-        f"And among the {sample['matches']} best by the older matcher's match_score?" if sample["matches"] else
-        "And among the best by the older matcher's match_score?",
-        shown,
-        note="Only to compare with older figures, which were made of such a sample. It favours what the older matcher "
-        "preferred, so it does not say what embeddings do to all matches.",
-    )  # fmt: skip
+    note = (
+        "A biased sample, only to compare with older figures, which were made of such a one. It favours what the older "
+        "matcher preferred, so it does not say what embeddings do to all matches."
+    )
+    return [Figure(f"And among the {sample['matches']} best by the older matcher's match_score?", shown, note=note)]
 
 
 def fallbacks(report: Json) -> Section:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from jv_assets.finishing import STARTED_BY_JV
 from jv_assets.partitions import all_ranges_tags
-from jv_assets.schedules import nightly, report
+from jv_assets.schedules import NIGHTLY_REPORTS, nightly, report
+from jv_assets.workers import STARTED_BY_JV
 
 
 @dg.run_status_sensor(
@@ -16,11 +16,13 @@ from jv_assets.schedules import nightly, report
     monitored_jobs=[nightly],
     request_job=report,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="When a nightly run of the schedule went well, makes the reports of all ranges in a run of their own.",
+    description="When a nightly run of the schedule went well, makes the reports of all ranges in a run of "
+    "their own, but for the options for Momentum.",
 )
 def report_after_nightly(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     run = context.dagster_run
     if STARTED_BY_JV in run.tags:
         yield dg.SkipReason("it was started by jv: jv report makes the reports")
         return
-    yield dg.RunRequest(run_key=f"{run.run_id} report", tags=all_ranges_tags())
+    assets = [dg.AssetKey(name) for name in NIGHTLY_REPORTS]
+    yield dg.RunRequest(run_key=f"{run.run_id} report", tags=all_ranges_tags(), asset_selection=assets)

@@ -1,11 +1,13 @@
 """The one dict that page, text and JSON are made of."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from jv_assets.partitions import ID_RANGES
 from jv_assets.reporting.congestion import congestion
+from jv_assets.reporting.exactness import intervals
 from jv_assets.reporting.tallies import Merged, bars
-from jv_scoring.analysis import aggregation, isolation, momentum
+from jv_scoring.analysis import aggregation, impact_report, isolation, momentum
 from jv_scoring.analysis.rows import BOTH
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import DIRECTIONS
@@ -15,10 +17,13 @@ _POINT, _HALF, _QUARTER = 100, 50, 25
 """Widths of bars, in hundredths."""
 
 
-def report_of(merged: Merged) -> Json:
-    """All numbers, plain: no NaN, None where there is nothing to say."""
+def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
+    """All numbers, plain: no NaN, None where there is nothing to say.
+
+    `old_sample`: also the means over the best by the older matcher's match_score, as they were once measured.
+    """
     histograms = merged.isolation.histograms
-    embeddings = isolation.report(merged.isolation) | {
+    embeddings = isolation.report(merged.isolation, isolation.BEST if old_sample else 0) | {
         "score_bars": [
             {"side": side, **bar}
             for side, name in (("word overlap only", "words"), ("with embeddings", "embeddings"))
@@ -34,6 +39,14 @@ def report_of(merged: Merged) -> Json:
             for bar in bars(dimensions[f"{name}_{DIRECTIONS[0]}"] + dimensions[f"{name}_{DIRECTIONS[1]}"], _QUARTER)
         ],
     }
+    impact = impact_report.report(merged.impact) | {
+        "hours": merged.hours,
+        "score_bars": [
+            {"side": side, **bar}
+            for side in ("before", "now")
+            for bar in bars(merged.impact.histograms[f"{side} same"], _POINT)
+        ],
+    }
     profiles = merged.coverage.counts["floor"].at(None)
     report = {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -41,14 +54,17 @@ def report_of(merged: Merged) -> Json:
         "policy": embeddings["policy"],
         "ranges": len(ID_RANGES.get_partition_keys()),
         "missing_ranges": {asset: list(keys) for asset, keys in merged.missing.items() if keys},
+        "stale_ranges": {asset: list(keys) for asset, keys in merged.stale.items() if keys},
+        "sample": asdict(merged.sample) if merged.sample else None,
         "profiles": profiles,
         "embedding_isolation": embeddings,
         "momentum_bottleneck": low,
         "aggregation_comparison": aggregation.report(merged.aggregation),
+        "production_impact": impact,
         "fallbacks": merged.fallbacks,
         "congestion": congestion(aggregation.best_matches(merged.aggregation), profiles),
     }
-    return report | {"headline": headline(report)}
+    return report | {"headline": headline(report), "intervals": intervals(report) if merged.sample else []}
 
 
 def headline(report: Json) -> Json:

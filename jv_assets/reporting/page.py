@@ -66,12 +66,12 @@ def _cells(kinds: list[str], row: tuple[str, ...]) -> str:
     return "".join(f"<td class={kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True))
 
 
-_LIGHT = """--text: #1c2024; --page: #fff; --faint: #60646c; --line: #d9dde2; --note: #fff4d6; --card: #f6f8fa;
+LIGHT = """--text: #1c2024; --page: #fff; --faint: #60646c; --line: #d9dde2; --note: #fff4d6; --card: #f6f8fa;
   --series-1: #2f6fbd; --series-2: #d9730d; --series-3: #3f8f4f; --series-4: #b0405f; --series-5: #7b5cc4;"""
 _DARK = """--text: #e6e8eb; --page: #15181c; --faint: #a0a6ae; --line: #3a4048; --note: #3a3116; --card: #1d2126;
   --series-1: #6ea8ea; --series-2: #f0a35a; --series-3: #74c285; --series-4: #e88aa3; --series-5: #b39ae8;"""
 _STYLE = (
-    f":root {{ color-scheme: light dark; {_LIGHT} }}\n"
+    f":root {{ color-scheme: light dark; {LIGHT} }}\n"
     f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {_DARK} }} }}\n"
     """body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); max-width: 66rem;
   margin: 0 auto; padding: 1rem; }
@@ -98,8 +98,9 @@ th.n { white-space: normal; }
 .t { text-align: left; } .n { text-align: right; font-variant-numeric: tabular-nums; }
 @media (max-width: 32rem) { th, td { padding: .2rem .35rem; } table { font-size: .82rem; } }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
-  .beside { flex-wrap: nowrap; } .chart { flex: 0 0 46%; } .wide { max-height: none; overflow: visible; }
-  table { font-size: 7.5pt; } th, td { padding: .1rem .3rem; } article, .headlines div { break-inside: avoid; }
+  .chart { flex: 0 0 46%; } .wide { flex: 1 1 max-content; max-height: none; overflow: visible; }
+  table { font-size: 7.5pt; } th, td { padding: .1rem .3rem; } td.t { white-space: normal; }
+  article, .headlines div { break-inside: avoid; }
   h2, h3, .answer { break-after: avoid; } th { position: static; } }
 """
 )

@@ -39,6 +39,8 @@ def _scores(scores: list[Json]) -> Figure:
         "What would match scores be under each policy?",
         table(scores, {"policy": label("policy"), **SUMMARY}),
         (lambda: charts.spans(drawn, "policy", "match score: range, mean and one sd about it")) if drawn else None,
+        "Redistribute leaves out what is missing. Where an engagement near 0 is all that is known of a profile, its "
+        "Momentum is near 0, and the harmonic mean with it: see the lowest scores.",
     )
 
 

@@ -1,6 +1,6 @@
 """What the report says, in the order of the questions."""
 
-from jv_assets.reporting import embeddings, low_scores, policies, spread
+from jv_assets.reporting import embeddings, exactness, impact, low_scores, momentum_options, policies, spread
 from jv_assets.reporting.figures import Section, number, percent, signed
 from jv_assets.reporting.tallies import TALLIED
 from jv_scoring.analysis.tallies import Json
@@ -11,10 +11,13 @@ TITLE = "What the match scores mean"
 def sections(report: Json) -> list[Section]:
     """All of them."""
     return [
+        *exactness.section(report),
         embeddings.section(report),
         low_scores.section(report),
         policies.section(report),
+        momentum_options.section(report),
         embeddings.fallbacks(report),
+        impact.section(report),
         spread.section(report),
     ]
 
@@ -56,6 +59,20 @@ def warnings(report: Json) -> list[str]:
         "said here is of the others."
         for keys, assets in missing.items()
     ]
+    stale: dict[tuple[str, ...], list[str]] = {}
+    for asset, keys in report["stale_ranges"].items():
+        stale.setdefault(tuple(keys), []).append(asset)
+    found += [
+        f"{len(keys)} of {report['ranges']} ranges ({', '.join(keys)}) were scored anew since {', '.join(assets)} "
+        "tallied them: what is said here is of the older scores. jv report makes all anew."
+        for keys, assets in stale.items()
+    ]
+    if sample := report["sample"]:
+        found.append(
+            f"All this is of a sample of {number(report['embedding_isolation']['matches'])} of {number(sample['of'])} "
+            "matches, drawn by id hash: estimates, of which the report gives the 95 % intervals."
+        )
+    found += momentum_options.warnings(report)
     counts = {asset: report[asset]["matches"] for asset in TALLIED}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{asset} {number(count)}" for asset, count in counts.items())

@@ -1,55 +1,102 @@
 """The tallies of ranges, kept as one row of JSON each, and what all of them come to."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES
+from jv_assets.reporting.sampling import Sample
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.aggregation import Aggregation
+from jv_scoring.analysis.impact import Impact
 from jv_scoring.analysis.isolation import Isolation
 from jv_scoring.analysis.momentum import Coverage, Momentum
 from jv_scoring.analysis.tallies import Histogram, Json, Tally, total
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
 
-TALLIED = ("embedding_isolation", "momentum_bottleneck", "aggregation_comparison")
+TALLIED = ("embedding_isolation", "momentum_bottleneck", "aggregation_comparison", "production_impact")
 """The assets whose tallies make the report."""
 _TALLY, _PROFILES = "tally", "profiles"
 AnyTally = TypeVar("AnyTally", bound=Tally)
 
 
-def scored(files: RangeFiles, key: str, columns: list[str]) -> pd.DataFrame:
-    """These columns of a range's scores; UserError, the same for all ranges, where they were never made."""
+def scored(files: RangeFiles, key: str, columns: list[str], sample: Sample | None = None) -> pd.DataFrame:
+    """These columns of a range's scores, or of a sample of them; UserError, the same for all ranges, without scores."""
     if not files.exists("match_scores", key):
         raise UserError("no scores: materialize match_scores first (jv rescore makes all)")
-    return files.read("match_scores", key, columns)
+    if sample is None:
+        return files.read("match_scores", key, columns)
+    rows: pd.DataFrame = sample.draw(files.read("match_scores", key, list({"id", *columns})))[columns]
+    return rows
 
 
-def keep(files: RangeFiles, asset: str, key: str, tally: Tally, rows: int, *, profiles: Tally | None = None) -> int:
-    """Write a range's tally, and that of its profiles where there is one. Returns the bytes written."""
+def keep(
+    files: RangeFiles,
+    asset: str,
+    key: str,
+    tally: Tally,
+    rows: int,
+    *,
+    profiles: Tally | None = None,
+    sample: Sample | None = None,
+    hours: float | None = None,
+) -> int:
+    """Write a range's tally, and that of its profiles where there is one. Returns the bytes written.
+
+    Beside it stands of which scores it is: `fingerprint` of all of the range's, and `sample` where it is of a sample;
+    and of one that looks back, how many `hours`.
+    """
     kept = {_TALLY: tally} | ({_PROFILES: profiles} if profiles else {})
     row = pd.DataFrame({name: [json.dumps(of.to_json(), separators=(",", ":"))] for name, of in kept.items()})
-    return files.write(asset, key, row, {"rows": rows, "policy": tally.policy})
+    facts = {"rows": rows, "policy": tally.policy, "fingerprint": fingerprint_of(files, key)}
+    return files.write(asset, key, row, facts | {"sample": asdict(sample) if sample else None, "hours": hours})
+
+
+def fingerprint_of(files: RangeFiles, key: str) -> str | None:
+    """What the scores of a range are told from others by; None for a file of before there was one."""
+    found: str | None = files.facts("match_scores", key).get("fingerprint")
+    return found
+
+
+def fingerprint_of_all(files: RangeFiles) -> str:
+    """The same of all ranges together."""
+    keys = [key for key in ID_RANGES.get_partition_keys() if files.exists("match_scores", key)]
+    return sha256("\n".join(f"{key} {fingerprint_of(files, key)}" for key in keys).encode()).hexdigest()
+
+
+def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:
+    """The policy that all these ranges were scored under; UserError for several."""
+    facts = {"match_scores": {key: files.facts("match_scores", key) for key in keys}}
+    _refuse_several_policies(facts)
+    return str(facts["match_scores"][keys[0]]["policy"])
 
 
 @dataclass(frozen=True)
 class Merged:
-    """All ranges together. fallbacks: a record a range. missing: by asset, the ranges that were never tallied."""
+    """All ranges together. fallbacks: a record a range. sample: None for all matches. hours: how far impact looks back.
+
+    By asset: `missing`, the ranges that were never tallied, and `stale`, those that were scored anew since.
+    """
 
     isolation: Isolation
     momentum: Momentum
     coverage: Coverage
     aggregation: Aggregation
+    impact: Impact
+    hours: float
     fallbacks: list[Json]
+    sample: Sample | None
     missing: Mapping[str, list[str]]
+    stale: Mapping[str, list[str]]
 
 
 def merge(files: RangeFiles) -> Merged:
-    """Of all ranges that were tallied; UserError where a report has none, or they are of several policies.
+    """Of all ranges that were tallied; UserError where a report has none, or they are of several policies or samples.
 
     A tally whose scores are gone counts as missing.
     """
@@ -58,7 +105,10 @@ def merge(files: RangeFiles) -> Merged:
     there = {asset: [key for key in of_scores if files.exists(asset, key)] for asset in TALLIED}
     if empty := [asset for asset, keys in there.items() if not keys]:
         raise UserError(f"no range of {', '.join(empty)} was ever made: type jv report, which makes them")
-    _refuse_several_policies(files, there)
+    facts = {asset: {key: files.facts(asset, key) for key in keys} for asset, keys in there.items()}
+    _refuse_several_policies(facts)
+    sample = _one_sample(facts)
+    scores = {key: fingerprint_of(files, key) for key in of_scores}
     fallbacks: list[Json] = []
 
     def noted(key: str, tally: Isolation) -> Isolation:
@@ -74,26 +124,66 @@ def merge(files: RangeFiles) -> Merged:
 
         return total(each())
 
-    isolation, momentum, aggregation = TALLIED
+    isolation, momentum, aggregation, impact = TALLIED
     return Merged(
         isolation=of(isolation, Isolation, note=noted),
         momentum=of(momentum, Momentum),
         coverage=of(momentum, Coverage, _PROFILES),
         aggregation=of(aggregation, Aggregation),
+        impact=of(impact, Impact),
+        hours=_one_look_back(facts[impact]),
         fallbacks=fallbacks,
+        sample=sample,
         missing={asset: [key for key in every if key not in keys] for asset, keys in there.items()},
+        stale={
+            asset: [key for key, of in of_asset.items() if of.get("fingerprint") != scores[key]]
+            for asset, of_asset in facts.items()
+        },
     )
 
 
-def _refuse_several_policies(files: RangeFiles, there: Mapping[str, list[str]]) -> None:
-    ranges: dict[str, set[str]] = {}
-    for asset, keys in there.items():
-        for key in keys:
-            if policy := files.facts(asset, key)["policy"]:
-                ranges.setdefault(policy, set()).add(key)
+_Facts = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""By asset and range, what was written with the tally."""
+
+
+def _refuse_several_policies(facts: _Facts) -> None:
+    ranges = _ranges_by(facts, lambda of: of["policy"])
     if len(ranges) > 1:
-        shown = "; ".join(f"{policy}: {_few(sorted(keys))}" for policy, keys in sorted(ranges.items()))
-        raise UserError(f"ranges were scored under several policies ({shown}): score all under one (jv rescore) first")
+        raise UserError(
+            f"ranges were scored under several policies ({_listed(ranges)}): score all under one (jv rescore) first"
+        )
+
+
+def _one_sample(facts: _Facts) -> Sample | None:
+    def told(of: Mapping[str, Any]) -> str:
+        return f"{of['sample']['wanted']:,} of {of['sample']['of']:,} matches" if of.get("sample") else "all matches"
+
+    ranges = _ranges_by(facts, told)
+    if len(ranges) > 1:
+        raise UserError(f"reports are of different samples ({_listed(ranges)}): make all anew (jv report)")
+    (of_asset, *_) = facts.values()
+    (first, *_) = of_asset.values()
+    return Sample(**first["sample"]) if first.get("sample") else None
+
+
+def _one_look_back(facts: Mapping[str, Mapping[str, Any]]) -> float:
+    ranges = _ranges_by({"production_impact": facts}, lambda of: f"{of['hours']:g} hours")
+    if len(ranges) > 1:
+        raise UserError(f"ranges look back differently ({_listed(ranges)}): make all anew (jv report)")
+    return float(next(iter(facts.values()))["hours"])
+
+
+def _ranges_by(facts: _Facts, told: Callable[[Mapping[str, Any]], str | None]) -> dict[str, set[str]]:
+    ranges: dict[str, set[str]] = {}
+    for of_asset in facts.values():
+        for key, of in of_asset.items():
+            if name := told(of):
+                ranges.setdefault(name, set()).add(key)
+    return ranges
+
+
+def _listed(ranges: Mapping[str, set[str]]) -> str:
+    return "; ".join(f"{name}: {_few(sorted(keys))}" for name, keys in sorted(ranges.items()))
 
 
 def _few(keys: list[str]) -> str:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import TypeVar
 
@@ -24,6 +25,9 @@ PATIENCE = 6
 _OLDEST_CONNECTION = 1
 """Seconds since it was made after which a connection is not used for another transaction."""
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = "120s", "60s"
+
+doing: ContextVar[str] = ContextVar("doing", default="")
+"""What the transactions are for, such as a range of an asset: named in the log where one is lost."""
 
 _log = logging.getLogger(__name__)
 _CONNECT = {
@@ -241,5 +245,8 @@ def _cure_of_refusal(error: psycopg.Error) -> str | None:
 
 def _say_retry(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
+    # The cure is for whoever has seen all attempts fail.
+    cause = str(error).rpartition("; ")[0] if isinstance(error, UserError) else str(error)
+    what = f"{doing.get()}: " if doing.get() else ""
     wait = state.next_action.sleep if state.next_action else 0.0
-    _log.warning("%s; attempt %d of %d in %.1f s", error, state.attempt_number + 1, ATTEMPTS, wait)
+    _log.warning("%s%s; attempt %d of %d in %.1f s", what, cause, state.attempt_number + 1, ATTEMPTS, wait)

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -45,12 +45,21 @@ class RangeFiles:
 
     def read(self, asset: str, key: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of a range; UserError where it was never written or cannot be read."""
-        rows: pd.DataFrame = self._open(asset, key).read(columns=list(columns) if columns else None).to_pandas()
+
+        def of_whole(path: UPath) -> pa.Table:
+            return pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(columns=list(columns) if columns else None)
+
+        rows: pd.DataFrame = self._take(asset, key, of_whole).to_pandas()
         return rows
 
     def facts(self, asset: str, key: str) -> dict[str, Any]:
         """What was written with the rows; UserError where the range was never written or cannot be read."""
-        facts: dict[str, Any] = json.loads(self._open(asset, key).schema_arrow.metadata[_FACTS])
+
+        def of_footer(path: UPath) -> bytes:
+            with path.open("rb") as file:
+                return bytes(pq.ParquetFile(file).schema_arrow.metadata[_FACTS])
+
+        facts: dict[str, Any] = json.loads(self._take(asset, key, of_footer))
         return facts
 
     def exists(self, asset: str, key: str) -> bool:
@@ -65,10 +74,10 @@ class RangeFiles:
     def _root(self) -> UPath:
         return UPath(self._home or settings.home()) / "ranges" / str(self._id_ranges or settings.id_ranges())
 
-    def _open(self, asset: str, key: str) -> pq.ParquetFile:
+    def _take(self, asset: str, key: str, what: Callable[[UPath], Any]) -> Any:
         path = self.path(asset, key)
         try:
-            return pq.ParquetFile(pa.BufferReader(path.read_bytes()))
+            return what(path)
         except FileNotFoundError:
             raise UserError(
                 f"range {key} of {asset} was never made: materialize it first (jv rescore makes all)"

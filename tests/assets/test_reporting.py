@@ -2,52 +2,91 @@
 
 import json
 import re
+import struct
+import zlib
+from base64 import b64decode
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pandas as pd
 import pytest
 from profile_strategies import Profile, frame
 from score_rows import nothing_is_nan, population, scored_rows, without_vectors
 
 from jv_assets.errors import UserError
+from jv_assets.reporting.beside import beside
 from jv_assets.reporting.congestion import congestion
 from jv_assets.reporting.numbers import report_of
 from jv_assets.reporting.page import to_html
-from jv_assets.reporting.sections import sections
-from jv_assets.reporting.tallies import TALLIED, keep, merge, scored
+from jv_assets.reporting.pictures import PICTURED, pictures
+from jv_assets.reporting.sampling import Sample, of_mean, of_share
+from jv_assets.reporting.sections import sections, warnings
+from jv_assets.reporting.tallies import TALLIED, fingerprint_of_all, keep, merge, scored
 from jv_assets.reporting.text import to_text
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis import aggregation, isolation, momentum
+from jv_assets.scoring import fingerprint
+from jv_assets.text_lengths import text_lengths
+from jv_scoring.analysis import aggregation, impact, isolation, momentum
+from jv_scoring.analysis.options import momentum_options
 from jv_scoring.prepare import profile_facts
 
 VOID = {"meta", "br", "hr"}
 NOT_SAID = re.compile(r"NaN|undefined|\bNone\b|\bnull\b|\bInfinity\b|\binf\b|\bnan\b")
 DIRECTIONS = ("ab", "ba")
+ALL = 58
+"""Matches of `population(3, 9)`."""
 
 
-def tally(files: RangeFiles, key: str, rows: pd.DataFrame, facts: pd.DataFrame) -> None:
+def score(files: RangeFiles, key: str, rows: pd.DataFrame) -> None:
+    files.write("match_scores", key, rows, {"rows": len(rows), "policy": "", "fingerprint": fingerprint(rows)})
+
+
+def tally(files: RangeFiles, key: str, rows: pd.DataFrame, facts: pd.DataFrame, wanted: int | None = None) -> None:
     """What the assets do of a range."""
-    files.write("match_scores", key, rows, {"rows": len(rows)})
+    score(files, key, rows)
+    sample = Sample(wanted, ALL) if wanted else None
     for module, asset in ((isolation, "embedding_isolation"), (aggregation, "aggregation_comparison")):
-        keep(files, asset, key, module.tally(scored(files, key, module.COLUMNS)), len(rows))
+        keep(files, asset, key, module.tally(scored(files, key, module.COLUMNS, sample)), len(rows), sample=sample)
+    then = scored(files, key, [*impact.COLUMNS, "stored_harmonic_mean"], sample)
+    before = then["stored_harmonic_mean"]
+    then = then.assign(**(dict.fromkeys(impact.BEFORE) | {"before_harmonic_mean": before}))
+    keep(files, "production_impact", key, impact.tally(then), len(rows), sample=sample, hours=24)
+    low = momentum.tally(scored(files, key, momentum.COLUMNS, sample))
     of_profiles = momentum.tally_profiles(facts)
-    keep(files, "momentum_bottleneck", key, momentum.tally(rows), len(rows), profiles=of_profiles)
+    keep(files, "momentum_bottleneck", key, low, len(rows), profiles=of_profiles, sample=sample)
 
 
 def report(
-    folder: Path, ranges: Mapping[str, pd.DataFrame], profiles: list[Profile], fill: bool = True
+    folder: Path,
+    ranges: Mapping[str, pd.DataFrame],
+    profiles: list[Profile],
+    fill: bool = True,
+    *,
+    wanted: int | None = None,
+    old_sample: bool = False,
 ) -> dict[str, Any]:
-    """Of these rows by range; with `fill` all other ranges are there and empty."""
+    """Of these rows by range; with `fill` all other ranges are there and empty. `wanted`: of a sample of so many."""
     files = RangeFiles(str(folder), 64)
     facts = profile_facts(frame(profiles))
     empty = next(iter(ranges.values())).iloc[:0]
     every = [f"{first:02x}" for first in range(0, 256, 4)] if fill else list(ranges)
     for number, key in enumerate(every):
-        tally(files, key, ranges.get(key, empty), facts if number == 0 else facts.iloc[:0])
-    return report_of(merge(files))
+        tally(files, key, ranges.get(key, empty), facts if number == 0 else facts.iloc[:0], wanted)
+    made = report_of(merge(files), old_sample=old_sample)
+    return made | beside(files, folder, made)
+
+
+def options_of(folder: Path, rows: pd.DataFrame, profiles: list[Profile], **more: Any) -> dict[str, Any]:
+    """What the asset momentum_options writes."""
+    found = momentum_options(rows, profile_facts(frame(profiles)), repeats=3, grid_repeats=2)
+    stamp = {"made_at": "2026-01-02", "scoring_version": "v2", "sample": None}
+    stamp["fingerprint"] = fingerprint_of_all(RangeFiles(str(folder), 64))
+    (folder / "momentum_options.json").write_text(json.dumps(stamp | found | more))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +96,12 @@ def rows() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def real(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """With the options for Momentum, made of the same scores."""
     ranges = {"00": rows.iloc[:10], "3c": rows.iloc[10:25], "fc": rows.iloc[25:]}
-    return report(tmp_path_factory.mktemp("real"), ranges, population(3, 9)[0])
+    folder = tmp_path_factory.mktemp("real")
+    report(folder, ranges, population(3, 9)[0])
+    options_of(folder, rows, population(3, 9)[0])
+    return report(folder, ranges, population(3, 9)[0], old_sample=True)
 
 
 class Page(HTMLParser):
@@ -200,6 +243,7 @@ def test_what_there_is_little_of_makes_a_clear_page(case: str, tmp_path: Path) -
         files, facts = RangeFiles(str(tmp_path), 64), profile_facts(frame(population(3, 9)[0])).iloc[:0]
         tally(files, "00", rows, facts)
         found = report_of(merge(files))
+        found |= beside(files, tmp_path, found)
     else:
         found = report(tmp_path, {"00": rows}, profiles)
     assert nothing_is_nan(found)
@@ -299,3 +343,229 @@ def test_the_lorenz_curve_passes_through_the_shares() -> None:
     assert found["most"][0] == {"profile_id": "p0", "places": 6}
     assert found["top_10_percent"] == 0.6
     assert len(congestion(best(*range(1, 500)), 600)["lorenz"]) == 101
+
+
+# --- the options for Momentum ----------------------------------------------------------------------------------------
+
+
+def options_section(made: dict[str, Any]) -> dict[str, Any]:
+    """The figures' tables by question."""
+    (found,) = [each for each in sections(made) if "Momentum get more data" in each.title]
+    return {figure.question: figure for figure in found.figures}
+
+
+def test_the_options_come_after_the_other_policies(real: dict[str, Any]) -> None:
+    titles = [each.title for each in sections(real)]
+    place = titles.index("Should Momentum get more data, another policy, or both?")
+    assert titles[place - 1] == "What would another aggregation do?"
+    assert warnings(real) == []
+
+
+def test_the_grid_shows_every_policy_and_share(real: dict[str, Any]) -> None:
+    made = real["momentum_options"]
+    figures = options_section(real)
+    for question, measure, show in (
+        ("How would the mean match score change?", "mean", lambda value: value - made["today"]["mean"]),
+        ("In how many directions would Momentum be the weakest?", "bottleneck_share", lambda value: 100 * value),
+    ):
+        table = figures[question].table
+        assert table.columns == ("policy", "0 %", "25 %", "50 %", "75 %", "100 %")
+        expected = {each["policy"]: [show(each[measure])] for each in made["method"]}
+        for each in made["grid"]:
+            expected[each["policy"]].append(show(each[measure]["mean"]))
+        found = {row[0]: [float(cell.replace("−", "-").rstrip(" %")) for cell in row[1:]] for row in table.rows}
+        assert found.keys() == expected.keys()
+        for policy, values in expected.items():
+            assert found[policy] == pytest.approx(values, abs=0.051 if measure != "mean" else 0.0051)
+
+
+def test_the_decision_is_at_the_end_and_whole(real: dict[str, Any]) -> None:
+    figures = options_section(real)
+    decision = real["momentum_options"]["decision"]
+    assert list(figures)[-1] == "What does each option come to?"
+    rows = figures["What does each option come to?"].table.rows
+    assert len(rows) == len(decision)
+    assert [row[1] for row in rows] == [each["policy"] for each in decision]
+    assert [row[4] for row in rows] == [str(each["profiles_to_fill"]) for each in decision]
+    worth = [row[0] for row in figures["Which single field is worth most for each profile that gets it?"].table.rows]
+    assert worth == [
+        each["field"].replace("_", " ")
+        for each in real["momentum_options"]["worth"]
+        if each["points_per_profile"]["mean"] is not None
+    ]
+    assert "2026-01-02" in to_text(real)
+
+
+def test_options_that_were_never_made_are_named(rows: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "momentum_options.json").write_text("{}")
+    found = report(tmp_path, {"00": rows}, population(3, 9)[0])
+    assert found["momentum_options"] is None
+    assert options_section(found) == {}
+    assert "Not made yet: jv report makes it" in to_text(found)
+
+
+def test_options_of_older_scores_or_another_policy_are_told(real: dict[str, Any]) -> None:
+    old = {**real, "fingerprint": "another"}
+    (warning,) = warnings(old)
+    assert warning.startswith("The options for Momentum are older than the scores: they were made at 2026-01-02,")
+    other = {**real, "momentum_options": {**real["momentum_options"], "policy": "geometric/impute"}}
+    (warning,) = warnings(other)
+    assert "measured against geometric/impute, the report is of harmonic/impute" in warning
+    assert "older than the scores" in " ".join(to_text(old).split())
+
+
+# --- what is said of the tallies themselves --------------------------------------------------------------------------
+
+
+def test_ranges_that_were_scored_anew_are_told(rows: pd.DataFrame, tmp_path: Path) -> None:
+    report(tmp_path, {"00": rows.iloc[:10], "3c": rows.iloc[10:]}, population(3, 9)[0])
+    files = RangeFiles(str(tmp_path), 64)
+    score(files, "00", rows.iloc[:10])  # the same again
+    score(files, "3c", rows.iloc[10:].assign(inputs_hash="another"))
+    found = report_of(merge(files))
+    assert found["stale_ranges"] == {asset: ["3c"] for asset in TALLIED}
+    shown = " ".join(to_text(found).split())
+    assert "1 of 64 ranges (3c) were scored anew since embedding_isolation, momentum" in shown
+
+
+@pytest.mark.parametrize("column", ["id", "policy", "scoring_version", "inputs_hash"])
+def test_the_fingerprint_of_scores_is_that_of_what_they_are_made_of(rows: pd.DataFrame, column: str) -> None:
+    changed = rows.copy()
+    changed.loc[3, column] = "another"
+    assert fingerprint(changed) != fingerprint(rows)
+    assert fingerprint(rows.assign(match_context="of another day")) == fingerprint(rows)
+
+
+def test_the_biased_sample_is_shown_only_where_it_was_asked_for(
+    real: dict[str, Any], rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    assert "A biased sample, only to compare with older figures" in " ".join(to_text(real).split())
+    found = report(tmp_path, {"00": rows}, population(3, 9)[0])
+    assert found["embedding_isolation"]["best_by_match_score"]["matches"] == 0
+    assert "older matcher" not in to_text(found)
+
+
+def test_the_lengths_of_the_most_changed_matchs_texts(rows: pd.DataFrame, tmp_path: Path) -> None:
+    profiles = population(3, 9)[0]
+    files = RangeFiles(str(tmp_path), 64)
+    table = frame(profiles)
+    kept = table.assign(**text_lengths(table.reset_index())).reset_index(names="id")
+    files.write("profiles", "fc", kept[["id", *(name for name in kept if name.startswith("characters_"))]], {})
+    found = report(tmp_path, {"00": rows}, profiles)
+    (shown,) = [
+        figure.table
+        for section in sections(found)
+        for figure in section.figures
+        if figure.question == "Which matches change the most?"
+    ]
+    texts = dict(zip(table.index, table.to_dict("records"), strict=True))
+    assert len(shown.rows) == 20
+    for row, each in zip(shown.rows, found["embedding_isolation"]["most_changed"], strict=True):
+        expected = []
+        for side in ("profile_id", "suggested_profile_id"):
+            of = texts[each[side]]
+            for text in (of["seeking"], of["offering"] or of["what_you_do"], of["who_you_serve"]):
+                expected.append(f"{len((text or '').strip()):,}")
+        assert list(row[4:]) == expected
+    text = to_text(found)
+    for profile in profiles:
+        assert not profile.get("seeking") or len(profile["seeking"]) < 20 or profile["seeking"] not in text
+
+
+def test_where_lengths_are_not_known_there_is_a_dash(real: dict[str, Any]) -> None:
+    assert real["text_lengths"] == {}
+    assert "  –  " in to_text(real)
+
+
+# --- samples ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_sample_is_the_same_every_time_and_of_the_size_asked_for() -> None:
+    rows = pd.DataFrame({"id": [str(UUID(int=number)) for number in range(20_000)], "score": range(20_000)})
+    drawn = Sample(1_000, 20_000).draw(rows)
+    assert abs(len(drawn) - 1_000) < 120  # some four sd of such a draw
+    shuffled = rows.sample(frac=1, random_state=1)
+    assert set(Sample(1_000, 20_000).draw(shuffled)["id"]) == set(drawn["id"])
+    assert set(drawn["id"]) < set(Sample(2_000, 20_000).draw(rows)["id"])
+    assert abs(drawn["score"].mean() - 10_000) < 4 * 5_774 / 1_000**0.5
+
+
+def test_intervals() -> None:
+    values = np.random.default_rng(5).normal(50, 6, 400)
+    error = values.std(ddof=1) / 20
+    found = of_mean(values.mean(), values.std(), 400)
+    assert (found["low"], found["high"]) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error))
+    # Wilson's interval has the shares that lie just 1.96 of their own standard errors away
+    for share, count in ((0.5, 10), (0.0, 40), (1.0, 7), (0.03, 900)):
+        found = of_share(share, count)
+        assert found["low"] <= share <= found["high"]
+        for end in (found["low"], found["high"]):
+            if 0 < end < 1:
+                assert abs(share - end) == pytest.approx(1.96 * (end * (1 - end) / count) ** 0.5, rel=1e-4)
+    assert of_share(0.0, 40)["low"] == 0.0
+    assert of_mean(None, None, 0) == of_share(None, 0) == {"value": None, "low": None, "high": None}
+
+
+def test_a_report_of_a_sample_says_so_with_intervals(rows: pd.DataFrame, tmp_path: Path) -> None:
+    found = report(tmp_path, {"00": rows.iloc[:20], "3c": rows.iloc[20:]}, population(3, 9)[0], wanted=30)
+    drawn = Sample(30, ALL).draw(rows)
+    assert found["headline"]["matches"] == len(drawn) < len(rows) == ALL
+    assert found["headline"]["mean"] == pytest.approx(drawn["harmonic_mean"].mean())
+    assert nothing_is_nan(found)
+    first = sections(found)[0]
+    assert first.title == "How exact are these figures?"
+    (row,) = [row for row in first.figures[0].table.rows if row[0] == "mean match score"]
+    interval = of_mean(drawn["harmonic_mean"].mean(), drawn["harmonic_mean"].std(ddof=0), len(drawn))
+    assert row[1:] == tuple(f"{interval[name]:.2f}" for name in ("value", "low", "high"))
+    for shown in (to_html(found), to_text(found)):  # the page has it above its first question
+        assert f"a sample of {len(drawn)} of {ALL} matches, drawn by id hash" in " ".join(shown.split())
+
+
+def test_reports_of_all_matches_have_no_intervals(real: dict[str, Any]) -> None:
+    assert real["sample"] is None
+    assert real["intervals"] == []
+    assert "sample of" not in to_text(real)
+
+
+def test_different_samples_are_refused_by_name(rows: pd.DataFrame, tmp_path: Path) -> None:
+    report(tmp_path, {"00": rows}, population(3, 9)[0])
+    files, facts = RangeFiles(str(tmp_path), 64), profile_facts(frame(population(3, 9)[0]))
+    for key in ("04", "08"):
+        tally(files, key, rows.iloc[:0], facts.iloc[:0], 30)
+    with pytest.raises(UserError) as error:
+        merge(files)
+    assert str(error.value) == (
+        f"reports are of different samples (30 of {ALL} matches: 04, 08; all matches: 00, 0c, 10, …, fc): "
+        "make all anew (jv report)"
+    )
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def test_pictures_are_few_and_small_and_of_charts_of_the_page(real: dict[str, Any]) -> None:
+    found = pictures(sections(real))
+    assert tuple(found) == PICTURED
+    assert len(found) <= 5
+    for question, markdown in found.items():
+        start = f"![{question}](data:image/png;base64,"
+        assert markdown.startswith(start)
+        data = b64decode(markdown[len(start) : -1], validate=True)
+        assert data.startswith(b"\x89PNG\r\n\x1a\n")
+        assert len(data) < 30_000
+        assert colors_of(data) > 20
+
+
+def colors_of(png: bytes) -> int:
+    """How many there are in a picture of 8-bit RGBA whose checksums are right."""
+    at, pixels = 8, b""
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at : at + 8])
+        body = png[at + 8 : at + 8 + size]
+        assert struct.unpack(">I", png[at + 8 + size : at + 12 + size]) == (zlib.crc32(kind + body),)
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", body[:8])
+        pixels += body if kind == b"IDAT" else b""
+        at += 12 + size
+    raw = np.frombuffer(zlib.decompress(pixels), np.uint8).reshape(height, 1 + 4 * width)
+    return len(np.unique(raw[:, 1:].reshape(-1, 4), axis=0))

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,9 +75,13 @@ class Program:
         return done
 
     def start(self, *words: str | Path, **settings: str) -> "subprocess.Popen[str]":
+        return self.process([JV, *words], **settings)
+
+    def process(self, command: Sequence[str | Path], **settings: str) -> "subprocess.Popen[str]":
+        """Another program in the same surroundings."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_", "PG"))}
         return subprocess.Popen(
-            [JV, *words],
+            command,
             env={**ours, "JV_HOME": str(self.home), "JV_ID_RANGES": str(len(KEYS)), **self.settings, **settings},
             cwd=self.home.parent,
             stdin=subprocess.DEVNULL,
@@ -132,7 +136,8 @@ class Program:
     def instance(self) -> Iterator[dg.DagsterInstance]:
         """Dagster's records of this home."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("JV_HOME", str(self.home))
+            for name, value in {"JV_HOME": str(self.home), **self.settings}.items():
+                patch.setenv(name, value)
             patch.setenv("DAGSTER_HOME", str(dagster_home()))
             with dg.DagsterInstance.get() as instance:
                 yield instance

@@ -366,7 +366,8 @@ def test_a_range_that_cannot_be_published(rescored: Program) -> None:
 
     assert rescored.well("rescore", "--dry-run").code == 0
     status = rescored.well("status").out
-    assert "published_scores: failed or never done in 1 range (8)\nNext: jv retry\n" in status
+    assert "published_scores: failed in 1 range (8): RaiseException: no write [/today]\n" in status
+    assert status.endswith("Next: jv retry\n")
 
     rescored.sql("DROP TRIGGER refuse ON match_suggestions")
     rescored.well("retry")
@@ -411,7 +412,7 @@ def test_profiles_that_cannot_be_read(loaded: Program) -> None:
     assert len(done.err.splitlines()) == 2
     assert "profiles failed in 1 range (4)" in done.err
     assert len(scored(loaded.matches())) == 398
-    assert "profiles: failed or never done in 1 range (4)" in loaded.well("status").out
+    assert "profiles: failed in 1 range (4): ValueError: " in loaded.well("status").out
 
     # and what was scored by them is scored again when the range is read
     set_history(loaded, broken["id"], '["a", "b", "c"]')
@@ -443,7 +444,8 @@ def test_stopped_in_the_middle(rescored: Program, number: signal.Signals) -> Non
     assert {range_of(match_id) for match_id in scored(before)} == {"0", "4"}
 
     status = rescored.well("status").out
-    assert "published_scores: failed or never done in 4 ranges (0, 4, 8, c)\nNext: jv retry\n" in status
+    assert "published_scores: failed in 4 ranges (0, 4, 8, c): " in status
+    assert status.endswith("Next: jv retry\n")
     rescored.well("retry")
     assert_scored(rescored)
     after = rescored.matches()
@@ -510,7 +512,8 @@ def test_status(rescored: Program) -> None:
         "no score: matched with itself": 1,
         "together": 400,
     }
-    assert done.out.endswith(f"{waiting_matches} matches can be scored and are not. Next: jv rescore\n")
+    assert f"\nmatches that can be scored and are not: {waiting_matches}\n" in done.out
+    assert done.out.endswith("Next: jv rescore\n")
 
 
 def test_doctor(shared: Program) -> None:

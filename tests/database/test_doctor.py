@@ -64,6 +64,7 @@ def grant_all_that_is_needed(database: Database, role: str) -> None:
         database,
         f"GRANT USAGE ON SCHEMA jv TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON jv.embedded_texts TO {role}",
+        f"GRANT SELECT, INSERT, DELETE ON jv.publish_runs, jv.replaced_scores TO {role}",
         f"GRANT SELECT ON jv.alembic_version TO {role}",
     )
 

@@ -287,6 +287,49 @@ def test_a_match_without_a_score_is_explained_all_the_same(database: Database) -
     assert "no score" in printed(found)
 
 
+def test_when_a_profile_is_gone_the_stored_score_is_explained(database: Database) -> None:
+    before = explain(database, MINILM, MATCH)
+    sql(database, "DELETE FROM profiles WHERE id = :id", id=BEN)
+    found = explain(database, MINILM, MATCH)
+    assert (found.now, found.what_if, found.stale, found.policy) == (None, None, None, "harmonic/impute")
+    assert found.notes == (f"its profile {BEN} is gone: this is what is stored, and no what-if is possible",)
+    assert found.sizes["seeking"] == (f"{len(PRIVATE['seeking'])} characters", "gone")
+    old, new = printed(before), printed(found)
+    assert before.now
+    assert f"{before.now.harmonic_mean:.2f}" in new.split("Scores, 0 to 100")[1].split("└")[0]
+    for direction in ("A → B", "B → A"):
+        for title in ("points of 100 that each dimension costs", "what missing data does to the score"):
+            tables = [shown.split(f"{direction}: {title}\n")[1].split("└")[0] for shown in (old, new)]
+            assert tables[0] == tables[1]
+    for shown in (new, Page(to_html(found)).text):
+        assert "is gone" in shown
+        assert "Offering↔Seeking" in shown
+    assert not re.search(r"\bnan\b", new + to_html(found), re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("more", "option"), [({"changes": {"list_size": "5"}}, "--set"), ({"policy": "geometric/impute"}, "--policy")]
+)
+def test_when_a_profile_is_gone_no_what_if_is_possible(database: Database, more: dict[str, Any], option: str) -> None:
+    sql(database, "DELETE FROM profiles WHERE id = :id", id=BEN)
+    with pytest.raises(UserError) as raised:
+        explain(database, MINILM, MATCH, **more)
+    assert str(raised.value) == (
+        f"{option}: match {MATCH} can only be shown as it is stored: its profile {BEN} is gone"
+    )
+    assert explain(database, MINILM, MATCH, "harmonic/impute").stored
+
+
+def test_when_a_profile_is_gone_and_no_breakdown_can_be_read_it_is_one_line(database: Database) -> None:
+    sql(database, "UPDATE match_suggestions SET match_context = NULL WHERE id = :id", id=MATCH)
+    sql(database, "DELETE FROM profiles WHERE id = :id", id=ANN)
+    with pytest.raises(UserError) as raised:
+        explain(database, MINILM, MATCH)
+    assert str(raised.value) == (
+        f"match {MATCH} cannot be scored: its profile {ANN} is gone, and its stored breakdown cannot be read"
+    )
+
+
 @pytest.mark.parametrize(
     ("statement", "notes"),
     [
@@ -335,6 +378,7 @@ def test_stored_rows_that_others_wrote_are_told_apart(database: Database, statem
     assert len(found.notes) == len(notes)
     for note, expected in zip(found.notes, notes, strict=True):
         assert expected in note
+    assert found.now
     assert found.now.harmonic_mean > 0
     assert not re.search(r"\bnan\b", printed(found) + to_html(found), re.IGNORECASE)
 

@@ -34,7 +34,8 @@ MEMORY = {
     "embedded_at": "timestamptz",
 }
 MIGRATIONS = [
-    "pgvector, the two tables where they are missing, the columns that the pipeline writes, and the schema jv"
+    "pgvector, the two tables where they are missing, the columns that the pipeline writes, and the schema jv",
+    "What each publishing run replaced, so that it can be put back",
 ]
 
 

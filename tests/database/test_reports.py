@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from models import minilm
+from sqlalchemy import text
 
 from jv_assets import local, settings
 from jv_assets.definitions import build
@@ -18,15 +19,17 @@ from jv_assets.demo.population import make_population
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.report_server import report_url
 from jv_assets.reporting.nightly import report_after_nightly
+from jv_assets.reporting.pictures import PICTURED
+from jv_assets.reporting.tallies import TALLIED
 from jv_assets.reporting.text import headline_text
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.schedules import NIGHTLY, REPORTS
+from jv_assets.schedules import NIGHTLY, NIGHTLY_REPORTS, REPORTS
 from jv_scoring.analysis.options import momentum_options
 
 KEYS = list(ID_RANGES.get_partition_keys())
-TALLIED = REPORTS[:-1]
 METHODS = [f"{name}_method_{of}" for name in ("offering_seeking", "audience_alignment") for of in ("ab", "ba")]
 WEIGHTS = {"intent": 0.45, "synergy": 0.25, "momentum": 0.20, "context": 0.10}
 
@@ -40,7 +43,12 @@ class Pipeline:
         self.defs = build(self.database, minilm(), self.files)
 
     def run(
-        self, job: str = "report", assets: tuple[str, ...] = REPORTS, first: str = "00", last: str = "fc", **ops: Any
+        self,
+        job: str = "report",
+        assets: tuple[str, ...] = NIGHTLY_REPORTS,
+        first: str = "00",
+        last: str = "fc",
+        **ops: Any,
     ) -> dg.ExecuteInProcessResult:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("JV_HOME", str(self.home))
@@ -89,7 +97,7 @@ def whole(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         population = make_population(150, 900)
         load_frames(pipeline.database, population.profiles, population.matches)
         assert pipeline.run("nightly", NIGHTLY).success
-        assert pipeline.run().success
+        assert pipeline.run(assets=REPORTS, momentum_options={"repeats": 4}).success
         yield pipeline
 
 
@@ -207,6 +215,10 @@ def test_metadata_is_there_for_each_range_and_for_the_report(whole: Pipeline) ->
     headline = whole.report()["headline"]
     assert {name: values[name] for name in headline} == pytest.approx(headline, abs=1e-4)
     assert all(isinstance(values[name], (int, float)) for name in headline)
+    assert all(values[question].startswith(f"![{question}](data:image/png;base64,") for question in PICTURED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JV_HOME", str(whole.home))
+        assert values["page"] == report_url() == "http://127.0.0.1:3100/report.html"
 
 
 def test_a_second_report_is_the_same(whole: Pipeline) -> None:
@@ -218,9 +230,11 @@ def test_a_second_report_is_the_same(whole: Pipeline) -> None:
     assert whole.run().success
     assert all_but_when() == before
     assert sorted(path.name for path in (whole.home / "reports").iterdir()) == [
+        "momentum_options.json",
         "report.html",
         "report.json",
         "report.txt",
+        "top_matches.csv",
     ]
 
 
@@ -234,6 +248,7 @@ def test_a_missing_range_is_named_and_the_others_are_reported(whole: Pipeline) -
         assert set(failures(result)) == set(TALLIED)
         for asset, cause in failures(result).items():
             assert cause.startswith(f"1 of 3 ranges of {asset} failed (3c: no scores: materialize match_scores first")
+            assert cause.endswith("Once mended, type: jv report")
             assert set(whole.metadata(asset, result.run_id)) == {"38", "40"}
         result = whole.run(assets=("diagnostic_report",))
         assert result.success
@@ -307,6 +322,7 @@ def test_a_nightly_run_of_the_daemon_is_followed_by_a_report_of_all_ranges(
     else:
         (request,) = requests
         assert request.tags == range_tags("00", "fc")
+        assert request.asset_selection == [dg.AssetKey(name) for name in REPORTS if name != "momentum_options"]
 
 
 def test_reports_go_to_a_local_folder_even_where_the_files_are_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +347,11 @@ def test_the_momentum_options_are_those_of_the_range_files(whole: Pipeline) -> N
     shown = whole.metadata("momentum_options", result.run_id)[None]
     made = json.loads((whole.home / "reports" / "momentum_options.json").read_text(encoding="utf-8"))
     facts = pd.concat([whole.files.read("profiles", key) for key in KEYS]).set_index("id")
-    assert made == json.loads(json.dumps(momentum_options(whole.rows(), facts, repeats=4, grid_repeats=1)))
+    expected = json.loads(json.dumps(momentum_options(whole.rows(), facts, repeats=4, grid_repeats=1)))
+    assert {name: made[name] for name in expected} == expected
+    assert made.keys() - expected.keys() == {"made_at", "scoring_version", "fingerprint", "sample"}
+    assert made["fingerprint"] == whole.report()["fingerprint"]
+    assert whole.report()["momentum_options"]["decision"] == made["decision"]
     assert (shown["matches"], shown["repeats"]) == (len(whole.rows()), 4)
     table = shown["decision"].splitlines()
     assert len(table) == 2 + len(made["decision"])
@@ -345,3 +365,92 @@ def test_no_repeats_are_refused_in_one_line(whole: Pipeline) -> None:
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert failure.step_failure_data.user_failure_data
     assert failure.step_failure_data.user_failure_data.description == "repeats: 0: at least one is needed"
+
+
+def test_the_report_says_when_the_options_are_older_than_the_scores(whole: Pipeline) -> None:
+    with whole.database.transaction() as connection:
+        edit = "UPDATE profiles SET list_size = COALESCE(list_size, 0) + 90000 WHERE id = :id"
+        connection.execute(text(edit), {"id": whole.rows()["profile_id"].iloc[0]})
+    try:
+        assert whole.run("rescore", ("profiles", "match_scores")).success
+        assert whole.run(assets=("diagnostic_report",)).success
+        shown = " ".join(whole.made("txt").split())
+        assert "The options for Momentum are older than the scores" in shown
+        assert "were scored anew since embedding_isolation, momentum_bottleneck, aggregation_comparison" in shown
+        assert whole.run().success
+        shown = " ".join(whole.made("txt").split())
+        assert "The options for Momentum are older than the scores" in shown
+        assert "scored anew since embedding" not in shown
+    finally:
+        assert whole.run(assets=REPORTS, momentum_options={"repeats": 4}).success
+    assert "!" not in whole.made("txt")
+
+
+def test_text_lengths_are_those_of_the_table(whole: Pipeline) -> None:
+    lengths = whole.report()["text_lengths"]
+    changed = whole.report()["embedding_isolation"]["most_changed"]
+    assert set(lengths) == {each[name] for each in changed for name in ("profile_id", "suggested_profile_id")}
+    with whole.database.transaction() as connection:
+        columns = "seeking, COALESCE(NULLIF(offering, ''), what_you_do), who_you_serve"
+        found = connection.execute(text(f"SELECT id::text, {columns} FROM profiles")).all()
+    expected = {row[0]: [len((each or "").strip()) for each in row[1:]] for row in found}
+    assert {name: list(each.values()) for name, each in lengths.items()} == {name: expected[name] for name in lengths}
+
+
+def test_a_sample_is_drawn_by_id_and_the_same_every_time(whole: Pipeline) -> None:
+    kept = {asset: [whole.files.path(asset, key).read_bytes() for key in KEYS] for asset in TALLIED}
+    config = {asset: {"sample": 200} for asset in TALLIED}
+    try:
+        assert whole.run(assets=(*TALLIED, "diagnostic_report"), **config).success
+        first = whole.report()
+        assert abs(first["headline"]["matches"] - 200) < 60
+        assert first["sample"] == {"wanted": 200, "of": len(whole.rows())}
+        assert len(first["intervals"]) == 17
+        assert whole.run(assets=(*TALLIED, "diagnostic_report"), **config).success
+        assert whole.report()["headline"] == first["headline"]
+        result = whole.run(assets=TALLIED, first="00", last="04")
+        assert result.success
+        result = whole.run(assets=("diagnostic_report",))
+        (cause,) = failures(result).values()
+        assert cause.startswith("reports are of different samples (200 of ")
+        assert cause.endswith("all matches: 00, 04): make all anew (jv report)")
+        result = whole.run(assets=TALLIED[:1], embedding_isolation={"sample": 0})
+        assert failures(result) == {TALLIED[0]: "sample: 0: ask for 1 match or more"}
+        assert whole.run(assets=TALLIED, **{asset: {"sample": 10_000} for asset in TALLIED}).success
+        assert kept == {asset: [whole.files.path(asset, key).read_bytes() for key in KEYS] for asset in TALLIED}
+    finally:
+        assert whole.run(assets=(*TALLIED, "diagnostic_report")).success
+
+
+def test_the_biased_sample_is_made_when_asked_for(whole: Pipeline) -> None:
+    assert "best by the older matcher" not in whole.made("txt")
+    try:
+        assert whole.run(assets=("diagnostic_report",), diagnostic_report={"old_sample": True}).success
+        assert "And among the 50 best by the older matcher's match_score?" in whole.made("txt")
+        rows = whole.rows().sort_values(["match_score", "id"], ascending=[False, True]).head(50)
+        sample = whole.report()["embedding_isolation"]["best_by_match_score"]
+        (mean,) = [each["embeddings"] for each in sample["means"] if each["measure"] == "harmonic_mean"]
+        assert mean == pytest.approx(rows["harmonic_mean"].mean())
+    finally:
+        assert whole.run(assets=("diagnostic_report",)).success
+
+
+def test_top_matches_are_the_best_published_ones(whole: Pipeline) -> None:
+    result = whole.run(assets=("top_matches",), top_matches={"top": 25})
+    assert result.success
+    found = pd.read_csv(whole.home / "reports" / "top_matches.csv")
+    with whole.database.transaction() as connection:
+        scored = connection.execute(
+            text("SELECT id::text, harmonic_mean::float8 FROM match_suggestions WHERE harmonic_mean IS NOT NULL "
+                 "ORDER BY harmonic_mean DESC, id")
+        ).all()  # fmt: skip
+        every = connection.execute(text("SELECT count(*) FROM match_suggestions")).scalar_one()
+    assert list(zip(found["id"], found["match_score"], strict=True)) == [tuple(row) for row in scored[:25]]
+    (values,) = whole.metadata("top_matches", result.run_id).values()
+    assert values["csv"] == str(whole.home / "reports" / "top_matches.csv")
+    assert (values["rows"], values["without_score"]) == (25, every - len(scored))
+    assert (values["best_score"], values["least_score"]) == (scored[0][1], scored[24][1])
+    result = whole.run(assets=("top_matches",), top_matches={"top": 0})
+    assert failures(result) == {"top_matches": "--top 0: ask for 1 match or more"}
+    assert whole.run(assets=("top_matches",)).success
+    assert len(pd.read_csv(whole.home / "reports" / "top_matches.csv")) == len(scored)

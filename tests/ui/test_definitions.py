@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
 from jv_assets import partitions, schedules, settings
 from jv_assets.definitions import defs
@@ -40,7 +42,7 @@ def test_every_asset_says_what_it_is(key: dg.AssetKey) -> None:
 def test_every_job_schedule_sensor_and_check_says_what_it_is() -> None:
     repository = defs.get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
-    assert {job.name for job in jobs} == {"embed", "nightly", "report", "rescore"}
+    assert {job.name for job in jobs} == {"embed", "nightly", "report", "rescore", "undo"}
     for each in [*jobs, *repository.schedule_defs, *repository.sensor_defs]:
         assert each.description, each.name
     for check in GRAPH.asset_check_keys:
@@ -115,11 +117,17 @@ def test_the_jobs_hold_the_right_assets() -> None:
     assert assets_of("nightly") == assets_of("rescore") | {"profile_embeddings"}
 
 
-def test_one_nightly_run_over_all_ranges() -> None:
+def test_one_nightly_run_over_all_ranges(tmp_path: Path) -> None:
     schedule = defs.resolve_schedule_def("every_night")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
-    with dg.build_schedule_context() as context:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance, dg.build_schedule_context(instance) as context:
         [request] = schedule.evaluate_tick(context).run_requests or []
+        for status in set(dg.DagsterRunStatus) - {dg.DagsterRunStatus.QUEUED}:  # which Dagster's helper cannot make
+            run = create_run_for_test(instance, job_name="nightly", status=status)
+            skipped = schedule.evaluate_tick(context).skip_message
+            ended = status.name in ("SUCCESS", "FAILURE", "CANCELED", "MANAGED")
+            assert skipped == (None if ended else f"the nightly run {run.run_id} still goes on")
+            instance.delete_run(run.run_id)
     assert schedule.job.name == "nightly"
     assert range_tags("00", "fc").items() <= request.tags.items()
     assert schedules.every_night.cron_schedule == "0 3 * * *"

@@ -2,23 +2,21 @@
 
 import contextlib
 import http.client
-import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
 import pytest
 from servers import free_port
+from serving import ENDED, SECONDS, SERVE, Running, running, wait_until
 
 from jv_assets import local, settings, ui
 from jv_assets.definitions import defs
@@ -26,119 +24,13 @@ from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import range_tags
 from jv_assets.resources.database import Database
 
-SERVE = [sys.executable, "-c", "import sys; from jv_assets.ui import serve; sys.exit(serve())"]
 DEV = [str(Path(sys.executable).with_name("dagster")), "dev", "-p"]
-SECONDS = 60
-"""How long anything here may take; on a free machine it is a few seconds."""
-ENDED = ("SUCCESS", "FAILURE", "CANCELED")
-LAUNCH = """mutation ($run: ExecutionParams!) { launchRun(executionParams: $run) {
-  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
-  ... on PythonError { message }
-  ... on RepositoryLocation { repositories {
-    assetNodes { assetKey { path } partitionKeys }
-    jobs { name } schedules { name } sensors { name } } } } } } } }"""
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-    return value
-
-
-@dataclass
-class Running:
-    """A command that serves Dagster's pages, with all processes that it started."""
-
-    process: "subprocess.Popen[str]"
-    port: int
-    printed: Sequence[str]
-    family: Sequence[psutil.Process]
-
-    def ask(self, query: str, **variables: object) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        with contextlib.closing(connection):
-            body = json.dumps({"query": query, "variables": variables})
-            connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
-            return json.load(connection.getresponse())["data"]
-
-    def answers(self) -> bool:
-        with contextlib.suppress(ConnectionRefusedError):
-            return bool(self.ask("{ version }"))
-        return False
-
-    def location(self) -> Any:
-        [entry] = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
-        assert entry["name"] == "jv"
-        [repository] = entry["locationOrLoadError"]["repositories"]
-        return repository
-
-    def launch(self, job: str, first: str, last: str, *assets: str) -> str:
-        """The id of a new run over ranges."""
-        selector = {"jobName": job, "repositoryName": "__repository__", "repositoryLocationName": "jv"}
-        if assets:
-            selector |= {"assetSelection": [{"path": [name]} for name in assets]}
-        tags = [{"key": key, "value": value} for key, value in range_tags(first, last).items()]
-        run = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": tags}}
-        run_id: str = self.ask(LAUNCH, run=run)["launchRun"]["run"]["runId"]
-        return run_id
-
-    def status(self, run_id: str) -> str:
-        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-        status: str = self.ask(query, id=run_id)["runOrError"]["status"]
-        return status
-
-    def left(self) -> list[psutil.Process]:
-        """Those of the family that still live."""
-        return [process for process in self.family if process.is_running() and not is_zombie(process)]
 
 
 def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(url.replace("+psycopg", "", 1))
-
-
-def is_zombie(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-@contextlib.contextmanager
-def running(command: Sequence[str], home: Path, port: int = 0, **more: str) -> Iterator[Running]:
-    """Run a command until it shows the assets, on `port` or the one that it prints; and end it, hard if need be."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_"))}
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=settings.ROOT,
-        env={**kept, "JV_HOME": str(home), **more},
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # a shell may have it ignored
-    )
-    family = [psutil.Process(process.pid)]
-    try:
-        printed = []
-        for line in process.stdout or ():
-            printed.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-                break
-        else:
-            raise AssertionError("".join(printed))
-        family += family[0].children(recursive=True)
-        yield Running(process, int(found[1]), printed, family)
-    finally:
-        for one in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-        process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +54,8 @@ def pages(embedded: Path) -> Iterator[Running]:
             other.bind(("127.0.0.1", 3000))
             other.listen()
         with running(SERVE, embedded) as pages:
-            yield pages
+            assert pages.process.stdout
+            yield replace(pages, printed=[*pages.printed, pages.process.stdout.readline()])
             pages.process.send_signal(signal.SIGTERM)
             assert pages.process.wait(SECONDS) == 0
             assert not pages.left()
@@ -189,7 +82,7 @@ def test_it_shows_all_assets_jobs_schedules_and_sensors(pages: Running) -> None:
     assert set(keys) == {tuple(key.path) for key in graph.get_all_asset_keys()}
     assert len(keys[("match_scores",)]) == 64
     names = {kind: {each["name"] for each in location[kind]} for kind in ("jobs", "schedules", "sensors")}
-    assert names["jobs"] == {"__ASSET_JOB", "embed", "rescore", "nightly", "report"}
+    assert names["jobs"] == {"__ASSET_JOB", "embed", "rescore", "nightly", "report", "undo"}
     assert names["schedules"] == {"every_night"}
     assert names["sensors"] == {"finish_the_other_ranges", "report_after_nightly"}
 
@@ -198,15 +91,37 @@ def test_it_takes_the_next_port_where_3000_is_taken(pages: Running) -> None:
     assert 3000 < pages.port < 3100
 
 
-def test_it_says_two_lines(pages: Running) -> None:
-    _, where = pages.printed
+def test_it_says_three_lines(pages: Running) -> None:
+    _, where, report = pages.printed
     assert "Ctrl-C ends it" in where
+    assert re.fullmatch(r"http://127\.0\.0\.1:31\d\d/report\.html is the report of jv report\.\n", report)
+
+
+def report_port(pages: Running) -> int:
+    return int(pages.printed[2].split("/report.html")[0].rpartition(":")[2])
+
+
+def test_the_report_is_at_the_address_that_it_says(pages: Running, embedded: Path) -> None:
+    def answer() -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", report_port(pages), timeout=SECONDS)
+        with contextlib.closing(connection):
+            connection.request("GET", "/report.html")
+            found = connection.getresponse()
+            return found.status, found.read().decode()
+
+    status, body = answer()
+    assert status == 404
+    assert body.startswith("There is no report.html yet: jv report makes it")
+    page = embedded / "reports" / "report.html"
+    page.parent.mkdir()
+    page.write_text("the report")
+    assert answer() == (200, "the report")
 
 
 def test_it_listens_on_the_loopback_address_only(pages: Running) -> None:
     processes = [psutil.Process(pages.process.pid), *psutil.Process(pages.process.pid).children(recursive=True)]
     listening = [c.laddr for one in processes for c in one.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    assert listening == [("127.0.0.1", pages.port)]
+    assert sorted(listening) == [("127.0.0.1", pages.port), ("127.0.0.1", report_port(pages))]
 
 
 def test_a_run_over_two_ranges_goes_through_queue_and_daemon(pages: Running, embedded: Path) -> None:

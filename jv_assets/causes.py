@@ -1,0 +1,69 @@
+"""Why a run failed, in the lines that an operator reads; read from Dagster's events."""
+
+import dagster as dg
+
+from jv_assets.finishing import failed_ranges
+
+NEVER_DONE = "never done"
+INTERRUPTIONS = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
+"""The errors that Dagster makes of a signal."""
+_FROM_OUTSIDE = "marked as failed from outside"
+"""In what Dagster says where whoever marked a run as failed gave no reason; it has told it just before."""
+
+
+class Causes:
+    """What the runs that it is asked about failed of; each run is read once."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._ranges: dict[str, dict[str, dict[str, str]]] = {}
+        self._whole: dict[str, list[str]] = {}
+
+    def of_range(self, run: dg.DagsterRun, asset: str, key: str) -> str:
+        """Why `run` did not make this range: its own cause, or that of an asset before it, or of the whole run."""
+        if run.run_id not in self._ranges:
+            self._ranges[run.run_id] = dict(failed_ranges(self._instance, run.run_id))
+        by_asset = self._ranges[run.run_id]
+        if key in by_asset.get(asset, {}):
+            return by_asset[asset][key]
+        if by_asset:
+            return f"{' and '.join(by_asset)} failed before it"
+        if run.run_id not in self._whole:
+            self._whole[run.run_id] = run_causes(self._instance, run)
+        return "; ".join(self._whole[run.run_id])
+
+
+def run_causes(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """What a run failed of as a whole, a line each: its checks, its steps, or what became of its process."""
+    if run.status == dg.DagsterRunStatus.CANCELED:
+        return _end(instance, run)
+    return _checks(instance, run) + _steps(instance, run) or _end(instance, run)
+
+
+def _checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    lines = []
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event else None
+        if check and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+            lines.append(f"check {check.check_name} of {check.asset_key.to_user_string()} {check.description}")
+    return lines
+
+
+def _steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    said, unforeseen = [], []
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        data = entry.dagster_event.step_failure_data if entry.dagster_event else None
+        if data and data.user_failure_data:
+            said.append(str(data.user_failure_data.description))
+        elif data and data.error and data.error.cls_name in INTERRUPTIONS:
+            unforeseen.append("it was stopped; what it had done is kept; type: jv retry")
+        elif data and data.error:
+            unforeseen.append(data.error.message.strip().splitlines()[-1])
+    return said + unforeseen
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    kinds = {dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED}
+    words = [entry.message or "" for entry in instance.all_logs(run.run_id, of_type=kinds)]
+    told = [line for line in words if line and _FROM_OUTSIDE not in line]
+    return [" ".join(told[-1].split())] if told else [f"run {run.run_id} failed: see it in the UI (jv ui)"]

@@ -1,0 +1,94 @@
+"""
+Serves the report to this machine alone, beside Dagster's pages: a few files of one folder, read-only.
+
+Run as a module, by `jv ui`, in a process of its own.
+"""
+
+import sys
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from jv_assets import settings
+
+HOST = "127.0.0.1"
+PORTS = range(3100, 3200)
+SERVED = {
+    "report.html": "text/html",
+    "report.txt": "text/plain",
+    "report.json": "application/json",
+    "momentum_options.json": "application/json",
+    "top_matches.csv": "text/csv",
+}
+"""By name in the folder of the reports: what it is. Nothing else is ever read."""
+_NOT_YET = (
+    "There is no %s yet: jv report makes it, and so does the job `report` in the Dagster UI. Then load this again.\n"
+)
+
+
+def report_url() -> str:
+    """Where `jv ui` shows the report: by JV_REPORTS_PORT, or where it last did, or would first try to."""
+    port = settings.reports_port()
+    if port is None:
+        try:
+            port = int(_note().read_text())
+        except (OSError, ValueError):
+            port = PORTS[0]
+    return f"http://{HOST}:{port}/report.html"
+
+
+def remember(port: int) -> None:
+    """Note where the report is shown, for `report_url`."""
+    _note().write_text(str(port))
+
+
+def _note() -> Path:
+    return settings.reports_dir().with_name("reports_port")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def _answer(self, *, body: bool) -> None:
+        status, kind, content = self._found()
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def _found(self) -> tuple[HTTPStatus, str, bytes]:
+        name = self.path.partition("?")[0].removeprefix("/") or "report.html"
+        # Another name would be that of a page elsewhere, which had it point here to read what we serve.
+        if self.headers.get("Host", "").partition(":")[0] not in (HOST, "localhost"):
+            return HTTPStatus.FORBIDDEN, "text/plain", b"This is served to this machine alone.\n"
+        if name not in SERVED:
+            return HTTPStatus.NOT_FOUND, "text/plain", f"Here are only {', '.join(SERVED)}.\n".encode()
+        try:
+            return HTTPStatus.OK, SERVED[name], (settings.reports_dir() / name).read_bytes()
+        except OSError:
+            return HTTPStatus.NOT_FOUND, "text/plain", (_NOT_YET % name).encode()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a log that grows with each request helps nobody."""
+
+
+def main(port: int) -> None:
+    """Serve until the process is ended."""
+    with _Server((HOST, port), _Handler) as server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

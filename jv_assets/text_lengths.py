@@ -1,0 +1,45 @@
+"""How long the texts are that pairs are compared by: a report may show that, and not what is in them."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from jv_assets.partitions import ID_RANGES
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis.tallies import Json
+from jv_scoring.prepare import COMPARED
+from jv_scoring.synergy import offering_text
+
+_COLUMNS = {name: f"characters_{name}" for name in COMPARED}
+"""In the files of `profiles`."""
+
+
+def text_lengths(profiles: pd.DataFrame) -> dict[str, list[int]]:
+    """Columns for the files: of each compared text, stripped, its characters; 0 where there is none.
+
+    `profiles`: as `read_profiles` reads them. As in scoring, what_you_do stands in for an empty offering.
+    """
+    texts = {name: profiles[name].tolist() for name in COMPARED}
+    pairs = zip(profiles["offering"], profiles["what_you_do"], strict=True)
+    texts["offering"] = [offering_text({"offering": offering, "what_you_do": other}) for offering, other in pairs]
+    return {
+        _COLUMNS[name]: [len(text.strip()) if isinstance(text, str) else 0 for text in of] for name, of in texts.items()
+    }
+
+
+def read_text_lengths(files: RangeFiles, profiles: Iterable[str]) -> Json:
+    """By profile and compared text: characters. Without those of whom the files do not say."""
+    keys = ID_RANGES.get_partition_keys()
+    by_range: dict[str, set[str]] = {}
+    for profile in profiles:
+        by_range.setdefault(max(key for key in keys if key <= profile), set()).add(profile)
+    found: Json = {}
+    for key, wanted in sorted(by_range.items()):
+        if not files.exists("profiles", key):
+            continue
+        rows = files.read("profiles", key, ["id", *_COLUMNS.values()])
+        if not set(_COLUMNS.values()) <= set(rows):  # written before lengths were kept
+            continue
+        for row in rows.loc[rows["id"].isin(wanted)].to_dict("records"):
+            found[row["id"]] = {name: int(row[column]) for name, column in _COLUMNS.items()}
+    return found

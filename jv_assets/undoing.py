@@ -1,0 +1,192 @@
+"""Putting back what a publish replaced, by the same protocol as publishing: an undo is itself a publish.
+
+The rows that a run replaced are kept in `jv.replaced_scores`. A match gets the kept values back as long as it still
+holds what the run wrote. What came next tells: the first later run that replaced the match kept what it found there.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import dagster as dg
+from sqlalchemy import Connection, text
+
+from jv_assets import publishing
+from jv_assets.errors import UserError
+from jv_assets.partitions import ID_RANGES, bounds, observe_each, one_line_failure
+from jv_assets.publishing import CREATE_BATCH, lock_range, prune, write_batch
+from jv_assets.resources.database import Database
+
+PUT_BACK = "put_back"
+"""The op of the job `undo`: Dagster takes no op with the name of a job."""
+_SHORTEST = 8
+"""Characters of a run's id, as many as the UI shows."""
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run of which it is kept what it replaced."""
+
+    run_id: str
+    started_at: datetime
+
+
+@dataclass
+class Undone:
+    """What became of the matches of a range that the run had replaced.
+
+    `unchanged`: held the values of before already. `replaced_since`: a later run replaced them again, so they were
+    left; `replaced_by` names these runs. `deleted`: the match is gone.
+    """
+
+    restored: int = 0
+    unchanged: int = 0
+    replaced_since: int = 0
+    deleted: int = 0
+    replaced_by: set[str] = field(default_factory=set)
+
+
+def kept_runs(database: Database) -> list[KeptRun]:
+    """The runs that can be undone, the latest first."""
+    rows = database.run(lambda connection: connection.execute(text(_RUNS)).all())
+    return [KeptRun(*row) for row in rows]
+
+
+def count_kept(database: Database) -> dict[str, int]:
+    """By run, how many matches it replaced. Reads all that is kept, range by range."""
+    counts: dict[str, int] = {}
+    for key in ID_RANGES.get_partition_keys():
+        low, high = bounds(key)
+        ids = {"low": low, "high": high}
+        for run_id, count in database.run(lambda connection: connection.execute(text(_COUNT), ids).all()):  # noqa: B023
+            counts[run_id] = counts.get(run_id, 0) + count
+    return counts
+
+
+def find_run(database: Database, given: str) -> str:
+    """The whole id of the run that `given`, an id or the beginning of one, names; UserError where no kept run does."""
+    runs = kept_runs(database)
+    wanted = given.strip().lower()
+    found = [run.run_id for run in runs if run.run_id.startswith(wanted)]
+    if wanted in found:
+        return wanted
+    if len(wanted) >= _SHORTEST and len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{run.run_id[:_SHORTEST]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in runs)
+    these = f"those that can be are {known}" if known else "no run can be: none has written a score"
+    if len(wanted) < _SHORTEST:
+        raise UserError(f"run {wanted or '(empty)'}: give at least {_SHORTEST} characters of the run's id; {these}")
+    cause = "is the beginning of several" if found else "is none that can be undone"
+    raise UserError(f"run {wanted} {cause}; {these}")
+
+
+def undo_range(database: Database, key: str, run_id: str, own_id: str) -> Undone:
+    """Put back what run `run_id` replaced in range `key`; what this replaces is kept under `own_id`."""
+    low, high = bounds(key)
+    values = {"low": low, "high": high, "run": run_id}
+    ids = database.run(lambda connection: connection.execute(text(_IDS), values).scalars().all())
+    whole = Undone()
+    for start in range(0, len(ids), publishing.BATCH_ROWS):
+        batch = ids[start : start + publishing.BATCH_ROWS]
+
+        def work(connection: Connection, low: str = batch[0], high: str = batch[-1]) -> Undone:
+            lock_range(connection, key)
+            return _undo_batch(connection, low, high, run_id, own_id)
+
+        _add(whole, database.run(work))
+    if whole.restored:
+        prune(database, key, run_id)
+    return whole
+
+
+def _undo_batch(connection: Connection, low: str, high: str, run_id: str, own_id: str) -> Undone:
+    ids = {"low": low, "high": high}
+    connection.execute(text(CREATE_BATCH))
+    connection.execute(text("ALTER TABLE batch ADD COLUMN state text, ADD COLUMN last_run text"))
+    connection.execute(text(_FILL_BATCH), {**ids, "run": run_id})
+    done = Undone()
+    for state, last_run, count in connection.execute(text(_TAKE_THE_OTHERS_OUT)):
+        setattr(done, state, getattr(done, state) + count)
+        if state == "replaced_since":
+            done.replaced_by.add(last_run)
+    done.restored = write_batch(connection, low, high, own_id)
+    return done
+
+
+def _add(whole: Undone, batch: Undone) -> None:
+    whole.restored += batch.restored
+    whole.unchanged += batch.unchanged
+    whole.replaced_since += batch.replaced_since
+    whole.deleted += batch.deleted
+    whole.replaced_by |= batch.replaced_by
+
+
+class UndoConfig(dg.Config):
+    """`run`: the id of the run to undo, or its first eight characters or more."""
+
+    run: str
+
+
+@dg.op(
+    name=PUT_BACK,
+    description="""
+Puts `score_ab`, `score_ba`, `harmonic_mean` and `match_context` back to what they were before a run replaced them, in
+every range, in short transactions that may be cut off anywhere: launch it again to go on. A match that a later run
+replaced again is left and counted. What this replaces is kept too, so it can be undone itself.
+""",
+)
+def put_back(context: dg.OpExecutionContext, config: UndoConfig, database: dg.ResourceParam[Database]) -> None:
+    with one_line_failure():
+        run_id = find_run(database, config.run)
+
+    def work(key: str) -> dict[str, object]:
+        done = undo_range(database, key, run_id, context.run_id)
+        return {**vars(done), "replaced_by": sorted(done.replaced_by), "run": run_id}
+
+    observe_each(context, "published_scores", work, again=f"jv undo {run_id[:_SHORTEST]}")
+
+
+@dg.job(
+    name="undo",
+    executor_def=dg.in_process_executor,
+    description="Put back the scores that a run replaced. Config: ops: put_back: config: run: the run's id.",
+)
+def undo() -> None:
+    put_back()
+
+
+_RUNS = "SELECT run_id, started_at FROM jv.publish_runs ORDER BY started_at DESC, run_id"
+_COUNT = "SELECT run_id, count(*) FROM jv.replaced_scores WHERE match_id BETWEEN :low AND :high GROUP BY run_id"
+_IDS = """
+    SELECT match_id::text FROM jv.replaced_scores
+    WHERE match_id BETWEEN :low AND :high AND run_id = :run
+    ORDER BY match_id
+"""
+_FOUR = "({0}.score_ab, {0}.score_ba, {0}.harmonic_mean, {0}.match_context)"
+# What the run wrote is what the next one found and kept, so it is still there where the match holds the same.
+_FILL_BATCH = f"""
+    INSERT INTO batch
+    SELECT k.match_id, m.profile_id, m.suggested_profile_id,
+        k.score_ab, k.score_ba, k.harmonic_mean, k.match_context,
+        CASE
+            WHEN m.id IS NULL THEN 'deleted'
+            WHEN {_FOUR.format("m")} IS NOT DISTINCT FROM {_FOUR.format("k")} THEN 'unchanged'
+            WHEN next.run_id IS NULL OR {_FOUR.format("m")} IS NOT DISTINCT FROM {_FOUR.format("next")} THEN 'restored'
+            ELSE 'replaced_since'
+        END,
+        last.run_id
+    FROM jv.replaced_scores k
+    LEFT JOIN match_suggestions m ON m.id = k.match_id AND m.id BETWEEN :low AND :high
+    LEFT JOIN LATERAL (
+        SELECT * FROM jv.replaced_scores l WHERE l.match_id = k.match_id AND l.replaced_at > k.replaced_at
+        ORDER BY l.replaced_at LIMIT 1
+    ) AS next ON true
+    LEFT JOIN LATERAL (
+        SELECT l.run_id FROM jv.replaced_scores l WHERE l.match_id = k.match_id AND l.replaced_at > k.replaced_at
+        ORDER BY l.replaced_at DESC LIMIT 1
+    ) AS last ON true
+    WHERE k.match_id BETWEEN :low AND :high AND k.run_id = :run
+"""
+_TAKE_THE_OTHERS_OUT = """
+    WITH others AS (DELETE FROM batch WHERE state <> 'restored' RETURNING state, last_run)
+    SELECT state, last_run, count(*) FROM others GROUP BY state, last_run
+"""

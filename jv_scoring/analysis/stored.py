@@ -1,0 +1,87 @@
+"""What a stored match_context says of each factor: the inputs that a score was made of, long after it was made."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring.columns import Floats, aggregates, match_scores, round2, weighted_means
+from jv_scoring.engine import DIRECTIONS
+from jv_scoring.factors import CONTEXT, INTENT, MOMENTUM, NO_DATA, Factor
+from jv_scoring.policy import Policy
+from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
+from jv_scoring.synergy import SYNERGY
+
+GROUPS: dict[str, tuple[Factor[Any], ...]] = {
+    "intent": INTENT,
+    "synergy": SYNERGY,
+    "momentum": MOMENTUM,
+    "context": CONTEXT,
+}
+"""The dimensions in order, and the factors of each."""
+SIMILARITIES = tuple(factor.column for factor in SYNERGY[:2])
+"""The two factors that compare texts, by their vectors or their words."""
+FACTORS = [f"{factor.column}_{of}" for of in DIRECTIONS for group in GROUPS.values() for factor in group]
+METHODS = [f"{factor}_method_{of}" for factor in SIMILARITIES for of in DIRECTIONS]
+
+Factors = dict[str, Floats]
+"""The sixteen factors of both directions by `FACTORS`: (rows,) 0..10, NaN where a nullable factor has no data."""
+
+
+def stored_factors(contexts: Iterable[object]) -> pd.DataFrame:
+    """A row for each match_context, which is JSON text or null: `FACTORS`, `METHODS` and `readable`.
+
+    Under `impute` a breakdown has the neutral score of a factor without data; its detail tells it from a value. A
+    context that cannot be read, or that lacks a factor, has no values and is not `readable`.
+    """
+    rows = [_of(context) for context in contexts]
+    values = {name: [row.get(name, np.nan) for row in rows] for name in FACTORS}
+    methods = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in METHODS}
+    readable = np.array([bool(row) for row in rows], np.bool_)
+    return pd.DataFrame({**{k: np.array(v, np.float64) for k, v in values.items()}, **methods, "readable": readable})
+
+
+def scores(factors: Factors, policy: Policy) -> Floats:
+    """(rows,) harmonic_mean of these factors, 0..100 with 2 decimals: the same that the engine gives."""
+    raw = []
+    for of in DIRECTIONS:
+        dimensions = [
+            weighted_means([factors[f"{factor.column}_{of}"] for factor in group], group, policy.nulls)
+            for group in GROUPS.values()
+        ]
+        raw.append(aggregates(dimensions, policy.aggregation))
+    return round2(match_scores(*raw))
+
+
+def _of(context: object) -> dict[str, Any]:
+    """The factors and methods of one match_context by column; {} where they cannot be read."""
+    try:
+        whole = json.loads(context) if isinstance(context, str) else {}
+        found: dict[str, Any] = {}
+        for of in DIRECTIONS:
+            for dimension, group in GROUPS.items():
+                entries = {entry["name"]: entry for entry in whole[f"breakdown_{of}"][dimension]["factors"]}
+                for factor in group:
+                    found[f"{factor.column}_{of}"] = _score(factor, entries[factor.name])
+                    if factor.column in SIMILARITIES:
+                        found[f"{factor.column}_method_{of}"] = _method(entries[factor.name])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    return found
+
+
+def _score(factor: Factor[Any], entry: dict[str, Any]) -> float:
+    """The factor's score, NaN for no data; ValueError for what is no score."""
+    score = entry["score"]
+    if factor.neutral is not None and (score is None or entry.get("detail") == NO_DATA):
+        return np.nan
+    if isinstance(score, bool) or not isinstance(score, (int, float)) or not 0 <= score <= 10:
+        raise ValueError("not a score")
+    return float(score)
+
+
+def _method(entry: dict[str, Any]) -> str | None:
+    method = entry.get("method")
+    return method if method in (SEMANTIC, WORD_OVERLAP) else None
