@@ -5,10 +5,10 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check --no-input -q
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
-.PHONY: help install demo test bench ui constraints clean FORCE
+.PHONY: help install demo test test-long bench ui constraints clean FORCE
 
 help: ## list these targets
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: .venv/installed ## make .venv with all that the other targets need
 
@@ -21,6 +21,9 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/pytest
+
+test-long: install ## the tests that take minutes each: servers and workers killed, the UI driven through whole nights
+	.venv/bin/pytest -m long tests/failure tests/browser
 
 bench: install ## measure the speed figures of the README
 	@.venv/bin/python -m benchmarks

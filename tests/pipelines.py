@@ -29,7 +29,8 @@ class Pipeline:
 
     def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
         self.database, self.files, self.instance = Database(url=url), RangeFiles(str(home), 64), instance
-        self.defs = build(self.database, minilm(), self.files)
+        self.embedder = minilm()
+        self.defs = build(self.database, self.embedder, self.files)
 
     def run(
         self, job: str = "rescore", assets: Sequence[str] = RESCORE, first: str = "00", last: str = "fc", **ops: Any

@@ -24,6 +24,16 @@ def migrate() -> None:
 
 
 @app.command()
+def grant(role: Annotated[str, typer.Argument(help="The role that the pipeline is to connect as.")]) -> None:
+    """Give a role what the pipeline needs and no more; run it as the owner of the tables."""
+    from jv_assets.granting import grant as give
+    from jv_assets.resources.database import Database
+
+    for statement in give(Database(), role):
+        typer.echo(statement)
+
+
+@app.command()
 def load(
     source: Annotated[str, typer.Argument(help="'demo', or a folder with profiles.csv and match_suggestions.csv.")],
     profiles: Annotated[int | None, typer.Option(help="Of the demo: how many profiles.")] = None,

@@ -512,8 +512,11 @@ def test_the_asset_embeds_its_ranges_and_says_what_it_did(database: Database) ->
     zeros = dict.fromkeys(COUNTS, 0)
     assert by_range["00"] == zeros | {"dagster/partition_row_count": 0}
     assert by_range["04"] == zeros | {
-        "dagster/partition_row_count": 2, "rows": 2,
-        "embedded_texts": 3, "distinct_texts": 2, "truncated_texts": 1,
+        "dagster/partition_row_count": 2,
+        "rows": 2,
+        "embedded_texts": 3,
+        "distinct_texts": 2,
+        "truncated_texts": 1,
     }
     assert by_range["08"] == zeros | {"dagster/partition_row_count": 1, "rows": 1, "skipped": 1}
     assert any(line.startswith("range 04: 3 texts to embed; the model is /") for line in log)

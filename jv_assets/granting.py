@@ -1,0 +1,53 @@
+"""What the pipeline's role needs and no more: to read two tables, write our columns in them, and own the schema jv."""
+
+from psycopg import Cursor, sql
+from sqlalchemy import Connection, text
+
+from jv_assets.doctor import WRITTEN
+from jv_assets.errors import UserError
+from jv_assets.migrations.run import is_current
+from jv_assets.resources.database import Database
+
+_ROLE = "SELECT rolsuper FROM pg_roles WHERE rolname = :role"
+_RELATIONS = """
+    SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'jv' AND c.relkind = 'r' ORDER BY c.relname
+"""
+
+
+def grant(database: Database, role: str) -> list[str]:
+    """Give the role its rights, in one transaction; returns the statements. Doing it again changes nothing.
+
+    To be run by the owner of the tables, who must be a superuser or a member of the role to hand over the schema.
+    UserError for a role that there is not, a database that is not migrated, and rights that the owner lacks.
+    """
+    with database.transaction() as connection:
+        _refuse_unfit(connection, role)
+        statements = _statements(connection, role)
+        cursor: Cursor[tuple[object, ...]] = connection.connection.cursor()  # type: ignore[assignment]
+        for statement in statements:
+            cursor.execute(statement)
+        return [statement.as_string(cursor) for statement in statements]
+
+
+def _refuse_unfit(connection: Connection, role: str) -> None:
+    if not is_current(connection):
+        raise UserError("schema jv is missing or behind; type: jv migrate")
+    found = connection.execute(text(_ROLE), {"role": role}).first()
+    if found is None:
+        raise UserError(f"there is no role {role}: let an administrator type: CREATE ROLE … LOGIN PASSWORD …")
+    if found.rolsuper:
+        raise UserError(f"role {role} is a superuser, who may do anything: give the pipeline a role of its own")
+
+
+def _statements(connection: Connection, role: str) -> list[sql.Composed]:
+    """Nothing here is put together from text: names are quoted as identifiers."""
+    name, database = sql.Identifier(role), sql.Identifier(str(connection.scalar(text("SELECT current_database()"))))
+    statements = [sql.SQL("GRANT TEMP ON DATABASE {} TO {}").format(database, name)]
+    for table, columns in WRITTEN.items():
+        ours = sql.SQL(", ").join(map(sql.Identifier, columns))
+        statements.append(sql.SQL("GRANT SELECT, UPDATE ({}) ON {} TO {}").format(ours, sql.Identifier(table), name))
+    statements.append(sql.SQL("ALTER SCHEMA jv OWNER TO {}").format(name))
+    for relation in connection.scalars(text(_RELATIONS)):
+        statements.append(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier("jv", relation), name))
+    return statements

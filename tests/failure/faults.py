@@ -1,0 +1,291 @@
+"""What the tests of faults share: the production database and `jv` on it, and what must be true whatever happened.
+
+A test gets the fixture `production`, does harm while `production.jv` runs, and ends with `assert_whole(production)`.
+"""
+
+import functools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import psycopg
+from models import MINILM, minilm
+from program import SECONDS, Program
+from psycopg.rows import dict_row
+from servers import Pooler
+
+from jv_assets import embedding, local
+from jv_assets.demo.interrupted import write_interrupted_scores
+from jv_assets.demo.population import make_population
+from jv_assets.finishing import failed_ranges
+from jv_assets.loading import load_frames
+from jv_assets.migrations.run import migrate
+from jv_assets.reading import read_matches, read_profiles, read_vectors
+from jv_assets.resources.database import Database
+from jv_assets.scoring import score_range
+from jv_scoring.factors import INPUT_COLUMNS
+from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
+from jv_scoring.prepare import Prepared, profile_facts
+from jv_scoring.reference import PairScore, score_pair
+from jv_scoring.similarity import calibration_of
+from jv_scoring.text import EMBEDDED_FIELDS
+
+POPULATED, DAGSTER = "populated", "empty_dagster"
+"""The template databases."""
+PROFILES, MATCHES = 600, 3_000
+IMPATIENT = {
+    "default_pool_size": 3,
+    "client_idle_timeout": 2,
+    "idle_transaction_timeout": 2,
+    "server_lifetime": 3,
+    "query_wait_timeout": 5,
+    "server_login_retry": 1,
+}
+"""PgBouncer's settings: whoever holds a connection without using it for two seconds loses it."""
+OURS = {
+    "profiles": {*(f"embedding_{name}" for name in EMBEDDED_FIELDS), "embeddings_model", "embeddings_updated_at"},
+    "match_suggestions": {"score_ab", "score_ba", "harmonic_mean", "match_context"},
+}
+"""The columns marked W, by table (spec/data.md): all that may ever change."""
+FIRST, LAST = f"{0:032x}", "f" * 32
+
+
+def populate(url: str, dagster_url: str, home: Path) -> None:
+    """Fill the template databases: profiles with real vectors, and matches as the interrupted script left them.
+
+    That is: six in seven matches have the right scores, without policy and hash, the others none, so publishing writes
+    every scorable one. The table `writes` gets a row for each row of match_suggestions that is updated, by whomever.
+    """
+    database = Database(url=url)
+    migrate(database, dimension=minilm().dimension)
+    population = make_population(PROFILES, MATCHES)
+    load_frames(database, population.profiles, population.matches)
+    embedding.embed(database, minilm(), embedding.plan_range(database, minilm(), FIRST, LAST))
+    write_interrupted_scores(database, MINILM)
+    with connect(url) as connection:
+        connection.execute(_KEEP_WRITES)
+    settings = {"JV_DATABASE_URL": url, "JV_DAGSTER_URL": dagster_url, "JV_EMBEDDING_MODEL": MINILM}
+    Program(home, settings).well("status")  # makes Dagster's tables
+    with connect(url) as connection:
+        # A template that somebody is connected to cannot be copied; `database` keeps a connection.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = ANY(%s) AND pid <> pg_backend_pid()",
+            [[POPULATED, DAGSTER]],
+        )
+
+
+def connect(url: str) -> "psycopg.Connection[dict[str, Any]]":
+    """A connection for statements of a test's own, each its own transaction."""
+    return psycopg.connect(
+        url.replace("+psycopg", "", 1), autocommit=True, row_factory=dict_row, prepare_threshold=None
+    )
+
+
+@dataclass(frozen=True)
+class Production:
+    """The database `name` of the Postgres in `folder`, PgBouncer before it, and `jv` through that, over 8 ranges."""
+
+    folder: Path
+    name: str
+    pooler: Pooler
+    jv: Program
+    before: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.before.update(self.checksums())
+
+    @property
+    def url(self) -> str:
+        """Straight to Postgres."""
+        return local.start(self.folder).url(self.name)
+
+    def sql(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """The rows of a statement, straight from Postgres."""
+        with connect(self.url) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def checksums(self) -> dict[str, str]:
+        """By table: a checksum of every column that is not W, of all its rows."""
+        return {table: self._checksum(table, ours) for table, ours in OURS.items()}
+
+    def _checksum(self, table: str, ours: set[str]) -> str:
+        columns = self.sql(
+            "SELECT quote_ident(attname) AS name FROM pg_attribute "
+            "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped AND attname <> ALL(%s) "
+            "ORDER BY attnum",
+            *(table, sorted(ours)),
+        )
+        select = f"SELECT {', '.join(column['name'] for column in columns)} FROM {table}"
+        [row] = self.sql(f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t.id)) AS md5 FROM ({select}) AS t")
+        return f"{row['count']} rows, {row['md5']}"
+
+    def tarry(self, seconds: float) -> None:
+        """From now on each UPDATE of match_suggestions takes so long, as on a busy server; 0: no longer."""
+        self.sql(
+            "CREATE OR REPLACE FUNCTION tarry() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$;"
+            "CREATE OR REPLACE TRIGGER tarry BEFORE UPDATE ON match_suggestions "
+            "FOR EACH STATEMENT EXECUTE FUNCTION tarry()"
+        )
+
+    def log(self) -> list[str]:
+        """All that Dagster's log of all runs says, the oldest first: what the UI shows, stack traces with it."""
+        with self.jv.instance() as instance:
+            return [_text_of(entry) for run in instance.get_runs()[::-1] for entry in instance.all_logs(run.run_id)]
+
+    def retries(self) -> list[str]:
+        """The lines of the log that say that a transaction was lost and is tried again."""
+        return [line for line in self.log() if "; attempt " in line]
+
+    def failed(self) -> dict[str, dict[str, str]]:
+        """Of the last run that failed in some ranges: the cause of each, by asset."""
+        with self.jv.instance() as instance:
+            for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])):
+                if found := dict(failed_ranges(instance, run.run_id)):
+                    return found
+        return {}
+
+
+def _text_of(entry: dg.EventLogEntry) -> str:
+    text = entry.user_message or entry.message or ""
+    event = entry.dagster_event
+    error = event.step_failure_data.error if event and event.is_step_failure else entry.error_info
+    return f"{text}\n{error.to_string()}" if error else text
+
+
+# --- what must be true at the end ------------------------------------------------------------------------------------
+
+
+def assert_whole(production: Production) -> None:
+    """Every scorable match equals the reference; nothing that is not ours changed; no row was written twice."""
+    equals_reference(production.url)
+    assert production.checksums() == production.before
+    twice = "SELECT match_id FROM writes GROUP BY match_id HAVING count(*) > 1"
+    assert production.sql(twice) == []
+
+
+def equals_reference(url: str) -> None:
+    """Every scorable match has the reference's scores and breakdown for the profiles as they are stored, and the hash
+    of what they are made from; no other match has any of it.
+    """
+    with connect(url) as connection:
+        profiles = {row["id"]: row for row in connection.execute(_PROFILES)}
+        matches = connection.execute(_MATCHES).fetchall()
+    hashes = current_hashes(url)
+    for row in matches:
+        a, b = profiles.get(row["profile_id"]), profiles.get(row["suggested_profile_id"])
+        stored = [row["score_ab"], row["score_ba"], row["harmonic_mean"]]
+        context = row["match_context"]
+        if a is None or b is None or a is b:
+            assert [*stored, context] == [None] * 4, row["id"]
+            continue
+        expected = _reference(a["version"], b["version"], lambda a=a, b=b: (_profile(a), _profile(b)))
+        assert stored == [expected.score_ab, expected.score_ba, expected.harmonic_mean], row["id"]
+        scored_at = context.pop("scored_at")
+        assert isinstance(scored_at, str)
+        assert context == {
+            "breakdown_ab": expected.breakdown_ab,
+            "breakdown_ba": expected.breakdown_ba,
+            "scoring_version": SCORING_VERSION,
+            "policy": CURRENT_POLICY,
+            "embedding_model": MINILM,
+            "inputs_hash": hashes[row["id"]],
+        }, row["id"]
+    assert len(matches) > MATCHES / 2
+
+
+def current_hashes(url: str) -> dict[str, str]:
+    """By match: the hash of what its score depends on, by the profiles and vectors as they are stored now."""
+    database = Database(url=url)
+    facts = profile_facts(read_profiles(database, FIRST, LAST).set_index("id")[list(INPUT_COLUMNS)])
+    prepared = Prepared(facts, read_vectors(database, MINILM, minilm().dimension, facts.index))
+    rows = score_range(prepared, read_matches(database, FIRST, LAST), MINILM, CURRENT_POLICY).rows
+    return dict(zip(rows["id"], rows["inputs_hash"], strict=True))
+
+
+_known: dict[tuple[str, str], PairScore] = {}
+
+
+def _reference(a: str, b: str, profiles: Callable[[], tuple[dict[str, Any], dict[str, Any]]]) -> PairScore:
+    """The reference's result for two profiles with these checksums. It takes seconds for all, so it is kept."""
+    if (a, b) not in _known:
+        _known[a, b] = score_pair(*profiles(), CURRENT_POLICY, calibration_of(MINILM))
+    return _known[a, b]
+
+
+def _profile(row: dict[str, Any]) -> dict[str, Any]:
+    ours = row["embeddings_model"] == MINILM  # vectors of another model are as good as none
+    vectors = {name: row[name] if ours else None for name in (f"embedding_{field}" for field in EMBEDDED_FIELDS)}
+    return row | {name: _vector(text) if text else None for name, text in vectors.items()}
+
+
+@functools.cache
+def _vector(text: str) -> "np.typing.NDArray[np.float32]":
+    return np.array(json.loads(text), np.float32)
+
+
+# --- doing harm ------------------------------------------------------------------------------------------------------
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def is_publishing(production: Production) -> bool:
+    """Whether an UPDATE of matches is going on at this moment."""
+    going_on = "state = 'active' AND query ~ 'UPDATE match_suggestions' AND pid <> pg_backend_pid()"
+    return bool(production.sql(f"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND {going_on}"))
+
+
+@contextmanager
+def repeatedly(seconds: float, harm: Callable[[], object]) -> Iterator[None]:
+    """Do harm every so many seconds, from now on and until the end of the block; what it raises comes out there."""
+    ended = threading.Event()
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not ended.is_set():
+                harm()
+                ended.wait(seconds)
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+_PROFILES = """
+    SELECT p.*, p.id::text AS id, md5(p::text) AS version FROM profiles p
+"""
+_MATCHES = """
+    SELECT id::text, profile_id::text, suggested_profile_id::text, score_ab::float8, score_ba::float8,
+        harmonic_mean::float8, match_context
+    FROM match_suggestions ORDER BY id
+"""
+_KEEP_WRITES = """
+    CREATE TABLE writes (match_id uuid NOT NULL, transaction xid8 NOT NULL DEFAULT pg_current_xact_id());
+    CREATE FUNCTION keep_write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN INSERT INTO public.writes (match_id) VALUES (NEW.id); RETURN NULL; END
+    $$;
+    CREATE TRIGGER keep_write AFTER UPDATE ON match_suggestions FOR EACH ROW EXECUTE FUNCTION keep_write();
+"""

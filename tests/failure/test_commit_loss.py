@@ -1,0 +1,109 @@
+"""A connection lost exactly at COMMIT, when nobody can know whether it took effect: both outcomes must end right."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import pytest
+from faults import Production, assert_whole
+from sqlalchemy import make_url
+
+Lost = Literal["the COMMIT", "its answer"]
+TIMES = 3
+"""How often it happens: at every other COMMIT of an update of matches, so that each comes through when tried again."""
+
+
+@dataclass
+class Proxy:
+    """Passes on what PgBouncer and its clients say but some COMMITs or answers to them: both sides are closed then."""
+
+    upstream: tuple[str, int]
+    lose: Lost
+    commits: int = 0
+    lost: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def serve(self, listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # closed at the end of the test
+            while True:
+                client, _ = listening.accept()
+                threading.Thread(target=self._client, args=(client,), daemon=True).start()
+
+    def _client(self, client: socket.socket) -> None:
+        with client, socket.create_connection(self.upstream) as server, contextlib.suppress(OSError):
+            swallow = threading.Event()
+            threading.Thread(target=self._answers, args=(server, client, swallow), daemon=True).start()
+            stream = client.makefile("rb")
+            kind, updated = b"", False  # the first message has no kind
+            while True:
+                head = stream.read(len(kind) + 4)
+                if len(head) < len(kind) + 4:
+                    break
+                body = stream.read(int.from_bytes(head[-4:]) - 4)
+                kind = head[:1] if kind else b"?"
+                updated |= kind in b"PQ" and b"UPDATE match_suggestions" in body
+                if kind == b"Q" and body.upper().startswith(b"COMMIT"):
+                    if updated and self._is_next_lost():
+                        if self.lose == "the COMMIT":
+                            break
+                        swallow.set()
+                    updated = False
+                server.sendall(head + body)
+            _close(client, server)
+
+    def _is_next_lost(self) -> bool:
+        with self.lock:
+            self.commits += 1
+            lost = self.commits % 2 == 1 and len(self.lost) < TIMES
+            if lost:
+                self.lost.append(self.lose)
+            return lost
+
+    def _answers(self, server: socket.socket, client: socket.socket, swallow: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                if swallow.is_set():
+                    assert b"COMMIT\0" in data, data  # the server has done it
+                    break
+                client.sendall(data)
+        _close(client, server)
+
+
+def _close(*sides: socket.socket) -> None:
+    for side in sides:
+        with contextlib.suppress(OSError):
+            side.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def proxy(url: str, lose: Lost) -> Iterator[tuple[str, Proxy]]:
+    """The same URL through a proxy, and the proxy."""
+    parsed = make_url(url)
+    running = Proxy((str(parsed.host), int(parsed.port or 0)), lose)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=running.serve, args=(listening,), daemon=True).start()
+        yield parsed.set(port=listening.getsockname()[1]).render_as_string(hide_password=False), running
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("lose", ["the COMMIT", "its answer"])
+def test_a_connection_lost_at_commit(production: Production, lose: Lost) -> None:
+    with proxy(production.pooler.url, lose) as (url, between):
+        jv = replace(production.jv, settings={**production.jv.settings, "JV_DATABASE_URL": url})
+        done = jv.run("rescore")
+    assert done.code == 0, done.err
+    assert between.lost == [lose] * TIMES
+    retries = production.retries()
+    assert len(retries) == TIMES
+    assert all("published_scores, range " in line for line in retries)
+    assert [run.status for run in production.jv.runs()] == ["SUCCESS"]
+    assert "Traceback" not in done.err
+    assert_whole(production)
+    # What had been committed is found in order by the second attempt, and not written again.
+    transactions = production.sql("SELECT count(DISTINCT transaction) AS count FROM writes")
+    assert transactions == [{"count": 8}]
+    assert "Next:" not in production.jv.well("status").out
