@@ -1,7 +1,5 @@
 """Why a run failed, in the lines that an operator reads; read from Dagster's events."""
 
-import re
-
 import dagster as dg
 
 from jv_assets.finishing import failed_ranges
@@ -68,9 +66,4 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     kinds = {dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED}
     words = [entry.message or "" for entry in instance.all_logs(run.run_id, of_type=kinds)]
     told = [line for line in words if line and _FROM_OUTSIDE not in line]
-    return [_first_sentence(told[-1])] if told else [f"run {run.run_id} failed: see it in the UI (jv ui)"]
-
-
-def _first_sentence(words: str) -> str:
-    """Of what Dagster says, without the class that says it."""
-    return re.sub(r"^\[\w+\] ", "", " ".join(words.split())).split(". ")[0].removesuffix(".")
+    return [" ".join(told[-1].split())] if told else [f"run {run.run_id} failed: see it in the UI (jv ui)"]

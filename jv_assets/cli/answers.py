@@ -54,6 +54,7 @@ def report(
         int | None, typer.Option(help="Of about so many matches, drawn by id hash; by default of all.")
     ] = None,
     *,
+    hours: Annotated[float, typer.Option(help="What changed in production: since so many hours ago.")] = 24,
     old_sample: Annotated[
         bool, typer.Option("--old-sample", help="Show also the 50 best by match_score, a biased sample of old figures.")
     ] = False,
@@ -72,9 +73,13 @@ def report(
     if not any(files.exists("match_scores", key) for key in keys):
         raise UserError("no match is scored yet; type: jv nightly")
     before = made.stat().st_mtime_ns if made.exists() else None
-    ops: dict[str, dict[str, object]] = {"diagnostic_report": {"old_sample": old_sample}}
+    ops: dict[str, dict[str, object]] = {
+        "diagnostic_report": {"old_sample": old_sample},
+        "production_impact": {"hours": hours},
+    }
     if sample is not None:
-        ops |= {name: {"sample": sample} for name in (*TALLIED, "momentum_options")}
+        for name in (*TALLIED, "momentum_options"):
+            ops.setdefault(name, {})["sample"] = sample
     outcome = execute("report", parts(REPORTS, keys), ops)
     if made.exists() and made.stat().st_mtime_ns != before:
         show_report(made.parent)

@@ -143,11 +143,9 @@ class _Rows:
     def _shares(self, at: npt.NDArray[np.intp], policy: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         rows = self.rows.iloc[at]
         stored = stored_factors(rows["before_context"])
-        then: Factors = {name: column(stored, name) for name in FACTORS}
-        now: Factors = {name: column(rows, name) for name in FACTORS}
         readable = stored["readable"].to_numpy(np.bool_)
-        for values in then.values():
-            values[~readable] = 0.0
+        then: Factors = {name: np.where(readable, column(stored, name), 0.0) for name in FACTORS}
+        now: Factors = {name: column(rows, name) for name in FACTORS}
         found, before, after = shares(then, now, policy, str(rows["policy"].iloc[0]))
         told = readable & (before == hundredths(self.before[at])) & (after == hundredths(self.now[at]))
         return found, told

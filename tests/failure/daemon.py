@@ -1,9 +1,10 @@
 """`jv ui` with all its processes, for tests that kill some of them."""
 
 import contextlib
+import http.client
+import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,29 +13,8 @@ import psutil
 from faults import Production
 from program import SECONDS
 
-TWO_A_RUN = {"JV_RANGES_PER_RUN": "2"}
-ASK = """
-import sys, time
-import dagster as dg
-from dagster._core.execution.backfill import PartitionBackfill
-from jv_assets.definitions import defs
-from jv_assets.running import open_instance
-
-assets, keys = (words.split(",") for words in sys.argv[1:])
-with open_instance() as instance:
-    instance.add_backfill(PartitionBackfill.from_asset_partitions(
-        "of_the_test", defs.resolve_asset_graph(), keys, [dg.AssetKey(name) for name in assets], time.time(),
-        tags={}, dynamic_partitions_store=instance, all_partitions=False, title=None, description=None, run_config=None,
-    ))
-"""
-
-
-def ask_for_backfill(production: Production, assets: Sequence[str], keys: Sequence[str]) -> str:
-    """The id of a new backfill, in runs of two ranges, that the daemon begins with: one that runs looks every 30 s."""
-    process = production.jv.process([sys.executable, "-c", ASK, ",".join(assets), ",".join(keys)], **TWO_A_RUN)
-    _, err = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, err
-    return "of_the_test"
+BACKFILL = """mutation ($of: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $of) {
+  ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 
 
 @dataclass
@@ -42,6 +22,17 @@ class Daemon:
     """Code server, webserver and daemon, and who started them: the processes of a running `jv ui`."""
 
     process: "subprocess.Popen[str]"
+    port: int
+
+    def backfill(self, assets: Sequence[str], keys: Sequence[str]) -> str:
+        """The id of a new backfill."""
+        of = {"partitionNames": list(keys), "assetSelection": [{"path": [name]} for name in assets]}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        with contextlib.closing(connection):
+            body = json.dumps({"query": BACKFILL, "variables": {"of": of}})
+            connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
+            backfill_id: str = json.load(connection.getresponse())["data"]["launchPartitionBackfill"]["backfillId"]
+        return backfill_id
 
     def family(self) -> list[psutil.Process]:
         """All its processes, those of runs too."""
@@ -63,20 +54,20 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def daemon(production: Production) -> Iterator[Daemon]:
+def daemon(production: Production, **settings: str) -> Iterator[Daemon]:
     """A running `jv ui`; at the end nothing is left of it."""
-    process = production.jv.start("ui", **TWO_A_RUN)
+    process = production.jv.start("ui", **settings)
     family = [psutil.Process(process.pid)]
     try:
         said = []
         for line in process.stdout or ():
             said.append(line)
-            if "Ctrl-C ends it" in line:
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
                 break
         else:
             raise AssertionError("".join([*said, *(process.stderr or ())]))
         family += family[0].children(recursive=True)
-        yield Daemon(process)
+        yield Daemon(process, int(found[1]))
     finally:
         for one in family:
             with contextlib.suppress(psutil.NoSuchProcess):

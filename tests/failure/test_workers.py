@@ -42,14 +42,24 @@ def is_held(production: Production) -> bool:
     return bool(production.sql(f"SELECT pid FROM pg_stat_activity WHERE {locked}"))
 
 
-def runs_of(instance: dg.DagsterInstance, backfill: str) -> dict[str, dg.DagsterRun]:
-    """By its first range, each run of the backfill."""
-    runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
-    return {run.tags["dagster/asset_partition_range_start"]: run for run in runs}
+def statuses(instance: dg.DagsterInstance) -> dict[str, str]:
+    """By the first range of each run of a backfill: how it stands."""
+    of = dg.RunsFilter(tags={"dagster/asset_partition_range_end": [*"26ae"]})
+    runs = instance.get_runs(of)
+    return {run.tags["dagster/asset_partition_range_start"]: run.status.value for run in runs if is_of_backfill(run)}
 
 
-def statuses(instance: dg.DagsterInstance, backfill: str) -> dict[str, str]:
-    return {first: run.status.value for first, run in sorted(runs_of(instance, backfill).items())}
+def is_of_backfill(run: dg.DagsterRun) -> bool:
+    return "dagster/backfill" in run.tags
+
+
+def run_over_8(instance: dg.DagsterInstance) -> dg.DagsterRun:
+    [run] = instance.get_runs(dg.RunsFilter(tags={"dagster/asset_partition_range_start": "8"}))
+    return run
+
+
+def others_are_done(instance: dg.DagsterInstance) -> bool:
+    return statuses(instance) == {"0": "SUCCESS", "2": "SUCCESS"}
 
 
 # --- a process of jv -------------------------------------------------------------------------------------------------
@@ -83,80 +93,3 @@ def test_jv_killed(production: Production, moment: str) -> None:
     production.jv.well("retry")
     assert_whole(production)
     assert production.jv.well("retry").out == "No range has failed and none is left to do.\n"
-
-
-# --- processes of jv ui ----------------------------------------------------------------------------------------------
-
-
-def test_a_run_of_the_daemon_killed_and_a_jv_beside_it(production: Production) -> None:
-    """The code server misses the one at once, the daemon the other; nobody has to type anything for that."""
-    production.jv.well("rescore", "--dry-run")
-    backfill = ask_for_backfill(production, ["match_scores", "published_scores"], KEYS)
-    with daemon(production), production.jv.instance() as instance:
-        with held(production, "in a batch"):
-            wait_until(lambda: is_held(production))
-            rest = {"0": "SUCCESS", "4": "SUCCESS", "c": "SUCCESS"}
-            wait_until(lambda: statuses(instance, backfill) == rest | {"8": "STARTED"})
-            process_of(instance, runs_of(instance, backfill)["8"]).kill()
-            wait_until(lambda: statuses(instance, backfill) == rest | {"8": "FAILURE"})
-
-            process = production.jv.start("rescore", "--ranges", "8")
-            wait_until(lambda: is_by_jv(instance, "STARTED") and is_held(production))
-            process.kill()
-            process.communicate(timeout=SECONDS)
-            wait_until(lambda: is_by_jv(instance, "FAILURE"))
-    status = production.jv.well("status").out
-    assert "\npublished_scores: failed in 1 range (8): its process (number " in " ".join(status.splitlines(True))
-    assert "(a): Run execution process for " in status
-    assert "was terminated by signal 9 (SIGKILL)\n" in status
-    assert GONE in status
-    production.jv.well("retry")
-    assert_whole(production)
-
-
-def test_the_daemon_killed(production: Production) -> None:
-    """`jv ui` ends with it, and says so; started again, it goes on with the backfill."""
-    production.jv.well("rescore", "--dry-run")
-    backfill = ask_for_backfill(production, ["match_scores", "published_scores"], KEYS)
-    with daemon(production) as ui, production.jv.instance() as instance:
-        with held(production, "in a batch"):
-            wait_until(lambda: is_held(production))
-            ui.named("dagster._daemon").kill()
-            _, err = ui.process.communicate(timeout=SECONDS)
-        assert ui.process.returncode == 1
-        assert err.startswith("jv: the daemon has ended by itself (code -9): ")
-        assert statuses(instance, backfill)["8"] == "FAILURE"
-    status = production.jv.well("status").out
-    assert "published_scores: failed in 2 ranges (8, a): it was stopped; what it had done is kept" in status
-    assert f"\nbackfill {backfill} goes on while the daemon runs (jv ui)\n" in status
-
-    with daemon(production), production.jv.instance() as instance:
-        wait_until(lambda: list(statuses(instance, backfill)) == ["0", "4", "8", "c"])
-        wait_until(lambda: all(run.is_finished for run in runs_of(instance, backfill).values()))
-    production.jv.well("retry")
-    assert_whole(production)
-
-
-def test_everything_killed_at_once(production: Production) -> None:
-    """As in a crash of the machine: nobody is left to say that the run has failed, until the next `jv` looks."""
-    production.jv.well("rescore", "--dry-run")
-    backfill = ask_for_backfill(production, ["match_scores", "published_scores"], KEYS)
-    with daemon(production) as ui, production.jv.instance() as instance:
-        with held(production, "in a batch"):
-            wait_until(lambda: is_held(production))
-            rest = {"0": "SUCCESS", "4": "SUCCESS", "c": "SUCCESS"}
-            wait_until(lambda: statuses(instance, backfill) == rest | {"8": "STARTED"})
-            ui.crash()
-            assert statuses(instance, backfill)["8"] == "STARTED"
-        status = production.jv.well("status").out
-        assert statuses(instance, backfill)["8"] == "FAILURE"
-    assert "published_scores: failed in 2 ranges (8, a): its process (number " in status
-    assert GONE in status
-    production.jv.well("retry")
-    assert_whole(production)
-
-
-def is_by_jv(instance: dg.DagsterInstance, status: str) -> bool:
-    """Whether the last run that `jv` began, itself, stands so."""
-    runs = [run for run in instance.get_runs(limit=3) if "jv/process" in run.tags]
-    return runs[0].status.value == status

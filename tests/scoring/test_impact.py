@@ -1,0 +1,191 @@
+"""Impact: what each input changed is what the reference gives with one put at a time; twelve matches by hand."""
+
+import itertools
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from profile_strategies import Profile
+from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
+
+from jv_scoring import CURRENT_POLICY, POLICIES, score_pair
+from jv_scoring.analysis.attribution import INPUTS
+from jv_scoring.analysis.impact import BEFORE, COLUMNS, tally
+from jv_scoring.analysis.impact_report import report
+from jv_scoring.policy import DIMENSIONS, aggregate, match_score, parse_policy
+from jv_scoring.reference import weighted_mean
+
+RANDOM = st.randoms(use_true_random=False)
+NAMES = ["harmonic_mean", "policy", "scoring_version", "inputs_hash", "match_context"]
+
+
+def edited(profiles: list[Profile], texts: bool, others: bool) -> list[Profile]:
+    """Every second one with another text, every third with other data."""
+    found = []
+    for k, profile in enumerate(profiles):
+        new = dict(profile)
+        if texts and k % 2 == 0:
+            new |= {"seeking": f"people who mend {'boats' * (k + 1)}", "embedding_seeking": None}
+        if others and k % 3 == 0:
+            new |= {"list_size": 1000 * (k + 1), "current_projects": None, "audience_engagement_score": 0.01}
+        found.append(new)
+    return found
+
+
+def then_and_now(
+    before: list[Profile], now: list[Profile], places: list[tuple[int, int]], policies: tuple[str, str]
+) -> pd.DataFrame:
+    rows, then = scored_rows(now, places, policies[1]), scored_rows(before, places, policies[0])
+    return rows.assign(**{name: then[old].to_numpy(object) for name, old in zip(BEFORE, NAMES, strict=True)})
+
+
+def plainly(texts: tuple[Profile, Profile], others: tuple[Profile, Profile], policy: str) -> float:
+    """The score with the two text factors of one pair of profiles and all other factors of the other."""
+    of_texts, of_others = score_pair(*texts, policy), score_pair(*others, policy)
+    raw = []
+    for name in ("breakdown_ab", "breakdown_ba"):
+        mine, theirs = getattr(of_others, name), getattr(of_texts, name)
+        scores: list[float | None] = []
+        for dimension in DIMENSIONS:
+            factors = list(mine[dimension]["factors"])
+            if dimension == "synergy":
+                factors[:2] = theirs[dimension]["factors"][:2]
+            kept = [(factor["score"], factor["weight"]) for factor in factors if factor["score"] is not None]
+            scores.append(weighted_mean([s for s, _ in kept], [w for _, w in kept]) if kept else None)
+        raw.append(aggregate(scores, parse_policy(policy).aggregation))
+    return round(match_score(*raw), 2)
+
+
+def shapley(
+    before: tuple[Profile, Profile], now: tuple[Profile, Profile], policies: tuple[str, str]
+) -> dict[str, Fraction]:
+    """Of one match: each input's mean gain over all orders of putting them, exactly."""
+    gains = dict.fromkeys(INPUTS, Fraction(0))
+    for order in itertools.permutations(range(3)):
+        put = [0, 0, 0]
+        score = plainly(before, before, policies[0])
+        for place in order:
+            put[place] = 1
+            pairs = (before, now)
+            after = plainly(pairs[put[1]], pairs[put[2]], policies[put[0]])
+            gains[INPUTS[place]] += Fraction(round(after * 100) - round(score * 100), 600)
+            score = after
+    return gains
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.integers(0, 1000), st.booleans(), st.booleans(), st.sampled_from(list(POLICIES)), st.booleans())
+def test_the_attribution_is_that_of_the_reference(
+    seed: int, texts: bool, others: bool, policy: str, switched: bool
+) -> None:
+    profiles, places = population(seed, 5)
+    after = edited(profiles, texts, others)
+    policies = (policy if switched else CURRENT_POLICY, CURRENT_POLICY)
+    shown = report(tally(then_and_now(profiles, after, places, policies)))
+    assert nothing_is_nan(shown)
+    expected = dict.fromkeys(INPUTS, Fraction(0))
+    for a, b in places:
+        of_match = shapley((profiles[a], profiles[b]), (after[a], after[b]), policies)
+        expected = {name: expected[name] + of_match[name] for name in INPUTS}
+    pieces = {each["piece"]: each["points"] for each in shown["attribution"] if each["scale"] == scale_of(shown)}
+    for name in INPUTS:
+        assert pieces[name] == pytest.approx(float(expected[name] / len(places)), abs=1e-9)
+    assert pieces["not attributed"] == 0
+    (means,) = [each for each in shown["means"] if each["scale"] == scale_of(shown)]
+    assert sum(pieces.values()) == pytest.approx(means["mean_now"] - means["mean_before"], abs=1e-9)
+
+
+def scale_of(shown: dict[str, Any]) -> str:
+    return str(shown["means"][-1]["scale"])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), CUTS, RANDOM)
+def test_any_split_merged_in_any_order_equals_one_pass(seed: int, cuts: list[int], rng: Any) -> None:
+    profiles, places = population(seed)
+    rows = then_and_now(profiles, edited(profiles, True, True), places, (CURRENT_POLICY, CURRENT_POLICY))
+    rows.loc[rows.index % 5 == 0, BEFORE] = None
+    assert report(merged_in_pieces(rows, tally, cuts, rng)) == report(tally(rows))
+
+
+# Twelve matches by hand: (before, policy then, version then, now); the first six are of one scale.
+TWELVE: list[tuple[float | None, str | None, str, float | None]] = [
+    (50.00, CURRENT_POLICY, "ismc_v2_embeddings", 50.00),
+    (59.99, CURRENT_POLICY, "ismc_v2_embeddings", 60.00),  # rescued, a tier up
+    (60.00, CURRENT_POLICY, "ismc_v2_embeddings", 59.00),  # lost, a tier down
+    (30.00, None, "ismc_v2_embeddings", 41.50),  # no policy named: the current one; Poor to Fair
+    (85.00, CURRENT_POLICY, "ismc_v2_embeddings", 79.00),  # Excellent to Good
+    (70.00, CURRENT_POLICY, "ismc_v2_embeddings", 72.00),
+    (55.00, "geometric/impute", "ismc_v2_embeddings", 54.00),
+    (90.00, CURRENT_POLICY, "older", 40.00),
+    (None, None, "", 61.00),
+    (None, None, "", 39.00),
+    (20.00, CURRENT_POLICY, "ismc_v2_embeddings", None),
+    (None, None, "", None),
+]
+
+
+@pytest.fixture(scope="module")
+def twelve() -> dict[str, Any]:
+    rows = pd.DataFrame(index=range(12), columns=[*COLUMNS, *BEFORE], dtype=object)
+    for k, (before, policy, version, now) in enumerate(TWELVE):
+        rows.loc[k, ["id", "profile_id", "suggested_profile_id"]] = [f"m{k:02}", f"a{k}", f"b{k}"]
+        rows.loc[k, ["match_score", "harmonic_mean"]] = [float(k), np.nan if now is None else now]
+        if now is not None:
+            rows.loc[k, ["policy", "scoring_version", "inputs_hash"]] = [CURRENT_POLICY, "ismc_v2_embeddings", "now"]
+        if before is not None:
+            rows.loc[k, BEFORE[:4]] = [before, policy, version, "then"]
+    shown = report(tally(rows))
+    assert nothing_is_nan(shown)
+    return shown
+
+
+def test_twelve_what_became_of_them(twelve: dict[str, Any]) -> None:
+    assert twelve["states"] == {"same": 6, "policy": 1, "version": 1, "new": 2, "gone": 1}
+    assert (twelve["matches"], twelve["compared"]) == (10, 6)
+
+
+def test_twelve_who_moved(twelve: dict[str, Any]) -> None:
+    assert twelve["moved"] == {
+        "raised": 3,
+        "unchanged": 1,
+        "lowered": 2,
+        "tiers_up": 2,
+        "tiers_down": 2,
+        "rescued": 1,
+        "lost": 1,
+    }
+    assert [(each["id"], each["change"]) for each in twelve["gains"]] == [("m03", 11.5), ("m05", 2.0), ("m01", 0.01)]
+    assert [(each["id"], each["change"]) for each in twelve["losses"]] == [("m04", -6.0), ("m02", -1.0)]
+    tiers = {each["side"]: [each[name] for name in ("Excellent", "Good", "Fair", "Poor")] for each in twelve["tiers"]}
+    assert tiers == {"before": [1, 2, 2, 1], "now": [0, 3, 3, 0]}
+
+
+def test_twelve_the_mean_taken_apart(twelve: dict[str, Any]) -> None:
+    """Before: 354.99 of six and 20 of the one that is gone; now: 361.50 of six and 100 of two that are new."""
+    means = twelve["means"][0]
+    assert means["mean_before"] == pytest.approx(374.99 / 7)
+    assert means["mean_now"] == pytest.approx(461.5 / 8)
+    pieces = {each["piece"]: each["points"] for each in twelve["attribution"] if each["scale"] == means["scale"]}
+    assert pieces["not attributed"] == pytest.approx(6.51 / 6)  # no breakdown was kept
+    assert pieces["new matches"] == pytest.approx(461.5 / 8 - 361.5 / 6)
+    assert pieces["gone matches"] == pytest.approx(354.99 / 6 - 374.99 / 7)
+    assert sum(pieces.values()) == pytest.approx(461.5 / 8 - 374.99 / 7)
+
+
+def test_twelve_match_score_is_compared_by_rank_alone(twelve: dict[str, Any]) -> None:
+    order = {each["side"]: each for each in twelve["order"]}
+    older, before, now = range(6), [50, 59.99, 60, 30, 85, 70], [50, 60, 59, 41.5, 79, 72]
+    for side, scores in (("before", before), ("now", now)):
+        assert order[side]["spearman"] == pytest.approx(pd.Series(older).corr(pd.Series(scores).rank() - 1))
+    assert order["all"]["matches"] == 10
+
+
+def test_nothing_at_all() -> None:
+    shown = report(tally(pd.DataFrame(columns=[*COLUMNS, *BEFORE], dtype=object)))
+    assert nothing_is_nan(shown)
+    assert (shown["matches"], shown["compared"], shown["gains"]) == (0, 0, [])
