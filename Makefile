@@ -21,9 +21,11 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/pytest
+	.venv/bin/pytest tests/browser
 
 test-long: install ## the tests that take minutes each: servers and workers killed, the UI driven through whole nights
-	.venv/bin/pytest -m long tests/failure tests/browser
+	.venv/bin/pytest -m long tests/failure
+	.venv/bin/pytest -m long tests/browser
 
 bench: install ## measure the speed figures of the README
 	@.venv/bin/python -m benchmarks
