@@ -1,6 +1,7 @@
 """The asset checks between scoring and publishing. All of them block."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -25,22 +26,31 @@ _ASSET = "match_scores"
     ],
 )
 def audit(context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeFiles]) -> Iterator[dg.AssetCheckResult]:
-    keys = [key for key in keys_of_run(context.run) if files.exists(_ASSET, key)]
+    keys = files.made(_ASSET, keys_of_run(context.run))
     broken: dict[str, dict[str, int]] = {name: {} for name in RULES}
     for key in keys:
         rows, facts = files.read(_ASSET, key, AUDITED), files.facts(_ASSET, key)
         for name, count in broken_rules(rows, facts).items():
             broken[name][key] = count
     for name, ranges in broken.items():
-        yield _result(name, ranges, keys)
+        problem = f"broken in {', '.join(ranges)}: materialize match_scores again" if ranges else None
+        numbers = {"ranges": len(keys), "rows_that_break_it": sum(ranges.values()), "broken_ranges": list(ranges)}
+        yield found(_ASSET, name, problem, numbers)
 
 
-def _result(name: str, broken: dict[str, int], keys: Sequence[str]) -> dg.AssetCheckResult:
+def found(
+    asset: str,
+    name: str,
+    problem: str | None,
+    metadata: Mapping[str, Any],
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    """What a check of an asset found: `problem`, with what to do, or None. Metadata that are None are left out."""
     return dg.AssetCheckResult(
-        asset_key=dg.AssetKey(_ASSET),
+        asset_key=dg.AssetKey(asset),
         check_name=name,
-        passed=not broken,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"broken in {', '.join(broken)}: materialize match_scores again" if broken else None,
-        metadata={"ranges": len(keys), "rows_that_break_it": sum(broken.values()), "broken_ranges": list(broken)},
+        passed=problem is None,
+        severity=severity,
+        description=problem,
+        metadata={key: value for key, value in metadata.items() if value is not None},
     )

@@ -78,6 +78,10 @@ def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
     rows.append(("Dagster and reading", "", "", "", f"{max(0.0, outcome.seconds - work):.1f}"))
     rows.append(("together", "", "", "", f"{outcome.seconds:.1f}"))
     table("", ("stage", "done", "failed", "what", "seconds"), rows)
+    _show_failures(outcome, again)
+
+
+def _show_failures(outcome: Outcome, again: str) -> None:
     for asset, causes in outcome.failed.items():
         for cause, where in _by_cause(causes).items():
             errors.print(f"[red]{asset} failed in {_listed(where)}:[/] {escape(cause)}", soft_wrap=True)
@@ -107,10 +111,7 @@ def show_undone(outcome: Outcome, run_id: str) -> None:
     if later:
         out.print(f"undo first: {', '.join(sorted(later))}", soft_wrap=True)
     out.print("The next rescore publishes again what differs: switch the schedule off, or mend the cause, before it.")
-    for line in [*outcome.failed.get("published_scores", {}).values(), *outcome.broken]:
-        errors.print(f"[red]failed:[/] {escape(line)}", soft_wrap=True)
-    if not outcome.well:
-        errors.print(f"Once mended, the rest is done by: [bold]jv undo {run_id}[/]", soft_wrap=True)
+    _show_failures(outcome, f"jv undo {run_id}")
 
 
 UNDONE = {

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import text
 
+from jv_assets.checks import found
 from jv_assets.embedding import plan_range
 from jv_assets.gates import shift_within
 from jv_assets.partitions import bounds, keys_of_run
@@ -28,15 +29,7 @@ def _spec(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
 
 
 def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, float | None]) -> dg.AssetCheckResult:
-    known = {key: value for key, value in metadata.items() if value is not None}
-    return dg.AssetCheckResult(
-        asset_key=dg.AssetKey(asset),
-        check_name=name,
-        passed=problem is None,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=problem,
-        metadata=known,
-    )
+    return found(asset, name, problem, metadata, dg.AssetCheckSeverity.WARN)
 
 
 @dg.multi_asset_check(
@@ -60,7 +53,7 @@ def health_of_scores(
     embedder: dg.ResourceParam[Embedder],
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.AssetCheckResult]:
-    keys = [key for key in keys_of_run(context.run) if files.exists("match_scores", key)]
+    keys = files.made("match_scores", keys_of_run(context.run))
     facts = {key: files.facts("match_scores", key) for key in keys}
     shift = shift_within(files, keys)
     yield _warning("match_scores", "no_distribution_shift", "; ".join(shift.beyond) or None, vars(shift))
@@ -103,7 +96,7 @@ def health_of_embeddings(
 def health_of_profiles(
     context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeFiles]
 ) -> Iterator[dg.AssetCheckResult]:
-    keys = [key for key in keys_of_run(context.run) if files.exists("profiles", key)]
+    keys = files.made("profiles", keys_of_run(context.run))
     now = coverage(files, keys)
     before = _last_coverage(context, len(keys))
     moved = {name: now[name] - share for name, share in before.items() if abs(now[name] - share) > DRIFT}

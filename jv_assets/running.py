@@ -71,11 +71,8 @@ def execute(
     while todo:
         part = todo.pop(0)
         run = _run(instance, job, part, ops or {})
-        outcome.run_ids.append(run.run_id)
-        outcome.dry_run |= _is_dry(run)
-        _collect(instance, run, outcome)
+        _take_in(instance, run, outcome)
         if run.status != dg.DagsterRunStatus.SUCCESS:
-            _collect_failure(instance, run, outcome)
             todo = rest_of(instance, run, part.assets) + todo
     outcome.seconds = time.perf_counter() - started
     return outcome
@@ -154,11 +151,7 @@ def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
 def execute_op(instance: dg.DagsterInstance, job: str, op: str, config: Mapping[str, object]) -> Outcome:
     """Run a job that is one op. KeyboardInterrupt marks it as cancelled and goes on to the caller."""
     outcome, started = Outcome(), time.perf_counter()
-    run = _in_process(instance, job, {"ops": {op: {"config": dict(config)}}}, {})
-    outcome.run_ids.append(run.run_id)
-    _collect(instance, run, outcome)
-    if run.status != dg.DagsterRunStatus.SUCCESS:
-        _collect_failure(instance, run, outcome)
+    _take_in(instance, _in_process(instance, job, {"ops": {op: {"config": dict(config)}}}, {}), outcome)
     outcome.seconds = time.perf_counter() - started
     return outcome
 
@@ -231,6 +224,14 @@ def _runs(instance: dg.DagsterInstance, attempts: Sequence[tuple[str, str]]) -> 
 def _is_dry(run: dg.DagsterRun) -> bool:
     config: Any = run.run_config
     return bool(config.get("ops", {}).get("published_scores", {}).get("config", {}).get("dry_run"))
+
+
+def _take_in(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
+    outcome.run_ids.append(run.run_id)
+    outcome.dry_run |= _is_dry(run)
+    _collect(instance, run, outcome)
+    if run.status != dg.DagsterRunStatus.SUCCESS:
+        _collect_failure(instance, run, outcome)
 
 
 def _collect(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:

@@ -16,9 +16,9 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, score_pairs
-from jv_scoring.factors import MOMENTUM
+from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
 from jv_scoring.policy import SCORING_VERSION
-from jv_scoring.prepare import NULLS, Prepared
+from jv_scoring.prepare import NULLS, Prepared, profile_facts
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
 
@@ -40,8 +40,17 @@ class ScoredRange:
 def prepared_profiles(database: Database, files: RangeFiles, model: str) -> Prepared:
     """All profiles, as the asset `profiles` left them, with the vectors that `model` made."""
     facts = pd.concat([files.read("profiles", key) for key in ID_RANGES.get_partition_keys()], ignore_index=True)
-    facts = facts.set_index("id")
+    return with_vectors(database, facts.set_index("id"), model)
+
+
+def with_vectors(database: Database, facts: pd.DataFrame, model: str) -> Prepared:
+    """Facts of profiles, by id, with the vectors that `model` made."""
     return Prepared(facts, read_vectors(database, model, calibration_of(model).dimension, facts.index))
+
+
+def facts_of(profiles: pd.DataFrame) -> pd.DataFrame:
+    """What scoring needs of profiles as `read_profiles` reads them, by id."""
+    return profile_facts(profiles.set_index("id")[list(INPUT_COLUMNS)])
 
 
 def score_range(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
@@ -83,10 +92,12 @@ def keep_gone(files: RangeFiles, key: str, rows: pd.DataFrame) -> None:
         former = files.read("match_scores", key, _SCORE)
     except UserError:  # never made, or not to be read, which this run mends
         former = rows[_SCORE].iloc[:0]
-    gone = pd.concat([read_gone(files, key), former.assign(gone_at=now.isoformat())], ignore_index=True)
+    known = read_gone(files, key)
+    gone = pd.concat([known, former.assign(gone_at=now.isoformat())], ignore_index=True)
     gone = gone.loc[~gone["id"].isin(rows["id"])].drop_duplicates("id")
     young = pd.to_datetime(gone["gone_at"], utc=True, format="ISO8601") > now - timedelta(days=KEPT_DAYS)
-    files.write(GONE, key, gone.loc[young], {"rows": int(young.sum())})
+    if len(known) or young.any():
+        files.write(GONE, key, gone.loc[young], {"rows": int(young.sum())})
 
 
 def read_gone(files: RangeFiles, key: str) -> pd.DataFrame:

@@ -6,14 +6,13 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from jv_assets.partitions import ID_RANGES, bounds
-from jv_assets.reading import read_profiles, read_vectors
+from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
+from jv_assets.scoring import facts_of, with_vectors
 from jv_scoring.breakdown import inputs_hashes
 from jv_scoring.engine import GONE, SELF, Pairs
-from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.policy import CURRENT_POLICY
-from jv_scoring.prepare import Prepared, profile_facts
-from jv_scoring.similarity import calibration_of
+from jv_scoring.prepare import Prepared
 from jv_scoring.text import EMBEDDED_FIELDS
 
 NOT_YET = "not yet scored"
@@ -61,15 +60,11 @@ def count_older(database: Database, model: str) -> int | None:
     """
     ranges = [bounds(key) for key in ID_RANGES.get_partition_keys()]
     try:
-        facts = pd.concat([profile_facts(_indexed(read_profiles(database, *each))) for each in ranges])
+        facts = pd.concat([facts_of(read_profiles(database, *each)) for each in ranges])
     except ValueError:
         return None
-    prepared = Prepared(facts, read_vectors(database, model, calibration_of(model).dimension, facts.index))
+    prepared = with_vectors(database, facts, model)
     return sum(_older_within(database, prepared, model, *each) for each in ranges)
-
-
-def _indexed(profiles: pd.DataFrame) -> pd.DataFrame:
-    return profiles.set_index("id")[list(INPUT_COLUMNS)]
 
 
 def _older_within(database: Database, prepared: Prepared, model: str, low: str, high: str) -> int:

@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 from sqlalchemy import text
 
+from jv_assets.checks import found
 from jv_assets.errors import UserError
 from jv_assets.explaining import explain
 from jv_assets.partitions import bounds, keys_of_run
@@ -15,6 +16,7 @@ from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.policy import SCORING_VERSION
 
+_ASSET = "published_scores"
 SAMPLE = 20
 """Matches that are scored again, one by one, by the plain reference."""
 _IDS = ["id", "profile_id", "suggested_profile_id"]
@@ -29,14 +31,14 @@ _NULL = f"""
     specs=[
         dg.AssetCheckSpec(
             "nothing_left_null",
-            asset="published_scores",
+            asset=_ASSET,
             blocking=True,
             description="Every match of the run's ranges that could be scored has a score in the database. One that "
             "was added or given other profiles since it was scored waits for the next run, and is not counted.",
         ),
         dg.AssetCheckSpec(
             "reference_agrees",
-            asset="published_scores",
+            asset=_ASSET,
             blocking=True,
             description=f"{SAMPLE} matches drawn by the run's id are scored again, pair by pair, by the plain "
             "reference implementation from what the database holds, and are what is stored, breakdowns included. A "
@@ -50,25 +52,16 @@ def verify(
     embedder: dg.ResourceParam[Embedder],
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.AssetCheckResult]:
-    keys = [key for key in keys_of_run(context.run) if files.exists("match_scores", key)]
+    keys = files.made("match_scores", keys_of_run(context.run))
     left = {key: count for key in keys if (count := left_null(database, files, key))}
-    yield dg.AssetCheckResult(
-        asset_key=dg.AssetKey("published_scores"),
-        check_name="nothing_left_null",
-        passed=not left,
-        description=f"in {', '.join(left)} scorable matches have no score: type jv retry" if left else None,
-        metadata={"ranges": len(keys), "scorable_without_a_score": sum(left.values())},
-    )
+    problem = f"in {', '.join(left)} scorable matches have no score: type jv retry" if left else None
+    numbers = {"ranges": len(keys), "scorable_without_a_score": sum(left.values())}
+    yield found(_ASSET, "nothing_left_null", problem, numbers)
     compared, wrong = reference_sample(database, embedder.model, _drawn(files, keys, context.run))
-    yield dg.AssetCheckResult(
-        asset_key=dg.AssetKey("published_scores"),
-        check_name="reference_agrees",
-        passed=not wrong,
-        description=f"stored scores of {', '.join(wrong)} are not what the rules give: type jv explain {wrong[0]}"
-        if wrong
-        else None,
-        metadata={"compared": compared, "wrong": len(wrong)},
-    )
+    problem = None
+    if wrong:
+        problem = f"stored scores of {', '.join(wrong)} are not what the rules give: type jv explain {wrong[0]}"
+    yield found(_ASSET, "reference_agrees", problem, {"compared": compared, "wrong": len(wrong)})
 
 
 def left_null(database: Database, files: RangeFiles, key: str) -> int:
@@ -86,14 +79,14 @@ def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -
     compared, wrong = 0, []
     for match_id in match_ids:
         try:
-            found = explain(database, model, match_id)
+            told = explain(database, model, match_id)
         except UserError:  # deleted since
             continue
-        stored = found.stored
-        if stored is None or found.stale is not False or stored.version != SCORING_VERSION:
+        stored = told.stored
+        if stored is None or told.stale is not False or stored.version != SCORING_VERSION:
             continue
         compared += 1
-        if len(found.versions) > 1:
+        if len(told.versions) > 1:
             wrong.append(match_id)
     return compared, wrong
 

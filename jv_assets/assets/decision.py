@@ -17,7 +17,7 @@ from jv_assets.errors import UserError
 from jv_assets.exporting import write_whole
 from jv_assets.partitions import ID_RANGES, one_line_failure
 from jv_assets.reporting.sampling import sample_of
-from jv_assets.reporting.tallies import fingerprint_of_all, one_policy, scored
+from jv_assets.reporting.tallies import fingerprint_of_all, no_scores, one_policy, scored
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import options
 from jv_scoring.analysis.momentum import FIELDS
@@ -75,9 +75,9 @@ def momentum_options(
         if config.repeats < 1:
             raise UserError(f"repeats: {config.repeats}: at least one is needed")
         sample = sample_of(files, config.sample)
-        keys = [key for key in ID_RANGES.get_partition_keys() if files.exists("match_scores", key)]
+        keys = files.made("match_scores", ID_RANGES.get_partition_keys())
         if not keys:
-            raise UserError("no scores: materialize match_scores first (jv rescore makes all)")
+            raise no_scores()
         rows = pd.concat([scored(files, key, options.COLUMNS, sample) for key in keys], ignore_index=True)
         report = options.momentum_options(
             rows,

@@ -6,6 +6,7 @@ import dagster as dg
 
 from jv_assets import settings
 from jv_assets.assets import production
+from jv_assets.assets.reports import TALLY
 from jv_assets.assets.scores import match_scores
 from jv_assets.errors import UserError
 from jv_assets.impact import hours_ago, rows_of
@@ -16,8 +17,6 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import KEPT_DAYS
 from jv_scoring.analysis import impact, impact_report
-
-_TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up with those of other ranges")])
 
 
 class ImpactConfig(dg.Config):
@@ -41,7 +40,7 @@ JSON a range under JV_HOME, nothing to the database. Costs some 0.3 ms for each 
     deps=[match_scores, production.MATCHES],
     partitions_def=ID_RANGES,
     backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
-    metadata={"dagster/column_schema": _TALLY},
+    metadata={"dagster/column_schema": TALLY},
 )
 def production_impact(
     context: dg.AssetExecutionContext,

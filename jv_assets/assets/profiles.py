@@ -9,9 +9,8 @@ from jv_assets.profile_checks import odd_values, validate
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.scoring import facts_of
 from jv_assets.text_lengths import text_lengths
-from jv_scoring.factors import INPUT_COLUMNS
-from jv_scoring.prepare import profile_facts
 
 _DESCRIPTION = """
 What scoring needs of each profile beside its vectors: the factors of Intent, Momentum and Context under both null
@@ -50,7 +49,7 @@ def profiles(
     def work(key: str) -> dict[str, int | float]:
         rows = read_profiles(database, *bounds(key))
         validate(rows)
-        facts = profile_facts(rows.set_index("id")[list(INPUT_COLUMNS)])
+        facts = facts_of(rows)
         kept = facts.assign(**text_lengths(rows)).reset_index()
         size = files.write("profiles", key, kept, {"rows": len(facts)})
         coverage = {f"with_{name}": int(facts[name].notna().sum()) for name in _MOMENTUM_FACTORS}

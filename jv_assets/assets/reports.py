@@ -24,8 +24,8 @@ from jv_scoring.analysis.rows import BOTH
 from jv_scoring.policy import CURRENT_POLICY
 
 _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
-_TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up with those of other ranges")])
-_TALLIES = dg.TableSchema([*_TALLY.columns, dg.TableColumn("profiles", "text", "the same of the range's profiles")])
+TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up with those of other ranges")])
+_TALLIES = dg.TableSchema([*TALLY.columns, dg.TableColumn("profiles", "text", "the same of the range's profiles")])
 
 
 class TallyConfig(dg.Config):
@@ -47,7 +47,7 @@ was used, and the most changed matches. Costs some 50 microseconds a match.
     deps=[match_scores],
     partitions_def=ID_RANGES,
     backfill_policy=_BACKFILL,
-    metadata={"dagster/column_schema": _TALLY},
+    metadata={"dagster/column_schema": TALLY},
 )
 def embedding_isolation(
     context: dg.AssetExecutionContext, config: TallyConfig, files: dg.ResourceParam[RangeFiles]
@@ -120,7 +120,7 @@ matches under any of them. Changes neither scores nor policy. Costs some 30 micr
     deps=[match_scores],
     partitions_def=ID_RANGES,
     backfill_policy=_BACKFILL,
-    metadata={"dagster/column_schema": _TALLY},
+    metadata={"dagster/column_schema": TALLY},
 )
 def aggregation_comparison(
     context: dg.AssetExecutionContext, config: TallyConfig, files: dg.ResourceParam[RangeFiles]

@@ -142,10 +142,11 @@ def published_scores(
 ) -> Iterator[dg.MaterializeResult[None]]:
     wanted = Wanted(config.only_missing, config.dry_run, config.switch_policy)
     if not config.dry_run:
-        there = [key for key in context.partition_keys if files.exists("match_scores", key)]
+        there = files.made("match_scores", context.partition_keys)
         with one_line_failure():
-            for policy in {files.facts("match_scores", key)["policy"] for key in there if not config.switch_policy}:
-                refuse_another_policy(database, policy)
+            if not config.switch_policy:
+                for policy in {files.facts("match_scores", key)["policy"] for key in there}:
+                    refuse_another_policy(database, policy)
             if not config.accept_shift:
                 refuse_shift(files, there)
 

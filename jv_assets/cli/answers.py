@@ -70,7 +70,7 @@ def report(
     if sample is not None and sample < 1:
         raise UserError(f"--sample {sample}: ask for 1 match or more")
     keys, files, made = chosen_keys(None), RangeFiles(), settings.reports_dir() / "report.json"
-    if not any(files.exists("match_scores", key) for key in keys):
+    if not files.made("match_scores", keys):
         raise UserError("no match is scored yet; type: jv nightly")
     before = made.stat().st_mtime_ns if made.exists() else None
     ops: dict[str, dict[str, object]] = {

@@ -38,10 +38,9 @@ def sample_of(files: RangeFiles, wanted: int | None) -> Sample | None:
     if wanted < 1:
         raise UserError(f"sample: {wanted}: ask for 1 match or more")
     every = 0
-    for key in ID_RANGES.get_partition_keys():
-        if files.exists("match_scores", key):
-            facts = files.facts("match_scores", key)
-            every += facts["rows"] - len(facts.get("skipped", ()))
+    for key in files.made("match_scores", ID_RANGES.get_partition_keys()):
+        facts = files.facts("match_scores", key)
+        every += facts["rows"] - len(facts.get("skipped", ()))
     return Sample(wanted, every) if wanted < every else None
 
 

@@ -25,10 +25,15 @@ _TALLY, _PROFILES = "tally", "profiles"
 AnyTally = TypeVar("AnyTally", bound=Tally)
 
 
+def no_scores() -> UserError:
+    """Where a report is asked for before anything was scored."""
+    return UserError("no scores: materialize match_scores first (jv rescore makes all)")
+
+
 def scored(files: RangeFiles, key: str, columns: list[str], sample: Sample | None = None) -> pd.DataFrame:
     """These columns of a range's scores, or of a sample of them; UserError, the same for all ranges, without scores."""
     if not files.exists("match_scores", key):
-        raise UserError("no scores: materialize match_scores first (jv rescore makes all)")
+        raise no_scores()
     if sample is None:
         return files.read("match_scores", key, columns)
     rows: pd.DataFrame = sample.draw(files.read("match_scores", key, list({"id", *columns})))[columns]
@@ -65,7 +70,7 @@ def fingerprint_of(files: RangeFiles, key: str) -> str | None:
 
 def fingerprint_of_all(files: RangeFiles) -> str:
     """The same of all ranges together."""
-    keys = [key for key in ID_RANGES.get_partition_keys() if files.exists("match_scores", key)]
+    keys = files.made("match_scores", ID_RANGES.get_partition_keys())
     return sha256("\n".join(f"{key} {fingerprint_of(files, key)}" for key in keys).encode()).hexdigest()
 
 
@@ -101,8 +106,8 @@ def merge(files: RangeFiles) -> Merged:
     A tally whose scores are gone counts as missing.
     """
     every = ID_RANGES.get_partition_keys()
-    of_scores = [key for key in every if files.exists("match_scores", key)]
-    there = {asset: [key for key in of_scores if files.exists(asset, key)] for asset in TALLIED}
+    of_scores = files.made("match_scores", every)
+    there = {asset: files.made(asset, of_scores) for asset in TALLIED}
     if empty := [asset for asset, keys in there.items() if not keys]:
         raise UserError(f"no range of {', '.join(empty)} was ever made: type jv report, which makes them")
     facts = {asset: {key: files.facts(asset, key) for key in keys} for asset, keys in there.items()}

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -65,6 +65,10 @@ class RangeFiles:
     def exists(self, asset: str, key: str) -> bool:
         """Whether the range was ever written."""
         return bool(self.path(asset, key).exists())
+
+    def made(self, asset: str, keys: Iterable[str]) -> list[str]:
+        """Those of the ranges that were ever written, in their order."""
+        return [key for key in keys if self.exists(asset, key)]
 
     def path(self, asset: str, key: str) -> UPath:
         """Where the range's file is, or will be."""

@@ -76,7 +76,7 @@ def report(aggregation: Aggregation) -> Json:
         "tiers": [{"policy": policy, "score": score, **tier_counts(of)} for (policy, score), of in finals.items()],
         "weakest": weakest,
         "combinations": combinations,
-        "migration": [record for name in OTHERS for record in _migration(name, aggregation.joints[name])],
+        "migration": [{"policy": name, **record} for name in OTHERS for record in migration(aggregation.joints[name])],
         "against_current": [_against_current(aggregation, name) for name in OTHERS],
     }
 
@@ -93,6 +93,25 @@ def tier_counts(scores: Histogram) -> dict[str, int]:
     """How many scores, 0..100, are in each tier, the highest first."""
     limits = [SCORES.bins, *(round(least * 100) for _, least in TIERS)]
     return {name: scores.between(limits[k + 1], limits[k]) for k, (name, _) in enumerate(TIERS)}
+
+
+def tier_places(scores: Ints) -> Ints:
+    """The place in `TIERS`, 0 for the highest, of scores in hundredths."""
+    limits = np.array([round(least * 100) for _, least in TIERS])
+    places: Ints = len(TIERS) - np.searchsorted(limits[::-1], scores, "right")
+    return places
+
+
+def migration(joint: Joint) -> list[Json]:
+    """From each tier of the first score to each of the second, the highest first; counts are of matches."""
+    table = np.zeros((len(TIERS), len(TIERS)), np.int64)
+    np.add.at(table, tuple(map(tier_places, joint.scores)), joint.counts)
+    names = [name for name, _ in TIERS]
+    return [
+        {"from": names[k], "to": name, "matches": count}
+        for k, row in enumerate(table.tolist())
+        for name, count in zip(names, row, strict=True)
+    ]
 
 
 def spearman(joint: Joint) -> float | None:
@@ -151,20 +170,6 @@ def _discordant(first: Ints, second: Ints, counts: Ints) -> int:
         added[places] = sizes  # distinct, as an entry is a pair of scores
         above[:-1] += added[:0:-1].cumsum()[::-1]
     return discordant
-
-
-def _migration(policy: str, joint: Joint) -> list[Json]:
-    """One record for each two tiers; counts are of matches."""
-    limits = np.array([round(least * 100) for _, least in TIERS])
-    now, then = (len(TIERS) - np.searchsorted(limits[::-1], scores, "right") for scores in joint.scores)
-    table = np.zeros((len(TIERS), len(TIERS)), np.int64)
-    np.add.at(table, (now, then), joint.counts)
-    names = [name for name, _ in TIERS]
-    return [
-        {"policy": policy, "from": names[k], "to": name, "matches": count}
-        for k, row in enumerate(table.tolist())
-        for name, count in zip(names, row, strict=True)
-    ]
 
 
 def _against_current(aggregation: Aggregation, policy: str) -> Json:

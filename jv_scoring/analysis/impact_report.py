@@ -4,20 +4,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from jv_scoring.analysis.aggregation import kendall, spearman, tier_counts
+from jv_scoring.analysis.aggregation import kendall, migration, spearman, tier_counts, tier_places
 from jv_scoring.analysis.attribution import UNIT
 from jv_scoring.analysis.impact import COMPARED, MADE_BY, POLICIES_BEFORE, SHARES, SIDES, VERSIONS, Impact
 from jv_scoring.analysis.rows import share
 from jv_scoring.analysis.stored import SIMILARITIES
-from jv_scoring.analysis.tallies import Histogram, Ints, Joint, Json, Largest
+from jv_scoring.analysis.tallies import Histogram, Joint, Json, Largest
 from jv_scoring.policy import POLICIES, TIERS
 
 NEW, GONE = "new matches", "gone matches"
 PIECES = (*SHARES, NEW, GONE)
 """What the mean's change is made of."""
 ONE_SCALE, TWO_SCALES = "same policy", "any policy"
-_LIMITS = np.array([round(least * 100) for _, least in TIERS])[::-1]
-_NAMES = [name for name, _ in TIERS][::-1]
 _GOOD = round(dict(TIERS)["Good"] * 100)
 
 
@@ -45,7 +43,7 @@ def report(impact: Impact) -> Json:
             {"side": side, **impact.histograms[f"{side} same"].summary()} for side in ("before", "now", "change")
         ],
         "tiers": [{"side": side, **tier_counts(impact.histograms[f"{side} same"])} for side in ("before", "now")],
-        "migration": _migration(scores),
+        "migration": migration(scores),
         "moved": _moved(scores),
         "gains": _most(impact.largest["gains"]),
         "losses": _most(impact.largest["losses"]),
@@ -129,27 +127,13 @@ def _float(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _tiers(scores: Joint) -> tuple[Ints, Ints]:
-    """Of each entry the tier before and now, 0 for the lowest."""
-    before, now = (np.searchsorted(_LIMITS, of, "right").astype(np.int64) - 1 for of in scores.scores)
-    return before, now
-
-
-def _migration(scores: Joint) -> list[Json]:
-    """From each tier to each, the highest first."""
-    table = np.zeros((len(TIERS), len(TIERS)), np.int64)
-    np.add.at(table, _tiers(scores), scores.counts)
-    order = range(len(TIERS) - 1, -1, -1)
-    return [{"from": _NAMES[k], "to": _NAMES[m], "matches": int(table[k, m])} for k in order for m in order]
-
-
 def _moved(scores: Joint) -> Json:
     """How many matches moved. rescued: from below 60 to 60 and over; lost: the other way round."""
     before, now = scores.scores
-    tier_before, tier_now = _tiers(scores)
+    tier_before, tier_now = map(tier_places, scores.scores)
     found = {
         "raised": now > before, "unchanged": now == before, "lowered": now < before,
-        "tiers_up": tier_now > tier_before, "tiers_down": tier_now < tier_before,
+        "tiers_up": tier_now < tier_before, "tiers_down": tier_now > tier_before,
         "rescued": (before < _GOOD) & (now >= _GOOD), "lost": (before >= _GOOD) & (now < _GOOD),
     }  # fmt: skip
     return {name: int(scores.counts[chosen].sum()) for name, chosen in found.items()}

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from jv_scoring.analysis.aggregation import spearman
+from jv_scoring.analysis.aggregation import spearman, tier_places
 from jv_scoring.analysis.rows import column
 from jv_scoring.analysis.tallies import Joint
-from jv_scoring.policy import CURRENT_POLICY, TIERS
+from jv_scoring.policy import CURRENT_POLICY
 
 COLUMNS = [
     "harmonic_mean", "policy", "scoring_version", "stored_harmonic_mean", "stored_policy", "stored_version"
@@ -66,11 +66,9 @@ def shift_of(joint: Joint) -> Shift:
     if not matches:
         return Shift(0, None, None, None)
     before, now = joint.scores
-    limits = np.array([round(least * 100) for _, least in TIERS])[::-1]
-    tiers = [np.searchsorted(limits, scores, "right") for scores in (before, now)]
     return Shift(
         matches,
         int(joint.counts @ (now - before)) / (100 * matches),
         spearman(joint),
-        int(joint.counts[tiers[0] != tiers[1]].sum()) / matches,
+        int(joint.counts[tier_places(before) != tier_places(now)].sum()) / matches,
     )
