@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
+import pytest
 from models import MINILM, minilm
 from sqlalchemy import text
 
+from jv_assets import local
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
 from jv_assets.loading import load_frames
@@ -28,49 +30,58 @@ class Pipeline:
     """A database, the files beside it and an instance of Dagster's."""
 
     def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
-        self.database, self.files, self.instance = Database(url=url), RangeFiles(str(home), 64), instance
+        self.home, self.instance = home, instance
+        self.database, self.files = Database(url=url), RangeFiles(str(home), 64)
         self.embedder = minilm()
         self.defs = build(self.database, self.embedder, self.files)
 
     def run(
         self, job: str = "rescore", assets: Sequence[str] = RESCORE, first: str = "00", last: str = "fc", **ops: Any
     ) -> dg.ExecuteInProcessResult:
-        return self.defs.resolve_job_def(job).execute_in_process(
-            instance=self.instance,
-            asset_selection=[dg.AssetKey(name) for name in assets],
-            run_config={"ops": {name: {"config": config} for name, config in ops.items()}},
-            tags=range_tags(first, last),
-            raise_on_error=False,
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JV_HOME", str(self.home))
+            return self.defs.resolve_job_def(job).execute_in_process(
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(name) for name in assets],
+                run_config={"ops": {name: {"config": config} for name, config in ops.items()}},
+                tags=range_tags(first, last),
+                raise_on_error=False,
+            )
 
     def sql(self, statement: str, **values: object) -> list[dict[str, Any]]:
         with self.database.transaction() as connection:
             result = connection.execute(text(statement), values)
             return [dict(row) for row in result.mappings().all()] if result.returns_rows else []
 
-    def metadata(self, asset: str, run_id: str) -> dict[str, dict[str, Any]]:
-        """By range, of one run; every range is there once."""
+    def metadata(self, asset: str, run_id: str) -> dict[str | None, dict[str, Any]]:
+        """By range, of one run; every range is there once. None for an asset without ranges."""
         kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
         entries = self.instance.all_logs(run_id, of_type=kinds)
         events = [entry.asset_materialization or entry.asset_observation for entry in entries]
         mine = [event for event in events if event and event.asset_key == dg.AssetKey(asset)]
         assert len(mine) == len({event.partition for event in mine})
-        return {str(event.partition): {k: v.value for k, v in event.metadata.items()} for event in mine}
+        return {event.partition: {k: v.value for k, v in event.metadata.items()} for event in mine}
 
     def total(self, asset: str, run_id: str, name: str) -> int:
         return sum(int(values.get(name, 0)) for values in self.metadata(asset, run_id).values())
 
 
+Some = TypeVar("Some", bound=Pipeline)
+
+
 @contextmanager
-def nightly_done(url: str, home: Path) -> Iterator[Pipeline]:
-    """A nightly run was made over 150 profiles and 900 matches of the database, which must be empty before."""
+def nightly_done(folder: Path, kind: type[Some] = Pipeline) -> Iterator[Some]:
+    """A nightly run was made over 150 profiles and 900 matches, in a database of a server of its own."""
+    server = local.start(folder / "postgres")
+    server.ensure_database("nightly")
     with dg.DagsterInstance.ephemeral() as instance:
-        pipeline = Pipeline(url, home, instance)
+        pipeline = kind(server.url("nightly"), folder, instance)
         migrate(pipeline.database, dimension=384)
         population = make_population(150, 900)
         load_frames(pipeline.database, population.profiles, population.matches)
         assert pipeline.run("nightly", NIGHTLY).success
         yield pipeline
+    local.stop(folder / "postgres")
 
 
 def profiles_by_id(pipeline: Pipeline) -> dict[str, dict[str, Any]]:

@@ -46,9 +46,9 @@ def make_pages(server: local.Server, folder: Path) -> dict[str, Path]:
                 population = make_population(profiles, matches)
                 load_frames(pipeline.database, population.profiles, population.matches)
             assert pipeline.run().success
-            found[name] = report(pipeline, folder / name)
-    with nightly_done(database(server, "report"), folder / "report") as pipeline:
-        found["report"] = report(pipeline, folder / "report")
+            found[name] = report(pipeline)
+    with nightly_done(folder / "report") as pipeline:
+        found["report"] = report(pipeline)
         (best,) = pipeline.sql("SELECT id::text FROM match_suggestions ORDER BY harmonic_mean DESC NULLS LAST LIMIT 1")
         changes = parse_changes(["a.seeking=a stage for my talks", "list_size=90000", "current_projects="])
         explained = explain(pipeline.database, MINILM, best["id"])
@@ -66,11 +66,9 @@ def database(server: local.Server, name: str) -> str:
     return server.url(f"pages_{name}")
 
 
-def report(pipeline: Pipeline, home: Path) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JV_HOME", str(home))
-        assert pipeline.run("report", REPORTS).success
-    return home / "reports" / "report.html"
+def report(pipeline: Pipeline) -> Path:
+    assert pipeline.run("report", REPORTS).success
+    return pipeline.home / "reports" / "report.html"
 
 
 @pytest.fixture(params=NAMES)

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -207,3 +209,20 @@ def _with_our_vectors(profile: dict[str, Any]) -> dict[str, Any]:
     if profile["embeddings_model"] == MINILM:
         return profile
     return profile | {f"embedding_{name}": None for name in EMBEDDED_FIELDS}
+
+
+@contextmanager
+def removed_at_last(home: Path) -> Iterator[Path]:
+    """Pytest would keep the last three of these, a hundred MB each."""
+    try:
+        yield home
+    finally:
+        local.stop(home / "postgres")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)

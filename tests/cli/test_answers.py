@@ -1,16 +1,14 @@
 """`jv explain` and `jv export` as their users have them."""
 
 import csv
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from models import MINILM
-from program import Done, Program, scored
+from program import Done, Program, removed_at_last, scored
 
-from jv_assets import local
 from jv_scoring.reference import score_pair
 from jv_scoring.similarity import calibration_of
 
@@ -18,15 +16,11 @@ from jv_scoring.similarity import calibration_of
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A few matches, scored without vectors. Tests write nothing, but for the last one."""
-    home = tmp_path_factory.mktemp("answers") / "home"
-    program = Program(home)
-    try:
+    with removed_at_last(tmp_path_factory.mktemp("answers") / "home") as home:
+        program = Program(home)
         program.well("load", "demo", "--profiles", "40", "--matches", "80")
         program.well("rescore")
         yield program
-    finally:
-        local.stop(home / "postgres")
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

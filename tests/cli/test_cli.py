@@ -3,17 +3,15 @@
 import csv
 import json
 import re
-import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from models import MINILM
-from program import KEYS, SECONDS, Done, Program, assert_scored, range_of, scored
+from program import KEYS, SECONDS, Done, Program, assert_scored, range_of, removed_at_last, scored, wait_until
 from servers import free_port, pgbouncer
 from sqlalchemy import make_url
 
@@ -83,23 +81,6 @@ def elsewhere(database_url: str, tmp_path: Path) -> Iterator[Program]:
 def copy(home: Path, to: Path) -> Path:
     subprocess.run(["cp", "-a", home, to], check=True)
     return to
-
-
-@contextmanager
-def removed_at_last(home: Path) -> Iterator[Path]:
-    """Pytest would keep the last three of these, a hundred MB each."""
-    try:
-        yield home
-    finally:
-        local.stop(home / "postgres")
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -1,27 +1,20 @@
 """`jv report` as its users have it."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import KEYS, Program
-
-from jv_assets import local
+from program import KEYS, Program, removed_at_last
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A few matches, not scored."""
-    home = tmp_path_factory.mktemp("report") / "home"
-    program = Program(home)
-    try:
+    with removed_at_last(tmp_path_factory.mktemp("report") / "home") as home:
+        program = Program(home)
         program.well("load", "demo", "--profiles", "40", "--matches", "80")
         yield program
-    finally:
-        local.stop(home / "postgres")
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def test_before_anything_is_scored(program: Program) -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
-from jv_assets import local
 from jv_assets.auditing import RULES
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -30,18 +29,9 @@ TOO_LONG = "1" * 5000
 
 
 @pytest.fixture(scope="module")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("assets")
-    server = local.start(folder)
-    server.ensure_database("assets")
-    yield server.url("assets")
-    local.stop(folder)
-
-
-@pytest.fixture(scope="module")
-def whole(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """Tests that change anything put it back."""
-    with nightly_done(server_url, tmp_path_factory.mktemp("home")) as pipeline:
+    with nightly_done(tmp_path_factory.mktemp("assets")) as pipeline:
         yield pipeline
 
 

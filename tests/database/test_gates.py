@@ -8,7 +8,6 @@ import pytest
 from models import MINILM
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
-from jv_assets import local
 from jv_assets.health import coverage, fallback_share, skew_of, skipped_share
 from jv_assets.partitions import ID_RANGES
 from jv_assets.schedules import NIGHTLY
@@ -19,12 +18,8 @@ KEYS = list(ID_RANGES.get_partition_keys())
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """Tests that change anything put it back."""
-    folder = tmp_path_factory.mktemp("gates")
-    server = local.start(folder)
-    server.ensure_database("gates")
-    with nightly_done(server.url("gates"), tmp_path_factory.mktemp("home")) as pipeline:
+    with nightly_done(tmp_path_factory.mktemp("gates")) as pipeline:
         yield pipeline
-    local.stop(folder)
 
 
 def evaluations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:

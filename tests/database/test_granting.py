@@ -19,15 +19,11 @@ FORGET = "UPDATE match_suggestions SET score_ab = NULL, score_ba = NULL, harmoni
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    folder = tmp_path_factory.mktemp("granting")
-    server = local.start(folder)
-    server.ensure_database("granting")
-    with nightly_done(server.url("granting"), tmp_path_factory.mktemp("home")) as pipeline:
+    with nightly_done(tmp_path_factory.mktemp("granting")) as pipeline:
         pipeline.sql(f"CREATE ROLE \"{ROLE}\" LOGIN PASSWORD '{PASSWORD}'")
         pipeline.sql("CREATE SCHEMA private")
         pipeline.sql("CREATE TABLE private.secrets AS SELECT 1 AS secret")
         yield pipeline
-    local.stop(folder)
 
 
 @pytest.fixture(scope="module")

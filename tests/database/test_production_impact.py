@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from pipelines import Pipeline, nightly_done
 
-from jv_assets import local
 from jv_assets.partitions import ID_RANGES
 from jv_assets.schedules import NIGHTLY
 from jv_scoring.analysis.impact import Impact
@@ -19,12 +18,8 @@ KEYS = list(ID_RANGES.get_partition_keys())
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    folder = tmp_path_factory.mktemp("impact")
-    server = local.start(folder)
-    server.ensure_database("impact")
-    with nightly_done(server.url("impact"), tmp_path_factory.mktemp("home")) as pipeline:
+    with nightly_done(tmp_path_factory.mktemp("impact")) as pipeline:
         yield pipeline
-    local.stop(folder)
 
 
 @pytest.fixture(autouse=True)

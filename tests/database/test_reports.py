@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,10 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from models import minilm
+from pipelines import Pipeline, nightly_done
 from sqlalchemy import text
 
 from jv_assets import local, settings
-from jv_assets.definitions import build
-from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.report_server import report_url
@@ -24,8 +21,6 @@ from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.reporting.pictures import PICTURED
 from jv_assets.reporting.tallies import TALLIED
 from jv_assets.reporting.text import headline_text
-from jv_assets.resources.database import Database
-from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY, NIGHTLY_REPORTS, REPORTS
 from jv_scoring.analysis.options import momentum_options
 
@@ -34,39 +29,18 @@ METHODS = [f"{name}_method_{of}" for name in ("offering_seeking", "audience_alig
 WEIGHTS = {"intent": 0.45, "synergy": 0.25, "momentum": 0.20, "context": 0.10}
 
 
-class Pipeline:
-    """A database, the files beside it and an instance of Dagster's."""
-
-    def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
-        self.home, self.instance = home, instance
-        self.database, self.files = Database(url=url), RangeFiles(str(home), 64)
-        self.defs = build(self.database, minilm(), self.files)
+class Reports(Pipeline):
+    """A pipeline whose runs make the reports, unless told otherwise."""
 
     def run(
         self,
         job: str = "report",
-        assets: tuple[str, ...] = NIGHTLY_REPORTS,
+        assets: Sequence[str] = NIGHTLY_REPORTS,
         first: str = "00",
         last: str = "fc",
         **ops: Any,
     ) -> dg.ExecuteInProcessResult:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("JV_HOME", str(self.home))
-            return self.defs.resolve_job_def(job).execute_in_process(
-                instance=self.instance,
-                asset_selection=[dg.AssetKey(name) for name in assets],
-                run_config={"ops": {name: {"config": config} for name, config in ops.items()}},
-                tags=range_tags(first, last),
-                raise_on_error=False,
-            )
-
-    def metadata(self, asset: str, run_id: str) -> dict[str | None, dict[str, Any]]:
-        """By range, of one run; None for an asset without ranges."""
-        entries = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-        events = [entry.asset_materialization for entry in entries]
-        mine = [event for event in events if event and event.asset_key == dg.AssetKey(asset)]
-        assert len(mine) == len({event.partition for event in mine})
-        return {event.partition: {k: v.value for k, v in event.metadata.items()} for event in mine}
+        return super().run(job, assets, first, last, **ops)
 
     def made(self, kind: str) -> str:
         return (self.home / "reports" / f"report.{kind}").read_text(encoding="utf-8")
@@ -80,23 +54,9 @@ class Pipeline:
 
 
 @pytest.fixture(scope="module")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("reports")
-    server = local.start(folder)
-    server.ensure_database("reports")
-    yield server.url("reports")
-    local.stop(folder)
-
-
-@pytest.fixture(scope="module")
-def whole(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """150 profiles and 900 matches were scored, and the report was made. Tests that change anything put it back."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        pipeline = Pipeline(server_url, tmp_path_factory.mktemp("home"), instance)
-        migrate(pipeline.database, dimension=384)
-        population = make_population(150, 900)
-        load_frames(pipeline.database, population.profiles, population.matches)
-        assert pipeline.run("nightly", NIGHTLY).success
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reports]:
+    """The report was made, too. Tests that change anything put it back."""
+    with nightly_done(tmp_path_factory.mktemp("reports"), Reports) as pipeline:
         assert pipeline.run(assets=REPORTS, momentum_options={"repeats": 4}).success
         yield pipeline
 
@@ -108,7 +68,7 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     return {key: str(each.description) if each else "" for key, each in data.items()}
 
 
-def test_the_score_is_that_of_the_range_files(whole: Pipeline) -> None:
+def test_the_score_is_that_of_the_range_files(whole: Reports) -> None:
     scores, found = whole.rows()["harmonic_mean"], whole.report()["headline"]
     assert found["matches"] == len(scores) > 850
     assert found["mean"] == pytest.approx(scores.mean())
@@ -122,7 +82,7 @@ def test_the_score_is_that_of_the_range_files(whole: Pipeline) -> None:
     assert found["fallback_share"] == pytest.approx(fallback)
 
 
-def test_the_weakest_dimension_is_that_of_the_range_files(whole: Pipeline) -> None:
+def test_the_weakest_dimension_is_that_of_the_range_files(whole: Reports) -> None:
     rows, found = whole.rows(), whole.report()
     names = ("intent", "synergy_impute", "momentum_impute", "context")
     dimensions = np.concatenate([rows[[f"{name}_{of}" for name in names]].to_numpy() for of in ("ab", "ba")])
@@ -142,7 +102,7 @@ def test_the_weakest_dimension_is_that_of_the_range_files(whole: Pipeline) -> No
     assert found["profiles"] == len(facts) == 150
 
 
-def test_the_other_policies_are_those_of_the_range_files(whole: Pipeline) -> None:
+def test_the_other_policies_are_those_of_the_range_files(whole: Reports) -> None:
     rows, found = whole.rows(), whole.report()["aggregation_comparison"]
     for nulls in ("impute", "redistribute"):
         raw = []
@@ -163,7 +123,7 @@ def test_the_other_policies_are_those_of_the_range_files(whole: Pipeline) -> Non
         assert against["spearman"] == pytest.approx(spearman, abs=1e-3)
 
 
-def test_embeddings_and_congestion_are_those_of_the_range_files(whole: Pipeline) -> None:
+def test_embeddings_and_congestion_are_those_of_the_range_files(whole: Reports) -> None:
     rows, found = whole.rows(), whole.report()
     overlap = {
         each["measure"]: each["mean"]
@@ -185,7 +145,7 @@ def test_embeddings_and_congestion_are_those_of_the_range_files(whole: Pipeline)
     assert found["congestion"]["most_places"] == places.max()
 
 
-def test_page_and_text_show_those_numbers(whole: Pipeline) -> None:
+def test_page_and_text_show_those_numbers(whole: Reports) -> None:
     page = re.sub(r"<svg.*?</svg>", "", whole.made("html"), flags=re.DOTALL)
     assert "nan" not in whole.made("html").lower().replace("finance", "")
     for line in headline_text(whole.report()).splitlines():
@@ -196,7 +156,7 @@ def test_page_and_text_show_those_numbers(whole: Pipeline) -> None:
     assert page.count("<h3>") > 15
 
 
-def test_metadata_is_there_for_each_range_and_for_the_report(whole: Pipeline) -> None:
+def test_metadata_is_there_for_each_range_and_for_the_report(whole: Reports) -> None:
     result = whole.run()
     assert result.success
     for asset, number in (
@@ -221,7 +181,7 @@ def test_metadata_is_there_for_each_range_and_for_the_report(whole: Pipeline) ->
         assert values["page"] == report_url() == "http://127.0.0.1:3100/report.html"
 
 
-def test_a_second_report_is_the_same(whole: Pipeline) -> None:
+def test_a_second_report_is_the_same(whole: Reports) -> None:
     def all_but_when() -> list[str]:
         made_at = whole.report()["made_at"]
         return [whole.made(kind).replace(made_at, "") for kind in ("html", "txt", "json")]
@@ -238,7 +198,7 @@ def test_a_second_report_is_the_same(whole: Pipeline) -> None:
     ]
 
 
-def test_a_missing_range_is_named_and_the_others_are_reported(whole: Pipeline) -> None:
+def test_a_missing_range_is_named_and_the_others_are_reported(whole: Reports) -> None:
     kept = {asset: whole.files.path(asset, "3c").read_bytes() for asset in ("match_scores", *TALLIED)}
     rest = len(whole.rows()) - len(whole.files.read("match_scores", "3c"))
     try:
@@ -266,7 +226,7 @@ def test_a_missing_range_is_named_and_the_others_are_reported(whole: Pipeline) -
     assert whole.report()["missing_ranges"] == {}
 
 
-def test_ranges_of_several_policies_are_one_line(whole: Pipeline) -> None:
+def test_ranges_of_several_policies_are_one_line(whole: Reports) -> None:
     before = whole.made("json")
     try:
         result = whole.run("rescore", ("match_scores",), "00", "04", match_scores={"policy": "geometric/impute"})
@@ -283,9 +243,9 @@ def test_ranges_of_several_policies_are_one_line(whole: Pipeline) -> None:
         assert whole.run().success
 
 
-def test_nothing_tallied_is_one_line(whole: Pipeline, tmp_path: Path) -> None:
+def test_nothing_tallied_is_one_line(whole: Reports, tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        empty = Pipeline(str(whole.database.url), tmp_path / "home", instance)
+        empty = Reports(str(whole.database.url), tmp_path / "home", instance)
         result = empty.run(assets=("diagnostic_report",))
     assert failures(result)["diagnostic_report"].endswith("was ever made: type jv report, which makes them")
     assert not (tmp_path / "home" / "reports").exists()
@@ -294,7 +254,7 @@ def test_nothing_tallied_is_one_line(whole: Pipeline, tmp_path: Path) -> None:
 def test_an_empty_database_makes_a_report(tmp_path: Path, server: local.Server) -> None:
     server.ensure_database("empty_reports")
     with dg.DagsterInstance.ephemeral() as instance:
-        empty = Pipeline(server.url("empty_reports"), tmp_path / "home", instance)
+        empty = Reports(server.url("empty_reports"), tmp_path / "home", instance)
         migrate(empty.database, dimension=384)
         assert empty.run("nightly", NIGHTLY).success
         assert empty.run().success
@@ -304,7 +264,7 @@ def test_an_empty_database_makes_a_report(tmp_path: Path, server: local.Server) 
 
 @pytest.mark.parametrize("tags", [{}, {"jv/process": "host:1"}])
 def test_a_nightly_run_of_the_daemon_is_followed_by_a_report_of_all_ranges(
-    whole: Pipeline, tags: dict[str, str]
+    whole: Reports, tags: dict[str, str]
 ) -> None:
     result = whole.run("nightly", ("published_scores",), "00", "04")
     run = whole.instance.get_run_by_id(result.run_id)
@@ -330,7 +290,7 @@ def test_reports_go_to_a_local_folder_even_where_the_files_are_in_a_bucket(monke
     assert settings.reports_dir() == settings.ROOT / ".jv" / "reports"
 
 
-def decide(whole: Pipeline, **config: int) -> dg.ExecuteInProcessResult:
+def decide(whole: Reports, **config: int) -> dg.ExecuteInProcessResult:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JV_HOME", str(whole.home))
         return whole.defs.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -341,7 +301,7 @@ def decide(whole: Pipeline, **config: int) -> dg.ExecuteInProcessResult:
         )
 
 
-def test_the_momentum_options_are_those_of_the_range_files(whole: Pipeline) -> None:
+def test_the_momentum_options_are_those_of_the_range_files(whole: Reports) -> None:
     result = decide(whole, repeats=4)
     assert result.success
     shown = whole.metadata("momentum_options", result.run_id)[None]
@@ -360,14 +320,14 @@ def test_the_momentum_options_are_those_of_the_range_files(whole: Pipeline) -> N
     assert "nan" not in shown["decision"].lower()
 
 
-def test_no_repeats_are_refused_in_one_line(whole: Pipeline) -> None:
+def test_no_repeats_are_refused_in_one_line(whole: Reports) -> None:
     result = decide(whole, repeats=0)
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert failure.step_failure_data.user_failure_data
     assert failure.step_failure_data.user_failure_data.description == "repeats: 0: at least one is needed"
 
 
-def test_the_report_says_when_the_options_are_older_than_the_scores(whole: Pipeline) -> None:
+def test_the_report_says_when_the_options_are_older_than_the_scores(whole: Reports) -> None:
     with whole.database.transaction() as connection:
         edit = "UPDATE profiles SET list_size = COALESCE(list_size, 0) + 90000 WHERE id = :id"
         connection.execute(text(edit), {"id": whole.rows()["profile_id"].iloc[0]})
@@ -386,7 +346,7 @@ def test_the_report_says_when_the_options_are_older_than_the_scores(whole: Pipel
     assert "!" not in whole.made("txt")
 
 
-def test_text_lengths_are_those_of_the_table(whole: Pipeline) -> None:
+def test_text_lengths_are_those_of_the_table(whole: Reports) -> None:
     lengths = whole.report()["text_lengths"]
     changed = whole.report()["embedding_isolation"]["most_changed"]
     assert set(lengths) == {each[name] for each in changed for name in ("profile_id", "suggested_profile_id")}
@@ -397,7 +357,7 @@ def test_text_lengths_are_those_of_the_table(whole: Pipeline) -> None:
     assert {name: list(each.values()) for name, each in lengths.items()} == {name: expected[name] for name in lengths}
 
 
-def test_a_sample_is_drawn_by_id_and_the_same_every_time(whole: Pipeline) -> None:
+def test_a_sample_is_drawn_by_id_and_the_same_every_time(whole: Reports) -> None:
     kept = {asset: [whole.files.path(asset, key).read_bytes() for key in KEYS] for asset in TALLIED}
     config = {asset: {"sample": 200} for asset in TALLIED}
     try:
@@ -422,7 +382,7 @@ def test_a_sample_is_drawn_by_id_and_the_same_every_time(whole: Pipeline) -> Non
         assert whole.run(assets=(*TALLIED, "diagnostic_report")).success
 
 
-def test_the_biased_sample_is_made_when_asked_for(whole: Pipeline) -> None:
+def test_the_biased_sample_is_made_when_asked_for(whole: Reports) -> None:
     assert "best by the older matcher" not in whole.made("txt")
     try:
         assert whole.run(assets=("diagnostic_report",), diagnostic_report={"old_sample": True}).success
@@ -435,7 +395,7 @@ def test_the_biased_sample_is_made_when_asked_for(whole: Pipeline) -> None:
         assert whole.run(assets=("diagnostic_report",)).success
 
 
-def test_top_matches_are_the_best_published_ones(whole: Pipeline) -> None:
+def test_top_matches_are_the_best_published_ones(whole: Reports) -> None:
     result = whole.run(assets=("top_matches",), top_matches={"top": 25})
     assert result.success
     found = pd.read_csv(whole.home / "reports" / "top_matches.csv")

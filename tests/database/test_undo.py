@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 
-from jv_assets import local, publishing
+from jv_assets import publishing
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES
 from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs
@@ -16,17 +16,8 @@ KEYS = list(ID_RANGES.get_partition_keys())
 
 
 @pytest.fixture(scope="module")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("undo")
-    server = local.start(folder)
-    server.ensure_database("undo")
-    yield server.url("undo")
-    local.stop(folder)
-
-
-@pytest.fixture(scope="module")
-def whole(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    with nightly_done(server_url, tmp_path_factory.mktemp("home")) as pipeline:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    with nightly_done(tmp_path_factory.mktemp("undo")) as pipeline:
         yield pipeline
 
 

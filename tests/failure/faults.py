@@ -6,7 +6,6 @@ A test gets the fixture `production`, does harm while `production.jv` runs, and 
 import functools
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import dagster as dg
 import numpy as np
 import psycopg
 from models import MINILM, minilm
-from program import SECONDS, Program
+from program import Program
 from psycopg.rows import dict_row
 from servers import Pooler
 
@@ -27,12 +26,10 @@ from jv_assets.demo.population import make_population
 from jv_assets.finishing import failed_ranges
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.reading import read_matches, read_profiles, read_vectors
+from jv_assets.reading import read_matches, read_profiles
 from jv_assets.resources.database import Database
-from jv_assets.scoring import score_range
-from jv_scoring.factors import INPUT_COLUMNS
+from jv_assets.scoring import facts_of, score_range, with_vectors
 from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
-from jv_scoring.prepare import Prepared, profile_facts
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
@@ -206,8 +203,7 @@ def equals_reference(url: str) -> None:
 def current_hashes(url: str) -> dict[str, str]:
     """By match: the hash of what its score depends on, by the profiles and vectors as they are stored now."""
     database = Database(url=url)
-    facts = profile_facts(read_profiles(database, FIRST, LAST).set_index("id")[list(INPUT_COLUMNS)])
-    prepared = Prepared(facts, read_vectors(database, MINILM, minilm().dimension, facts.index))
+    prepared = with_vectors(database, facts_of(read_profiles(database, FIRST, LAST)), MINILM)
     rows = score_range(prepared, read_matches(database, FIRST, LAST), MINILM, CURRENT_POLICY).rows
     return dict(zip(rows["id"], rows["inputs_hash"], strict=True))
 
@@ -234,13 +230,6 @@ def _vector(text: str) -> "np.typing.NDArray[np.float32]":
 
 
 # --- doing harm ------------------------------------------------------------------------------------------------------
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
 
 
 def is_publishing(production: Production) -> bool:

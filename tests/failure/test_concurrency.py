@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from faults import Production, assert_whole, connect, current_hashes, wait_until
-from program import SECONDS, Done
+from faults import Production, assert_whole, connect, current_hashes
+from program import SECONDS, Done, wait_until
 
 ROWS_OF_8 = "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE"
 RANGE_0, RANGE_8 = (

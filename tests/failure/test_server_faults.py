@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from faults import Production, assert_whole, connect, is_publishing, repeatedly, wait_until
-from program import JV, SECONDS, Done
+from faults import Production, assert_whole, connect, is_publishing, repeatedly
+from program import JV, SECONDS, Done, wait_until
 
 from jv_assets import local
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 import pytest
-from faults import Production, assert_whole, connect, wait_until
-from program import SECONDS
+from faults import Production, assert_whole, connect
+from program import SECONDS, wait_until
 
 KEYS = ["0", "2", "4", "6", "8", "a", "c", "e"]
 COMMIT_LOCK = 4_711
