@@ -27,8 +27,7 @@ from jv_assets.reading import read_matches, read_profiles, read_vectors
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import prepared_profiles, score_range
-from jv_scoring.prepare import profile_facts
+from jv_assets.scoring import facts_of, prepared_profiles, score_range
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
 Row = dict[str, Any]
@@ -62,7 +61,7 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
     load_frames(database, population.profiles, population.matches)
     _fill_vectors(database)
     for key in KEYS:
-        facts = profile_facts(read_profiles(database, *bounds(key)).set_index("id"))
+        facts = facts_of(read_profiles(database, *bounds(key)))
         files.write("profiles", key, facts.reset_index(), {"rows": len(facts)})
     prepared = prepared_profiles(database, files, MODEL)
     for key in KEYS:
@@ -104,7 +103,8 @@ def _vectors(database: Database) -> list[Row]:
 def _publishing(database: Database, files: RangeFiles) -> list[Row]:
     """A publish of every row beside COPY of the same bytes into a temporary table, in turns."""
     whole, copies, unchanged = [], [], []
-    for _ in range(REPEATS):
+    for turn in range(REPEATS):
+        run = f"benchmark {turn}"
         with database.transaction() as connection:
             connection.execute(
                 text(
@@ -115,9 +115,9 @@ def _publishing(database: Database, files: RangeFiles) -> list[Row]:
         _vacuum(database)
         copies.append(_timed(lambda: _copy_alone(database, files)))
         written: list[int] = []
-        whole.append(_timed(lambda: written.append(_publish_all(database, files))))  # noqa: B023
+        whole.append(_timed(lambda: written.append(_publish_all(database, files, run))))  # noqa: B023
         again: list[int] = []
-        unchanged.append(_timed(lambda: again.append(_publish_all(database, files))))  # noqa: B023
+        unchanged.append(_timed(lambda: again.append(_publish_all(database, files, run))))  # noqa: B023
         if written[0] < 29_000 or again[0] != 0:
             raise RuntimeError(f"published {written[0]} rows, then {again[0]}")
     ratios = [published / copied for published, copied in zip(whole, copies, strict=True)]
@@ -129,11 +129,13 @@ def _publishing(database: Database, files: RangeFiles) -> list[Row]:
     ]
 
 
-def _publish_all(database: Database, files: RangeFiles) -> int:
+def _publish_all(database: Database, files: RangeFiles, run: str) -> int:
+    """As a run does it, which keeps what it replaces."""
     written = 0
     for key in KEYS:
         scored = files.read("match_scores", key, sorted(NEEDED))
-        written += publish_range(database, key, scored, lambda: _contexts(files, key), Wanted()).written  # noqa: B023
+        published = publish_range(database, key, scored, lambda: _contexts(files, key), Wanted(), run_id=run)  # noqa: B023
+        written += published.written
     return written
 
 
