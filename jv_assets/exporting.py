@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from jv_assets import settings
 from jv_assets.csv_cells import PARSERS
 from jv_assets.errors import UserError
 from jv_assets.resources.database import Database
@@ -80,6 +81,16 @@ def write_csv(rows: pd.DataFrame, path: str | Path) -> None:
     writer.writerow([_cell(str(name)) for name in rows])
     writer.writerows([_cell(value) for value in row] for row in rows.itertuples(index=False, name=None))
     write_whole(path, lines.getvalue())
+
+
+def reports_folder() -> Path:
+    """The folder of the reports, made where it is missing."""
+    folder = settings.reports_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror or error}; see JV_HOME") from error
+    return folder
 
 
 def write_whole(path: str | Path, content: str) -> None:

@@ -7,23 +7,26 @@ COMMIT, and resume, retry and publishing again are the same thing. Score, breakd
 The same transaction keeps what it replaces, in the schema jv under the run's id, so that `jv undo` can put it back.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.partitions import bounds
 from jv_assets.reading import matches_within
 from jv_assets.resources.database import Database
-from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 
 BATCH_ROWS = 5_000
 """Rows that one transaction writes at most."""
+LOOKED_AT = 20
+"""Rows of a batch, or up to twice as many, of which the update must leave every column that is not ours as it was."""
 KEPT_RUNS = settings.kept_runs()
 COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
 """The columns by which a row differs from what is stored."""
@@ -71,8 +74,8 @@ def publish_range(
 
     `scored` has the columns `NEEDED`, in order of id; `contexts` gives `match_context` of the same rows, and is only
     called where something is to be written. What is replaced is kept under `run_id`; without one nothing is kept.
-    UserError where the stored scores were made under another policy, unless `switch_policy`, and whatever
-    `Database.run` raises.
+    UserError where the stored scores were made under another policy or version of the rules, unless `switch_policy`;
+    where the update changed a column that is not ours; and whatever `Database.run` raises.
     """
     whole = Published()
     for batch in _batches(scored):
@@ -111,14 +114,15 @@ def lock_range(connection: Connection, key: str) -> None:
     connection.execute(text(_LOCK_RANGE), {"key": key})
 
 
-def refuse_another_policy(database: Database, policy: str) -> None:
-    """UserError where what is stored was made under another policy.
+def refuse_other_rules(database: Database, policy: str) -> None:
+    """UserError where what is stored was made under another policy, or another version of the rules than this one.
 
     One stored score tells, since publishing never mixes two; were two mixed all the same, `publish_range` finds it.
     """
-    row = database.run(lambda connection: connection.execute(text(_STORED_POLICY)).first())
-    if row and (row[0] or CURRENT_POLICY) != policy:
-        raise _refusal(row[0] or CURRENT_POLICY, policy)
+    row = database.run(lambda connection: connection.execute(text(_STORED_RULES)).first())
+    stored, made = row and (row[0] or CURRENT_POLICY, row[1] or SCORING_VERSION), (policy, SCORING_VERSION)
+    if stored and stored != made:
+        raise _refusal(stored, made)
 
 
 def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -138,7 +142,7 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple
     kept = scored_before & ~same if wanted.only_missing else np.zeros(len(batch), dtype=np.bool_)
     differing = present & ~same & ~kept
     if not (wanted.switch_policy or wanted.dry_run):
-        _refuse_other_policies(batch["policy"].to_numpy(), now["stored_policy"], scored_before & differing)
+        _refuse_mixing(batch, now, scored_before & differing)
     counts = (mask.sum() for mask in (differing, same, kept, deleted, moved))
     return Published(len(batch), *map(int, counts)), batch.index[differing]
 
@@ -151,19 +155,24 @@ def _equals(batch: pd.DataFrame, now: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return same
 
 
-def _refuse_other_policies(
-    policies: npt.NDArray[np.object_], stored: pd.Series, affected: npt.NDArray[np.bool_]
-) -> None:
-    before = stored.fillna(CURRENT_POLICY).to_numpy()
-    other = affected & (before != policies)
+def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray[np.bool_]) -> None:
+    """A stored score that names no policy or version was made before there was another."""
+    made = batch[["policy", "scoring_version"]].to_numpy()
+    stored = np.column_stack(
+        [now["stored_policy"].fillna(CURRENT_POLICY), now["stored_version"].fillna(SCORING_VERSION)]
+    )
+    other = affected & (made != stored).any(axis=1)
     if other.any():
-        raise _refusal(before[other][0], policies[other][0])
+        raise _refusal(tuple(stored[other][0]), tuple(made[other][0]))
 
 
-def _refusal(stored: str, made: str) -> UserError:
+def _refusal(stored: tuple[str, str], made: tuple[str, str]) -> UserError:
+    """Each is a policy and a version of the rules."""
+    versions = ("", "") if stored[1] == made[1] else (f" of {stored[1]}", f" of {made[1]}")
+    cure = "score under the stored policy, or " if stored[0] != made[0] else ""
     return UserError(
-        f"scores are stored under {stored}, and these were made under {made}: score under the stored policy, or "
-        f"replace all on purpose by: jv rescore --policy {made} --switch-policy"
+        f"scores are stored under {stored[0]}{versions[0]}, and these were made under {made[0]}{versions[1]}: {cure}"
+        f"replace all on purpose by: jv rescore --policy {made[0]} --switch-policy"
     )
 
 
@@ -180,18 +189,39 @@ def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None 
 
 def write_batch(connection: Connection, low: str, high: str, run_id: str | None) -> int:
     """Update from the temporary table `batch`, whose ids are in low..high, by one UPDATE; returns how many rows."""
-    ids = {"low": low, "high": high}
-    locked = len(connection.execute(text(_LOCK_ROWS), ids).all())
+    bounds_of_batch = {"low": low, "high": high}
+    locked = connection.execute(text(_LOCK_ROWS), bounds_of_batch).scalars().all()
     if run_id and locked:
-        connection.execute(text(_KEEP), {**ids, "run": run_id})
-    updated = connection.execute(text(_UPDATE), ids).rowcount
+        connection.execute(text(_KEEP), {**bounds_of_batch, "run": run_id})
+    looked_at = {"ids": locked[:: max(1, len(locked) // LOOKED_AT)]}
+    before = connection.execute(text(_NOT_OURS), looked_at).all()
+    updated = connection.execute(text(_UPDATE), bounds_of_batch).rowcount
     # A row deleted since the comparison is neither locked nor updated; the next run counts it.
-    if updated != locked:
-        raise RuntimeError(f"{updated} rows were updated where {locked} had been locked")
-    return locked
+    if updated != len(locked):
+        raise RuntimeError(f"{updated} rows were updated where {len(locked)} had been locked")
+    _refuse_side_effects(before, connection.execute(text(_NOT_OURS), looked_at).all())
+    return updated
 
 
-_STORED_POLICY = "SELECT match_context ->> 'policy' FROM match_suggestions WHERE harmonic_mean IS NOT NULL LIMIT 1"
+def _refuse_side_effects(before: Sequence[Row[Any]], after: Sequence[Row[Any]]) -> None:
+    """Each is of the same rows, locked in between, their columns that are not ours."""
+    changed = {
+        name
+        for (old,), (new,) in zip(before, after, strict=True)
+        for name in old.keys() | new.keys()
+        if old.get(name) != new.get(name)
+    }
+    if changed:
+        raise UserError(
+            f"updating match_suggestions also changed {', '.join(sorted(changed))}, so nothing was written: take the "
+            "trigger that does it off the columns of the scores, then type: jv retry"
+        )
+
+
+_STORED_RULES = """
+    SELECT match_context ->> 'policy', match_context ->> 'scoring_version'
+    FROM match_suggestions WHERE harmonic_mean IS NOT NULL LIMIT 1
+"""
 _LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores ' || :key, 0))"
 CREATE_BATCH = """
     CREATE TEMP TABLE batch (
@@ -206,7 +236,7 @@ _SAME_MATCH = """
 """
 # In order, because whoever else locks more than one match may deadlock with us otherwise.
 _LOCK_ROWS = f"""
-    SELECT FROM match_suggestions m WHERE EXISTS (SELECT FROM batch b WHERE {_SAME_MATCH})
+    SELECT m.id FROM match_suggestions m WHERE EXISTS (SELECT FROM batch b WHERE {_SAME_MATCH})
     ORDER BY m.id FOR NO KEY UPDATE
 """
 # The clock, not now(): that is when the transaction began, which another may have done while it waited for this one.
@@ -222,6 +252,10 @@ _UPDATE = f"""
     SET score_ab = b.score_ab, score_ba = b.score_ba, harmonic_mean = b.harmonic_mean, match_context = b.match_context
     FROM batch b
     WHERE {_SAME_MATCH}
+"""
+_NOT_OURS = """
+    SELECT to_jsonb(m) - ARRAY['score_ab', 'score_ba', 'harmonic_mean', 'match_context'] FROM match_suggestions m
+    WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
 """
 _FORGET_RUNS = """
     DELETE FROM jv.publish_runs

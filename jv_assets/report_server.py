@@ -17,6 +17,7 @@ SERVED = {
     "report.html": "text/html",
     "report.txt": "text/plain",
     "report.json": "application/json",
+    "refused.html": "text/html",
     "momentum_options.json": "application/json",
     "top_matches.csv": "text/csv",
 }

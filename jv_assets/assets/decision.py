@@ -11,10 +11,9 @@ import pandas as pd
 
 from jv_assets import progress
 from jv_assets.assets.profiles import profiles
-from jv_assets.assets.reports import reports_folder
 from jv_assets.assets.scores import match_scores
 from jv_assets.errors import UserError
-from jv_assets.exporting import write_whole
+from jv_assets.exporting import reports_folder, write_whole
 from jv_assets.partitions import ID_RANGES, one_line_failure
 from jv_assets.reporting.sampling import sample_of
 from jv_assets.reporting.tallies import fingerprint_of_all, no_scores, one_policy, scored

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,8 +9,7 @@ import dagster as dg
 from jv_assets import settings
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.scores import match_scores
-from jv_assets.errors import UserError
-from jv_assets.exporting import write_whole
+from jv_assets.exporting import reports_folder, write_whole
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.report_server import report_url
 from jv_assets.reporting.beside import beside
@@ -185,16 +183,6 @@ def diagnostic_report(
     shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
     numbers = {name: round(value, 4) for name, value in _known(report["headline"]).items()}
     return dg.MaterializeResult(metadata={"page": dg.MetadataValue.url(report_url()), **paths, **numbers, **shown})
-
-
-def reports_folder() -> Path:
-    """The folder of the reports, made where it is missing."""
-    folder = settings.reports_dir()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {folder}: {error.strerror or error}; see JV_HOME") from error
-    return folder
 
 
 def _known(numbers: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
 from jv_assets.gates import refuse_shift
 from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
-from jv_assets.publishing import NEEDED, Wanted, publish_range, refuse_another_policy
+from jv_assets.publishing import NEEDED, Wanted, publish_range, refuse_other_rules
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -146,9 +146,9 @@ def published_scores(
         with one_line_failure():
             if not config.switch_policy:
                 for policy in {files.facts("match_scores", key)["policy"] for key in there}:
-                    refuse_another_policy(database, policy)
+                    refuse_other_rules(database, policy)
             if not config.accept_shift:
-                refuse_shift(files, there)
+                refuse_shift(database, files, there)
 
     def work(key: str) -> Mapping[str, object]:
         scored = files.read("match_scores", key, sorted({*NEEDED, *AUDITED}))

@@ -2,10 +2,9 @@
 
 import dagster as dg
 
-from jv_assets.assets.reports import reports_folder
 from jv_assets.assets.scores import published_scores
+from jv_assets.exporting import reports_folder, write_csv
 from jv_assets.exporting import top_matches as best_matches
-from jv_assets.exporting import write_csv
 from jv_assets.partitions import one_line_failure
 from jv_assets.resources.database import Database
 

@@ -12,7 +12,7 @@ OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Write only wh
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing to the database; say what would be written.")]
 PolicyName = Annotated[str | None, typer.Option(help="Score under this policy; by default JV_POLICY.")]
 SwitchPolicy = Annotated[
-    bool, typer.Option("--switch-policy", help="Replace scores that are stored under another policy.")
+    bool, typer.Option("--switch-policy", help="Replace scores stored under another policy or version.")
 ]
 AcceptShift = Annotated[
     bool, typer.Option("--accept-shift", help="Publish although the scores moved further than on an ordinary night.")

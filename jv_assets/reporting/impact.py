@@ -19,18 +19,19 @@ def section(report: Json) -> Section:
 
 
 def _answer(found: Json) -> list[str]:
-    states, moved, hours = found["states"], found["moved"], f"{found['hours']:g}"
+    states, moved = found["states"], found["moved"]
+    then = f"{found['hours']:g} hours ago" if found["hours"] else "before"
     if not found["matches"] and not states["gone"]:
         return ["No match is scored, so nothing can be said."]
     other = states["policy"] + states["version"]
     said = []
     if not found["compared"] and not other:
-        said.append(f"Production held no score of these matches {hours} hours ago: there is nothing to compare with.")
+        said.append(f"Production held no score of these matches {then}: there is nothing to compare with.")
     elif found["compared"] and not (moved["raised"] or moved["lowered"]):
-        said.append(f"Nothing changed: {number(found['compared'])} matches score as {hours} hours ago.")
+        said.append(f"Nothing changed: {number(found['compared'])} matches score as {then}.")
     elif found["compared"]:
         said.append(
-            f"Of {number(found['compared'])} matches {number(moved['raised'])} score higher than {hours} hours ago and "
+            f"Of {number(found['compared'])} matches {number(moved['raised'])} score higher than {then} and "
             f"{number(moved['lowered'])} lower; {number(moved['tiers_up'])} went up a tier or more, "
             f"{number(moved['tiers_down'])} down, and {number(moved['rescued'])} came from below 60 to 60 and over."
         )

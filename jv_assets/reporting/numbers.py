@@ -8,6 +8,7 @@ from jv_assets.reporting.congestion import congestion
 from jv_assets.reporting.exactness import intervals
 from jv_assets.reporting.tallies import Merged, bars
 from jv_scoring.analysis import aggregation, impact_report, isolation, momentum
+from jv_scoring.analysis.impact import Impact
 from jv_scoring.analysis.rows import BOTH
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import DIRECTIONS
@@ -39,14 +40,6 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
             for bar in bars(dimensions[f"{name}_{DIRECTIONS[0]}"] + dimensions[f"{name}_{DIRECTIONS[1]}"], _QUARTER)
         ],
     }
-    impact = impact_report.report(merged.impact) | {
-        "hours": merged.hours,
-        "score_bars": [
-            {"side": side, **bar}
-            for side in ("before", "now")
-            for bar in bars(merged.impact.histograms[f"{side} same"], _POINT)
-        ],
-    }
     profiles = merged.coverage.counts["floor"].at(None)
     report = {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -60,11 +53,23 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
         "embedding_isolation": embeddings,
         "momentum_bottleneck": low,
         "aggregation_comparison": aggregation.report(merged.aggregation),
-        "production_impact": impact,
+        "production_impact": impact_numbers(merged.impact, merged.hours),
         "fallbacks": merged.fallbacks,
         "congestion": congestion(aggregation.best_matches(merged.aggregation), profiles),
     }
     return report | {"headline": headline(report), "intervals": intervals(report) if merged.sample else []}
+
+
+def impact_numbers(tally: Impact, hours: float) -> Json:
+    """Of the section on production; `hours` 0: the stored scores of this moment against the computed ones."""
+    return impact_report.report(tally) | {
+        "hours": hours,
+        "score_bars": [
+            {"side": side, **bar}
+            for side in ("before", "now")
+            for bar in bars(tally.histograms[f"{side} same"], _POINT)
+        ],
+    }
 
 
 def headline(report: Json) -> Json:

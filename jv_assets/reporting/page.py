@@ -7,22 +7,29 @@ from jv_assets.reporting.figures import Figure, Section, Table
 from jv_assets.reporting.sections import TITLE, facts, headlines, sections, warnings
 from jv_scoring.analysis.tallies import Json
 
+Pairs = list[tuple[str, str]]
+"""Names and what is shown of each."""
+
 
 def to_html(report: Json) -> str:
-    """The whole page: charts are inline SVG in the page's own colours, light or dark."""
-    found = sections(report)
+    """The whole report."""
+    return page(TITLE, facts(report), warnings(report), headlines(report), sections(report))
+
+
+def page(title: str, facts: Pairs, warnings: list[str], headlines: Pairs, found: list[Section]) -> str:
+    """A page of these sections: charts are inline SVG in the page's own colours, light or dark."""
     return _PAGE.format(
-        title=escape(TITLE),
+        title=escape(title),
         style=_STYLE,
-        facts=_pairs("facts", facts(report)),
-        warnings="".join(f"<p class=note>{escape(warning)}</p>\n" for warning in warnings(report)),
-        headlines=_pairs("headlines", headlines(report)),
+        facts=_pairs("facts", facts),
+        warnings="".join(f"<p class=note>{escape(warning)}</p>\n" for warning in warnings),
+        headlines=_pairs("headlines", headlines),
         contents="".join(f'<li><a href="#q{n}">{escape(each.title)}</a></li>' for n, each in enumerate(found, 1)),
         sections="".join(_section(number, each) for number, each in enumerate(found, start=1)),
     )
 
 
-def _pairs(kind: str, pairs: list[tuple[str, str]]) -> str:
+def _pairs(kind: str, pairs: Pairs) -> str:
     shown = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs)
     return f"<dl class={kind}>{shown}</dl>"
 

@@ -8,7 +8,7 @@ import pandas as pd
 from jv_scoring.analysis.aggregation import spearman, tier_places
 from jv_scoring.analysis.rows import column
 from jv_scoring.analysis.tallies import Joint
-from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 
 COLUMNS = [
     "harmonic_mean", "policy", "scoring_version", "stored_harmonic_mean", "stored_policy", "stored_version"
@@ -51,11 +51,12 @@ class Shift:
 def joint_of(rows: pd.DataFrame) -> Joint:
     """Stored and computed harmonic_mean of the rows (`COLUMNS`) that are comparable; of several ranges they add up.
 
-    A stored score that names no policy was made under the current one, which is older than the name.
+    A stored score that names no policy or version was made under these, which are older than the names.
     """
     stored = column(rows, "stored_harmonic_mean")
     policies = rows["stored_policy"].astype(object).fillna(CURRENT_POLICY)
-    same = (rows["policy"] == policies) & (rows["scoring_version"] == rows["stored_version"])
+    versions = rows["stored_version"].astype(object).fillna(SCORING_VERSION)
+    same = (rows["policy"] == policies) & (rows["scoring_version"] == versions)
     both = same.to_numpy(np.bool_) & ~np.isnan(stored)
     return Joint.of(stored[both], column(rows, "harmonic_mean")[both])
 

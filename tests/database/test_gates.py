@@ -1,5 +1,6 @@
 """What stops a publish, what is verified after it, and what only warns: each seen to fail, and to pass."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +52,9 @@ def test_a_shift_is_refused_until_it_is_accepted(whole: Pipeline) -> None:
     assert line.startswith("nothing was published: of ")
     assert "matches stored under the same policy and version, the mean moved by +20.00 points (at most 5)" in line
     assert line.endswith("mend the cause, or publish on purpose: the same command with --accept-shift")
+    page = (whole.home / "reports" / "refused.html").read_text()
+    assert str(whole.home / "reports" / "refused.html") in line
+    assert re.search(r"Of [\d,]+ matches [\d,]+ score higher than before and 0 lower", page)
     warned = evaluations(result)["no_distribution_shift"]
     assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert whole.run(published_scores={"dry_run": True}).success

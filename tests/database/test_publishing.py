@@ -18,7 +18,7 @@ from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.loading import MATCH_COLUMNS, load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.publishing import Published, Wanted, publish_range, refuse_another_policy
+from jv_assets.publishing import Published, Wanted, publish_range, refuse_other_rules
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 
@@ -165,14 +165,43 @@ def test_another_policy_is_refused_unless_it_is_switched_on_purpose(database: Da
 
 def test_no_range_is_published_under_another_policy_than_the_stored(database: Database) -> None:
     rows = scores(database)
-    refuse_another_policy(database, "geometric/impute")
+    refuse_other_rules(database, "geometric/impute")
     publish(database, rows.iloc[5:6], switch_policy=True)
-    refuse_another_policy(database, "harmonic/impute")
+    refuse_other_rules(database, "harmonic/impute")
     with pytest.raises(UserError, match="stored under harmonic/impute, and these were made under geometric/impute"):
-        refuse_another_policy(database, "geometric/impute")
+        refuse_other_rules(database, "geometric/impute")
     execute(database, "UPDATE match_suggestions SET match_context = '[]' WHERE harmonic_mean IS NOT NULL")
     with pytest.raises(UserError, match="stored under harmonic/impute"):
-        refuse_another_policy(database, "geometric/impute")
+        refuse_other_rules(database, "geometric/impute")
+
+
+def test_another_version_of_the_rules_is_refused_unless_it_is_switched_on_purpose(database: Database) -> None:
+    rows = scores(database)
+    publish(database, rows.iloc[:1].assign(scoring_version="ismc_v1"))
+    said = "stored under harmonic/impute of ismc_v1, and these were made under harmonic/impute of ismc_v2_embeddings"
+    for refused in (lambda: refuse_other_rules(database, "harmonic/impute"), lambda: publish(database, rows)):
+        with pytest.raises(UserError, match=f"{said}: replace all on purpose by: jv rescore .* --switch-policy"):
+            refused()
+    assert stored(database)["harmonic_mean"].notna().sum() == 1
+    assert publish(database, rows, only_missing=True) == {"rows": 200, "written": 199, "kept": 1}
+    assert publish(database, rows, switch_policy=True) == {"rows": 200, "written": 1, "unchanged": 199}
+    assert_stored(database, rows)
+
+
+def test_a_trigger_that_changes_another_column_stops_the_publish(database: Database) -> None:
+    rows = scores(database)
+    execute(
+        database,
+        "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.notes := 'touched'; NEW.match_score := 1; RETURN NEW; END $$",
+    )
+    execute(database, "CREATE TRIGGER touch BEFORE UPDATE ON match_suggestions FOR EACH ROW EXECUTE FUNCTION touch()")
+    before = stored(database)
+    with pytest.raises(UserError, match=r"also changed match_score, notes, so nothing was written: take the trigger"):
+        publish(database, rows)
+    pd.testing.assert_frame_equal(stored(database), before)
+    execute(database, "DROP TRIGGER touch ON match_suggestions")
+    assert publish(database, rows) == {"rows": 200, "written": 200}
 
 
 def test_a_stored_score_that_names_no_policy_counts_as_the_current_one(database: Database) -> None:
