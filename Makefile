@@ -2,7 +2,9 @@
 
 PYTHON ?= python3
 
-PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check --no-input -q
+PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check --no-input
+# Nothing is built: what a source would need for that, no hash here would vouch for.
+LOCKED := $(PIP) -q install --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
 .PHONY: help install demo test test-long bench ui constraints clean FORCE
@@ -35,7 +37,7 @@ ui: install ## open Dagster's web pages
 
 # Holds the name of the checkout's folder, and is written last: a .venv of an interrupted installation has none, in one
 # that was moved it names another folder. Either is made anew.
-.venv/installed: pyproject.toml constraints.txt $(shell $(INTACT) || echo FORCE)
+.venv/installed: pyproject.toml $(wildcard constraints*.txt) $(shell $(INTACT) || echo FORCE)
 	@$(INTACT) || { \
 		"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 			echo "This needs Python 3.11 or newer, and $(PYTHON) is not: set it, make PYTHON=/path/to/python3.12" >&2; \
@@ -45,23 +47,24 @@ ui: install ## open Dagster's web pages
 	}
 	@rm -f $@
 	@echo "Installing into .venv: some minutes the first time"
-	@$(PIP) install -c constraints.txt setuptools
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'
+	@if $(PIP) index versions torch 2>/dev/null | grep -qF "$$(sed -n 's/^torch==\([^ ]*\).*/\1/p' constraints-cpu.txt)"; \
+		then $(LOCKED) constraints-cpu.txt; else $(LOCKED) constraints-gpu.txt; fi
+	@$(LOCKED) constraints.txt
+	@$(PIP) -q install --no-deps --no-build-isolation -e .
+	@$(PIP) -q check
 	@pwd -P >$@
 
-# With the oldest Python that we take, and the newest pip: older ones get lost among old releases of Dagster. PyTorch keeps
-# its version: write another in by hand first.
+# For all Pythons and systems at once. PyTorch keeps the version that constraints-cpu.txt names.
 constraints: ## renew constraints.txt with the latest releases
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 1' INT TERM && \
-	echo "Installing the latest releases in a temporary folder: this takes some minutes" && \
-	grep '^torch==' constraints.txt >"$$folder/torch" && \
-	"$(PYTHON)" -m venv "$$folder/venv" && \
-	pip() { "$$folder/venv/bin/python" -m pip --disable-pip-version-check --no-input "$$@"; } && \
-	pip install -q --upgrade pip && \
-	pip install -q -c "$$folder/torch" -e '.[dev]' && \
-	pip freeze --all --exclude pip --exclude-editable >"$$folder/freeze" && \
-	{ grep '^#' constraints.txt; sed 's/+.*//' "$$folder/freeze"; } >"$$folder/constraints" && \
-	cp "$$folder/constraints" constraints.txt
+	"$(PYTHON)" -m venv "$$folder" && "$$folder/bin/python" -m pip --disable-pip-version-check --no-input install -q uv && \
+	sed -n 's/^\(torch==[^ +]*\).*/\1/p' constraints-cpu.txt >"$$folder/torch" && \
+	"$$folder/bin/uv" pip compile -q pyproject.toml --extra dev -c "$$folder/torch" --universal --fork-strategy fewest \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header -o "$$folder/locked" && \
+	for file in constraints constraints-gpu; do grep '^#' $$file.txt >"$$folder/$$file" || exit 1; done && \
+	awk -v folder="$$folder/constraints" '/^[^ ]/ { of = /^(cuda|nvidia|triton)/ ? "-gpu" : "" } \
+		{ print >>(folder of) }' "$$folder/locked" && \
+	for file in constraints constraints-gpu; do cp "$$folder/$$file" $$file.txt || exit 1; done
 
 clean: ## remove .venv and caches; .jv with the data stays
 	@if test -e .venv/installed; then .venv/bin/python -c 'from jv_assets import local; local.stop()'; fi || true
