@@ -5,6 +5,7 @@ import warnings
 import dagster as dg
 
 from jv_assets import schedules, settings
+from jv_assets.alerts import alert
 from jv_assets.assets import production
 from jv_assets.assets.decision import momentum_options
 from jv_assets.assets.embeddings import profile_embeddings
@@ -20,6 +21,7 @@ from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.sensors import edited_profiles, new_matches, score_concerned
 from jv_assets.undoing import undo
 from jv_assets.verifying import verify
 
@@ -41,9 +43,12 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),
         asset_checks=[audit, verify, health_of_scores, health_of_embeddings, health_of_profiles],
-        jobs=[schedules.rescore, schedules.embed, schedules.nightly, schedules.report, undo],
+        jobs=[schedules.rescore, schedules.embed, schedules.refresh, schedules.nightly, schedules.report, undo],
         schedules=[schedules.every_night],
-        sensors=[finish_the_other_ranges, report_after_nightly],
+        sensors=[
+            *(finish_the_other_ranges, report_after_nightly, alert),
+            *(new_matches, edited_profiles, score_concerned),
+        ],
         resources={"database": database, "embedder": embedder, "files": files},
         # A process a step would cost some seconds each, and could not share the profiles among the ranges of a run.
         executor=dg.in_process_executor,

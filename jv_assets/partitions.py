@@ -36,6 +36,12 @@ def bounds(key: str) -> tuple[str, str]:
     return str(UUID(int=first)), str(UUID(int=first + 2**128 // len(keys) - 1))
 
 
+def key_of(row_id: str) -> str:
+    """The range that a uuid is in."""
+    keys = ID_RANGES.get_partition_keys()
+    return keys[UUID(row_id).int * len(keys) >> 128]
+
+
 def keys_of_run(run: dg.DagsterRun) -> list[str]:
     """The ranges that a run is over, by its tags; all of them for a run over none, such as a check by itself."""
     keys = list(ID_RANGES.get_partition_keys())

@@ -25,6 +25,11 @@ embed = dg.define_asset_job(
     dg.AssetSelection.assets("profile_embeddings"),
     description="Embed the texts that are new or were edited.",
 )
+refresh = dg.define_asset_job(
+    "refresh",
+    dg.AssetSelection.assets("profiles", "profile_embeddings"),
+    description="Read the profiles, and embed the texts that are new or were edited. Scores nothing.",
+)
 nightly = dg.define_asset_job(
     "nightly",
     dg.AssetSelection.assets(*NIGHTLY),
@@ -47,13 +52,13 @@ report = dg.define_asset_job(
 )
 def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     # a second one would do the same again beside the first, or right after it
-    going = context.instance.get_runs(dg.RunsFilter(job_name=nightly.name, statuses=_NOT_ENDED), limit=1)
+    going = context.instance.get_runs(dg.RunsFilter(job_name=nightly.name, statuses=NOT_ENDED), limit=1)
     if going:
         return dg.SkipReason(f"the nightly run {going[0].run_id} still goes on")
     return dg.RunRequest(tags=all_ranges_tags())
 
 
-_NOT_ENDED = [
+NOT_ENDED = [
     *(dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING),
     *(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUSPENDED, dg.DagsterRunStatus.CANCELING),
 ]

@@ -91,6 +91,16 @@ def kept_runs() -> int:
     return int(text)
 
 
+def alert_webhook() -> str | None:
+    """`JV_ALERT_WEBHOOK`: where a failed run is told. It is a secret: whoever knows it can post there."""
+    return os.environ.get("JV_ALERT_WEBHOOK") or None
+
+
+def ui_url() -> str:
+    """`JV_UI_URL`: where people open the Dagster UI, for links in alerts."""
+    return (os.environ.get("JV_UI_URL") or "http://127.0.0.1:3000").rstrip("/")
+
+
 def nightly_cron() -> str:
     """`JV_NIGHTLY_CRON`: when the nightly rescore starts; 03:00 by default."""
     return os.environ.get("JV_NIGHTLY_CRON") or "0 3 * * *"
