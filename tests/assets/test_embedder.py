@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from models import BGE, MINILM, cache_model, make_bert, minilm, packaged_folder
 from jv_assets.errors import UserError
 from jv_assets.resources import embedder
 from jv_assets.resources.embedder import Embedder, available
+from jv_scoring.similarity import CALIBRATIONS
 
 TEXTS = [
     "I help authors launch their first book.",
@@ -27,6 +29,9 @@ TEXTS = [
     "Coaching",
     "Podcast booking for health experts",
 ]
+
+
+COMMIT = embedder._WEIGHTS[BGE].commit
 
 
 class Hub(ThreadingHTTPServer):
@@ -52,7 +57,7 @@ class HubRequest(BaseHTTPRequestHandler):
         body = self._body(path)
         self.send_response(200 if body is not None else 404)
         self.send_header("Content-Length", str(len(body or b"")))
-        self.send_header("X-Repo-Commit", "1" * 40)
+        self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("ETag", f'"{_digest(body or b"")}"')
         self.end_headers()
         if self.command == "GET":
@@ -72,7 +77,7 @@ class HubRequest(BaseHTTPRequestHandler):
             return json.dumps([{"type": "file", "path": n, "size": s, "oid": d} for n, s, d in entries]).encode()
         if path.startswith("/api/models/"):
             siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
-            return json.dumps({"id": BGE, "sha": "1" * 40, "siblings": siblings}).encode()
+            return json.dumps({"id": BGE, "sha": COMMIT, "siblings": siblings}).encode()
         return None
 
 
@@ -84,13 +89,29 @@ def _digest(data: bytes) -> str:
     return hashlib.sha1(data).hexdigest()
 
 
+def sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a model as the hub has them, in small: pickled weights lie beside the safetensors."""
+def small_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bert")
     make_bert(folder)
     (folder / "pytorch_model.bin").write_bytes(b"a pickle")
     return folder
+
+
+@pytest.fixture
+def bert(small_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files of a model as the hub has them, in small: pickled weights lie beside the known safetensors."""
+    know(small_bert, monkeypatch)
+    return small_bert
+
+
+def know(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the weights of a folder be the production model's known ones."""
+    known = replace(embedder._WEIGHTS[BGE], sha256=sha256(folder / "model.safetensors"))
+    monkeypatch.setitem(embedder._WEIGHTS, BGE, known)
 
 
 @pytest.fixture
@@ -191,14 +212,19 @@ def test_other_weights_under_the_small_models_name_are_not_loaded(
 
 
 def test_the_small_model_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(embedder._PACKAGED, MINILM, ("not_installed", ""))
+    monkeypatch.setitem(embedder._WEIGHTS, MINILM, embedder._Weights("", package="not_installed"))
     with pytest.raises(UserError, match=r"package not_installed is not installed; type: make install"):
         available(MINILM)
 
 
+def test_the_weights_of_every_model_that_can_score_are_known() -> None:
+    assert embedder._WEIGHTS.keys() == CALIBRATIONS.keys()
+
+
 USE = """
-import sys
-from jv_assets.resources.embedder import Embedder, available
+import dataclasses, sys
+from jv_assets.resources.embedder import _WEIGHTS, Embedder, available
+_WEIGHTS[sys.argv[1]] = dataclasses.replace(_WEIGHTS[sys.argv[1]], sha256=sys.argv[2])
 embedder = Embedder(sys.argv[1])
 print(available(sys.argv[1]))
 embedder.embed([])
@@ -208,29 +234,44 @@ print(*embedder.embed(["a text", "another text"]).shape, embedder.dimension)
 """
 
 
-def test_the_production_model_is_downloaded_once_without_pickles_and_without_a_word(hub: Hub, tmp_path: Path) -> None:
+def use_in_a_new_process(hub: Hub, home: Path, known: str) -> "subprocess.CompletedProcess[str]":
+    """The production model of this hub, whose weights are the known ones if they have this sha256."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
+    return subprocess.run(
+        [sys.executable, "-W", "default", "-c", USE, BGE, known],
+        env=environment | {"HF_HOME": str(home), "HF_ENDPOINT": hub.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
+
+def test_the_production_model_is_downloaded_once_without_pickles_and_without_a_word(
+    hub: Hub, bert: Path, tmp_path: Path
+) -> None:
     def use() -> str:
         """Where the model is, as a new process finds it; it uses the model then."""
-        result = subprocess.run(
-            [sys.executable, "-W", "default", "-c", USE, BGE],
-            env=environment | {"HF_HOME": str(tmp_path), "HF_ENDPOINT": hub.url},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        result = use_in_a_new_process(hub, tmp_path, sha256(bert / "model.safetensors"))
         assert (result.stderr, result.returncode) == ("", 0)
         place, shape = result.stdout.splitlines()
         assert shape == "2 1024 1024"
         return place
 
     assert use() == f"{hub.url}, downloaded at first use (0.0 GB)"
+    assert {request for request in hub.requests if COMMIT not in request} == set()
     assert not [request for request in hub.requests if request.endswith(".bin")]
     assert not list(tmp_path.rglob("*.bin"))
     hub.requests.clear()
     assert Path(use()).is_relative_to(tmp_path / "hub")
     assert hub.requests == []
+
+
+def test_other_weights_from_the_hub_are_not_loaded(hub: Hub, bert: Path, tmp_path: Path) -> None:
+    known = sha256(bert / "model.safetensors")
+    hub.files["model.safetensors"] += b"!"
+    last = use_in_a_new_process(hub, tmp_path, known).stderr.splitlines()[-1]
+    assert f"UserError: model {BGE}: {tmp_path}/hub/" in last
+    assert f"not {known}; {hub.url} is not to be trusted: delete it" in last
 
 
 def test_a_hub_that_has_only_pickled_weights(hub: Hub, cache: Path) -> None:
@@ -282,16 +323,38 @@ def test_what_an_interrupted_download_left_is_not_used(bert: Path, cache: Path) 
 
 
 @pytest.mark.usefixtures("no_hub")
-def test_damaged_weights(bert: Path, cache: Path) -> None:
+def test_other_weights_in_the_cache_are_not_loaded_and_those_of_the_hub_once_they_are_deleted(
+    bert: Path, cache: Path
+) -> None:
     weights = cache_model(cache, bert) / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(UserError, match=rf"{BGE}: {weights.parent} cannot be loaded \(.*JV_EMBEDDING_MODEL"):
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    for use in (available, lambda name: Embedder(name).embed(TEXTS)):
+        with pytest.raises(UserError) as caught:
+            use(BGE)
+        found, known = sha256(weights), sha256(bert / "model.safetensors")
+        assert str(caught.value) == (
+            f"model {BGE}: {weights} is not the known file: its sha256 is {found}, not {known}; "
+            "delete it to have it downloaded again"
+        )
+    weights.unlink()
+    with pytest.raises(UserError, match="is not in the Hugging Face cache"):
+        available(BGE)
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_a_damaged_model(bert: Path, cache: Path) -> None:
+    folder = cache_model(cache, bert)
+    (folder / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match=rf"{BGE}: {folder} cannot be loaded \(.*JV_EMBEDDING_MODEL"):
         Embedder(BGE).embed(TEXTS)
 
 
 @pytest.mark.usefixtures("no_hub")
-def test_vectors_of_another_length_than_the_name_promises(tmp_path: Path, cache: Path) -> None:
+def test_vectors_of_another_length_than_the_name_promises(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_bert(tmp_path / "small", dimension=64)
+    know(tmp_path / "small", monkeypatch)
     cache_model(cache, tmp_path / "small")
     with pytest.raises(UserError, match=r"makes vectors of 64 numbers, the model of that name makes 1024"):
         Embedder(BGE).embed(TEXTS)
