@@ -15,7 +15,6 @@ A run that is cut off like this is marked as failed, and `jv retry` does it agai
 """
 
 import contextlib
-import errno
 import fcntl
 import http.client
 import json
@@ -38,6 +37,7 @@ import psutil
 
 from jv_assets import report_server, settings
 from jv_assets.errors import UserError
+from jv_assets.ports import free_port
 
 MODULE, LOCATION = "jv_assets.definitions", "jv"
 """As in workspace.yaml."""
@@ -60,9 +60,12 @@ class _DiedError(Exception):
     """A process of ours has ended by itself; the text says which, and its last words."""
 
 
-def serve(host: str = "127.0.0.1", port: int | None = None) -> int:
+def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool = False) -> int:
     """
     Show Dagster's pages on `port` (by default the first free one from 3000 on) until Ctrl-C or SIGTERM.
+
+    With `read_only` they are for viewers, to whom Dagster refuses every change: without daemon and report, beside those
+    of the operators or alone.
 
     Returns the exit code: 0, or 1 where a process ended by itself. Raises UserError with what is to be mended first.
     """
@@ -72,21 +75,26 @@ def serve(host: str = "127.0.0.1", port: int | None = None) -> int:
     try:
         with _interrupts(), contextlib.ExitStack() as stack:
             open_instance().dispose()  # makes Dagster's tables, or says in one line what is wrong
-            folder = dagster_home() / "ui"
+            folder = dagster_home() / ("ui-read-only" if read_only else "ui")
             lock = stack.enter_context(_alone(folder))
-            port = _free_port(host, port)
-            reports = _free_port(report_server.HOST, settings.reports_port(), report_server.PORTS, "JV_REPORTS_PORT")
+            port = free_port(host, port, PORTS, "--port")
             address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             lock.write(address)
             lock.flush()
             print("Starting the Dagster UI: this takes some ten seconds.", flush=True)
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jv-ui-")))
             family = stack.enter_context(_Family(folder))
-            family.start("report server", "jv_assets.report_server", str(reports))
-            _start(family, scratch, host, port)
-            report_server.remember(reports)
-            print(f"{address} is the Dagster UI: choose assets there and materialize them. Ctrl-C ends it.", flush=True)
-            print(f"{report_server.report_url()} is the report of jv report.", flush=True)
+            if read_only:
+                _start(family, scratch, host, port, read_only=True)
+                print(f"{address} is the Dagster UI, to look at only. Ctrl-C ends it.", flush=True)
+            else:
+                reports = free_port(report_server.HOST, settings.reports_port(), report_server.PORTS, "JV_REPORTS_PORT")
+                family.start("report server", "jv_assets.report_server", str(reports))
+                _start(family, scratch, host, port, read_only=False)
+                report_server.remember(reports)
+                uses = "choose assets there and materialize them"
+                print(f"{address} is the Dagster UI: {uses}. Ctrl-C ends it.", flush=True)
+                print(f"{report_server.report_url()} is the report of jv report.", flush=True)
             family.wait_for(lambda: False)
     except KeyboardInterrupt:
         return 0
@@ -95,16 +103,20 @@ def serve(host: str = "127.0.0.1", port: int | None = None) -> int:
     return 1
 
 
-def _start(family: "_Family", scratch: Path, host: str, port: int) -> None:
-    """Start the three, and return when the pages answer and show the assets."""
+def _start(family: "_Family", scratch: Path, host: str, port: int, *, read_only: bool) -> None:
+    """Start the three, or for viewers two, and return when the pages answer and show the assets."""
     code, workspace = scratch / "code", scratch / "workspace.yaml"
     location = {"grpc_server": {"socket": str(code), "location_name": LOCATION}}
     workspace.write_text(json.dumps({"load_from": [location]}))  # YAML too
     target = ["-m", MODULE, "-d", str(settings.ROOT), "--location-name", LOCATION]
     family.start("code server", "dagster", "code-server", "start", "--socket", str(code), *target)
     family.wait_for(lambda: _accepts(code), READY_SECONDS)  # one that asks too early asks again after 10 s only
-    family.start("webserver", "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port))
-    family.start("daemon", "dagster._daemon", "run", "-w", str(workspace))
+    pages = ["-w", str(workspace), "-h", host, "-p", str(port)]
+    if read_only:
+        family.start("webserver", "dagster_webserver", *pages, "--read-only")
+    else:
+        family.start("webserver", "dagster_webserver", *pages)
+        family.start("daemon", "dagster._daemon", "run", "-w", str(workspace))
     family.wait_for(lambda: _shows_assets(host, port), READY_SECONDS)
 
 
@@ -234,28 +246,6 @@ def _alone(folder: Path) -> Iterator[TextIO]:
             raise UserError(f"the Dagster UI is running already, at {lock.read()}") from None
         lock.truncate(0)
         yield lock
-
-
-def _free_port(host: str, wanted: int | None, among: range = PORTS, choose: str = "--port") -> int:
-    for port in (wanted,) if wanted else among:
-        if _is_free(host, port):
-            return port
-    ports = f"port {wanted} is" if wanted else f"ports {among.start} to {among.stop - 1} are"
-    raise UserError(f"{ports} taken: choose another with {choose}")
-
-
-def _is_free(host: str, port: int) -> bool:
-    try:
-        family, kind, *_, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((address[0], port))
-            probe.listen()
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            return False
-        raise UserError(f"cannot listen on {host}, port {port}: {error}") from None
-    return True
 
 
 def _accepts(path: Path) -> bool:

@@ -12,12 +12,15 @@ from jv_assets.cli.common import app, chosen_policy, ready_database
 def ui(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(help="3000, or the next that is free, by default.")] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="For viewers: no daemon, and nothing can be changed.")
+    ] = False,
 ) -> None:
     """Start the Dagster UI with its daemon, on this machine alone; Ctrl-C ends it."""
     from jv_assets.ui import serve
 
     ready_database()
-    raise typer.Exit(serve(host, port))
+    raise typer.Exit(serve(host, port, read_only=read_only))
 
 
 @app.command()

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from servers import free_port
-from serving import ENDED, SECONDS, SERVE, Running, running, wait_until
+from servers import free_port as any_port
+from serving import ENDED, LAUNCH, SECONDS, SERVE, Running, running, wait_until
 
 from jv_assets import local, settings, ui
 from jv_assets.definitions import defs
@@ -24,9 +24,23 @@ from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
+from jv_assets.ports import free_port
 from jv_assets.resources.database import Database
 
 DEV = [str(Path(sys.executable).with_name("dagster")), "dev", "-p"]
+
+SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "jv"}
+RUNS = "{ runsOrError { ... on Runs { results { runId status } } } }"
+CHANGES = [
+    (LAUNCH, {"run": {"selector": {**SELECTOR, "jobName": "nightly"}, "runConfigData": {}}}),
+    (
+        "mutation ($it: ScheduleSelector!) { startSchedule(scheduleSelector: $it) { __typename } }",
+        {"it": {**SELECTOR, "scheduleName": "every_night"}},
+    ),
+    ('mutation { wipeAssets(assetPartitionRanges: [{assetKey: {path: ["profiles"]}}]) { __typename } }', {}),
+    ('mutation { deletePipelineRun(runId: "none") { __typename } }', {}),
+]
+"""What would change something, and its variables."""
 
 
 def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -118,10 +132,17 @@ def test_the_report_is_at_the_address_that_it_says(pages: Running, embedded: Pat
     assert answer() == (200, "the report")
 
 
-def test_it_listens_on_the_loopback_address_only(pages: Running) -> None:
-    processes = [psutil.Process(pages.process.pid), *psutil.Process(pages.process.pid).children(recursive=True)]
-    listening = [c.laddr for one in processes for c in one.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    assert sorted(listening) == [("127.0.0.1", pages.port), ("127.0.0.1", report_port(pages))]
+def test_it_listens_on_the_loopback_address_only(pages: Running, embedded: Path) -> None:
+    """With all that it has started; what else it listens at, such as the code server, is a file of this machine."""
+    server = local.status(embedded / "postgres")
+    assert server
+    ours = psutil.Process(pages.process.pid)
+    processes = [ours, *ours.children(recursive=True), psutil.Process(server.pid)]
+    # of UDP there is no listening: what is bound receives
+    bound = [c for one in processes for c in one.net_connections("inet") if not c.raddr]
+    listening = [c.laddr for c in bound if c.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
+    ports = pages.port, report_port(pages), server.port
+    assert sorted(listening) == [("127.0.0.1", port) for port in sorted(ports)]
 
 
 def test_a_run_over_two_ranges_goes_through_queue_and_daemon(pages: Running, embedded: Path) -> None:
@@ -140,6 +161,18 @@ def test_a_second_one_on_the_same_home_is_refused(
     monkeypatch.setenv("DAGSTER_HOME", "")  # to be restored: `serve` sets it
     with pytest.raises(UserError, match=f"running already, at http://127.0.0.1:{pages.port}"):
         ui.serve()
+
+
+def test_viewers_have_pages_of_their_own_beside_it_which_refuse_every_change(pages: Running, embedded: Path) -> None:
+    with running([*SERVE[:2], SERVE[2].replace("serve()", "serve(read_only=True)")], embedded) as viewers:
+        assert viewers.location()["jobs"]
+        assert not [process for process in viewers.family if "dagster._daemon" in process.cmdline()]
+        before = pages.ask(RUNS)
+        assert viewers.ask(RUNS) == before
+        for mutation, variables in CHANGES:
+            refused = viewers.ask(mutation, **variables)
+            assert [answer["__typename"] for answer in refused.values()] == ["UnauthorizedError"], mutation
+        assert pages.ask(RUNS) == before
 
 
 def test_ctrl_c_ends_everything_and_fails_the_run_in_progress(home: Path, elsewhere: dict[str, str]) -> None:
@@ -175,7 +208,7 @@ def test_it_says_which_process_has_died_and_ends_the_others(home: Path, elsewher
 
 def test_dagster_dev_in_the_checkout(home: Path, elsewhere: dict[str, str]) -> None:
     before = set(settings.ROOT.glob(".tmp_dagster_home_*"))
-    with running([*DEV, str(free_port())], home, **elsewhere) as pages:
+    with running([*DEV, str(any_port())], home, **elsewhere) as pages:
         wait_until(pages.answers)
         assert pages.location()["jobs"]
         run_id = pages.launch("__ASSET_JOB", "00", "00", "profiles")
@@ -191,7 +224,7 @@ def test_dagster_dev_in_the_checkout(home: Path, elsewhere: dict[str, str]) -> N
 
 def test_dagster_dev_that_cannot_work_ends_with_one_line(home: Path) -> None:
     done = subprocess.run(
-        [*DEV, str(free_port())],
+        [*DEV, str(any_port())],
         cwd=settings.ROOT,
         env={**os.environ, "JV_HOME": str(home), "JV_DAGSTER_URL": "postgresql://nobody:secret@127.0.0.1:1/none"},
         capture_output=True,
@@ -218,14 +251,14 @@ def test_dagster_dev_that_cannot_work_ends_with_one_line(home: Path) -> None:
 )
 def test_an_address_that_cannot_be_had_is_named(host: str, port: int | None, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
-        ui._free_port(host, port)
+        free_port(host, port, ui.PORTS, "--port")
 
 
 def test_a_chosen_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port} is taken: choose another with --port"):
-            ui._free_port("127.0.0.1", port)
+            free_port("127.0.0.1", port, ui.PORTS, "--port")
 
 
 def test_definitions_that_do_not_load_are_named(home: Path, database_url: str) -> None:
