@@ -6,5 +6,5 @@ Each report's module has `COLUMNS` (what it reads of a `match_scores` range file
     merged = total(isolation.tally(rows) for rows in ranges)  # or kept as JSON in between: to_json, from_json
     shown = isolation.report(merged)  # plain dicts and lists of records, None where there is nothing to say
 
-Nothing here grows with the number of matches, only with the number of distinct scores and of profiles.
+Nothing here grows with the number of matches, only with that of profiles.
 """

@@ -5,6 +5,7 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 
+from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import (
     DIMENSION_COLUMNS,
     dimensions,
@@ -12,7 +13,7 @@ from jv_scoring.analysis.rows import (
     weakest_counts,
     weakest_report,
 )
-from jv_scoring.analysis.tallies import SCORES, Histogram, Ints, Joint, Json, Largest, Tally
+from jv_scoring.analysis.tallies import SCORES, Histogram, Ints, Joint, Json, Tally
 from jv_scoring.columns import Floats, aggregates, match_scores, round2
 from jv_scoring.engine import DIRECTIONS, IDS
 from jv_scoring.engine import SCORES as FINAL
@@ -33,7 +34,7 @@ class Aggregation(Tally):
     `redistribute`, direction by weakest dimensions. joints: each other policy, harmonic_mean under the current one and
     under it. largest: `best`, the matches with the 11 highest harmonic_mean of each profile (A), under any policy: one
     more than the best 10, which tells whether there are more. Memory: that of at most 66 matches a profile, and of the
-    distinct pairs of scores.
+    distinct pairs of scores, of which there are at most 2**18.
     """
 
 

@@ -7,9 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from jv_scoring.analysis.attribution import INPUTS, UNIT, shares
+from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import column, policy_of
 from jv_scoring.analysis.stored import FACTORS, METHODS, SIMILARITIES, Factors, stored_factors
-from jv_scoring.analysis.tallies import SCORE_CHANGES, Counts, Histogram, Ints, Joint, Largest, Tally, hundredths
+from jv_scoring.analysis.tallies import SCORE_CHANGES, Counts, Histogram, Ints, Joint, Tally, hundredths
 from jv_scoring.columns import Floats
 from jv_scoring.engine import IDS
 from jv_scoring.policy import CURRENT_POLICY, POLICIES, SCORING_VERSION

@@ -7,9 +7,10 @@ import numpy as np
 from jv_scoring.analysis.aggregation import kendall, migration, spearman, tier_counts, tier_places
 from jv_scoring.analysis.attribution import UNIT
 from jv_scoring.analysis.impact import COMPARED, MADE_BY, POLICIES_BEFORE, SHARES, SIDES, VERSIONS, Impact
+from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import share
 from jv_scoring.analysis.stored import SIMILARITIES
-from jv_scoring.analysis.tallies import Histogram, Joint, Json, Largest
+from jv_scoring.analysis.tallies import Histogram, Joint, Json
 from jv_scoring.policy import POLICIES, TIERS
 
 NEW, GONE = "new matches", "gone matches"
@@ -44,7 +45,7 @@ def report(impact: Impact) -> Json:
         ],
         "tiers": [{"side": side, **tier_counts(impact.histograms[f"{side} same"])} for side in ("before", "now")],
         "migration": migration(scores),
-        "moved": _moved(scores),
+        "moved": _moved(scores, impact.histograms["change same"]),
         "gains": _most(impact.largest["gains"]),
         "losses": _most(impact.largest["losses"]),
         "evaluations": _evaluations(impact),
@@ -127,16 +128,17 @@ def _float(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _moved(scores: Joint) -> Json:
+def _moved(scores: Joint, change: Histogram) -> Json:
     """How many matches moved. rescued: from below 60 to 60 and over; lost: the other way round."""
     before, now = scores.scores
     tier_before, tier_now = map(tier_places, scores.scores)
+    signs = {"raised": change.between(1, change.scale.bins), "unchanged": change.between(0, 1)}
+    signs["lowered"] = change.count - sum(signs.values())
     found = {
-        "raised": now > before, "unchanged": now == before, "lowered": now < before,
         "tiers_up": tier_now < tier_before, "tiers_down": tier_now > tier_before,
         "rescued": (before < _GOOD) & (now >= _GOOD), "lost": (before >= _GOOD) & (now < _GOOD),
     }  # fmt: skip
-    return {name: int(scores.counts[chosen].sum()) for name, chosen in found.items()}
+    return signs | {name: int(scores.counts[chosen].sum()) for name, chosen in found.items()}
 
 
 def _most(largest: Largest) -> list[Json]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import BOTH, DIMENSION_COLUMNS, column, dimensions, policy_of, share
 from jv_scoring.analysis.tallies import (
     POINT_CHANGES,
@@ -12,7 +13,6 @@ from jv_scoring.analysis.tallies import (
     Counts,
     Histogram,
     Json,
-    Largest,
     Scale,
     Tally,
     hundredths,

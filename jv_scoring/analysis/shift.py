@@ -62,7 +62,7 @@ def joint_of(rows: pd.DataFrame) -> Joint:
 
 
 def shift_of(joint: Joint) -> Shift:
-    """Exact, from how often each pair of scores occurs."""
+    """As exact as the pairs of scores are."""
     matches = int(joint.counts.sum())
     if not matches:
         return Shift(0, None, None, None)

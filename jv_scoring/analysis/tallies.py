@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import floor, sqrt
 from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from jv_scoring.analysis.largest import Largest
 from jv_scoring.columns import Floats
 
 Ints = npt.NDArray[np.int64]
@@ -154,77 +153,36 @@ class Counts:
         return cls(axes, np.array(data["values"], np.int64).reshape(tuple(map(len, axes))))
 
 
-@dataclass(frozen=True, eq=False)
-class Largest:
-    """The rows that are among the `n` largest by at least one of the columns `by`; ties go to the smaller `id`.
-
-    rows: sorted by `id`, which is unique. The columns `id` and `…_id` are text, all others float64.
-    within: a column; the n largest are then those of each of its values.
-    """
-
-    rows: pd.DataFrame
-    n: int
-    by: tuple[str, ...]
-    within: str | None = None
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, n: int, by: Sequence[str], within: str | None = None) -> "Largest":
-        """Rows with a null in one of `by` are left out."""
-        typed = rows.astype({name: object if f"_{name}".endswith("_id") else np.float64 for name in rows})
-        typed = typed.loc[typed[list(by)].notna().all(axis=1)].sort_values("id", ignore_index=True)
-        every = cls(typed, n, tuple(by), within)
-        kept = np.zeros(len(typed), np.bool_)
-        for name in by:
-            kept |= every.places(name) < n
-        return cls(typed.loc[kept].reset_index(drop=True), n, tuple(by), within)
-
-    def places(self, by: str) -> npt.NDArray[np.intp]:
-        """(rows,) each row's place by that column, the largest first, from 0: within its group where there are any."""
-        count, group = len(self.rows), self._group
-        order = np.lexsort((-self.rows[by].to_numpy(np.float64), group))  # stable: equals stay in order of id
-        places = np.empty(count, np.intp)
-        places[order] = np.arange(count) - np.searchsorted(group[order], group[order])
-        return places
-
-    @cached_property
-    def _group(self) -> npt.NDArray[np.intp]:
-        return np.zeros(len(self.rows), np.intp) if self.within is None else pd.factorize(self.rows[self.within])[0]
-
-    def __add__(self, other: "Largest") -> "Largest":
-        if (self.n, self.by, self.within) != (other.n, other.by, other.within):
-            raise ValueError("largest rows by different keys do not add up")
-        return Largest.of(pd.concat([self.rows, other.rows], ignore_index=True), self.n, self.by, self.within)
-
-    def to_json(self) -> Json:
-        return {"n": self.n, "by": list(self.by), "within": self.within, "rows": self.rows.to_dict("list")}
-
-    @classmethod
-    def from_json(cls, data: Json) -> "Largest":
-        return cls.of(pd.DataFrame(data["rows"]), data["n"], data["by"], data["within"])
+MOST_PAIRS = 2**18
+STEPS = (1, 2, 10, 20)
+"""Hundredths. A whole number of each makes the next one, and every tier's limit; the last leaves 501 x 501 pairs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """How often each pair of scores, 0..100, occurs: as many entries as there are distinct pairs.
+    """How often each pair of scores, 0..100, occurs: at most `MOST_PAIRS` entries.
 
     pairs: (entries,) int64, sorted: the first score in hundredths times 10,001, and the second. counts: (entries,).
+    step: 1, and so exact, unless there are more distinct pairs; then scores are rounded down to the first of `STEPS`
+    that leaves few enough. That depends on what pairs there are, not on how they were split, and moves none to another
+    tier.
     """
 
     pairs: Ints
     counts: Ints
+    step: int = 1
 
     @classmethod
     def of(cls, first: Floats, second: Floats) -> "Joint":
         """Of the two scores, with two decimals, of every row."""
         pairs, counts = np.unique(hundredths(first) * SCORES.bins + hundredths(second), return_counts=True)
-        return cls(pairs, counts.astype(np.int64))
+        return cls(pairs, counts.astype(np.int64))._bounded()
 
     def __add__(self, other: "Joint") -> "Joint":
-        pairs = np.concatenate([self.pairs, other.pairs])
-        order = np.argsort(pairs, kind="stable")  # two sorted runs are merged
-        pairs, counts = pairs[order], np.concatenate([self.counts, other.counts])[order]
-        starts = np.flatnonzero(np.diff(pairs, prepend=-1))
-        return Joint(pairs[starts], np.add.reduceat(counts, starts) if len(starts) else counts)
+        step = max(self.step, other.step)
+        parts = self._rounded(step), other._rounded(step)
+        pairs, counts = (np.concatenate([getattr(part, name) for part in parts]) for name in ("pairs", "counts"))
+        return Joint._summed(pairs, counts, step)._bounded()
 
     @property
     def scores(self) -> tuple[Ints, Ints]:
@@ -234,11 +192,34 @@ class Joint:
 
     def to_json(self) -> Json:
         """`steps`: each pair less the one before, which takes fewer digits."""
-        return {"steps": np.diff(self.pairs, prepend=0).tolist(), "counts": self.counts.tolist()}
+        steps = np.diff(self.pairs, prepend=0).tolist()
+        return {"steps": steps, "counts": self.counts.tolist(), "step": self.step}
 
     @classmethod
     def from_json(cls, data: Json) -> "Joint":
-        return cls(np.cumsum(np.array(data["steps"], np.int64)), np.array(data["counts"], np.int64))
+        pairs, counts = np.cumsum(np.array(data["steps"], np.int64)), np.array(data["counts"], np.int64)
+        return cls(pairs, counts, data.get("step", 1))  # files of before there was one are exact
+
+    @classmethod
+    def _summed(cls, pairs: Ints, counts: Ints, step: int) -> "Joint":
+        """Of pairs in any order, equal ones put together."""
+        order = np.argsort(pairs, kind="stable")  # two sorted runs are merged
+        pairs, counts = pairs[order], counts[order]
+        starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+        return cls(pairs[starts], np.add.reduceat(counts, starts) if len(starts) else counts, step)
+
+    def _rounded(self, step: int) -> "Joint":
+        if step == self.step:
+            return self
+        first, second = (scores - scores % step for scores in self.scores)
+        return Joint._summed(first * SCORES.bins + second, self.counts, step)
+
+    def _bounded(self) -> "Joint":
+        found = self
+        for step in STEPS[STEPS.index(self.step) + 1 :]:
+            if len(found.pairs) > MOST_PAIRS:
+                found = found._rounded(step)
+        return found
 
 
 _KINDS: dict[str, Any] = {"histograms": Histogram, "counts": Counts, "largest": Largest, "joints": Joint}

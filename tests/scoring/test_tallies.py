@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jv_scoring.analysis import tallies
+from jv_scoring.analysis.aggregation import kendall, migration, spearman
+from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.tallies import (
+    MOST_PAIRS,
     POINT_CHANGES,
     POINTS,
     SCORE_CHANGES,
     SCORES,
+    STEPS,
     Counts,
     Histogram,
     Joint,
-    Largest,
     Scale,
     Tally,
     total,
 )
+from jv_scoring.policy import TIERS, tier
 
 SCALES = {SCORES: (0, 100), POINTS: (0, 10), SCORE_CHANGES: (-100, 100), POINT_CHANGES: (-10, 10)}
 FEW = st.integers(0, 5).map(lambda k: k / 4)
@@ -192,6 +198,51 @@ def test_joint_counts_of_any_split_merge_to_those_of_all(scores: list[tuple[floa
     pairs = zip((first / 100).tolist(), (second / 100).tolist(), strict=True)
     assert dict(zip(pairs, merged.counts.tolist(), strict=True)) == Counter(scores)
     assert merged.to_json() == joint(scores).to_json()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(numbers(SCORES), numbers(SCORES)), max_size=30), st.integers(2, 12), RANDOM)
+def test_joints_of_too_many_pairs_are_rounded_alike_whatever_the_split(
+    scores: list[tuple[float, float]], most: int, rng: Any
+) -> None:
+    def joint(some: list[tuple[float, float]]) -> Joint:
+        return Joint.of(*np.array(some, float).reshape(-1, 2).T)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tallies, "MOST_PAIRS", most)
+        merged = total(tally_of(joint(part)) for part in parts(scores, rng)).joints["it"]
+        assert merged.to_json() == joint(scores).to_json()
+    hundredths = [(round(first * 100), round(second * 100)) for first, second in scores]
+    few = (step for step in STEPS if len({(a // step, b // step) for a, b in hundredths}) <= most)
+    step = next(few, STEPS[-1])
+    assert merged.step == step
+    expected = Counter((a - a % step, b - b % step) for a, b in hundredths)
+    places = zip(*(of.tolist() for of in merged.scores), strict=True)
+    assert dict(zip(places, merged.counts.tolist(), strict=True)) == expected
+    moves = Counter((tier(a), tier(b)) for a, b in scores)
+    assert {(of["from"], of["to"]): of["matches"] for of in migration(merged) if of["matches"]} == moves
+
+
+def test_a_joint_of_any_number_of_rows_is_bounded_and_its_correlations_hardly_differ() -> None:
+    rng = np.random.default_rng(1)
+    first = rng.normal(55, 8, 600_000).clip(0, 100)
+    second = (first + rng.normal(0, 5, len(first))).clip(0, 100)
+    bounded = Joint.of(first.round(2), second.round(2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tallies, "MOST_PAIRS", len(first))
+        exact = Joint.of(first.round(2), second.round(2))
+    assert len(bounded.pairs) <= MOST_PAIRS < len(exact.pairs)
+    assert (bounded.step, exact.step) == (10, 1)
+    assert bounded.counts.sum() == len(first)
+    assert spearman(bounded) == pytest.approx(spearman(exact), abs=1e-4)
+    assert kendall(bounded) == pytest.approx(kendall(exact), abs=3e-3)
+
+
+def test_the_last_step_leaves_few_enough_pairs_and_each_makes_the_next_and_every_tier() -> None:
+    assert (10_000 // STEPS[-1] + 1) ** 2 <= MOST_PAIRS
+    for step, following in pairwise(STEPS):
+        assert following % step == 0
+    assert all(round(least * 100) % STEPS[-1] == 0 for _, least in TIERS)
 
 
 # What does not add up
