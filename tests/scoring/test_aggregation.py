@@ -24,6 +24,7 @@ from jv_scoring.analysis.aggregation import (
     spearman,
     tally,
 )
+from jv_scoring.analysis.rows import DIMENSION_COLUMNS
 from jv_scoring.analysis.tallies import Joint
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import TIERS
@@ -294,3 +295,9 @@ def test_a_profile_with_ten_matches_has_no_more_than_its_best() -> None:
         row = report(tally(handmade().head(count)))["against_current"][0]
         assert (row["profiles"], row["profiles_with_more"]) == (1, more)
         assert (row["best_overlap_with_more"] is None) == (not more)
+
+
+def test_eleven_matches_in_the_same_order_under_every_policy_are_more_than_the_best() -> None:
+    rows = handmade().head(11).assign(**{name: [(50 + k) / 10 for k in range(11)] for name in DIMENSION_COLUMNS})
+    for row in report(tally(rows))["against_current"]:
+        assert (row["profiles_with_more"], row["best_overlap_with_more"]) == (1, 1)

@@ -1,6 +1,7 @@
 """Impact: what each input changed is what the reference gives with one put at a time; twelve matches by hand."""
 
 import itertools
+from collections import Counter
 from fractions import Fraction
 from typing import Any
 
@@ -78,13 +79,16 @@ def shapley(
 
 
 @settings(deadline=None, max_examples=12)
-@given(st.integers(0, 1000), st.booleans(), st.booleans(), st.sampled_from(list(POLICIES)), st.booleans())
+@given(
+    *(st.integers(0, 1000), st.booleans(), st.booleans(), st.sampled_from(list(POLICIES))),
+    st.sampled_from([CURRENT_POLICY, "geometric/redistribute", None]),
+)
 def test_the_attribution_is_that_of_the_reference(
-    seed: int, texts: bool, others: bool, policy: str, switched: bool
+    seed: int, texts: bool, others: bool, policy: str, now: str | None
 ) -> None:
     profiles, places = population(seed, 5)
     after = edited(profiles, texts, others)
-    policies = (policy if switched else CURRENT_POLICY, CURRENT_POLICY)
+    policies = (policy, now or policy)
     shown = report(tally(then_and_now(profiles, after, places, policies)))
     assert nothing_is_nan(shown)
     expected = dict.fromkeys(INPUTS, Fraction(0))
@@ -129,8 +133,7 @@ TWELVE: list[tuple[float | None, str | None, str, float | None]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def twelve() -> dict[str, Any]:
+def handmade() -> pd.DataFrame:
     rows = pd.DataFrame(index=range(12), columns=[*COLUMNS, *BEFORE], dtype=object)
     for k, (before, policy, version, now) in enumerate(TWELVE):
         rows.loc[k, ["id", "profile_id", "suggested_profile_id"]] = [f"m{k:02}", f"a{k}", f"b{k}"]
@@ -139,7 +142,12 @@ def twelve() -> dict[str, Any]:
             rows.loc[k, ["policy", "scoring_version", "inputs_hash"]] = [CURRENT_POLICY, "ismc_v2_embeddings", "now"]
         if before is not None:
             rows.loc[k, BEFORE[:4]] = [before, policy, version, "then"]
-    shown = report(tally(rows))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def twelve() -> dict[str, Any]:
+    shown = report(tally(handmade()))
     assert nothing_is_nan(shown)
     return shown
 
@@ -189,3 +197,58 @@ def test_nothing_at_all() -> None:
     shown = report(tally(pd.DataFrame(columns=[*COLUMNS, *BEFORE], dtype=object)))
     assert nothing_is_nan(shown)
     assert (shown["matches"], shown["compared"], shown["gains"]) == (0, 0, [])
+
+
+def moved(before: list[float], now: list[float]) -> pd.DataFrame:
+    """As many of the twelve that are of one scale, with these scores."""
+    return handmade().head(len(now)).assign(before_harmonic_mean=before, harmonic_mean=now)
+
+
+def test_rescued_are_those_from_below_60() -> None:
+    found = report(tally(moved([60, 59.99, 60, 60], [65, 60, 59.99, 60])))["moved"]
+    assert (found["rescued"], found["lost"]) == (1, 1)
+
+
+def test_a_stored_score_off_the_scale_is_of_no_version() -> None:
+    shown = report(tally(moved([0, 100, -0.01, 100.01], [0, 100, 50, 50])))
+    assert (shown["states"]["same"], shown["states"]["version"]) == (2, 2)
+
+
+def test_another_score_of_the_same_inputs_is_not_attributed() -> None:
+    rows = moved([50, 70], [52, 70]).assign(before_inputs_hash="now")
+    shown = report(tally(rows))
+    assert shown["unattributed"] == 1
+    pieces = {each["piece"]: each["points"] for each in shown["attribution"]}
+    assert pieces == dict.fromkeys(pieces, 0.0) | {"not attributed": 1.0}
+
+
+def test_what_is_gone_counts_on_the_scale_it_was_scored_on() -> None:
+    rows = handmade().head(5)
+    gone = rows.index[2:]
+    rows.loc[gone, ["harmonic_mean", "policy", "scoring_version", "inputs_hash"]] = None
+    rows["before_harmonic_mean"] = [50.0, 60.0, 20.0, 30.0, 90.0]
+    rows["before_policy"] = [CURRENT_POLICY] * 3 + ["geometric/impute", CURRENT_POLICY]
+    rows.loc[4, "before_version"] = "older"
+    shown = report(tally(rows))
+    assert shown["states"]["gone"] == 3
+    means = {each["scale"]: (each["before"], each["mean_before"]) for each in shown["means"]}
+    assert means == {"same policy": (3, pytest.approx(130 / 3)), "any policy": (4, 40)}
+
+
+def test_the_methods_of_then_are_those_of_the_stored_breakdowns() -> None:
+    profiles, places = population(1, 5)
+    after = edited(profiles, True, False)
+    rows = then_and_now(profiles, after, places, (CURRENT_POLICY, CURRENT_POLICY))
+    rows.loc[0, BEFORE] = None
+    shown = report(tally(rows))
+    sides = {"before": (profiles, places[1:]), "now": (after, places[1:]), "new": (after, places[:1])}
+    expected = []
+    for side, (of_side, some) in sides.items():
+        scored = [score_pair(of_side[a], of_side[b]) for a, b in some]
+        breakdowns = [of for pair in scored for of in (pair.breakdown_ab, pair.breakdown_ba)]
+        for k, factor in enumerate(("offering_seeking", "audience_alignment")):
+            methods = Counter(of["synergy"]["factors"][k]["method"] for of in breakdowns)
+            expected.append((side, factor, methods["semantic"], methods["word_overlap"], 0))
+    names = ("side", "factor", "semantic", "word_overlap", "not_known")
+    assert [tuple(each[name] for name in names) for each in shown["evaluations"]] == expected
+    assert expected[0][2:] != expected[2][2:]

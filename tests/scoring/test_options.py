@@ -363,10 +363,19 @@ def test_the_trap_of_twelve_matches_by_hand() -> None:
     assert arithmetic["worst_fall"] == pytest.approx(0.8)  # .2 * .4 * 10
 
 
+def test_a_fall_by_half_of_the_values_is_a_risk_and_not_likely() -> None:
+    """A reach of 7 lowers the 8 of t07..t10, one of 9 does not: (24 + 18) / 5 = 8.4."""
+    rows, facts = handmade()
+    facts.loc[["a", "t11", "t12", "t01"], "social_reach"] = [9.0, 9.0, 7.0, 7.0]
+    reach = of(momentum_options(rows, facts, shares=(), repeats=1)["trap"]["momentum"], field="social_reach")
+    assert (reach["profiles"], reach["at_risk"], reach["likely"], reach["expected"]) == (4, 4, 0, 2)
+
+
 def test_the_decision_has_a_row_an_option() -> None:
     shown = momentum_options(*handmade(), shares=(0.5, 1.0), repeats=2)
     options = [row["option"] for row in shown["decision"]]
     assert {name: options.count(name) for name in options} == {"today": 1, "data": 10, "method": 5, "both": 10}
+    assert {row["share"] for row in shown["worth"]} == {1.0}
     assert len({tuple(row) for row in shown["decision"]}) == 1
     method = of(shown["decision"], option="method", policy="arithmetic/impute")
     assert (method["profiles_to_fill"], method["effect_low"]) == (0, method["effect_on_mean"])
