@@ -1,0 +1,234 @@
+"""The whole report of twelve matches whose figures are worked out by hand: what its sections say, and their tables."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jv_assets.reporting.congestion import congestion
+from jv_assets.reporting.figures import Table
+from jv_assets.reporting.numbers import report_of
+from jv_assets.reporting.sampling import Sample, of_mean, of_share
+from jv_assets.reporting.sections import sections
+from jv_assets.reporting.tallies import keep, merge
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring import CURRENT_POLICY
+from jv_scoring.analysis import aggregation, impact, isolation, momentum
+from jv_scoring.policy import SCORING_VERSION
+
+NAN = np.nan
+ALL = [9, 7, 7, 7, 5, 5, 5, 5, 5, 3, 3, 5]
+"""Every dimension and factor of m00 to m11, both ways, but for what follows: so each scores ten times that."""
+SCORES = [85.71, 70, 70, 56, 50, 50, 50, 50, 50, 30, 30, 50]
+"""m00 has a Momentum of 6 from A to B, 10 / (.8/9 + .2/6) = 81.82, and with 90 back 85.71; m03 one of 2, 46.67, and
+with 70 back 56. Under redistribute m03 has none there, so 70, and m04 and m05 have .5: 17.86 (geometric 31.55,
+arithmetic 41), and with 50 back 26.32 (38.69, 45.05).
+
+By words both similarities of m04 to m08 are 3 both ways: Synergy 42 / 11 = 3.82, 10 / (.75/5 + .25/3.82) = 46.42. Those
+of m11 from A to B alone: 48.14. Those of m01 are 10: Synergy 96.5 / 11 = 8.77, 73.72.
+"""
+WORDS = [85.71, 73.72, 70, 56, *[46.42] * 5, 30, 30, 48.14]
+BEFORE = [79, 59, 70, 56, 50, 50, 50, 50, 50, 45, NAN, 50]
+"""m10 is new; m08 was scored by older rules, m11 under another policy."""
+OF_A = ["a"] * 11 + ["b"]
+SUGGESTED = ["s0"] * 5 + ["s1"] * 3 + ["s2"] * 2 + ["s3", "s0"]
+BY_WORDS = {"offering_seeking_ab": 3, "audience_alignment_ab": 1, "offering_seeking_ba": 5, "audience_alignment_ba": 0}
+"""How many of the first matches fell back."""
+NO_DATA = {"ab": 4, "ba": 1}
+"""How many of the last have no data for Momentum."""
+
+
+def twelve() -> pd.DataFrame:
+    columns = [*aggregation.COLUMNS, *isolation.COLUMNS, *momentum.COLUMNS, *impact.COLUMNS, *impact.BEFORE]
+    rows = pd.DataFrame({name: np.array(ALL, np.float64) for name in dict.fromkeys(columns)})
+    for name, count in BY_WORDS.items():
+        factor, _, of = name.rpartition("_")
+        rows[f"{factor}_method_{of}"] = ["word_overlap"] * count + ["semantic"] * (12 - count)
+        rows.loc[[*range(4, 9), *([11] if of == "ab" else [])], f"{factor}_overlap_{of}"] = 3.0
+        rows.loc[1, f"{factor}_overlap_{of}"] = 10.0
+    for name in ("momentum_impute_ab", "momentum_redistribute_ab"):
+        rows.loc[[0, 3], name] = [6.0, 2.0]
+    rows.loc[3:5, "momentum_redistribute_ab"] = [NAN, 0.5, 0.5]
+    for of, count in NO_DATA.items():
+        rows.loc[12 - count :, [f"{field}_{of}" for field in momentum.FIELDS]] = NAN
+    rows = rows.assign(score_ab=rows["intent_ab"] * 10, score_ba=rows["intent_ba"] * 10, harmonic_mean=SCORES)
+    rows.loc[[0, 3], "score_ab"] = [81.82, 46.67]
+    versions = [SCORING_VERSION] * 8 + ["older", SCORING_VERSION, None, SCORING_VERSION]
+    stamps = {"policy": CURRENT_POLICY, "scoring_version": SCORING_VERSION, "inputs_hash": "now", "match_score": 1.0}
+    then = [BEFORE, [CURRENT_POLICY] * 10 + [None, "geometric/impute"], versions, ["then"] * 12, [None] * 12]
+    ids = {"id": [f"m{k:02}" for k in range(12)], "profile_id": OF_A, "suggested_profile_id": SUGGESTED}
+    return rows.assign(**ids, **stamps, **dict(zip(impact.BEFORE, then, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of two ranges, as if they were a sample of 100 matches; and of 8 profiles."""
+    files, rows = RangeFiles(str(tmp_path_factory.mktemp("twelve")), 64), twelve()
+    data = [[1.0] * count + [NAN] * (8 - count) for count in (2, 4, 6, 8)]
+    facts = pd.DataFrame(dict(zip(momentum.FIELDS, data, strict=True)))
+    for key, some, of_profiles in (("00", rows.iloc[:8], facts.iloc[:3]), ("3c", rows.iloc[8:], facts.iloc[3:])):
+        files.write("match_scores", key, some, {"rows": len(some), "policy": CURRENT_POLICY, "fingerprint": key})
+        shared: dict[str, Any] = {"rows": len(some), "sample": Sample(12, 100)}
+        keep(files, "embedding_isolation", key, isolation.tally(some), **shared)
+        low = momentum.tally(some)
+        keep(files, "momentum_bottleneck", key, low, profiles=momentum.tally_profiles(of_profiles), **shared)
+        keep(files, "aggregation_comparison", key, aggregation.tally(some), **shared)
+        keep(files, "production_impact", key, impact.tally(some), hours=24.0, **shared)
+    return report_of(merge(files))
+
+
+def answer(report: dict[str, Any], title: str) -> str:
+    (found,) = [each for each in sections(report) if each.title == title]
+    return found.answer
+
+
+def table(report: dict[str, Any], question: str) -> Table:
+    (found,) = [each.table for section in sections(report) for each in section.figures if each.question == question]
+    return found
+
+
+def bars(records: list[dict[str, Any]], **labels: str) -> dict[float, int]:
+    """Where each bar begins, and its count."""
+    return {each["from"]: each["count"] for each in records if labels.items() <= each.items() and each["count"]}
+
+
+def test_headline(report: dict[str, Any]) -> None:
+    found = report["headline"]
+    assert (found["matches"], found["profiles"]) == (12, 8)
+    assert (found["mean"], found["median"]) == (pytest.approx(641.71 / 12), 50)
+    assert found["gain_by_embeddings"] == pytest.approx(16.04 / 12)  # 5 * 3.58 + 1.86 - 3.72
+    assert [found[name] for name in ("excellent", "good", "fair", "poor")] == [1, 2, 7, 2]
+    assert (found["fallback_share"], found["floor_share"]) == (9 / 48, 5 / 24)
+    assert found["momentum_bottleneck_share"] == 1  # alone or tied
+    assert found["congestion_gini"] == pytest.approx(2 * (6 * 2 + 7 * 3 + 8 * 6) / (8 * 11) - 9 / 8)
+
+
+def test_embeddings(report: dict[str, Any]) -> None:
+    assert answer(report, "Did embeddings help?") == (
+        "With embeddings the mean match score is 53.48, with word overlap only it would be 52.14: +1.34 points. Of 12 "
+        "matches 6 score higher and 1 lower for them."
+    )
+    found = report["embedding_isolation"]
+    assert bars(found["score_bars"], side="word overlap only") == {30: 2, 46: 5, 48: 1, 56: 1, 70: 1, 73: 1, 85: 1}
+    assert bars(found["score_bars"], side="with embeddings") == {30: 2, 50: 6, 56: 1, 70: 2, 85: 1}
+    assert bars(found["change_bars"]) == {-4: 1, 0: 5, 1.5: 1, 3.5: 5}
+    changed = table(report, "Which matches change the most?").rows
+    assert [row[:4] for row in changed[:3]] == [
+        ("m01", "73.72", "70.00", "−3.72"), ("m04", "46.42", "50.00", "+3.58"), ("m05", "46.42", "50.00", "+3.58"),
+    ]  # fmt: skip
+    scores = table(report, "By how many points do embeddings change a match score?").rows
+    assert scores == (("score A→B", "6", "5", "1"), ("score B→A", "5", "6", "1"), ("match score", "6", "5", "1"))
+
+
+def test_fallbacks(report: dict[str, Any]) -> None:
+    assert answer(report, "Where do fallbacks come from?") == (
+        "9 of 48 comparisons of texts (18.8 %) fell back to word overlap, because one of the two texts has no vector."
+    )
+    assert report["fallbacks"] == [
+        {"range": "00", "evaluations": 32, "word_overlap": 9, "share": 9 / 32},
+        {"range": "3c", "evaluations": 16, "word_overlap": 0, "share": 0},
+    ]
+    assert table(report, "Which comparisons fall back?").rows == (
+        ("offering seeking A→B", "9", "3", "25.0 %"), ("audience alignment A→B", "11", "1", "8.3 %"),
+        ("offering seeking B→A", "7", "5", "41.7 %"), ("audience alignment B→A", "12", "0", "0.0 %"),
+        ("offering seeking both ways", "16", "8", "33.3 %"), ("audience alignment both ways", "23", "1", "4.2 %"),
+        ("all", "39", "9", "18.8 %"),
+    )  # fmt: skip
+
+
+def test_low_scores(report: dict[str, Any]) -> None:
+    """Momentum: 58 of 12 from A to B, 66 the other way."""
+    assert answer(report, "Why are scores low?") == (
+        "Momentum is the weakest dimension in 100.0 % of 24 directions (two a match); its mean is 5.17 of 10. 20.8 % "
+        "of the directions have no data at all for Momentum."
+    )
+    assert table(report, "Which dimension is the weakest?").rows == (
+        ("intent", "0", "22", "91.7 %"), ("synergy", "0", "22", "91.7 %"), ("momentum", "2", "22", "100.0 %"),
+        ("context", "0", "22", "91.7 %"),
+    )  # fmt: skip
+    found = report["momentum_bottleneck"]["dimension_bars"]
+    assert bars(found, dimension="momentum") == {2: 1, 3: 4, 5: 12, 6: 1, 7: 5, 9: 1}
+    assert bars(found, dimension="intent") == {3: 4, 5: 12, 7: 6, 9: 2}
+    assert table(report, "How much of the data behind Momentum is there?").rows == (
+        ("audience engagement", "25.0 %", "79.2 %"), ("social reach", "50.0 %", "79.2 %"),
+        ("active projects", "75.0 %", "79.2 %"), ("list size", "100.0 %", "79.2 %"),
+    )  # fmt: skip
+    assert table(report, "How often is there no data for Momentum at all?").rows == (
+        ("directions A→B", "4", "33.3 %"), ("directions B→A", "1", "8.3 %"), ("directions both ways", "5", "20.8 %"),
+        ("profiles", "0", "0.0 %"),
+    )  # fmt: skip
+
+
+def test_policies(report: dict[str, Any]) -> None:
+    """Harmonic/redistribute: 641.71, and 14 of m03, less 2 * 23.68; arithmetic/impute: 1.19 of m00 and 8.62 of m03."""
+    assert answer(report, "What would another aggregation do?") == (
+        "Under the current policy, harmonic/impute, the mean is 53.48. The lowest of the six is 50.70 "
+        "(harmonic/redistribute), the highest 54.29 (arithmetic/impute). Between 1 and 3 of 12 matches would change "
+        "their tier."
+    )
+    moves = [row for row in table(report, "Which matches would change their tier?").rows if row[1] != row[2]]
+    up = ("Fair", "Good", "1")
+    assert sorted(moves) == sorted([
+        ("geometric/impute", *up), ("arithmetic/impute", *up),
+        ("harmonic/redistribute", *up), ("harmonic/redistribute", "Fair", "Poor", "2"),
+        ("geometric/redistribute", *up), ("geometric/redistribute", "Fair", "Poor", "2"),
+        ("arithmetic/redistribute", *up),
+    ])  # fmt: skip
+
+
+def test_impact(report: dict[str, Any]) -> None:
+    assert answer(report, "What changed in production, for whom?") == (
+        "Of 9 matches 2 score higher than 24 hours ago and 1 lower; 2 went up a tier or more, 1 down, and 1 came from "
+        "below 60 to 60 and over. 2 were scored under another policy or version of the rules before, which is another "
+        "scale: they are counted, not compared. 1 are new, 0 are not scored any more."
+    )
+    found = report["production_impact"]["score_bars"]
+    assert bars(found, side="before") == {45: 1, 50: 4, 56: 1, 59: 1, 70: 1, 79: 1}
+    assert bars(found, side="now") == {30: 1, 50: 4, 56: 1, 70: 2, 85: 1}
+    gains = table(report, "Which matches have the largest gains?").rows
+    assert [row[:4] for row in gains] == [("m01", "59.00", "70.00", "+11.00"), ("m00", "79.00", "85.71", "+6.71")]
+    losses = table(report, "Which matches have the largest losses?").rows
+    assert [row[:4] for row in losses] == [("m09", "45.00", "30.00", "−15.00")]
+    assert set(table(report, "Under which policies and versions were these matches scored before?").rows) == {
+        ("harmonic/impute", "same version", "9"), ("harmonic/impute", "another version", "1"),
+        ("geometric/impute", "same version", "1"),
+    }  # fmt: skip
+
+
+def test_congestion(report: dict[str, Any]) -> None:
+    """Of a's eleven m10 is not among the best 10, being equal to m09: s0 has 6 places, s1 3, s2 2, five nobody's."""
+    assert answer(report, "Is everybody sent to the same few?") == (
+        "All profiles' best 10 are 11 places. 5 of 8 profiles have none of them, the one with the most has 6. Gini "
+        "coefficient: 0.72 (0: all have the same, 1: one has all)."
+    )
+    found = report["congestion"]
+    assert found["top_1_percent"] == found["top_10_percent"] == 6 / 11
+    times = [(each["times"], each["profiles"]) for each in found["times"]]
+    assert times == [("0", 5), ("1", 0), ("2", 1), ("3–5", 1), ("6–10", 1)]
+    assert table(report, "Which profiles are in the most?").rows == (("s0", "6"), ("s1", "3"), ("s2", "2"))
+    assert found["lorenz"][-4:] == [
+        {"profiles": 5 / 8, "places": 0}, {"profiles": 6 / 8, "places": 2 / 11},
+        {"profiles": 7 / 8, "places": 5 / 11}, {"profiles": 1, "places": 1},
+    ]  # fmt: skip
+
+
+def test_of_equally_wanted_profiles_the_twenty_with_the_smaller_ids_are_named() -> None:
+    names = [f"p{k:02}" for k in range(25)]
+    found = congestion(pd.DataFrame({"suggested_profile_id": [*names[::-1], "p24"]}), 25)["most"]
+    assert [each["profile_id"] for each in found] == ["p24", *names[:19]]
+
+
+def test_exactness(report: dict[str, Any]) -> None:
+    found = {each["figure"]: each for each in report["intervals"]}
+    assert found["mean match score"]["value"] == pytest.approx(641.71 / 12)
+    assert found["gain by embeddings"]["value"] == pytest.approx(16.04 / 12)
+    assert found["mean of momentum"]["value"] == pytest.approx(124 / 24)
+    assert found["mean match score under arithmetic/redistribute"]["value"] == pytest.approx(
+        (641.71 + 1.19 + 14 - 2 * 4.95) / 12
+    )
+    spread = of_mean(np.mean(SCORES), np.std(SCORES), 12)
+    assert {name: found["mean match score"][name] for name in spread} == pytest.approx(spread)
+    for figure, share in (("intent is the weakest", 22 / 24), ("momentum is the weakest", 1),
+                          ("no data for Momentum", 5 / 24), ("comparisons by word overlap", 9 / 48)):  # fmt: skip
+        assert {name: found[figure][name] for name in ("value", "low", "high")} == of_share(share, 12)
