@@ -1,0 +1,146 @@
+"""The reports over 250,000 and over 1,000,000 scored matches: what a match costs, and how much memory it all takes.
+
+Every match is of another pair of the demo's 3,578 profiles, with random vectors, scored by the engine. The profiles
+stay the same, as what is kept of them grows with their number: the best matches of each, its places in those of others.
+A range has the same number of matches either way; there are four times as many ranges. Each size is a process of its
+own. The options for Momentum are not among it: they hold all matches in memory.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.scoring import MODEL, make_workload
+from jv_assets.partitions import ID_RANGES, range_keys
+from jv_assets.reading import STORED_COLUMNS
+from jv_assets.reporting.numbers import report_of
+from jv_assets.reporting.page import to_html
+from jv_assets.reporting.tallies import keep, merge, scored
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.scoring import STORED_BEFORE, fingerprint, score_range
+from jv_scoring import CURRENT_POLICY
+from jv_scoring.analysis import aggregation, impact, isolation, momentum
+from jv_scoring.analysis.tallies import Tally
+
+Row = dict[str, Any]
+SMALL, LARGE = (250_000, 64), (1_000_000, 256)
+"""Matches, and ranges they are in."""
+CHANGED = 50
+"""One match in so many was made of other inputs before."""
+_LONGER, _MORE = 1.3, 1.15
+
+
+def run() -> list[Row]:
+    """Rows of name, value, unit, target (or None) and whether it was met."""
+    with TemporaryDirectory() as folder:
+        _make(Path(folder))
+        small, large = (_measured(Path(folder), ranges) for _, ranges in (SMALL, LARGE))
+    longer = (large["seconds"] / LARGE[0]) / (small["seconds"] / SMALL[0])
+    more = large["peak_kb"] / small["peak_kb"]
+    return [
+        _row(f"reports of {LARGE[0]:,} matches, CPU time a match", 1e6 * large["seconds"] / LARGE[0], "µs"),
+        _row(f"… beside that of {SMALL[0]:,}", longer, "x", at_most=_LONGER),
+        _row(f"reports of {LARGE[0]:,} matches, peak memory", large["peak_kb"] / (1 << 20), "GB"),
+        _row(f"… beside that of {SMALL[0]:,}", more, "x", at_most=_MORE),
+    ]
+
+
+def _make(folder: Path) -> None:
+    """The files of both sizes: the smaller has the first ranges of the larger one."""
+    work = make_workload()
+    prepared, profiles = work.prepared(), work.facts.reset_index()
+    of_size = {ranges: RangeFiles(str(folder), ranges) for _, ranges in (SMALL, LARGE)}
+    for ranges, files in of_size.items():
+        for key, place in zip(range_keys(ranges), np.array_split(np.arange(len(profiles)), ranges), strict=True):
+            files.write("profiles", key, profiles.iloc[place], {"rows": len(place)})
+    for number, pairs in enumerate(_pairs(work.facts.index)):
+        rows = score_range(prepared, pairs, MODEL, CURRENT_POLICY).rows
+        rows = _with_before(rows).drop(columns="match_context")
+        facts = {"rows": len(rows), "policy": CURRENT_POLICY, "fingerprint": fingerprint(rows)}
+        for ranges, files in of_size.items():
+            if number < ranges:
+                files.write("match_scores", range_keys(ranges)[number], rows, facts)
+
+
+def _pairs(profiles: pd.Index) -> Iterator[pd.DataFrame]:
+    """Of each range of the larger size, pairs that no other has, in both orders, and never of one profile."""
+    (matches, ranges), count = LARGE, len(profiles)
+    rng = np.random.default_rng(1)
+    drawn = rng.choice(count * (count - 1), matches, replace=False)
+    a, b = np.divmod(drawn, count - 1)
+    b += b >= a
+    digits = rng.bytes(16 * matches).hex()
+    ids = np.array([digits[start : start + 32] for start in range(0, len(digits), 32)], object)
+    older = rng.uniform(0, 100, matches).round(2)
+    for place in np.array_split(np.arange(matches), ranges):
+        names = {"id": ids[place], "profile_id": profiles[a[place]], "suggested_profile_id": profiles[b[place]]}
+        stored = dict.fromkeys(STORED_COLUMNS, np.nan) | {"match_score": older[place]}
+        yield pd.DataFrame(names | stored)
+
+
+def _with_before(rows: pd.DataFrame) -> pd.DataFrame:
+    """As stored before: the same, but for one match in `CHANGED`, which had what its neighbour has now."""
+    before = rows[["harmonic_mean", "policy", "scoring_version", "inputs_hash"]].set_axis(STORED_BEFORE[1:], axis=1)
+    contexts = pd.Series(None, rows.index, object)
+    changed = np.arange(0, len(rows) - 1, CHANGED)
+    before.iloc[changed] = before.iloc[changed + 1].to_numpy()
+    contexts.iloc[changed] = rows["match_context"].iloc[changed + 1].to_numpy()
+    return rows.assign(**before, before_context=contexts)
+
+
+def _measured(folder: Path, ranges: int) -> dict[str, float]:
+    """What this module prints of all files of a size."""
+    program = [sys.executable, "-m", "benchmarks.reports", str(folder)]
+    environment = os.environ | {"JV_ID_RANGES": str(ranges)}
+    done = subprocess.run(program, env=environment, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def _report(files: RangeFiles) -> int:
+    """What the assets of the report do, range by range, and the page of them all. Returns how many matches it is of."""
+    for key in ID_RANGES.get_partition_keys():
+        _keep(files, "embedding_isolation", key, isolation.tally(scored(files, key, isolation.COLUMNS)))
+        facts = files.read("profiles", key, list(momentum.FIELDS))
+        low = momentum.tally(scored(files, key, momentum.COLUMNS))
+        _keep(files, "momentum_bottleneck", key, low, profiles=momentum.tally_profiles(facts))
+        _keep(files, "aggregation_comparison", key, aggregation.tally(scored(files, key, aggregation.COLUMNS)))
+        stored = [*impact.COLUMNS, *STORED_BEFORE[1:], "before_context"]
+        then = scored(files, key, stored).rename(columns=dict(zip(STORED_BEFORE[1:], impact.BEFORE, strict=False)))
+        _keep(files, "production_impact", key, impact.tally(then), hours=24.0)
+    report = report_of(merge(files))
+    to_html(report)
+    return int(report["headline"]["matches"])
+
+
+def _keep(files: RangeFiles, asset: str, key: str, tally: Tally, **beside: Any) -> None:
+    keep(files, asset, key, tally, files.facts("match_scores", key)["rows"], **beside)
+
+
+def _row(name: str, value: float, unit: str, at_most: float | None = None) -> Row:
+    """A figure; one without a target is there to be known."""
+    target, met = (None, None) if at_most is None else (f"≤ {at_most:g}", value <= at_most)
+    return {"name": name, "value": value, "unit": unit, "target": target, "met": met}
+
+
+def main() -> None:
+    """Report on the files of this folder; print what that took."""
+    started = time.process_time()
+    matches = _report(RangeFiles(sys.argv[1]))
+    seconds = time.process_time() - started
+    # Not ru_maxrss: Linux starts a child's with what its parent used.
+    peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    print(json.dumps({"matches": matches, "seconds": seconds, "peak_kb": int(peak)}))
+
+
+if __name__ == "__main__":
+    main()
