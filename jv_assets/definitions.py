@@ -21,6 +21,7 @@ from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.retention import every_day, forget
 from jv_assets.sensors import edited_profiles, new_matches, score_concerned
 from jv_assets.undoing import undo
 from jv_assets.verifying import verify
@@ -43,8 +44,11 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),
         asset_checks=[audit, verify, health_of_scores, health_of_embeddings, health_of_profiles],
-        jobs=[schedules.rescore, schedules.embed, schedules.refresh, schedules.nightly, schedules.report, undo],
-        schedules=[schedules.every_night],
+        jobs=[
+            *(schedules.rescore, schedules.embed, schedules.refresh, schedules.nightly, schedules.report),
+            *(undo, forget),
+        ],
+        schedules=[schedules.every_night, every_day],
         sensors=[
             *(finish_the_other_ranges, report_after_nightly, alert),
             *(new_matches, edited_profiles, score_concerned),

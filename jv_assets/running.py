@@ -100,7 +100,7 @@ def unfinished(
     With the cause of each.
     """
     key = dg.AssetKey(asset)
-    cut_off = {k: run for k, run in _attempts(instance, key).items() if run.status in _ENDED_BADLY}
+    cut_off = {k: run for k, run in last_attempts(instance, key).items() if run.status in _ENDED_BADLY}
     done = instance.get_materialized_partitions(key)
     left = {}
     for k in ID_RANGES.get_partition_keys():
@@ -194,7 +194,7 @@ def _was_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     return False
 
 
-def _attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.DagsterRun]:
+def last_attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.DagsterRun]:
     """By range, the last run that was to make it, where it has not been made since. A dry run is not to make it."""
     storage = instance.event_log_storage
     latest = storage.get_latest_asset_partition_materialization_attempts_without_materializations(asset)

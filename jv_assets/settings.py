@@ -101,6 +101,14 @@ def ui_url() -> str:
     return (os.environ.get("JV_UI_URL") or "http://127.0.0.1:3000").rstrip("/")
 
 
+def kept_days() -> int:
+    """`JV_KEPT_DAYS`: for how many days Dagster's runs are kept, with their events and logs."""
+    text = os.environ.get("JV_KEPT_DAYS") or "30"
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"JV_KEPT_DAYS={text}: set it to a whole number from 1 up")
+    return int(text)
+
+
 def nightly_cron() -> str:
     """`JV_NIGHTLY_CRON`: when the nightly rescore starts; 03:00 by default."""
     return os.environ.get("JV_NIGHTLY_CRON") or "0 3 * * *"

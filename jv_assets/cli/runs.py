@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jv_assets import settings
-from jv_assets.cli.common import app, chosen_policy, ready_database, run
+from jv_assets.cli.common import app, chosen_policy, execute, ready_database, run
 
 Ranges = Annotated[str | None, typer.Option(help="Only these id ranges, such as 00,3c.")]
 OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Write only where harmonic_mean is NULL.")]
@@ -59,13 +59,22 @@ def rescore(
 
 @app.command()
 def nightly() -> None:
-    """Everything, as the schedule does it: embed what changed, score every match, publish what differs."""
+    """Everything, as the schedule does it: embed what changed, score every match, publish what differs.
+
+    Forgets runs that are older than JV_KEPT_DAYS, too.
+    """
     from jv_assets.finishing import parts
-    from jv_assets.running import chosen_keys
+    from jv_assets.retention import forget_old_runs
+    from jv_assets.running import chosen_keys, open_instance
     from jv_assets.schedules import NIGHTLY
 
     chosen_policy(None)
-    run("nightly", parts(NIGHTLY, chosen_keys(None)))
+    settings.kept_days()
+    outcome = execute("nightly", parts(NIGHTLY, chosen_keys(None)))
+    with open_instance() as instance:
+        forget_old_runs(instance)
+    if not outcome.well:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -42,7 +42,9 @@ def test_every_asset_says_what_it_is(key: dg.AssetKey) -> None:
 def test_every_job_schedule_sensor_and_check_says_what_it_is() -> None:
     repository = defs.get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
-    assert {job.name for job in jobs} == {"embed", "nightly", "refresh", "report", "rescore", "undo"}
+    assert {job.name for job in jobs} == {
+        *("embed", "forget", "nightly", "refresh", "report", "rescore", "undo"),
+    }
     for each in [*jobs, *repository.schedule_defs, *repository.sensor_defs]:
         assert each.description, each.name
     for check in GRAPH.asset_check_keys:
