@@ -117,6 +117,12 @@ def clear(database: Database, embedder: Embedder, plan: Plan) -> Written:
     return _write(database, embedder, plan, [(item, None) for item in plan.clear])
 
 
+def forget_deleted(database: Database, low: str, high: str) -> int:
+    """Forget what the vectors of profiles that are gone were made from; returns of how many texts."""
+    bounds = {"low": low, "high": high}
+    return database.run(lambda connection: connection.execute(text(_FORGET_DELETED), bounds).rowcount)
+
+
 def embed(
     database: Database, embedder: Embedder, plan: Plan, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Written:
@@ -239,6 +245,11 @@ _REMEMBER = """
 _FORGET = """
     DELETE FROM jv.embedded_texts e USING batch b
     WHERE b.embedding IS NULL AND e.profile_id = b.profile_id AND e.field = b.field
+"""
+_FORGET_DELETED = """
+    DELETE FROM jv.embedded_texts e
+    WHERE e.profile_id BETWEEN :low AND :high
+    AND NOT EXISTS (SELECT FROM profiles p WHERE p.id = e.profile_id AND p.id BETWEEN :low AND :high)
 """
 _ADOPT = """
     INSERT INTO jv.embedded_texts (profile_id, field, text_hash, model)

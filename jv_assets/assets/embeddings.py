@@ -68,6 +68,7 @@ def profile_embeddings(
     def work(key: str) -> dict[str, int]:
         plan = embedding.plan_range(database, embedder, *bounds(key))
         embedding.adopt(database, embedder, plan)
+        embedding.forget_deleted(database, *bounds(key))
         cleared = embedding.clear(database, embedder, plan)
         if plan.embed:
             context.log.info(f"range {key}: {len(plan.embed):,} texts to embed; the model is {embedder.place}")

@@ -528,6 +528,17 @@ def test_the_asset_embeds_its_ranges_and_says_what_it_did(database: Database) ->
     }
 
 
+def test_what_is_remembered_of_deleted_profiles_is_forgotten(database: Database) -> None:
+    stays, gone, of_another_range = *bounds("04"), bounds("08")[0]
+    for profile_id in (stays, gone, of_another_range):
+        add(database, profile_id, seeking="podcast guests")
+    run(database)
+    execute(database, "DELETE FROM profiles WHERE id <> :id", id=stays)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert materialize(database, minilm(), "04", "04", instance).success
+    assert set(remembered(database)) == {(stays, "seeking"), (of_another_range, "seeking")}
+
+
 def test_a_model_that_cannot_be_had_fails_the_ranges_that_need_it(
     database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
