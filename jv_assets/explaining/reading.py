@@ -75,7 +75,7 @@ def read_match(connection: Connection, match_id: str, model: str) -> Match:
     a, b = row.profile_id, row.suggested_profile_id
     try:
         found = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
-    except ValueError as error:  # a number in jsonb that Python does not read
+    except (ValueError, RecursionError) as error:  # a number in jsonb that Python does not read, or too deep a list
         raise UserError(f"a profile of match {match_id} cannot be read: {error}") from None
     profiles: dict[str, Profile] = {
         profile["id"]: {**profile, **{name: _vector(profile[name]) for name in _VECTORS}} for profile in found

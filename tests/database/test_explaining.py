@@ -466,8 +466,9 @@ def test_options_that_are_no_change_are_one_line(given: list[str], message: str)
         parse_changes(given)
 
 
-def test_a_profile_that_cannot_be_read_is_one_line(database: Database) -> None:
-    sql(database, f"UPDATE profiles SET jv_history = '[{'1' * 5000}]' WHERE id = :id", id=ANN)
+@pytest.mark.parametrize("history", [f"[{'1' * 5000}]", "[" * 3000 + "]" * 3000], ids=["number", "depth"])
+def test_a_profile_that_cannot_be_read_is_one_line(database: Database, history: str) -> None:
+    sql(database, "UPDATE profiles SET jv_history = CAST(:history AS jsonb) WHERE id = :id", id=ANN, history=history)
     with pytest.raises(UserError, match=f"a profile of match {MATCH} cannot be read: "):
         explain(database, MINILM, MATCH)
 
