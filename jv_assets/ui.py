@@ -50,6 +50,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on PythonError"
 _LOCATIONS += " { message cause { message cause { message } } } } } } } }"
 
+_QUIET = ("--log-level", "warning")
+"""Else each look of a sensor, some thousands a day, is lines in a log that grows until the next start."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ALARM = re.compile(r" - (?:ERROR|CRITICAL) - (.*)")
 _OF_A_RUN = re.compile(r"\S+ - [0-9a-f-]{36} - (?!\d+ - RUN_FAILURE)")
@@ -108,7 +110,7 @@ def _start(family: "_Family", scratch: Path, host: str, port: int, *, read_only:
     code, workspace = scratch / "code", scratch / "workspace.yaml"
     location = {"grpc_server": {"socket": str(code), "location_name": LOCATION}}
     workspace.write_text(json.dumps({"load_from": [location]}))  # YAML too
-    target = ["-m", MODULE, "-d", str(settings.ROOT), "--location-name", LOCATION]
+    target = ["-m", MODULE, "-d", str(settings.ROOT), "--location-name", LOCATION, *_QUIET]
     family.start("code server", "dagster", "code-server", "start", "--socket", str(code), *target)
     family.wait_for(lambda: _accepts(code), READY_SECONDS)  # one that asks too early asks again after 10 s only
     pages = ["-w", str(workspace), "-h", host, "-p", str(port)]
@@ -116,7 +118,7 @@ def _start(family: "_Family", scratch: Path, host: str, port: int, *, read_only:
         family.start("webserver", "dagster_webserver", *pages, "--read-only")
     else:
         family.start("webserver", "dagster_webserver", *pages)
-        family.start("daemon", "dagster._daemon", "run", "-w", str(workspace))
+        family.start("daemon", "dagster._daemon", "run", "-w", str(workspace), *_QUIET)
     family.wait_for(lambda: _shows_assets(host, port), READY_SECONDS)
 
 
