@@ -45,13 +45,15 @@ PORTS = range(3000, 3100)
 READY_SECONDS = 180
 END_SECONDS = 15
 """How long a process may take over ending itself, before it is killed."""
+LARGEST_LOG = 10_000_000
+"""Bytes of what one process printed, after which its log begins anew: it may run for years."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on PythonError"
 _LOCATIONS += " { message cause { message cause { message } } } } } } } }"
 
 _QUIET = ("--log-level", "warning")
-"""Else each look of a sensor, some thousands a day, is lines in a log that grows until the next start."""
+"""Else each look of a sensor, some thousands a day, is lines in a log."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ALARM = re.compile(r" - (?:ERROR|CRITICAL) - (.*)")
 _OF_A_RUN = re.compile(r"\S+ - [0-9a-f-]{36} - (?!\d+ - RUN_FAILURE)")
@@ -156,7 +158,8 @@ class _Family:
     def start(self, name: str, module: str, *words: str) -> None:
         """Run a module as `python -m` does. What it prints goes to a log, which begins anew with each start."""
         log = self._folder / f"{name.replace(' ', '-')}.log"
-        with log.open("wb") as output:
+        log.write_bytes(b"")
+        with log.open("ab") as output:  # at the end, wherever that is when it begins anew
             process = subprocess.Popen(
                 [sys.executable, "-m", "jv_assets.ui", module, *words],
                 stdin=subprocess.PIPE,
@@ -186,6 +189,9 @@ class _Family:
             if found and not _OF_A_RUN.match(found[1]) and found[1] not in self._said:
                 self._said.add(found[1])
                 print(f"{member.name}: {found[1][:300]}; see {member.log}", flush=True)
+        if member.log.stat().st_size > LARGEST_LOG:
+            os.truncate(member.log, 0)
+            member.unread.seek(0)
         if code is not None:
             words = _last_words(member.log)
             raise _DiedError(f"the {member.name} has ended by itself (code {code}): {words}; see {member.log}")

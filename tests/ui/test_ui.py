@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import os
 import re
 import signal
@@ -204,6 +205,21 @@ def test_it_says_which_process_has_died_and_ends_the_others(home: Path, elsewher
         assert re.fullmatch(r"jv: the daemon has ended by itself \(code -9\): .+; see (.+)\n", output)
         assert str(home / "dagster" / "ui" / "daemon.log") in output
         assert not pages.left()
+
+
+def test_a_log_begins_anew_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ui, "LARGEST_LOG", 100_000)
+    sizes = [0]
+
+    def began_anew_twice() -> bool:
+        sizes.append((tmp_path / "talker.log").stat().st_size)
+        return sum(later < before for before, later in itertools.pairwise(sizes)) == 2
+
+    talk = "import time; time.sleep(0.01); print('x' * 5_000, flush=True)"
+    with ui._interrupts(), ui._Family(tmp_path) as family:
+        family.start("talker", "timeit", "-n", "1000000", talk)
+        family.wait_for(began_anew_twice, SECONDS)
+    assert "\0" not in (tmp_path / "talker.log").read_text()  # no hole where it was cut
 
 
 def test_dagster_dev_in_the_checkout(home: Path, elsewhere: dict[str, str]) -> None:
