@@ -259,18 +259,20 @@ class Tally:
 
 
 AnyTally = TypeVar("AnyTally", bound=Tally)
+BLOCK = 16
 
 
 def total(tallies: Iterable[AnyTally]) -> AnyTally:
     """All tallies merged; ValueError where there is none.
 
-    Like is merged with like, as in a merge sort, so that a large sum is not built anew for each of many small ones.
+    Like is merged with like, as in a merge sort, so that a large sum is not built anew for each of many small ones; but
+    only up to `BLOCK` of them, so that there is one large sum and not one of each size.
     """
     stack: list[tuple[int, AnyTally]] = []
     for tally in tallies:
         size, merged = 1, tally
         while stack and stack[-1][0] == size:
-            size, merged = size * 2, stack.pop()[1] + merged
+            size, merged = min(size * 2, BLOCK), stack.pop()[1] + merged
         stack.append((size, merged))
     if not stack:
         raise ValueError("no tally to merge")

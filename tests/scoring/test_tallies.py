@@ -266,6 +266,12 @@ def test_scores_of_different_policies_do_not_add_up_but_empty_ranges_add_to_any(
     assert (Tally() + Tally("harmonic/impute") + Tally()).policy == "harmonic/impute"
 
 
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 31, 32, 47, 100])
+def test_any_number_of_tallies_is_merged_each_once(count: int) -> None:
+    merged = total(Tally(histograms={"it": Histogram.of(np.array([k / 100]))}) for k in range(count))
+    assert merged.histograms["it"].counts[: count + 1].tolist() == [1] * count + [0]
+
+
 def test_no_tally_at_all_is_an_error() -> None:
     with pytest.raises(ValueError, match="no tally to merge"):
         total(iter(()))
