@@ -73,9 +73,10 @@ class Storage(DagsterPostgresStorage):
     @classmethod
     def _opened(cls, url: URL, inst_data: ConfigurableClassData | None) -> Self:
         # psycopg 2: Dagster's event log does not work over psycopg 3
-        for_dagster = _text(url, "postgresql+psycopg2")
+        for_dagster = url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+        words: dict[str, Any] = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
         try:
-            with psycopg.connect(_text(url, "postgresql"), connect_timeout=10) as connection:
+            with psycopg.connect(**{"connect_timeout": 10, **words}) as connection:
                 # the first processes, opening it at once, would otherwise all make the tables
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
                 storage = cls(postgres_url=for_dagster, inst_data=inst_data)
@@ -127,8 +128,3 @@ class ComputeLogs(LocalComputeLogManager):
 
 def _url() -> URL:
     return postgres_url(settings.dagster_url() or local.start().url("dagster"), "JV_DAGSTER_URL")
-
-
-def _text(url: URL, driver: str) -> str:
-    # libpq takes no blank in a URL, and its error would show the password
-    return url.set(drivername=driver).render_as_string(hide_password=False).replace(" ", "%20")

@@ -66,6 +66,7 @@ _REFUSALS = {
     "no such user": "check user and password in JV_DATABASE_URL",
     "no pg_hba.conf entry": "let the server's operator admit this host, user and database",
     "no such database": "check the database's name in JV_DATABASE_URL",
+    "root certificate file": "check sslrootcert in JV_DATABASE_URL",
     "does not exist": "check the names in JV_DATABASE_URL",
     "Name or service not known": "check the host in JV_DATABASE_URL",
     "nodename nor servname": "check the host in JV_DATABASE_URL",
