@@ -71,7 +71,7 @@ _READ = f"""
         AS f (field, stored, dimension)
     LEFT JOIN jv.embedded_texts e ON e.profile_id = p.id AND e.field = f.field
     WHERE p.id BETWEEN :low AND :high
-"""
+"""  # noqa: S608 - of EMBEDDED_FIELDS
 
 
 def plan_range(database: Database, embedder: Embedder, low: str, high: str) -> Plan:
@@ -218,7 +218,7 @@ _DROP_EDITED = f"""
             IS NOT DISTINCT FROM b.stored
         AND (b.embedding IS NOT NULL OR p.embeddings_model = :model)
     )
-"""
+"""  # noqa: S608 - of EMBEDDED_FIELDS
 
 
 def _set_vector(name: str) -> str:
@@ -232,7 +232,7 @@ def _set_vector(name: str) -> str:
         SET embedding_{name} = b.embedding, {others} embeddings_model = :model, embeddings_updated_at = now()
         FROM batch b
         WHERE p.id = b.profile_id AND b.field = '{name}' AND p.id BETWEEN :low AND :high
-    """
+    """  # noqa: S608 - of EMBEDDED_FIELDS
 
 
 _SET_VECTOR = {name: _set_vector(name) for name in EMBEDDED_FIELDS}

@@ -116,7 +116,7 @@ def load_frames(database: "Database", profiles: pd.DataFrame, matches: pd.DataFr
         # Two loads at once: the second waits here, and then sees the rows of the first.
         connection.execute(text("LOCK TABLE profiles, match_suggestions IN SHARE ROW EXCLUSIVE MODE"))
         for table in _TABLES:
-            if connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):
+            if connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):  # noqa: S608 - of _TABLES
                 raise UserError(
                     f"the table {table} has rows already, so nothing was loaded; load into an empty database: "
                     "set JV_HOME to a new folder or JV_DATABASE_URL to another database"

@@ -238,7 +238,7 @@ _SAME_MATCH = """
 _LOCK_ROWS = f"""
     SELECT m.id FROM match_suggestions m WHERE EXISTS (SELECT FROM batch b WHERE {_SAME_MATCH})
     ORDER BY m.id FOR NO KEY UPDATE
-"""
+"""  # noqa: S608 - of our own constants
 # The clock, not now(): that is when the transaction began, which another may have done while it waited for this one.
 _KEEP = f"""
     WITH run AS (INSERT INTO jv.publish_runs (run_id) VALUES (:run) ON CONFLICT DO NOTHING)
@@ -246,13 +246,13 @@ _KEEP = f"""
     SELECT m.id, :run, clock_timestamp(), m.score_ab, m.score_ba, m.harmonic_mean, m.match_context
     FROM match_suggestions m JOIN batch b ON {_SAME_MATCH}
     ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608 - of our own constants
 _UPDATE = f"""
     UPDATE match_suggestions m
     SET score_ab = b.score_ab, score_ba = b.score_ba, harmonic_mean = b.harmonic_mean, match_context = b.match_context
     FROM batch b
     WHERE {_SAME_MATCH}
-"""
+"""  # noqa: S608 - of our own constants
 _NOT_OURS = """
     SELECT to_jsonb(m) - ARRAY['score_ab', 'score_ba', 'harmonic_mean', 'match_context'] FROM match_suggestions m
     WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id

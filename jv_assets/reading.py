@@ -28,7 +28,7 @@ STORED_COLUMNS = (
 )
 """Of a match before it is scored: the older matcher's score, and what was published last; null where nothing was."""
 
-_PROFILES = f"SELECT id::text, {', '.join(INPUT_COLUMNS)} FROM profiles WHERE id BETWEEN :low AND :high ORDER BY id"
+_PROFILES = f"SELECT id::text, {', '.join(INPUT_COLUMNS)} FROM profiles WHERE id BETWEEN :low AND :high ORDER BY id"  # noqa: S608 - of our own constants
 # jsonb_to_record: each ->> would unpack the whole context again.
 _MATCHES = """
     SELECT id::text, profile_id::text, suggested_profile_id::text, match_score::float8,
@@ -98,7 +98,7 @@ def _range(low: str, high: str) -> dict[str, str]:
 
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:
     """Rows of binary COPY have one size where no value is null and all vectors have one length: nothing is parsed."""
-    select = f"SELECT id, embedding_{name} FROM profiles WHERE embeddings_model = %s AND vector_dims(embedding_{name})"
+    select = f"SELECT id, embedding_{name} FROM profiles WHERE embeddings_model = %s AND vector_dims(embedding_{name})"  # noqa: S608 - of EMBEDDED_FIELDS
     data = io.BytesIO()
     cursor = connection.connection.cursor()
     with cursor.copy(f"COPY ({select} = %s) TO STDOUT (FORMAT BINARY)", [model, dimension]) as copy:

@@ -93,7 +93,7 @@ _PROFILES = f"""
             coalesce({_USABLE}, false) AS usable
         FROM profiles
     ) AS p
-"""
+"""  # noqa: S608 - of our own constants
 _NULL = """
     SELECT reason, count(*) FROM (
         SELECT CASE

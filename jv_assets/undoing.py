@@ -185,7 +185,7 @@ _FILL_BATCH = f"""
         ORDER BY l.replaced_at DESC LIMIT 1
     ) AS last ON true
     WHERE k.match_id BETWEEN :low AND :high AND k.run_id = :run
-"""
+"""  # noqa: S608 - of our own constants
 _TAKE_THE_OTHERS_OUT = """
     WITH others AS (DELETE FROM batch WHERE state <> 'restored' RETURNING state, last_run)
     SELECT state, last_run, count(*) FROM others GROUP BY state, last_run

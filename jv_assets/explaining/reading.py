@@ -28,7 +28,7 @@ _PROFILES = f"""
     SELECT id::text, {", ".join(INPUT_COLUMNS)},
         {", ".join(f"CASE WHEN embeddings_model = :model THEN {name}::text END AS {name}" for name in _VECTORS)}
     FROM profiles WHERE id IN (:a, :b)
-"""
+"""  # noqa: S608 - of our own constants
 
 
 @dataclass(frozen=True)
