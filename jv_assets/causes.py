@@ -3,6 +3,7 @@
 import dagster as dg
 
 from jv_assets.finishing import failed_ranges
+from jv_assets.workers import again
 
 NEVER_DONE = "never done"
 INTERRUPTIONS = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
@@ -56,7 +57,7 @@ def _steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
         if data and data.user_failure_data:
             said.append(str(data.user_failure_data.description))
         elif data and data.error and data.error.cls_name in INTERRUPTIONS:
-            unforeseen.append("it was stopped; what it had done is kept; type: jv retry")
+            unforeseen.append(f"it was stopped; what it had done is kept; type: {again(run)}")
         elif data and data.error:
             unforeseen.append(data.error.message.strip().splitlines()[-1])
     return said + unforeseen

@@ -15,7 +15,7 @@ from jv_assets.errors import UserError
 from jv_assets.finishing import Part, config_for, failed_ranges, parts, rest_of
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.schedules import NIGHTLY, RESCORE
-from jv_assets.workers import UNDER_WAY, fail_runs_without_process, this_process
+from jv_assets.workers import UNDER_WAY, again, fail_runs_without_process, this_process
 
 _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -118,7 +118,7 @@ def left_over(instance: dg.DagsterInstance) -> dict[str, dict[str, str]]:
 
 
 def under_way(instance: dg.DagsterInstance) -> list[str]:
-    """The runs that wait or go on, and the backfills that have more to come, in a line each."""
+    """The runs that wait or go on, the backfills that have more to come, and an undo that was not done, a line each."""
     lines = []
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *UNDER_WAY])):
         keys = keys_of_run(run)
@@ -128,7 +128,19 @@ def under_way(instance: dg.DagsterInstance) -> list[str]:
     requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
     for backfill in instance.get_backfills(filters=requested):
         lines.append(f"backfill {backfill.backfill_id} goes on while the daemon runs (jv ui)")
-    return lines
+    return lines + _undo_not_done(instance)
+
+
+def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
+    """The last undo, where it failed and nothing was published since: no range of an asset tells of it."""
+    last = instance.get_run_records(dg.RunsFilter(job_name="undo"), limit=1)
+    if not last or last[0].dagster_run.status not in _ENDED_BADLY:
+        return []
+    since = instance.get_runs(dg.RunsFilter(created_after=last[0].create_timestamp))
+    if any(run.job_name in ("rescore", "nightly") for run in since):
+        return []
+    run = last[0].dagster_run
+    return [f"run {run.run_id[:8]} of undo failed: {'; '.join(run_causes(instance, run))}"]
 
 
 def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
@@ -180,7 +192,7 @@ def _in_process(
     run = instance.get_run_by_id(result.run_id)
     assert run
     if _was_interrupted(instance, run):
-        instance.report_run_canceled(run, message="jv was stopped; to go on, type: jv retry")
+        instance.report_run_canceled(run, message=f"jv was stopped; to go on, type: {again(run)}")
         raise KeyboardInterrupt
     return run
 

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 import psutil
@@ -38,7 +39,17 @@ def process_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None
     host, pid, since = found
     if host != socket.gethostname() or _lives(pid, since):
         return None
-    return f"its process (number {pid} on {host}) was killed or has crashed; what it had done is kept; type: jv retry"
+    cause = f"its process (number {pid} on {host}) was killed or has crashed"
+    return f"{cause}; what it had done is kept; type: {again(run)}"
+
+
+def again(run: dg.DagsterRun) -> str:
+    """What to type to have the rest of a run done, where no range of it says so."""
+    if run.job_name == "undo":
+        config: Any = run.run_config
+        [op] = config["ops"].values()
+        return f"jv undo {op['config']['run'][:8]}"
+    return "jv report" if run.job_name == "report" else "jv retry"
 
 
 class Launcher(DefaultRunLauncher):
