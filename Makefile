@@ -7,7 +7,7 @@ PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check 
 LOCKED := $(PIP) -q install --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
-.PHONY: help install demo test test-long bench ui constraints clean FORCE
+.PHONY: help install demo test test-long bench ui constraints audit clean FORCE
 
 help: ## list these targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,15 @@ constraints: ## renew constraints.txt with the latest releases
 	awk -v folder="$$folder/constraints" '/^[^ ]/ { of = /^(cuda|nvidia|triton)/ ? "-gpu" : "" } \
 		{ print >>(folder of) }' "$$folder/locked" && \
 	for file in constraints constraints-gpu; do cp "$$folder/$$file" $$file.txt || exit 1; done
+
+audit: ## look for known vulnerabilities in the locked releases
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 1' INT TERM && \
+	"$(PYTHON)" -m venv "$$folder" && \
+	"$$folder/bin/python" -m pip --disable-pip-version-check --no-input install -q pip-audit && \
+	{ "$$folder/bin/pip-audit" --strict --disable-pip --require-hashes -r constraints.txt -r constraints-gpu.txt || { \
+		echo "Not all is well: a release above has a vulnerability, or the service that knows them was not reached" >&2; \
+		exit 1; \
+	}; }
 
 clean: ## remove .venv and caches; .jv with the data stays
 	@if test -e .venv/installed; then .venv/bin/python -c 'from jv_assets import local; local.stop()'; fi || true
