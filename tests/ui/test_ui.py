@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -134,7 +135,7 @@ def test_the_report_is_at_the_address_that_it_says(pages: Running, embedded: Pat
 
 
 def test_it_listens_on_the_loopback_address_only(pages: Running, embedded: Path) -> None:
-    """With all that it has started; what else it listens at, such as the code server, is a file of this machine."""
+    """With all that it has started; the code servers' sockets are files that only their user may connect to."""
     server = local.status(embedded / "postgres")
     assert server
     ours = psutil.Process(pages.process.pid)
@@ -144,6 +145,10 @@ def test_it_listens_on_the_loopback_address_only(pages: Running, embedded: Path)
     listening = [c.laddr for c in bound if c.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
     ports = pages.port, report_port(pages), server.port
     assert sorted(listening) == [("127.0.0.1", port) for port in sorted(ports)]
+    files = [Path(c.laddr) for one in processes for c in one.net_connections("unix") if c.laddr]
+    sockets = [file for file in files if file.is_socket()]
+    assert sockets
+    assert not [file for file in sockets if file.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)]
 
 
 def test_a_run_over_two_ranges_goes_through_queue_and_daemon(pages: Running, embedded: Path) -> None:
