@@ -31,7 +31,8 @@ COLUMNS = (
 """Of an exported match. `match_score` is our `harmonic_mean`: its consumers know it by the older matcher's name."""
 
 _MOST_ROWS = 2**62
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""The wide ones too: spreadsheets with Japanese or Chinese settings take them for the others."""
 
 
 @dataclass(frozen=True)

@@ -105,16 +105,16 @@ def test_what_is_exported_is_read_back_the_same(filled: Database, tmp_path: Path
 
 
 def test_no_cell_is_a_formula_and_numbers_stay_numbers(tmp_path: Path) -> None:
-    evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("http://x","y")']
-    rows = pd.DataFrame({"=name": [*evil, "a=1", "naïve, コーチ", None], "number": [-1.5, 2.0, np.nan, *range(8)]})
-    rows["whole"] = np.arange(-5, 6)
+    evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1", '=LINK("http://x","y")']
+    rows = pd.DataFrame({"=name": [*evil, "a=1", "naïve, コーチ", None], "number": [-1.5, 2.0, np.nan, *range(12)]})
+    rows["whole"] = np.arange(-5, 10)
     write_csv(rows, tmp_path / "f.csv")
     with (tmp_path / "f.csv").open(encoding="utf-8", newline="") as file:
         header, *cells = csv.reader(file)
     assert header == ["'=name", "number", "whole"]
     assert [row[0] for row in cells] == [*(f"'{text}" for text in evil), "a=1", "naïve, コーチ", ""]
     assert [row[1] for row in cells][:4] == ["-1.5", "2.0", "", "0.0"]
-    assert [row[2] for row in cells] == [str(number) for number in range(-5, 6)]
+    assert [row[2] for row in cells] == [str(number) for number in range(-5, 10)]
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
