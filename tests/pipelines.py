@@ -1,7 +1,7 @@
 """The assets over a real database, run in this process, and what must be true of it afterwards."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,16 +14,18 @@ from sqlalchemy import text
 from jv_assets import local
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
+from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS, load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import bounds, range_tags
+from jv_assets.partitions import ID_RANGES, bounds, range_tags
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY, RESCORE
-from jv_scoring.reference import score_pair
+from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
+
+KEYS = list(ID_RANGES.get_partition_keys())
 
 
 class Pipeline:
@@ -31,12 +33,17 @@ class Pipeline:
 
     def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
         self.home, self.instance = home, instance
-        self.database, self.files = Database(url=url), RangeFiles(str(home), 64)
+        self.database, self.files = Database(url=url), RangeFiles(str(home))
         self.embedder = minilm()
         self.defs = build(self.database, self.embedder, self.files)
 
     def run(
-        self, job: str = "rescore", assets: Sequence[str] = RESCORE, first: str = "00", last: str = "fc", **ops: Any
+        self,
+        job: str = "rescore",
+        assets: Sequence[str] = RESCORE,
+        first: str = KEYS[0],
+        last: str = KEYS[-1],
+        **ops: Any,
     ) -> dg.ExecuteInProcessResult:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("JV_HOME", str(self.home))
@@ -85,7 +92,7 @@ def nightly_done(folder: Path, kind: type[Some] = Pipeline) -> Iterator[Some]:
 
 
 def profiles_by_id(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
-    rows = read_profiles(pipeline.database, bounds("00")[0], bounds("fc")[1]).to_dict("records")
+    rows = read_profiles(pipeline.database, bounds(KEYS[0])[0], bounds(KEYS[-1])[1]).to_dict("records")
     profiles = {str(row["id"]): row for row in rows}
     vectors = ", ".join(f"embedding_{name}::text" for name in EMBEDDED_FIELDS)
     for row in pipeline.sql(f"SELECT id::text, {vectors} FROM profiles WHERE embeddings_model = :model", model=MINILM):
@@ -107,7 +114,7 @@ def versions(pipeline: Pipeline) -> list[str]:
 
 def assert_equal_to_reference(pipeline: Pipeline, policy: str = "harmonic/impute") -> int:
     """Every scorable match has the reference's scores and breakdowns, every other none; returns how many have."""
-    profiles, calibration = profiles_by_id(pipeline), calibration_of(MINILM)
+    profiles = profiles_by_id(pipeline)
     scored = 0
     for row in matches(pipeline):
         a, b = profiles.get(row["a"]), profiles.get(row["b"])
@@ -115,15 +122,26 @@ def assert_equal_to_reference(pipeline: Pipeline, policy: str = "harmonic/impute
             assert (row["score_ab"], row["score_ba"], row["harmonic_mean"], row["match_context"]) == (None,) * 4
             continue
         scored += 1
-        expected = score_pair(a, b, policy, calibration)
-        found = (row["score_ab"], row["score_ba"], row["harmonic_mean"])
-        assert found == (expected.score_ab, expected.score_ba, expected.harmonic_mean)
-        context = row["match_context"]
-        assert context["breakdown_ab"] == expected.breakdown_ab
-        assert context["breakdown_ba"] == expected.breakdown_ba
-        assert (context["policy"], context["embedding_model"]) == (policy, MINILM)
-        assert context["scoring_version"] == "ismc_v2_embeddings"
+        assert_scored(row, score_pair(a, b, policy, calibration_of(MINILM)), policy)
     return scored
+
+
+def assert_scored(row: Mapping[str, Any], expected: PairScore, policy: str) -> None:
+    """A match, as `matches` reads it, has these scores and breakdowns, and says what made them."""
+    found = (row["score_ab"], row["score_ba"], row["harmonic_mean"])
+    assert found == (expected.score_ab, expected.score_ba, expected.harmonic_mean)
+    context = row["match_context"]
+    assert context["breakdown_ab"] == expected.breakdown_ab
+    assert context["breakdown_ba"] == expected.breakdown_ba
+    assert (context["policy"], context["embedding_model"]) == (policy, MINILM)
+    assert context["scoring_version"] == "ismc_v2_embeddings"
+
+
+def checksums(pipeline: Pipeline) -> dict[str, object]:
+    """By table: of every column that is not ours, of all its rows."""
+    tables = {"profiles": PROFILE_COLUMNS, "match_suggestions": MATCH_COLUMNS}
+    md5 = "SELECT md5(string_agg(t::text, '|' ORDER BY t.id)) FROM (SELECT {} FROM {}) AS t"
+    return {table: pipeline.sql(md5.format(", ".join(columns), table)) for table, columns in tables.items()}
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
