@@ -25,9 +25,13 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/pytest
 	.venv/bin/pytest tests/browser
 
-test-long: install ## the tests that take minutes each: servers and workers killed, the UI driven through whole nights
+test-long: install ## the tests that take minutes each: servers and workers killed, odd databases, whole nights in the UI
 	.venv/bin/pytest -m long tests/failure
+	.venv/bin/pytest -m long tests/database
 	.venv/bin/pytest -m long tests/browser
+
+soak: install ## fifty nights with edits: is every night right, and does anything grow (an hour)
+	@JV_ID_RANGES=8 PYTHONPATH=tests .venv/bin/python -m benchmarks.soak
 
 bench: install ## measure the speed figures of the README
 	@.venv/bin/python -m benchmarks
