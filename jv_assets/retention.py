@@ -13,6 +13,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from sqlalchemy import func, select
 
 from jv_assets import settings
+from jv_assets.partitions import one_line_failure
 from jv_assets.running import last_attempts
 from jv_assets.schedules import NIGHTLY
 
@@ -86,7 +87,8 @@ materialization, attempt or check of anything. Scores, files and what `jv undo` 
 """,
 )
 def delete_old_runs(context: dg.OpExecutionContext) -> None:
-    count = forget_old_runs(context.instance)
+    with one_line_failure():
+        count = forget_old_runs(context.instance)
     context.log.info(f"{count:,} runs older than {settings.kept_days()} days are deleted")
 
 
