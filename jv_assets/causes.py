@@ -1,5 +1,7 @@
 """Why a run failed, in the lines that an operator reads; read from Dagster's events."""
 
+import re
+
 import dagster as dg
 
 from jv_assets.finishing import failed_ranges
@@ -10,6 +12,9 @@ INTERRUPTIONS = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt
 """The errors that Dagster makes of a signal."""
 _FROM_OUTSIDE = "marked as failed from outside"
 """In what Dagster says where whoever marked a run as failed gave no reason; it has told it just before."""
+
+_CRASH = re.compile(r"Run execution process for \S+ (.+?)(\.|$)")
+"""What the code server says of a run's process that is gone, before advice on memory."""
 
 
 class Causes:
@@ -67,4 +72,9 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     kinds = {dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED}
     words = [entry.message or "" for entry in instance.all_logs(run.run_id, of_type=kinds)]
     told = [line for line in words if line and _FROM_OUTSIDE not in line]
-    return [" ".join(told[-1].split())] if told else [f"run {run.run_id} failed: see it in the UI (jv ui)"]
+    if not told:
+        return [f"run {run.run_id} failed: see it in the UI (jv ui)"]
+    line = " ".join(told[-1].split())
+    if crash := _CRASH.match(line):
+        return [f"its process {crash[1]}; what it had done is kept; type: {again(run)}"]
+    return [line]
