@@ -12,6 +12,8 @@ from psycopg import sql
 
 from jv_assets import local
 
+pytest.register_assert_rewrite("program", "faults", "telling", "undone")
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

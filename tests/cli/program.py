@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from jv_scoring.text import EMBEDDED_FIELDS
 JV = Path(sys.executable).with_name("jv")
 KEYS = ["0", "4", "8", "c"]
 """The ranges of most tests: fewer than by default, because a run costs time for each."""
-SECONDS = 120
+SECONDS = 300
 """How long a process may take before a test gives up on it."""
 Rows = dict[str, dict[str, Any]]
 
@@ -77,20 +77,19 @@ class Program:
         return done
 
     def start(self, *words: str | Path, **settings: str) -> "subprocess.Popen[str]":
-        return self.process([JV, *words], **settings)
-
-    def process(self, command: Sequence[str | Path], **settings: str) -> "subprocess.Popen[str]":
-        """Another program in the same surroundings."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_", "PG"))}
         return subprocess.Popen(
-            command,
-            env={**ours, "JV_HOME": str(self.home), "JV_ID_RANGES": str(len(KEYS)), **self.settings, **settings},
+            [JV, *words],
+            env=self.environment(**settings),
             cwd=self.home.parent,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_", "PG"))}
+        return {**ours, "JV_HOME": str(self.home), "JV_ID_RANGES": str(len(KEYS)), **self.settings, **settings}
 
     def connect(self) -> "psycopg.Connection[dict[str, Any]]":
         url = self.settings.get("JV_DATABASE_URL") or local.start(self.home / "postgres").url()

@@ -2,58 +2,104 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from faults import DAGSTER, IMPATIENT, POPULATED, Production, populate
+from faults import DAGSTER, FAULT, IMPATIENT, KEYS, POPULATED, PUBLISHED, Production, connect, populate
+from forking import ForkedProgram
 from models import MINILM
-from program import Program
 from psycopg import sql
 from servers import pooler
 
 from jv_assets import local
 
+SETTINGS = {"JV_EMBEDDING_MODEL": MINILM, "JV_ID_RANGES": str(len(KEYS))}
+
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def postgres(tmp_path_factory: pytest.TempPathFactory, server: local.Server) -> Iterator[Path]:
     """The folder of a server of these tests' own, which they may kill. It waits for the disk, as any does by default.
 
-    It holds two templates: the populated database, and an empty one of Dagster's.
+    It holds the template POPULATED. Dagster's databases are on another, as they are by default beside production.
     """
     folder = tmp_path_factory.mktemp("postgres")
-    server = local.start(folder)
+    ours = local.start(folder)
     try:
-        for name in (POPULATED, DAGSTER):
-            server.ensure_database(name)
-        populate(server.url(POPULATED), server.url(DAGSTER), tmp_path_factory.mktemp("populating") / "home")
+        ours.ensure_database(POPULATED)
+        server.ensure_database(DAGSTER)
+        populate(ours.url(POPULATED), server.url(DAGSTER), tmp_path_factory.mktemp("populating") / "home")
         yield folder
     finally:
         local.stop(folder)
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def published(postgres: Path, server: local.Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The template PUBLISHED: POPULATED after `jv rescore`."""
+    ours = local.start(postgres)
+    _copy(ours, POPULATED, PUBLISHED)
+    _copy(server, DAGSTER, PUBLISHED)
+    urls = {"JV_DATABASE_URL": ours.url(PUBLISHED), "JV_DAGSTER_URL": server.url(PUBLISHED)}
+    ForkedProgram(tmp_path_factory.mktemp("publishing") / "home", {**urls, **SETTINGS}).well("rescore")
+    with connect(ours.url(PUBLISHED)) as connection:
+        connection.execute("DELETE FROM writes")
+    return PUBLISHED
+
+
 @pytest.fixture
-def production(postgres: Path, tmp_path: Path) -> Iterator[Production]:
-    """A database of this test's own behind a PgBouncer of its own, and `jv` on it."""
-    server = local.start(postgres)
-    suffix = uuid.uuid4().hex
-    names = {template: f"{template}_{suffix}" for template in (POPULATED, DAGSTER)}
-    with psycopg.connect(server.url("postgres").replace("+psycopg", "", 1), autocommit=True) as connection:
-        for template, name in names.items():
-            copied = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
-            connection.execute(copied.format(sql.Identifier(name), sql.Identifier(template)))
-    with pooler(server.url(names[POPULATED]), **IMPATIENT) as bouncer:
-        settings = {
-            "JV_DATABASE_URL": bouncer.url,
-            "JV_DAGSTER_URL": server.url(names[DAGSTER]),
-            "JV_EMBEDDING_MODEL": MINILM,
-            "JV_ID_RANGES": "8",
-        }
+def production(
+    postgres: Path,
+    server: local.Server,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+) -> Iterator[Production]:
+    """A database of this test's own behind a PgBouncer of its own, and `jv` on it.
+
+    It is a copy of POPULATED, or of the template whose fixture the test is parametrized with.
+    """
+    template = request.getfixturevalue(request.param) if hasattr(request, "param") else POPULATED
+    name = f"{template}_{uuid.uuid4().hex}"
+    ours = local.start(postgres)
+    _copy(ours, template, name)
+    _copy(server, DAGSTER, name)
+    with pooler(ours.url(name), **IMPATIENT) as bouncer:
+        urls = {"JV_DATABASE_URL": bouncer.url, "JV_DAGSTER_URL": server.url(name)}
         (tmp_path / "jv").mkdir()
-        yield Production(postgres, names[POPULATED], bouncer, Program(tmp_path / "jv" / "home", settings))
-    server = local.start(postgres)
-    with psycopg.connect(server.url("postgres").replace("+psycopg", "", 1), autocommit=True) as connection:
-        for name in names.values():
+        jv = ForkedProgram(tmp_path / "jv" / "home", {**urls, **SETTINGS})
+        yield Production(postgres, name, bouncer, jv, record_property)
+    for each in (local.start(postgres), server):
+        with connect(each.url("postgres")) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _copy(of: local.Server, template: str, name: str) -> None:
+    with connect(of.url("postgres")) as connection:
+        # A template that somebody is connected to cannot be copied.
+        connections = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
+        connection.execute(connections, [template])
+        copied = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        connection.execute(copied.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the faults that were tried."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    tried = {
+        report.nodeid.split("::test_")[-1].replace("_", " "): value
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == FAULT and isinstance(value, dict)
+    }
+    if not tried:
+        return
+    terminalreporter.section("faults tried")
+    columns = ("rows", "lost", "wrong", "doubled")
+    terminalreporter.line(" ".join(f"{name:>8}" for name in columns))
+    together = {name: sum(counts[name] for counts in tried.values()) for name in columns}
+    for title, counts in {**tried, f"{len(tried)} faults": together}.items():
+        numbers = " ".join(f"{counts[name]:>8,}" for name in columns)
+        terminalreporter.line(f"{numbers}  {title}")

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
-from faults import Production, assert_whole
+from faults import KEYS, Production, assert_whole
+from forking import ForkedProgram
 from sqlalchemy import make_url
+from telling import assert_passed
+from undone import assert_as_before, assert_undone, kept_run
 
 Lost = Literal["the COMMIT", "its answer"]
 TIMES = 3
@@ -90,20 +93,41 @@ def proxy(url: str, lose: Lost) -> Iterator[tuple[str, Proxy]]:
         listening.shutdown(socket.SHUT_RDWR)
 
 
+def behind(production: Production, url: str) -> ForkedProgram:
+    return replace(production.jv, settings={**production.jv.settings, "JV_DATABASE_URL": url})
+
+
 @pytest.mark.parametrize("lose", ["the COMMIT", "its answer"])
 def test_a_connection_lost_at_commit(production: Production, lose: Lost) -> None:
     with proxy(production.pooler.url, lose) as (url, between):
-        jv = replace(production.jv, settings={**production.jv.settings, "JV_DATABASE_URL": url})
-        done = jv.run("rescore")
-    assert done.code == 0, done.err
+        done = behind(production, url).run("rescore")
     assert between.lost == [lose] * TIMES
-    retries = production.retries()
-    assert len(retries) == TIMES
-    assert all("published_scores, range " in line for line in retries)
-    assert [run.status for run in production.jv.runs()] == ["SUCCESS"]
-    assert "Traceback" not in done.err
-    assert_whole(production)
     # What had been committed is found in order by the second attempt, and not written again.
+    committed = lost_ranges(production) if lose == "its answer" else []
+    retries = assert_passed(production, done, written=production.scorable - written_in(production, committed))
+    assert len(retries) == TIMES
     transactions = production.sql("SELECT count(DISTINCT transaction) AS count FROM writes")
     assert transactions == [{"count": 8}]
-    assert "Next:" not in production.jv.well("status").out
+    assert_whole(production)
+
+
+def lost_ranges(production: Production) -> list[str]:
+    return [line.removeprefix("published_scores, range ")[0] for line in production.retries()]
+
+
+def written_in(production: Production, keys: list[str]) -> int:
+    rows = production.sql("SELECT match_id::text FROM writes")
+    return sum(max(key for key in KEYS if key <= row["match_id"][0]) in keys for row in rows)
+
+
+@pytest.mark.parametrize("lose", ["the COMMIT", "its answer"])
+@pytest.mark.parametrize("production", ["published"], indirect=True)
+def test_an_undo_whose_connection_is_lost_at_commit(production: Production, lose: Lost) -> None:
+    with proxy(production.pooler.url, lose) as (url, between):
+        done = behind(production, url).run("undo", kept_run(production))
+    assert between.lost == [lose] * TIMES
+    assert_undone(production, done)
+    assert len(production.retries()) == TIMES
+    before_that = written_in(production, lost_ranges(production)) if lose == "its answer" else 0
+    assert (f"\n{before_that} matches had them already\n" in done.out) == (before_that > 0)
+    assert_as_before(production)

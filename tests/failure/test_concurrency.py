@@ -1,48 +1,17 @@
 """Others at work on the same rows, and data that changes under a run: nobody blocks for ever, no score is mixed up."""
 
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import psycopg
-from faults import Production, assert_whole, connect, current_hashes
-from program import SECONDS, Done, wait_until
+from faults import Production, assert_whole, current_hashes, held, waiting
+from forking import gives_up_soon
+from program import wait_until
+from telling import assert_failed, assert_no_trace, assert_passed, ended
 
 ROWS_OF_8 = "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE"
 RANGE_0, RANGE_8 = (
     f"SELECT pg_advisory_xact_lock(hashtextextended('published_scores {key}', 0))" for key in ("0", "8")
 )
 """Takes what a publisher of the range takes first, after it has read the range's scores."""
-GIVES_UP_SOON = """
-from jv_assets.resources import database
-database.LOCK_TIMEOUT, database.ATTEMPTS = "300ms", 2
-from jv_assets.cli import main
-main()
-"""
-"""`jv`, whose six attempts of a minute each no test can wait for."""
-
-
-@contextmanager
-def held(production: Production, statement: str) -> Iterator["psycopg.Connection[dict[str, object]]"]:
-    """Another client has done this statement in a transaction, and has not ended it."""
-    with connect(production.url) as other, other.transaction():
-        other.execute(statement)
-        yield other
-
-
-def waiting(production: Production, count: int = 1) -> bool:
-    """Whether so many of `jv`'s transactions wait for somebody's lock at this moment."""
-    locked = "application_name = 'jv' AND wait_event_type = 'Lock' AND datname = current_database()"
-    return len(production.sql(f"SELECT pid FROM pg_stat_activity WHERE {locked}")) >= count
-
-
-def finished(process: "subprocess.Popen[str]") -> str:
-    """What a process printed that must have gone well."""
-    out, err = process.communicate(timeout=SECONDS)
-    assert (process.returncode, err) == (0, "")
-    return out
 
 
 def assert_no_deadlock(production: Production) -> None:
@@ -72,7 +41,7 @@ def test_rows_held_for_a_while_are_published_when_let_go(production: Production)
         index.start()
         wait_until(lambda: production.sql("SELECT 1 FROM pg_stat_progress_create_index"))
         assert process.poll() is None
-    assert "2,997 written" in finished(process)
+    assert_passed(production, ended(process))
     index.join()
     assert production.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'of_others'::regclass")[0]["indisvalid"]
     assert_no_deadlock(production)
@@ -81,32 +50,10 @@ def test_rows_held_for_a_while_are_published_when_let_go(production: Production)
 
 def test_rows_held_for_good_fail_their_range_alone(production: Production) -> None:
     with held(production, ROWS_OF_8):
-        process = production.jv.process([sys.executable, "-c", GIVES_UP_SOON, "rescore"])
-        out, err = process.communicate(timeout=SECONDS)
-        done = Done(process.returncode, out, err)
-    cause = "canceling statement due to lock timeout; somebody else holds what is needed, or the server is slow: "
-    assert done.code == 1
-    again, first, last = done.err.splitlines()
-    assert again.split("; ")[-1].startswith("attempt 2 of 2 in ")
-    assert first.startswith("published_scores failed in 1 range (8): database 127.0.0.1:")
-    assert cause in first
-    assert last == "Once mended, the rest is done by: jv retry"
-    assert done.cells["published_scores"][:2] == ["7", "1"]
-    [(asset, causes)] = production.failed().items()
-    assert (asset, list(causes)) == ("published_scores", ["8"])
-    assert cause in causes["8"]
-    [line] = [
-        line
-        for line in production.log()
-        if line.startswith("published_scores, range 8: ") and line not in production.retries()
-    ]
-    assert cause in line
+        done = production.jv.run("rescore", first=gives_up_soon)
     assert [line.split("; ")[-1][:14] for line in production.retries()] == ["attempt 2 of 2"]
-    assert not [line for line in production.log() if "psycopg" in line]  # where a stack trace would lead to
-
-    status = production.jv.well("status").out
-    assert f"published_scores: failed in 1 range (8): {causes['8']}" in status.replace("\n", " ")
-    assert status.endswith("Next: jv retry\n")
+    cause = "canceling statement due to lock timeout"
+    assert_failed(production, done, "1 range (8)", cause, "somebody else holds what is needed, or the server is slow: ")
     assert production.jv.well("retry").cells["published_scores"][0] == "1"
     assert_whole(production)
 
@@ -115,7 +62,7 @@ def test_an_index_that_blocks_all_writes_is_waited_for(production: Production) -
     with held(production, "CREATE INDEX of_others ON match_suggestions (harmonic_mean)"):
         process = production.jv.start("rescore")
         wait_until(lambda: waiting(production))
-    assert "2,997 written" in finished(process)
+    assert assert_passed(production, ended(process)) == []
     assert_whole(production)
 
 
@@ -127,10 +74,11 @@ def test_two_rescores_at_once_write_each_row_once(production: Production) -> Non
     with held(production, RANGE_0):
         processes = [production.jv.start("rescore") for _ in range(2)]
         wait_until(lambda: waiting(production, 2))
-    said = [finished(process) for process in processes]
-    written = [int(row["count"]) for row in production.sql("SELECT count(*) FROM writes")]
-    assert written == [2997]
-    assert all("2,997 scored" in out for out in said)
+    both = [ended(process) for process in processes]
+    assert [(done.code, done.err) for done in both] == [(0, "")] * 2
+    scorable = production.scorable
+    assert [done.cells["match_scores"][2].split(",")[0] for done in both] == [f"{scorable} scored"] * 2
+    assert production.sql("SELECT count(*) FROM writes") == [{"count": scorable}]
     assert_no_deadlock(production)
     assert_whole(production)
     assert production.jv.well("retry").out == "No range has failed and none is left to do.\n"
@@ -142,14 +90,19 @@ def test_a_range_scored_otherwise_while_it_is_published(production: Production) 
         process = production.jv.start("rescore")
         wait_until(lambda: waiting(production))
         production.jv.well("rescore", "--dry-run", "--policy", "geometric/redistribute")
-    _, err = process.communicate(timeout=SECONDS)
-    assert process.returncode == 1
-    first, *others = err.splitlines()
+    done = ended(process)
+    assert done.code == 1
+    first, *others = done.err.splitlines()
     assert first == (
         "published_scores failed in 1 range (8): range 8 was scored anew while it was published: type jv retry"
     )
     assert "failed in 3 ranges (a, c, e): scores are stored under harmonic/impute, and these were" in others[0]
-    assert len(others) == 2
+    assert others[1:] == ["Once mended, the rest is done by: jv retry"]
+    assert list(production.failed()["published_scores"]) == ["8", "a", "c", "e"]
+    assert_no_trace(production.log())
+    status = production.jv.well("status").out
+    assert "published_scores: failed in 1 range (8): range 8 was scored anew" in status
+    assert status.endswith("Next: jv retry\n")
     mixed = "match_context ->> 'policy' = 'geometric/redistribute'"
     assert production.sql(f"SELECT id FROM match_suggestions WHERE {mixed}") == []
     production.jv.well("retry")
@@ -166,7 +119,10 @@ def test_a_rescore_and_an_embed_at_once(production: Production) -> None:
     )
     production.before.update(production.checksums())
     ids = [row["id"] for row in edited]
-    theirs = "SELECT id FROM match_suggestions WHERE profile_id = ANY(%s) OR suggested_profile_id = ANY(%s)"
+    theirs = (
+        "SELECT id FROM match_suggestions WHERE (profile_id = ANY(%s) OR suggested_profile_id = ANY(%s)) "
+        "AND match_context ? 'inputs_hash'"
+    )
     concerned = {row["id"] for row in production.sql(theirs, ids, ids)}
     with held(production, f"SELECT FROM profiles WHERE id = '{ids[0]}' FOR UPDATE"):
         embedding = production.jv.start("embed")
@@ -174,7 +130,8 @@ def test_a_rescore_and_an_embed_at_once(production: Production) -> None:
         production.sql("DELETE FROM writes")
         production.jv.well("rescore")
         assert embedding.poll() is None
-    finished(embedding)
+    done = ended(embedding)
+    assert (done.code, done.err) == (0, "")
     written = {row["match_id"] for row in production.sql("SELECT match_id FROM writes")}
     assert written == concerned
     older = production.jv.well("status").out
@@ -224,8 +181,10 @@ def test_data_changed_between_scoring_and_publishing(production: Production) -> 
         )
         production.sql("DELETE FROM writes WHERE match_id = %s", moved)
         production.before.update(production.checksums())
-    what = finished(process)
-    assert "1 deleted, 1 moved" in what
+    done = ended(process)
+    assert (done.code, done.err) == (0, "")
+    assert "1 deleted, 1 moved" in done.cells["published_scores"][2]
+    assert [run.status for run in production.jv.runs()] == ["SUCCESS"]
     after = current_hashes(production.url)
     stored = {
         str(row["id"]): row["hash"]

@@ -6,9 +6,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from faults import Production, connect, repeatedly
+from faults import Production, connect, repeatedly, terminate_all
 from program import SECONDS
-from test_server_faults import terminate_all
 
 from jv_scoring.reference import score_pair
 

@@ -1,77 +1,40 @@
 """Servers that fail while `jv` publishes: what is stored in the end, and what the operator is told."""
 
-import os
+import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
-from faults import Production, assert_whole, connect, is_publishing, repeatedly
-from program import JV, SECONDS, Done, wait_until
+from faults import Production, assert_whole, connect, is_publishing, repeatedly, terminate_all
+from forking import enter, without_waits
+from program import Done, wait_until
+from telling import ALL, assert_failed, assert_no_trace, assert_passed, ended
 
 from jv_assets import local
 
-pytestmark = pytest.mark.long
-ALL = "8 ranges (0, 2, 4, 6, 8, a, c, e)"
 Fault = Callable[[Production], AbstractContextManager[None]]
 
 
-def struck(production: Production, fault: Fault) -> Done:
+def struck(production: Production, fault: Fault, first: Callable[[], None] | None = None) -> Done:
     """`jv rescore`, with a fault from the moment on when it first publishes."""
-    process = production.jv.start("rescore")
+    process = production.jv.start("rescore", first=first)
     try:
         wait_until(lambda: is_publishing(production) or process.poll() is not None)
         assert process.poll() is None, process.communicate()
         with fault(production):
-            out, err = process.communicate(timeout=SECONDS)
+            return ended(process)
     finally:
         process.kill()
-    return Done(process.returncode, out, err)
-
-
-def assert_failed(production: Production, done: Done, where: str, cause: str, cure: str) -> None:
-    """Exit code 1, and the cause, the ranges and what to do, on one line each: on the terminal, in the run's log and
-    metadata, and in `jv status`; no stack trace anywhere.
-    """
-    assert done.code == 1
-    asset = "published_scores"
-    told = [line for line in done.err.splitlines() if "; attempt " not in line]
-    assert told[0].startswith(f"{asset} failed in {where}: "), done.err
-    assert cause in told[0]
-    assert cure in told[0]
-    assert told[-1] == "Once mended, the rest is done by: jv retry"
-    causes = production.failed()[asset]
-    assert all(cause in line and cure in line and "\n" not in line for line in causes.values())
-    log = production.log()
-    for key in causes:
-        assert [line for line in log if line.startswith(f"{asset}, range {key}: ") and cause in line and cure in line]
-    assert "Traceback" not in done.err
-    assert_no_trace(log)
-    status = production.jv.well("status").out
-    assert f"{asset}: failed" in status
-    assert where in status
-    assert "Next: jv retry" in status
-
-
-def assert_no_trace(log: list[str]) -> None:
-    """None of the cause: Dagster keeps with a failed step only the place where the causes were summed up."""
-    assert not [line for line in log if any(word in line for word in ("Traceback", "psycopg", "resources/", "OSError"))]
 
 
 # --- faults that pass ------------------------------------------------------------------------------------------------
-
-
-def terminate_all(production: Production) -> None:
-    production.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
 
 
 @contextmanager
@@ -94,6 +57,7 @@ def postgres_killed(production: Production) -> Iterator[None]:
     server = local.status(production.folder)
     assert server
     psutil.Process(server.pid).kill()
+    wait_until(lambda: local.status(production.folder) is None)  # it is not gone at once
     assert local.start(production.folder).pid != server.pid
     yield
 
@@ -113,49 +77,27 @@ def network_stalled(production: Production) -> Iterator[None]:
 def test_a_fault_that_passes(production: Production, fault: Fault) -> None:
     production.tarry(0.1 if fault is backends_terminated else 0.4)
     done = struck(production, fault)
-    assert done.code == 0, done.err
-    assert "Traceback" not in done.err
-    retries = production.retries()
+    retries = assert_passed(production, done)
     # A stall shorter than the pooler's patience with us is waited out: nothing is lost.
     assert retries or fault is network_stalled
-    assert all("published_scores, range " in line and "type: jv retry" not in line for line in retries)
-    assert [run.status for run in production.jv.runs()] == ["SUCCESS"]
-    assert "Next:" not in production.jv.well("status").out
     assert_whole(production)
 
 
 # --- faults that stay ------------------------------------------------------------------------------------------------
 
 
-def without_waits(production: Production, *words: str) -> "subprocess.Popen[str]":
-    """`jv` that waits no time between two attempts."""
-    code = (
-        "import sys, tenacity; tenacity.wait_exponential_jitter = lambda **_: tenacity.wait_none(); "
-        "from jv_assets.cli import main; main()"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *words],
-        env={**os.environ, **production.jv.settings, "JV_HOME": str(production.jv.home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def pooler_away(production: Production) -> Iterator[None]:
+    production.pooler.kill()
+    yield
+    production.pooler.start()
 
 
 def test_a_pooler_that_stays_away(production: Production) -> None:
     production.tarry(0.4)
-    process = without_waits(production, "rescore")
-    try:
-        wait_until(lambda: is_publishing(production) or process.poll() is not None)
-        production.pooler.kill()
-        out, err = process.communicate(timeout=SECONDS)
-    finally:
-        process.kill()
-    production.pooler.start()
+    done = struck(production, pooler_away, first=without_waits)
     production.tarry(0)
-    done = Done(process.returncode, out, err)
-    cause, cure = "no connection to the database", "check JV_DATABASE_URL and that it runs"
-    assert_failed(production, done, ALL, cause, cure)
+    assert_failed(production, done, ALL, "no connection to the database", "check JV_DATABASE_URL and that it runs")
     production.jv.well("retry")
     assert_whole(production)
 
@@ -207,40 +149,51 @@ def test_a_full_disk_of_the_servers(production: Production) -> None:
     assert_whole(production)
 
 
-def test_a_full_disk_of_ours(production: Production, tmp_path: Path) -> None:
-    """JV_HOME's files are on a small tmpfs of a mount namespace's own, which any user may have; then it grows."""
+@contextmanager
+def small_disk(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A tmpfs of 500 kB is there for processes that `enter` the namespaces of this one, which any user may have.
+
+    It grows when a line is written to it.
+    """
+    script = """
+        mount -t tmpfs -o size=500k tmpfs "$0" && echo mounted && read line &&
+        mount -o remount,size=100m "$0" && echo grown && read line
+    """
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as holder:
+        try:
+            assert holder.stdout
+            assert holder.stdout.readline() == "mounted\n", "this test needs user and mount namespaces"
+            yield holder
+        finally:
+            holder.kill()
+
+
+def test_a_full_disk_of_ours(production: Production) -> None:
     ranges = production.jv.home / "ranges"
     ranges.mkdir(parents=True)
-    script = """
-        mount -t tmpfs -o size=500k tmpfs "$RANGES" || exit 99
-        "$JV" rescore >out 2>err; echo $? >code
-        "$JV" status >status
-        mount -o remount,size=100m "$RANGES" || exit 99
-        "$JV" retry
-    """
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
-        env={**os.environ, **production.jv.settings, "JV_HOME": str(production.jv.home), "JV": str(JV)}
-        | {"RANGES": str(ranges)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, ""), f"this test needs user and mount namespaces: {done.stderr}"
-    err = (tmp_path / "err").read_text()
-    assert (tmp_path / "code").read_text() == "1\n", err
-    assert "match_scores failed in " in err
-    assert "cannot write " in err
-    assert "No space left on device; see JV_HOME" in err
-    assert "Once mended, the rest is done by: jv retry" in err
-    assert "Traceback" not in err
+    with small_disk(ranges) as disk:
+        inside = partial(enter, disk.pid)
+        done = production.jv.run("rescore", first=inside)
+        told = production.jv.well("status").out
+        assert disk.stdin
+        assert disk.stdout
+        disk.stdin.write("grow\n")
+        assert disk.stdout.readline() == "grown\n"
+        retried = production.jv.run("retry", first=inside)
+    assert (retried.code, retried.err) == (0, "")
+    assert done.code == 1
+    *failed, last = done.err.splitlines()
+    assert last == "Once mended, the rest is done by: jv retry"
     causes = production.failed()["match_scores"]
-    assert 0 < len(causes) <= 8
-    assert all("No space left on device" in cause for cause in causes.values())
-    assert_no_trace(production.log())
-    status = (tmp_path / "status").read_text()
-    assert "match_scores: failed" in status
-    assert "Next: jv retry" in status
+    assert [f"match_scores failed in 1 range ({key}): {cause}" for key, cause in causes.items()] == failed
+    no_room = re.compile(r"cannot write .+/match_scores/[0-9a-f]\.parquet\S*: No space left on device; see JV_HOME")
+    assert [cause for cause in causes.values() if not no_room.fullmatch(cause)] == []
+    log = production.log()
+    assert {f"match_scores, range {key}: {cause}" for key, cause in causes.items()} <= set(log)
+    assert_no_trace(log)
+    assert production.jv.runs()[0].status == "FAILURE"
+    for key, cause in causes.items():
+        assert f"\nmatch_scores: failed in 1 range ({key}): {cause}\n" in told
+    assert told.endswith("Next: jv retry\n")
     assert_whole(production)

@@ -1,0 +1,107 @@
+"""`jv` as a process of its own that is there at once: a fork of one that has loaded the libraries, and nothing of ours.
+
+A fresh Python takes seconds to load them, and these tests have a hundred processes.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from program import Program
+
+LIBRARIES = [
+    *("alembic.command", "dagster", "dagster_postgres", "fsspec", "numpy", "pandas", "pandera.pandas", "pgvector"),
+    *("psutil", "psycopg", "psycopg2", "pyarrow.parquet", "pytest", "rich.progress", "rich.table"),
+    *("sqlalchemy.dialects.postgresql.psycopg", "tenacity", "typer", "upath"),
+]
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(LIBRARIES)
+
+
+@dataclass(frozen=True)
+class Forked:
+    """What `subprocess.Popen` has of a process whose output is collected."""
+
+    process: BaseProcess
+    printed: Sequence[Path]
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            raise subprocess.TimeoutExpired("jv", timeout or 0)
+        out, err = (path.read_text() for path in self.printed)
+        return out, err
+
+
+class ForkedProgram(Program):
+    """`jv` from such a fork. `first`, a function of a module that is there for that, is called before it."""
+
+    def start(self, *words: str | Path, first: Callable[[], None] | None = None, **settings: str) -> Forked:
+        folder = self.home.parent
+        printed = [folder / f"{uuid.uuid4().hex}.{stream}" for stream in ("out", "err")]
+        environment = self.environment(**settings)
+        process = _forks.Process(target=_jv, args=([*map(str, words)], environment, folder, printed, first))
+        process.start()
+        return Forked(process, printed)
+
+
+def _jv(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    printed: Sequence[Path],
+    first: Callable[[], None] | None,
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    if first:
+        first()
+    os.chdir(folder)
+    for number, path in enumerate(printed, start=1):
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), number)
+    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+    sys.argv = ["jv", *words]
+    from jv_assets.cli import main
+
+    main()
+
+
+def gives_up_soon() -> None:
+    """Six attempts of a minute each no test can wait for."""
+    from jv_assets.resources import database
+
+    database.LOCK_TIMEOUT, database.ATTEMPTS = "300ms", 2
+
+
+def without_waits() -> None:
+    """No time passes between two attempts."""
+    import tenacity
+
+    tenacity.wait_exponential_jitter = lambda **_: tenacity.wait_none()
+
+
+def enter(process: int) -> None:
+    """The user and mount namespaces of another process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for kind in ("user", "mnt"):
+        with Path(f"/proc/{process}/ns/{kind}").open() as file:
+            if libc.setns(file.fileno(), 0):
+                raise OSError(ctypes.get_errno(), f"namespace {kind} of process {process}")
