@@ -75,6 +75,6 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     if not told:
         return [f"run {run.run_id} failed: see it in the UI (jv ui)"]
     line = " ".join(told[-1].split())
-    if crash := _CRASH.match(line):
+    if crash := _CRASH.search(line):
         return [f"its process {crash[1]}; what it had done is kept; type: {again(run)}"]
     return [line]
