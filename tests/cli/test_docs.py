@@ -1,0 +1,49 @@
+"""The documentation: every command line in it is one, and what it builds into needs nothing from elsewhere."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from jv_assets.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+QUOTED, TYPED = re.compile(r"`((?:\.venv/bin/)?jv [^`]+|make [^`]+)`"), re.compile(r"^ {4}((?:\S*/)?jv .*|make .*)$")
+STANDS_FOR = {"N": "1"}
+"""What is written for a number; other names stand for texts."""
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    """Page and command line, of what stands in a block by itself and of what is quoted in a sentence."""
+    for page in PAGES:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            for found in [*TYPED.findall(line), *QUOTED.findall(line)]:
+                yield str(page.relative_to(ROOT)), found.partition(" # ")[0].strip()
+
+
+LINES = sorted(set(command_lines()))
+
+
+@pytest.mark.parametrize(("page", "line"), LINES, ids=[f"{page}: {line}" for page, line in LINES])
+def test_every_command_line_is_one(page: str, line: str) -> None:
+    program, *words = shlex.split(line)
+    if program == "make":
+        assert [word for word in words if word not in TARGETS and "=" not in word] == []
+    elif words != ["--help"]:
+        name, *rest = words
+        command = COMMANDS[name]
+        # a name by itself speaks of the command
+        command.make_context(name, [STANDS_FOR.get(word, word) for word in rest], resilient_parsing=not rest)
+
+
+def test_every_command_is_in_the_readme_or_the_help_alone() -> None:
+    said = {shlex.split(line)[1] for page, line in LINES if page == "README.md" and "jv " in line}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {name for name in COMMANDS if name not in said and f"`jv {name}" not in readme} <= {"demo"}
+    assert len(LINES) > 40
