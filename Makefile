@@ -7,7 +7,7 @@ PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check 
 LOCKED := $(PIP) -q install --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
-.PHONY: help install demo test test-long bench ui constraints audit clean FORCE
+.PHONY: help install demo test test-long bench docs ui constraints audit clean FORCE
 
 help: ## list these targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,7 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	@$(MAKE) --no-print-directory docs
 	.venv/bin/pytest
 	.venv/bin/pytest tests/browser
 
@@ -35,6 +36,9 @@ soak: install ## fifty nights with edits: is every night right, and does anythin
 
 bench: install ## measure the speed figures of the README
 	@.venv/bin/python -m benchmarks
+
+docs: install ## build the pages of docs/ into build/site
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
 
 ui: install ## open Dagster's web pages
 	@.venv/bin/jv ui
