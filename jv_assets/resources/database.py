@@ -30,6 +30,8 @@ doing: ContextVar[str] = ContextVar("doing", default="")
 """What the transactions are for, such as a range of an asset: named in the log where one is lost."""
 
 _log = logging.getLogger(__name__)
+# It warns of what it cannot end on a connection that is lost, on a line of its own beside ours.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 _CONNECT = {
     # With psycopg's default, prepared statements of one client meet another's server connection behind a pooler.
     "prepare_threshold": None,
