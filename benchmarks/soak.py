@@ -75,6 +75,8 @@ def main(nights: int) -> int:
             measured.append({"night": night, **values, "seconds": round(time.monotonic() - begun, 1)})
             print(measured[-1], flush=True)
     minutes = (time.monotonic() - started) / 60
+    if not measured:
+        return 1
     return soak_result.write(pd.DataFrame(measured), minutes, SET, {"profiles": PROFILES, "matches": MATCHES})
 
 
@@ -182,6 +184,7 @@ class Platform:
     def _age(self) -> None:
         """What is kept by the calendar gets a day older."""
         self._ask("UPDATE runs SET create_timestamp = create_timestamp - interval '1 day'")
+        self._ask("UPDATE job_ticks SET timestamp = timestamp - interval '1 day'")
         for key in KEYS:
             gone = read_gone(self.pipeline.files, key)
             if len(gone):
