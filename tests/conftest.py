@@ -12,7 +12,7 @@ from psycopg import sql
 
 from jv_assets import local
 
-pytest.register_assert_rewrite("program", "faults", "telling", "undone")
+pytest.register_assert_rewrite("program", "judging", "telling", "undone")
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults import DAGSTER, FAULT, IMPATIENT, KEYS, POPULATED, PUBLISHED, Production, connect, populate
+from faults import DAGSTER, IMPATIENT, KEYS, POPULATED, PUBLISHED, Production, connect, populate
 from forking import ForkedProgram
+from judging import FAULT
 from models import MINILM
 from psycopg import sql
 from servers import pooler

@@ -14,7 +14,7 @@ _RETRY = re.compile(rf"{ASSET}, range [0-9a-f]: .+; attempt [2-6] of 6 in \d+\.\
 def ended(process: Forked) -> Done:
     """What a process came to that was let go on."""
     out, err = process.communicate(timeout=SECONDS)
-    return Done(int(process.returncode or 0), out, err)
+    return Done(process.returncode, out, err)
 
 
 def assert_passed(production: Production, done: Done, written: int | None = None) -> list[str]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
-from faults import KEYS, Production, assert_whole
+from faults import KEYS, Production
 from forking import ForkedProgram
+from judging import assert_whole
 from sqlalchemy import make_url
 from telling import assert_passed
 from undone import assert_as_before, assert_undone, kept_run

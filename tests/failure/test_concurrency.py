@@ -2,8 +2,9 @@
 
 import threading
 
-from faults import Production, assert_whole, current_hashes, held, waiting
+from faults import Production, held, waiting
 from forking import gives_up_soon
+from judging import assert_whole, current_hashes
 from program import wait_until
 from telling import assert_failed, assert_no_trace, assert_passed, ended
 

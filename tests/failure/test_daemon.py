@@ -9,7 +9,8 @@ import dagster as dg
 import psutil
 import pytest
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
-from faults import KEYS, Production, assert_whole, held, waiting
+from faults import KEYS, Production, held, waiting
+from judging import assert_whole
 from servers import free_port
 from serving import Running, running, wait_until
 from telling import assert_no_trace
@@ -57,7 +58,8 @@ def test_a_run_and_the_daemon_killed_while_a_backfill_goes_on(production: Produc
     assert statuses(production) == {**others, "8": "FAILURE", "c": "FAILURE"}
     log = production.log()
     assert [line for line in log if " was terminated by signal 9 (SIGKILL)." in line]
-    assert_no_trace(log)
+    # Of a step that was told to stop, Dagster keeps where it was.
+    assert_no_trace([line for line in log if "DagsterExecutionInterruptedError" not in line])
 
     retried = jv.well("retry")
     assert retried.cells["published_scores"][:2] == ["4", "0"]

@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from faults import Production, assert_whole, connect, is_publishing, repeatedly, terminate_all
+from faults import Production, connect, is_publishing, repeatedly, terminate_all
 from forking import enter, without_waits
+from judging import assert_whole
 from program import Done, wait_until
 from telling import ALL, assert_failed, assert_no_trace, assert_passed, ended
 
@@ -113,6 +114,9 @@ def test_the_roles_own_statement_timeout(production: Production) -> None:
     production.jv.well("rescore", "--ranges", "0")
     production.sql("DROP TRIGGER tarry ON match_suggestions")
     production.jv.well("rescore")
+    assert production.retries() == []
+    assert {run.status for run in production.jv.runs()} == {"SUCCESS"}
+    assert "Next:" not in production.jv.well("status").out
     assert_whole(production)
 
 

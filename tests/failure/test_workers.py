@@ -1,7 +1,8 @@
 """`jv` killed (-9) before, in and after the batch of a range."""
 
 import pytest
-from faults import Production, assert_whole, held, waiting
+from faults import Production, held, waiting
+from judging import assert_whole
 from program import SECONDS, wait_until
 from telling import ALL, assert_no_trace
 

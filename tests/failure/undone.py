@@ -1,6 +1,7 @@
 """What the tests of faults during `jv undo` share."""
 
-from faults import POPULATED, Production, connect, judge
+from faults import POPULATED, Production, connect
+from judging import judge
 from program import Done
 from telling import assert_retried
 
