@@ -15,6 +15,7 @@ import pytest
 from models import MINILM
 from program import JV, Done, Program
 from psycopg import sql
+from servers import free_port
 from serving import ENDED, SECONDS, Running, running, wait_until
 from sqlalchemy import make_url
 
@@ -145,7 +146,9 @@ def test_nothing_but_the_environment_has_the_password(
         found.add_output(f"retry with a wrong {variable}", done)
 
     # what fails within a run, of the UI
-    with running([JV, "ui"], tmp_path / "home", **settings) as pages:
+    # not those that another `jv ui` takes first
+    command = [JV, "ui", "--port", str(free_port())]
+    with running(command, tmp_path / "home", JV_REPORTS_PORT=str(free_port()), **settings) as pages:
         found.add("the first lines of jv ui", "".join(pages.printed))
         with psycopg.connect(server.url("postgres").replace("+psycopg", "", 1), autocommit=True) as connection:
             connection.execute("ALTER ROLE canary_jv PASSWORD 'another'")
