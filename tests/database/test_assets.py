@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+from documented import undocumented
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
 from jv_assets.auditing import RULES
@@ -37,6 +38,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 def test_every_scorable_match_is_published_as_the_rules_say(whole: Pipeline) -> None:
     assert assert_equal_to_reference(whole) > 850
+
+
+@pytest.mark.parametrize("asset", NIGHTLY)
+def test_its_metadata_are_documented(whole: Pipeline, asset: str) -> None:
+    shown: set[str | None] = set()
+    for run in whole.instance.get_runs(dg.RunsFilter(job_name="nightly")):
+        shown = shown.union(*whole.metadata(asset, run.run_id).values())
+    assert undocumented(asset, {str(key) for key in shown}) == set()
 
 
 def test_nothing_but_our_columns_was_written(whole: Pipeline) -> None:
