@@ -98,9 +98,10 @@ def test_it_shows_all_assets_jobs_schedules_and_sensors(pages: Running) -> None:
     assert set(keys) == {tuple(key.path) for key in graph.get_all_asset_keys()}
     assert len(keys[("match_scores",)]) == 64
     names = {kind: {each["name"] for each in location[kind]} for kind in ("jobs", "schedules", "sensors")}
-    assert names["jobs"] == {"__ASSET_JOB", "embed", "rescore", "nightly", "report", "undo"}
-    assert names["schedules"] == {"every_night"}
-    assert names["sensors"] == {"finish_the_other_ranges", "report_after_nightly"}
+    repository = defs.get_repository_def()
+    assert names["jobs"] == {job.name for job in repository.get_all_jobs()}
+    assert names["schedules"] == {"every_night", "every_day"}
+    assert names["sensors"] == {sensor.name for sensor in repository.sensor_defs} > {"alert", "new_matches"}
 
 
 def test_it_takes_the_next_port_where_3000_is_taken(pages: Running) -> None:
