@@ -24,6 +24,7 @@ from uuid import UUID
 
 import dagster as dg
 import pandas as pd
+import psutil
 from models import MINILM, minilm
 from pipelines import Pipeline, assert_scored, checksums, matches, profiles_by_id
 from serving import ENDED, Running, running
@@ -151,7 +152,10 @@ class Platform:
     def _memory(self) -> Row:
         """Megabytes that are resident, by process."""
         family = [self.pages.family[0], *self.pages.family[0].children(recursive=True)]
-        lines = [(" ".join(process.cmdline()), process.memory_info().rss) for process in family]
+        lines = []
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):  # of a run that has just ended
+                lines.append((" ".join(process.cmdline()), process.memory_info().rss))
         return {
             f"MB of {name}": round(sum(rss for line, rss in lines if any(word in line for word in words)) / 1e6, 1)
             for name, words in LONG_LIVED.items()
