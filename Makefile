@@ -31,7 +31,7 @@ test-long: install ## the tests that take minutes each: servers and workers kill
 	.venv/bin/pytest -m long tests/database
 	.venv/bin/pytest -m long tests/browser
 
-soak: install ## fifty nights with edits: is every night right, and does anything grow (an hour)
+soak: install ## fifty nights with edits: is every night right, and does anything grow (half an hour)
 	@JV_ID_RANGES=8 PYTHONPATH=tests .venv/bin/python -m benchmarks.soak
 
 bench: install ## measure the speed figures of the README

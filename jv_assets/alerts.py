@@ -1,7 +1,6 @@
 """Telling a webhook of each run that failed: the one thing that must reach somebody who does not look."""
 
 import json
-import urllib.error
 import urllib.request
 from typing import Any
 
@@ -11,14 +10,13 @@ import tenacity
 from jv_assets import settings
 from jv_assets.causes import run_causes
 from jv_assets.finishing import failed_ranges
-from jv_assets.workers import STARTED_BY_JV
+from jv_assets.workers import STARTED_BY_JV, again
 
 _TIMEOUT, _ATTEMPTS = 10, 3
 
 
 @dg.run_failure_sensor(
     name="alert",
-    monitor_all_code_locations=False,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Posts each run that failed to JV_ALERT_WEBHOOK, as JSON: what failed, in which ranges, the cause and "
     "a link. `text` has it all in a few lines, as chats show it. Without the variable it does nothing.",
@@ -38,7 +36,7 @@ def message_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, An
     """What is posted: `text`, and the same in parts: `run`, `job`, `ranges` by asset, `causes`, `link`, `cure`."""
     ranges = {asset: list(causes) for asset, causes in failed_ranges(instance, run.run_id)}
     causes, link = run_causes(instance, run), f"{settings.ui_url()}/runs/{run.run_id}"
-    cure = "mend the cause, then type: jv retry"
+    cure = f"mend the cause, then type: {again(run)}"
     lines = [f"{run.job_name} failed ({run.run_id[:8]})", *causes, link, cure]
     return {
         "text": "\n".join(lines),

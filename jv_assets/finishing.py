@@ -4,7 +4,7 @@ Dagster does not start a step whose upstream step failed. So that one bad range 
 published, the rest of such a run goes on in another run: `jv` does it at once, for runs of the daemon a sensor does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -76,12 +76,17 @@ def finish_the_other_ranges(context: dg.RunFailureSensorContext) -> Iterator[dg.
         return
     selected = {key.to_user_string() for key in run.asset_selection or ()} or set(_ASSETS_OF[run.job_name])
     for part in rest_of(context.instance, run, [name for name in NIGHTLY if name in selected]):
-        yield dg.RunRequest(
-            run_key=f"{run.run_id} {part.first}",
-            asset_selection=[dg.AssetKey(name) for name in part.assets],
-            run_config=config_for(part.assets, run.run_config.get("ops", {})),
-            tags=range_tags(part.first, part.last),
-        )
+        yield request_after(run, part, config_for(part.assets, run.run_config.get("ops", {})))
+
+
+def request_after(run: dg.DagsterRun, part: Part, config: Mapping[str, Any] | None = None) -> dg.RunRequest:
+    """What a sensor yields to have a part run after `run`, once."""
+    return dg.RunRequest(
+        run_key=f"{run.run_id} {part.first}",
+        asset_selection=[dg.AssetKey(name) for name in part.assets],
+        run_config=config,
+        tags=range_tags(part.first, part.last),
+    )
 
 
 def config_for(assets: Sequence[str], ops: Any) -> dict[str, Any]:

@@ -189,17 +189,17 @@ def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None 
 
 def write_batch(connection: Connection, low: str, high: str, run_id: str | None) -> int:
     """Update from the temporary table `batch`, whose ids are in low..high, by one UPDATE; returns how many rows."""
-    bounds_of_batch = {"low": low, "high": high}
-    locked = connection.execute(text(_LOCK_ROWS), bounds_of_batch).scalars().all()
+    ids = {"low": low, "high": high}
+    locked = connection.execute(text(_LOCK_ROWS), ids).scalars().all()
     if run_id and locked:
-        connection.execute(text(_KEEP), {**bounds_of_batch, "run": run_id})
-    looked_at = {"ids": locked[:: max(1, len(locked) // LOOKED_AT)]}
-    before = connection.execute(text(_NOT_OURS), looked_at).all()
-    updated = connection.execute(text(_UPDATE), bounds_of_batch).rowcount
+        connection.execute(text(_KEEP), {**ids, "run": run_id})
+    some = {"ids": locked[:: max(1, len(locked) // LOOKED_AT)]}
+    before = connection.execute(text(_NOT_OURS), some).all()
+    updated = connection.execute(text(_UPDATE), ids).rowcount
     # A row deleted since the comparison is neither locked nor updated; the next run counts it.
     if updated != len(locked):
         raise RuntimeError(f"{updated} rows were updated where {len(locked)} had been locked")
-    _refuse_side_effects(before, connection.execute(text(_NOT_OURS), looked_at).all())
+    _refuse_side_effects(before, connection.execute(text(_NOT_OURS), some).all())
     return updated
 
 

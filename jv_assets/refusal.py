@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jv_assets.exporting import reports_folder, write_whole
-from jv_assets.impact import hours_ago, rows_of
+from jv_assets.impact import rows_of
 from jv_assets.reporting import impact as impact_section
 from jv_assets.reporting.numbers import impact_numbers
 from jv_assets.reporting.page import page
@@ -19,11 +19,11 @@ REFUSED = "refused.html"
 
 def write_refusal(database: Database, files: RangeFiles, keys: Sequence[str], why: str) -> Path:
     """Write the page about the scores of these ranges, of which at least one was made; returns where it is."""
-    now = hours_ago(0)
+    now = datetime.now(UTC)
     tally = total(impact.tally(rows_of(database, files, key, now)) for key in keys)
     section = impact_section.section({"production_impact": impact_numbers(tally, hours=0)})
     facts = [
-        ("Made at", datetime.now(UTC).isoformat(timespec="seconds")),
+        ("Made at", now.isoformat(timespec="seconds")),
         ("Ranges", f"{keys[0]} to {keys[-1]}, {len(keys)}"),
     ]
     place = reports_folder() / REFUSED

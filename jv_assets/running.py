@@ -14,7 +14,7 @@ from jv_assets.dagster_storage import dagster_home
 from jv_assets.errors import UserError
 from jv_assets.finishing import Part, config_for, failed_ranges, parts, rest_of
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
-from jv_assets.schedules import NIGHTLY, RESCORE
+from jv_assets.schedules import NIGHTLY, OF_MATCHES, RESCORE
 from jv_assets.workers import UNDER_WAY, again, fail_runs_without_process, this_process
 
 _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -156,7 +156,7 @@ def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
     return [
         *parts(("profiles",), list(left["profiles"])),
         *parts(("profile_embeddings",), list(left["profile_embeddings"])),
-        *parts(("match_scores", "published_scores"), matches),
+        *parts(OF_MATCHES, matches),
     ]
 
 

@@ -5,8 +5,10 @@ import dagster as dg
 from jv_assets import settings
 from jv_assets.partitions import all_ranges_tags
 
-RESCORE = ("profiles", "match_scores", "published_scores")
-NIGHTLY = ("profiles", "profile_embeddings", "match_scores", "published_scores")
+OF_PROFILES = ("profiles", "profile_embeddings")
+OF_MATCHES = ("match_scores", "published_scores")
+RESCORE = ("profiles", *OF_MATCHES)
+NIGHTLY = (*OF_PROFILES, *OF_MATCHES)
 NIGHTLY_REPORTS = (
     *("top_matches", "embedding_isolation", "momentum_bottleneck", "aggregation_comparison"),
     *("production_impact", "diagnostic_report"),
@@ -27,7 +29,7 @@ embed = dg.define_asset_job(
 )
 refresh = dg.define_asset_job(
     "refresh",
-    dg.AssetSelection.assets("profiles", "profile_embeddings"),
+    dg.AssetSelection.assets(*OF_PROFILES),
     description="Read the profiles, and embed the texts that are new or were edited. Scores nothing.",
 )
 nightly = dg.define_asset_job(

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 import dagster as dg
 from sqlalchemy import Connection, text
 
-from jv_assets.finishing import parts
-from jv_assets.partitions import ID_RANGES, all_ranges_tags, key_of, range_tags
+from jv_assets.finishing import parts, request_after
+from jv_assets.partitions import ID_RANGES, all_ranges_tags, key_of
 from jv_assets.resources.database import Database
-from jv_assets.schedules import NOT_ENDED, refresh, rescore
+from jv_assets.schedules import NOT_ENDED, OF_MATCHES, refresh, rescore
 
 CONCERNED = "jv/concerned_ranges"
 """Tag of a run after which these ranges of matches, with commas between, are to be scored, or `all` of them."""
@@ -20,7 +20,6 @@ MOST = 200
 """Ranges that a tag names; Dagster's storage takes no tag of 2,700 characters. Of more than that all are scored."""
 ALL = "all"
 _SECONDS = 60
-_MATCHES = ("match_scores", "published_scores")
 # A transaction may be committed some time after the moment that it wrote: a minute is given to all.
 _SETTLED = "SELECT (now() - interval '1 minute')::text"
 _NEW = """
@@ -116,9 +115,5 @@ def score_concerned(context: dg.RunStatusSensorContext) -> Iterator[dg.RunReques
         return
     named = run.tags[CONCERNED]
     keys = ID_RANGES.get_partition_keys() if named == ALL else named.split(",")
-    for part in parts(_MATCHES, keys):
-        yield dg.RunRequest(
-            run_key=f"{run.run_id} {part.first}",
-            asset_selection=[dg.AssetKey(name) for name in part.assets],
-            tags=range_tags(part.first, part.last),
-        )
+    for part in parts(OF_MATCHES, keys):
+        yield request_after(run, part)

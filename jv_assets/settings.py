@@ -67,10 +67,7 @@ def id_ranges() -> int:
 
 def ranges_per_run() -> int:
     """`JV_RANGES_PER_RUN`: how many ranges one run of a backfill carries at most."""
-    text = os.environ.get("JV_RANGES_PER_RUN") or "64"
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"JV_RANGES_PER_RUN={text}: set it to a whole number from 1 up")
-    return int(text)
+    return _whole_number("JV_RANGES_PER_RUN", default=64)
 
 
 def reports_port() -> int | None:
@@ -85,10 +82,7 @@ def reports_port() -> int | None:
 
 def kept_runs() -> int:
     """`JV_KEPT_RUNS`: of how many runs that wrote scores it is kept what they replaced, for `jv undo`."""
-    text = os.environ.get("JV_KEPT_RUNS") or "10"
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"JV_KEPT_RUNS={text}: set it to a whole number from 1 up")
-    return int(text)
+    return _whole_number("JV_KEPT_RUNS", default=10)
 
 
 def alert_webhook() -> str | None:
@@ -103,10 +97,7 @@ def ui_url() -> str:
 
 def kept_days() -> int:
     """`JV_KEPT_DAYS`: for how many days Dagster's runs are kept, with their events and logs."""
-    text = os.environ.get("JV_KEPT_DAYS") or "30"
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"JV_KEPT_DAYS={text}: set it to a whole number from 1 up")
-    return int(text)
+    return _whole_number("JV_KEPT_DAYS", default=30)
 
 
 def nightly_cron() -> str:
@@ -122,3 +113,11 @@ def nightly_timezone() -> str:
     except (ZoneInfoNotFoundError, ValueError):
         raise UserError(f"JV_NIGHTLY_TIMEZONE={name}: no such time zone; use a name such as Europe/Berlin") from None
     return name
+
+
+def _whole_number(variable: str, default: int) -> int:
+    """From 1 up; UserError for anything else."""
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"{variable}={text}: set it to a whole number from 1 up")
+    return int(text)

@@ -41,13 +41,12 @@ def rescore(
     """Score every match and publish what differs. Embeds nothing."""
     from jv_assets.finishing import parts
     from jv_assets.running import chosen_keys
-    from jv_assets.schedules import RESCORE
+    from jv_assets.schedules import OF_MATCHES, RESCORE
 
     keys = chosen_keys(ranges)
-    if ranges is None:
-        plan = parts(RESCORE, keys)
-    else:  # a match may refer to profiles of any range
-        plan = parts(("profiles",), chosen_keys(None)) + parts(("match_scores", "published_scores"), keys)
+    # a match may refer to profiles of any range
+    of_some = parts(("profiles",), chosen_keys(None)) + parts(OF_MATCHES, keys)
+    plan = parts(RESCORE, keys) if ranges is None else of_some
     publish = {
         "only_missing": only_missing,
         "dry_run": dry_run,

@@ -205,6 +205,8 @@ def test_nothing_outlives_sigkill_for_long(home: Path, elsewhere: dict[str, str]
 def test_it_says_which_process_has_died_and_ends_the_others(home: Path, elsewhere: dict[str, str]) -> None:
     with running(SERVE, home, **elsewhere) as pages:
         [daemon] = [process for process in pages.family if "dagster._daemon" in process.cmdline()]
+        assert pages.process.stdout
+        assert "the report" in pages.process.stdout.readline()  # the last line before all is quiet
         daemon.kill()
         output, _ = pages.process.communicate(timeout=SECONDS)
         assert pages.process.returncode == 1
