@@ -1,6 +1,9 @@
 """The assets over a real database, run in this process, and what must be true of it afterwards."""
 
+import fcntl
 import json
+import os
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +15,7 @@ from models import MINILM, minilm
 from sqlalchemy import text
 
 from jv_assets import local
+from jv_assets.dagster_storage import EVENTS_AT_ONCE, dagster_home
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
 from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS, load_frames
@@ -47,6 +51,7 @@ class Pipeline:
     ) -> dg.ExecuteInProcessResult:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("JV_HOME", str(self.home))
+            patch.setenv("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_AT_ONCE))
             return self.defs.resolve_job_def(job).execute_in_process(
                 instance=self.instance,
                 asset_selection=[dg.AssetKey(name) for name in assets],
@@ -79,16 +84,47 @@ Some = TypeVar("Some", bound=Pipeline)
 @contextmanager
 def nightly_done(folder: Path, kind: type[Some] = Pipeline) -> Iterator[Some]:
     """A nightly run was made over 150 profiles and 900 matches, in a database of a server of its own."""
-    server = local.start(folder / "postgres")
-    server.ensure_database("nightly")
-    with dg.DagsterInstance.ephemeral() as instance:
-        pipeline = kind(server.url("nightly"), folder, instance)
-        migrate(pipeline.database, dimension=384)
-        population = make_population(150, 900)
-        load_frames(pipeline.database, population.profiles, population.matches)
-        assert pipeline.run("nightly", NIGHTLY).success
+    # with owners: root's servers run as another user
+    subprocess.run(["cp", "-a", f"{_nightly(_of_all_workers(folder))}/.", folder], check=True)
+    with _running(folder, kind) as pipeline:
         yield pipeline
-    local.stop(folder / "postgres")
+
+
+def _of_all_workers(folder: Path) -> Path:
+    """The folder that the processes of this test run share; `folder` is of one test's fixture."""
+    return folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder.parent
+
+
+def _nightly(shared: Path) -> Path:
+    """A folder to copy: the server's data, the range files, Dagster's storage. Whoever comes first makes it."""
+    made = shared / "nightly"
+    with (shared / "nightly.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            making = shared / "nightly.making"
+            with _running(making, Pipeline) as pipeline:
+                migrate(pipeline.database, dimension=384)
+                population = make_population(150, 900)
+                load_frames(pipeline.database, population.profiles, population.matches)
+                assert pipeline.run("nightly", NIGHTLY).success
+            making.rename(made)
+    return made
+
+
+@contextmanager
+def _running(folder: Path, kind: type[Some]) -> Iterator[Some]:
+    """Over the server of `folder`, which has Dagster's storage too, as `jv` makes it."""
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JV_HOME", str(folder))
+        server = local.start()
+        server.ensure_database("nightly")
+        patch.setenv("DAGSTER_HOME", str(dagster_home()))
+        try:
+            with dg.DagsterInstance.get() as instance:
+                yield kind(server.url("nightly"), folder, instance)
+        finally:
+            local.stop(folder / "postgres")
 
 
 def profiles_by_id(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
