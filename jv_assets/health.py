@@ -18,6 +18,8 @@ from jv_scoring.text import EMBEDDED_FIELDS
 
 FALLBACK, SKIPPED, SKEW, NORM, DRIFT = 0.10, 0.05, 3.0, 0.01, 0.05
 """The bounds: shares of evaluations and of matches, the largest range by the mean one, distance from 1, share."""
+LISTED = 100
+"""Matches in the list of those without a score."""
 Facts = Mapping[str, Mapping[str, Any]]
 """Those of the `match_scores` file of each range."""
 _FEWEST = 10
@@ -28,7 +30,7 @@ def _spec(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name, asset=asset, blocking=False, description=f"{description} Warns; stops nothing.")
 
 
-def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, float | None]) -> dg.AssetCheckResult:
+def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, Any]) -> dg.AssetCheckResult:
     return found(asset, name, problem, metadata, dg.AssetCheckSeverity.WARN)
 
 
@@ -40,7 +42,7 @@ def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, 
         _spec("match_scores", "few_fallbacks", f"At most {FALLBACK:.0%} of the text comparisons are by word overlap, "
               "for want of a vector."),
         _spec("match_scores", "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored: profile gone, or "
-              "matched with itself."),
+              f"matched with itself. Lists which have no score, and why, up to {LISTED} of them."),
         _spec("match_scores", "ranges_even", f"No range has more than {SKEW:g} times the matches of the mean one: ids "
               "are random, as ranges of equal width need."),
         _spec("match_scores", "embeddings_current", "Every text that can be embedded has a vector made from it as it "
@@ -57,9 +59,10 @@ def health_of_scores(
     facts = {key: files.facts("match_scores", key) for key in keys}
     shift = shift_within(files, keys)
     yield _warning("match_scores", "no_distribution_shift", "; ".join(shift.beyond) or None, vars(shift))
-    for name, share in (("few_fallbacks", fallback_share(facts)), ("few_skipped", skipped_share(facts))):
-        bound = {"few_fallbacks": FALLBACK, "few_skipped": SKIPPED}[name]
-        yield _warning("match_scores", name, _above(share, bound), {"share": share})
+    share = fallback_share(facts)
+    yield _warning("match_scores", "few_fallbacks", _above(share, FALLBACK), {"share": share})
+    share = skipped_share(facts)
+    yield _warning("match_scores", "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(facts)})
     skew = skew_of(facts)
     uneven = f"the largest range is {skew:.1f} times the mean one" if skew and skew > SKEW else None
     yield _warning("match_scores", "ranges_even", uneven, {"largest_by_mean": skew})
@@ -114,6 +117,16 @@ def skipped_share(facts: Facts) -> float | None:
     """Of the matches of these ranges' files, 0..1; None of none."""
     every, skipped = (sum(of["rows"] for of in facts.values()), sum(len(of["skipped"]) for of in facts.values()))
     return skipped / every if every else None
+
+
+def skipped(facts: Facts) -> dg.TableMetadataValue | None:
+    """The matches of these ranges' files that have no score, and why; None of none, the first `LISTED` of more."""
+    rows = [
+        dg.TableRecord({"match": match_id, "range": key, "why": str(reason)})
+        for key, of in facts.items()
+        for match_id, reason in sorted(of["skipped"].items())
+    ]
+    return dg.MetadataValue.table(rows[:LISTED]) if rows else None
 
 
 def skew_of(facts: Facts) -> float | None:

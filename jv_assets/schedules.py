@@ -1,6 +1,11 @@
 """The jobs, and the nightly schedule."""
 
+import time
+from datetime import timedelta
+from itertools import islice, pairwise
+
 import dagster as dg
+from dagster._utils.schedules import cron_string_iterator
 
 from jv_assets import settings
 from jv_assets.partitions import all_ranges_tags
@@ -15,6 +20,16 @@ NIGHTLY_REPORTS = (
 )
 REPORTS = ("momentum_options", *NIGHTLY_REPORTS)
 """The options for Momentum take longer than all others together, and what they say does not change over night."""
+
+_A_RUN = timedelta(hours=2)
+"""What a nightly run and the reports after it may take before they are late."""
+
+
+def every_night_anew() -> dg.FreshnessPolicy:
+    """Of what each nightly run makes: late when one did not come, overdue when two did not."""
+    ticks = cron_string_iterator(time.time(), settings.nightly_cron(), settings.nightly_timezone())
+    longest = max(after - before for before, after in pairwise(islice(ticks, 15)))  # over a weekend, too
+    return dg.FreshnessPolicy.time_window(warn_window=longest + _A_RUN, fail_window=2 * longest + _A_RUN)
 
 
 rescore = dg.define_asset_job(

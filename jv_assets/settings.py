@@ -102,7 +102,12 @@ def kept_days() -> int:
 
 def nightly_cron() -> str:
     """`JV_NIGHTLY_CRON`: when the nightly rescore starts; 03:00 by default."""
-    return os.environ.get("JV_NIGHTLY_CRON") or "0 3 * * *"
+    from dagster._utils.schedules import is_valid_cron_string  # here: most commands need no Dagster
+
+    cron = os.environ.get("JV_NIGHTLY_CRON") or "0 3 * * *"
+    if not is_valid_cron_string(cron):
+        raise UserError(f"JV_NIGHTLY_CRON={cron}: set it to minute, hour, day, month and weekday, such as 0 3 * * *")
+    return cron
 
 
 def nightly_timezone() -> str:

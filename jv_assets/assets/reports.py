@@ -17,6 +17,8 @@ from jv_assets.reporting.numbers import record, report_of
 from jv_assets.reporting.sampling import sample_of
 from jv_assets.reporting.tallies import TALLIED, keep, merge, scored
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.schedules import every_night_anew
+from jv_assets.stages import of_last_runs
 from jv_scoring.analysis import aggregation, isolation, momentum
 from jv_scoring.analysis.rows import BOTH
 from jv_scoring.policy import CURRENT_POLICY
@@ -152,15 +154,17 @@ class ReportConfig(dg.Config):
 One page of what the scores mean: did embeddings help, why are scores low, what would another aggregation do, what
 should be done about Momentum, where do fallbacks come from, and is everybody sent to the same few.
 
-Reads the tallies of all ranges, what `momentum_options` found when it was last made, and from the files of `profiles`
-how long some texts are. A range that was never tallied, or was scored anew since, is named in the report.
-Refuses ranges scored under several policies. Writes report.html (it loads nothing and runs nothing, so it can be sent),
-report.txt and report.json into the folder reports of JV_HOME, or of .jv where JV_HOME is a bucket. Costs some seconds.
+Reads the tallies of all ranges, what `momentum_options` found when it was last made, from the files of `profiles` how
+long some texts are, and from Dagster what the last runs took and wrote. A range that was never tallied, or was scored
+anew since, is named in the report. Refuses ranges scored under several policies. Writes report.html (it loads nothing
+and runs nothing, so it can be sent), report.txt and report.json into the folder reports of JV_HOME, or of .jv where
+JV_HOME is a bucket. Costs some seconds.
 """,
     deps=[
         *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (*TALLIED, "profiles")),
         "momentum_options",
     ],
+    freshness_policy=every_night_anew(),
 )
 def diagnostic_report(
     context: dg.AssetExecutionContext, config: ReportConfig, files: dg.ResourceParam[RangeFiles]
@@ -181,7 +185,7 @@ def diagnostic_report(
         context.log.warning(warning)
     paths = {kind: dg.MetadataValue.path(str(folder / f"report.{kind}")) for kind in contents}
     shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
-    numbers = {name: round(value, 4) for name, value in _known(report["headline"]).items()}
+    numbers = _known(report["headline"]) | of_last_runs(context.instance)
     return dg.MaterializeResult(metadata={"page": dg.MetadataValue.url(report_url()), **paths, **numbers, **shown})
 
 

@@ -16,6 +16,7 @@ from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.schedules import every_night_anew
 from jv_assets.scoring import fingerprint, keep_gone, prepared_profiles, range_summary, score_range
 from jv_scoring.policy import parse_policy
 
@@ -127,6 +128,7 @@ written.
     deps=[match_scores],
     partitions_def=ID_RANGES,
     backfill_policy=_BACKFILL,
+    freshness_policy=every_night_anew(),
     output_required=False,
     metadata={
         "dagster/table_name": "match_suggestions",

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+from servers import free_port
 from serving import SECONDS, SERVE, Running, running
 from sqlalchemy import text
 
-from jv_assets import local
+from jv_assets import local, settings
 from jv_assets.demo.population import make_population
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
@@ -48,7 +50,7 @@ def shoot(pytestconfig: pytest.Config) -> Callable[[Page, str], None]:
 
 @dataclass
 class Served:
-    """`jv ui`, and the database that it works on."""
+    """The Dagster UI, and the database that it works on."""
 
     pages: Running
     database: Database
@@ -63,16 +65,21 @@ class Served:
             return [dict(row) for row in result.mappings().all()] if result.returns_rows else []
 
 
-@pytest.fixture(scope="session")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """`jv ui` on a database with a few profiles and matches, of which nothing was read yet; the schedule's cron ticks
-    every minute."""
+def commands() -> dict[str, list[str]]:
+    """What serves the pages: `jv ui`, or webserver, daemon and code server as the services that deploy/ has."""
+    return {"jv-ui": SERVE, "services": [sys.executable, str(settings.ROOT / "deploy/run_local.py"), str(free_port())]}
+
+
+@pytest.fixture(scope="session", params=["jv-ui", "services"])
+def ui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The pages, on a database with a few profiles and matches, of which nothing was read yet; the schedule's cron
+    ticks every minute."""
     home = tmp_path_factory.mktemp("uses")
     database = Database(url=local.start(home / "postgres").url("jv"))
     migrate(database, dimension=384)
     population = make_population(60, 200)
     load_frames(database, population.profiles, population.matches)
-    with running(SERVE, home, JV_NIGHTLY_CRON="* * * * *") as pages:
+    with running(commands()[request.param], home, JV_NIGHTLY_CRON="* * * * *") as pages:
         yield Served(pages, database)
         pages.process.send_signal(signal.SIGTERM)
         pages.process.wait(SECONDS)

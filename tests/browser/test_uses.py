@@ -208,6 +208,71 @@ def test_nightly(page: Page, ui: Served, shoot: Shoot) -> None:
     page.goto(f"{ui.address}/assets/diagnostic_report")
     expect(page.get_by_text("report.html").first).to_be_visible()
     shoot(page, "ui-report")
+    fresh = dict.fromkeys(("published_scores", "diagnostic_report"), "HEALTHY")
+    wait_until(lambda: freshness(ui).items() >= fresh.items(), 120)  # the daemon looks every 30 s
+
+
+FRESHNESS = "{ assetNodes { assetKey { path } freshnessStatusInfo { freshnessStatus } } }"
+
+
+def freshness(ui: Served) -> dict[str, str]:
+    """How fresh each asset is that has to be."""
+    return {
+        "/".join(node["assetKey"]["path"]): node["freshnessStatusInfo"]["freshnessStatus"]
+        for node in ui.pages.ask(FRESHNESS)["assetNodes"]
+        if node["freshnessStatusInfo"]
+    }
+
+
+SENSOR_SECONDS = 300
+"""A sensor looks every minute, at what is a minute old."""
+SENSOR = """query ($name: String!) { sensorOrError(sensorSelector: {
+  sensorName: $name, repositoryName: "__repository__", repositoryLocationName: "jv" }) {
+  ... on Sensor { sensorState { ticks(limit: 1) { status } } } } }"""
+OF_A = "SELECT id::text FROM match_suggestions WHERE :a IN (profile_id::text, suggested_profile_id::text)"
+
+
+def test_sensors_do_what_comes_between_two_nights(page: Page, ui: Served, shoot: Shoot) -> None:
+    """A match is new, then a profile is edited: what that concerns is scored, and nothing is left for the night."""
+    do(ui, "nightly")
+    for name in ("new_matches", "edited_profiles"):
+        page.goto(f"{ui.address}/locations/jv/sensors/{name}")
+        page.get_by_role("row", name="Running").get_by_role("img").click()
+        wait_until(lambda name=name: ui.pages.ask(SENSOR, name=name)["sensorOrError"]["sensorState"]["ticks"], 120)
+    (a, b) = (row["id"] for row in ui.sql("SELECT id::text FROM profiles ORDER BY id LIMIT 2"))
+    before = written(ui)
+    ui.sql(
+        "INSERT INTO match_suggestions (id, profile_id, suggested_profile_id, suggested_at) "
+        "VALUES (gen_random_uuid(), :a, :b, now())",
+        a=a,
+        b=b,
+    )
+    wait_until(lambda: done_by(ui, "new_matches"), SENSOR_SECONDS)
+    assert [row for row in written(ui) if row in before] == before
+    after = written(ui)
+    ui.sql("UPDATE profiles SET list_size = 50000, what_you_do = 'I bake', updated_at = now() WHERE id::text = :a", a=a)
+    wait_until(lambda: done_by(ui, "edited_profiles"), SENSOR_SECONDS)
+    changed = {row["id"] for row in written(ui) if row not in after}
+    assert changed
+    assert changed <= {row["id"] for row in ui.sql(OF_A, a=a)}
+    page.goto(f"{ui.address}/locations/jv/sensors/edited_profiles")
+    expect(page.get_by_text("1 run requested").first).to_be_visible()
+    shoot(page, "ui-sensor")
+    last = written(ui)
+    do(ui, "nightly")
+    assert written(ui) == last
+
+
+def done_by(ui: Served, sensor: str) -> bool:
+    """Whether the run that the sensor requested went well, and so did those that score what it was about."""
+    found = runs(ui, dagster__sensor_name=sensor)
+    if not found:
+        return False
+    (read,) = found
+    scored = [run for run in runs(ui) if run["tags"].get("dagster/run_key", "").startswith(read["runId"])]
+    states = {run["status"] for run in (read, *scored)}
+    assert states & {"FAILURE", "CANCELED"} == set()
+    return bool(scored) and states == {"SUCCESS"}
 
 
 def written(ui: Served) -> list[dict[str, Any]]:
@@ -225,6 +290,20 @@ def test_lineage(page: Page, ui: Served, shoot: Shoot) -> None:
     for said in ("Every match of the range", "harmonic_mean", "Parquet"):
         expect(page.get_by_text(said).first).to_be_visible()
     shoot(page, "ui-asset")
+
+
+def test_which_matches_have_no_score_and_why(page: Page, ui: Served, shoot: Shoot) -> None:
+    """As one who knows Dagster finds it: the asset's checks, and the table of the one about what was skipped."""
+    do(ui, "nightly")
+    without = {row["id"] for row in ui.sql("SELECT id::text FROM match_suggestions WHERE harmonic_mean IS NULL")}
+    assert without
+    page.goto(f"{ui.address}/assets/match_scores?view=checks&checkDetail=few_skipped")
+    page.get_by_text("Show table", exact=False).first.click()
+    table = page.get_by_role("dialog")
+    for match_id in without:
+        expect(table.get_by_text(match_id)).to_be_visible()
+    expect(table.get_by_text(re.compile("profile gone|matched with itself")).first).to_be_visible()
+    shoot(page, "ui-without-a-score")
 
 
 COLUMNS = """{ assetNodes { assetKey { path } metadataEntries { label

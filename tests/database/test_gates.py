@@ -9,7 +9,7 @@ import pytest
 from models import MINILM
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
-from jv_assets.health import coverage, fallback_share, skew_of, skipped_share
+from jv_assets.health import coverage, fallback_share, skew_of, skipped, skipped_share
 from jv_assets.partitions import ID_RANGES
 from jv_assets.schedules import NIGHTLY
 
@@ -166,4 +166,8 @@ def test_shares_of_ranges_are_of_all_of_them_together(rows: int) -> None:
     assert fallback_share(facts) == 0.25
     assert skipped_share(facts) == 1 / (2 * rows)
     assert skew_of(facts) == (2 if rows == 10 else None)
+    table = skipped(facts)
+    assert table
+    assert [record.data for record in table.records] == [{"match": "x", "range": "00", "why": "profile gone"}]
+    assert skipped({}) is None
     assert (fallback_share({}), skipped_share({}), skew_of({})) == (None, None, None)

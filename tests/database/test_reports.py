@@ -175,6 +175,13 @@ def test_metadata_is_there_for_each_range_and_for_the_report(whole: Reports) -> 
     headline = whole.report()["headline"]
     assert {name: values[name] for name in headline} == pytest.approx(headline, abs=1e-4)
     assert all(isinstance(values[name], (int, float)) for name in headline)
+    (counts,) = whole.sql("SELECT count(harmonic_mean) AS written, count(*) AS rows FROM match_suggestions")
+    assert (values["rows_written"], values["rows_written"] + values["without_a_score"]) == tuple(counts.values())
+    assert values["embedded_texts"] == whole.sql("SELECT count(*) FROM jv.embedded_texts")[0]["count"]
+    nightly = whole.instance.get_runs(dg.RunsFilter(job_name="nightly"))[0].run_id
+    for stage in NIGHTLY:
+        seconds = sum(each["seconds"] for each in whole.metadata(stage, nightly).values())
+        assert values[f"seconds_{stage}"] == pytest.approx(seconds, abs=0.01)
     assert all(values[question].startswith(f"![{question}](data:image/png;base64,") for question in PICTURED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JV_HOME", str(whole.home))

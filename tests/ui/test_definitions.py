@@ -141,6 +141,34 @@ def test_the_environment_says_when() -> None:
     assert done.stdout == "30 4 * * 1\nEurope/Berlin\n", done.stderr
 
 
+def test_a_cron_that_is_none_is_named() -> None:
+    done = python(SCHEDULE, JV_NIGHTLY_CRON="every night")
+    assert done.stderr.splitlines()[-1].endswith(
+        "JV_NIGHTLY_CRON=every night: set it to minute, hour, day, month and weekday, such as 0 3 * * *"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cron", "warn", "fail"),
+    [
+        ("0 3 * * *", "26:00:00", "50:00:00"),
+        ("0 3 * * 1-5", "74:00:00", "146:00:00"),
+        ("* * * * *", "2:01:00", "2:02:00"),
+    ],
+)
+def test_scores_and_report_are_late_when_a_night_was_left_out(cron: str, warn: str, fail: str) -> None:
+    code = """
+from jv_assets.definitions import defs
+for name in ("published_scores", "diagnostic_report"):
+    policy = defs.resolve_asset_graph().get(dg.AssetKey(name)).freshness_policy
+    for window in (policy.warn_window, policy.fail_window):
+        seconds = int(window.to_timedelta().total_seconds())
+        print(f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}")
+"""
+    done = python(f"import dagster as dg{code}", JV_NIGHTLY_CRON=cron)
+    assert done.stdout.split() == [warn, fail, warn, fail], done.stderr
+
+
 def test_a_time_zone_that_does_not_exist_is_named() -> None:
     done = python(SCHEDULE, JV_NIGHTLY_TIMEZONE="Mars")
     assert done.stderr.splitlines()[-1].endswith(
