@@ -26,9 +26,10 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	.venv/bin/pytest tests/browser
 
-test-long: install ## the tests that take minutes each: servers and workers killed, odd databases, whole nights in the UI
+test-long: install ## the tests that take minutes each: servers and workers killed, odd databases, what the documentation types, whole nights in the UI
 	.venv/bin/pytest -m long tests/failure
 	.venv/bin/pytest -m long tests/database
+	.venv/bin/pytest -m long tests/cli
 	.venv/bin/pytest -m long tests/browser
 
 soak: install ## fifty nights with edits: is every night right, and does anything grow (half an hour)

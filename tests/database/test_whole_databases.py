@@ -49,11 +49,15 @@ def load(pipeline: Pipeline, whole: Whole) -> None:
                 connection.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values})"), row)
 
 
+ON_PURPOSE = {"accept_shift": True, "switch_policy": True}
+"""What was stored before may be of any policy and version, and as far away as you like."""
+
+
 def assert_whole(pipeline: Pipeline, whole: Whole) -> None:
     load(pipeline, whole)
     before = checksums(pipeline)
     first, last = whole.ranges
-    result = pipeline.run("nightly", NIGHTLY, first, last, published_scores={"accept_shift": True})
+    result = pipeline.run("nightly", NIGHTLY, first, last, published_scores=ON_PURPOSE)
     assert result.success, failure(result)
     assert_equal_to_reference(pipeline)
     assert checksums(pipeline) == before
