@@ -22,7 +22,7 @@ NEEDS_MORE = {
     "load": ["demo", "--profiles", "150", "--matches", "900"],
     "explain": ["MATCH"],
     "grant": ["ROLE"],
-    "export": ["--out", "best.csv"],
+    "export": ["--top", "5", "--out", "best.csv"],
 }
 """Words that a line leaves out which speaks of the command."""
 
@@ -47,7 +47,7 @@ def test_every_jv_line_runs(home: Path) -> None:
     for line in sorted(lines, key=place):
         done = jv.run(*(stands_for.get(word, word) for word in complete(line)))
         assert done.code == 0, f"{line}: {done.err}{done.out[-500:]}"
-        if line.endswith("nightly"):
+        if line.endswith("nightly") and "RUN" not in stands_for:
             with jv.instance() as instance:
                 stands_for["RUN"] = instance.get_runs()[0].run_id
             stands_for["MATCH"] = stands_for["ID"] = next(
