@@ -13,11 +13,17 @@ from mkdocs.structure.files import File, Files
 from jv_assets import settings
 from jv_assets.cli import app
 from jv_assets.definitions import defs
+from jv_assets.metadata_keys import KEYS, OF_EVERY_RANGE
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Called by MkDocs: add the pages."""
-    for name, lines in (("cli", cli()), ("configuration", configuration()), ("assets", assets())):
+    for name, lines in (
+        ("cli", cli()),
+        ("configuration", configuration()),
+        ("assets", assets()),
+        ("metadata", metadata()),
+    ):
         files.append(File.generated(config, f"reference/{name}.md", content="\n".join(lines)))
     return files
 
@@ -78,6 +84,18 @@ def assets() -> Iterator[str]:
     for title, members in groups:
         yield f"## {title}\n"
         rows = [(f"`{each.name}`", each.description) for each in sorted(members, key=lambda each: each.name)]
+        yield from _table(("", ""), rows)
+
+
+def metadata() -> Iterator[str]:
+    """The metadata keys of every asset."""
+    yield "# Metadata keys\n"
+    yield "What each materialization says of itself; the UI plots the numbers over the nights. Of assets that are cut"
+    yield f"into ranges each range has its own, and those of *{OF_EVERY_RANGE}* as well. `diagnostic_report` has five"
+    yield "charts besides, under the question that each answers.\n"
+    for asset, keys in KEYS.items():
+        yield f"## {asset}\n"
+        rows = [(", ".join(f"`{name}`" for name in names.split()), meaning) for names, meaning in keys.items()]
         yield from _table(("", ""), rows)
 
 

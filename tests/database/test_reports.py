@@ -10,6 +10,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from documented import undocumented
 from pipelines import Pipeline, nightly_done
 from sqlalchemy import text
 
@@ -186,6 +187,13 @@ def test_metadata_is_there_for_each_range_and_for_the_report(whole: Reports) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JV_HOME", str(whole.home))
         assert values["page"] == report_url() == "http://127.0.0.1:3100/report.html"
+
+
+def test_its_metadata_are_documented(whole: Reports) -> None:
+    runs = [run.run_id for run in whole.instance.get_runs(dg.RunsFilter(job_name="report"))]
+    for asset in REPORTS:
+        shown = {str(key) for run in runs for of in whole.metadata(asset, run).values() for key in of}
+        assert undocumented(asset, shown - set(PICTURED)) == set(), asset
 
 
 def test_a_second_report_is_the_same(whole: Reports) -> None:

@@ -1,0 +1,97 @@
+"""The metadata keys of each asset: a page of the reference, which tests hold against what runs show."""
+
+OF_EVERY_RANGE = "every range"
+
+KEYS: dict[str, dict[str, str]] = {
+    OF_EVERY_RANGE: {
+        "rows": "of the range; Dagster shows it as the row count too (`dagster/partition_row_count`)",
+        "seconds": "what the range took",
+        "file_bytes": "the size of its Parquet file, where it has one",
+    },
+    "profiles": {
+        "with_audience_engagement with_social_reach with_active_projects with_list_size": (
+            "profiles with data for that factor of Momentum"
+        ),
+        (
+            "blank_texts unknown_roles unknown_tiers jv_history_not_a_list numbers_without_meaning "
+            "engagement_over_1 list_size_0 social_reach_0"
+        ): ("values that are allowed but odd"),
+    },
+    "profile_embeddings": {
+        "embedded_texts distinct_texts": (
+            "texts whose vector was written, and how many different ones the model was given"
+        ),
+        "truncated_texts": "longer than the model reads",
+        "current adopted": "vectors left as they were: made from this text, or there before the first run",
+        "cleared": "vectors taken away, because the text is gone or too short",
+        "edited_meanwhile deleted_meanwhile": (
+            "texts edited and profiles deleted while the run went on; the next one does the former"
+        ),
+        "skipped": "profiles without usable text",
+    },
+    "match_scores": {
+        "scored skipped": "matches that could be scored, and that could not",
+        "skipped_profile_gone skipped_matched_with_itself": "the latter by reason, where there are any",
+        "semantic word_overlap": "comparisons of texts by either method; four a match",
+        "null_before": "matches that had no score in production when this was scored",
+        "mean p10 p50 p90": "of `harmonic_mean`, 0–100",
+        "policy embedding_model": "what the scores were made under and with",
+    },
+    "published_scores": {
+        "written unchanged": "rows that differed from what was stored, and that did not",
+        "kept": "had a score, and `only_missing` was asked for",
+        "deleted moved": "not written: the match is gone, or names other profiles than when it was scored",
+    },
+    "embedding_isolation": {
+        "mean mean_gain_by_embeddings": "of `harmonic_mean`, and how much lower it were by word overlap alone",
+        "fallback_share": "of the comparisons that were by word overlap, 0–1",
+    },
+    "momentum_bottleneck": {
+        "profiles": "that were counted",
+        "momentum_mean momentum_bottleneck_share floor_share": (
+            "the mean of Momentum; the share of directions of which it is the weakest; the share of "
+            "those with no data at all in it"
+        ),
+    },
+    "aggregation_comparison": {
+        (
+            "mean_harmonic_impute mean_harmonic_redistribute mean_geometric_impute "
+            "mean_geometric_redistribute mean_arithmetic_impute mean_arithmetic_redistribute"
+        ): ("the mean score under each policy"),
+    },
+    "production_impact": {
+        "same policy version new gone": (
+            "matches that were scored before under the same policy and version, under another policy,"
+            " under another version; that were not scored before; that no longer are"
+        ),
+        "raised lowered tiers_up tiers_down rescued": (
+            "of the first kind: how many moved, changed their tier, or came to 60 and over from below"
+        ),
+    },
+    "momentum_options": {
+        "json": "where all its numbers are",
+        "decision": "the table of options",
+        "matches repeats": "that it was made of, and how often each option was drawn",
+    },
+    "diagnostic_report": {
+        "page html txt json": "where the report is",
+        "matches profiles mean median sd excellent good fair poor": (
+            "of `harmonic_mean`, and how many matches are in each tier"
+        ),
+        "gain_by_embeddings fallback_share momentum_bottleneck_share floor_share": "as above, of all matches",
+        "congestion_gini": "how unevenly places in others' best 10 are spread, 0 (evenly) to 1",
+        "missing_ranges": "that are not in the report, because they were never made",
+        "seconds_profiles seconds_profile_embeddings seconds_match_scores seconds_published_scores": (
+            "what each stage took, all ranges together, when each was last made"
+        ),
+        "embedded_texts rows_written without_a_score": (
+            "what was embedded and written then, and how many matches had no score"
+        ),
+    },
+    "top_matches": {
+        "csv": "where the file is",
+        "without_score": "matches left out",
+        "best_score least_score": "of those in it",
+    },
+}
+"""By asset: keys, with blanks between, and what they say. Those of charts are their questions, and not here."""
