@@ -1,7 +1,5 @@
 """What the four stages of a night came to when each range was last made: numbers that are plotted over the nights."""
 
-from collections.abc import Collection, Iterator
-
 import dagster as dg
 
 from jv_assets.schedules import NIGHTLY
@@ -32,15 +30,10 @@ def of_last_runs(instance: dg.DagsterInstance) -> dict[str, float]:
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[dg.AssetMaterialization]:
     """Of each range that was ever made."""
     made = dg.DagsterEventType.ASSET_MATERIALIZATION
-    latest = instance.event_log_storage.get_latest_storage_id_by_partition(key, made)
+    latest = list(instance.event_log_storage.get_latest_storage_id_by_partition(key, made).values())
     found: list[dg.AssetMaterialization] = []
-    for ids in _batched(latest.values(), _AT_ONCE):
-        wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=ids)
-        records = instance.fetch_materializations(wanted, limit=len(ids)).records
+    for start in range(0, len(latest), _AT_ONCE):
+        wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=latest[start : start + _AT_ONCE])
+        records = instance.fetch_materializations(wanted, limit=_AT_ONCE).records
         found += [record.asset_materialization for record in records if record.asset_materialization]
     return found
-
-
-def _batched(ids: Collection[int], size: int) -> Iterator[list[int]]:
-    every = list(ids)
-    yield from (every[start : start + size] for start in range(0, len(every), size))

@@ -16,7 +16,7 @@ class Largest:
     """The rows that are among the `n` largest by at least one of the columns `by`; ties go to the smaller `id`.
 
     columns: (rows,) each, by name, sorted by `id`, which is unique. `id` and `…_id` are text, all others float64. Not a
-    data frame: a range has few such rows, and to make one takes a hundred times as long as what is done with it here.
+    data frame: a range has few such rows, and to make one took longer than all that is done with them here.
     within: a column; the n largest are then those of each of its values.
     """
 
