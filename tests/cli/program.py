@@ -17,6 +17,7 @@ import dagster as dg
 import numpy as np
 import psycopg
 import pytest
+from forking import fork
 from models import MINILM
 from psycopg.rows import dict_row
 
@@ -62,7 +63,7 @@ class Program:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *words: str | Path, **settings: str) -> Done:
-        process = self.start(*words, **settings)
+        process = fork([*map(str, words)], self.environment(**settings), self.home.parent)
         try:
             out, err = process.communicate(timeout=SECONDS)
         finally:
@@ -77,6 +78,7 @@ class Program:
         return done
 
     def start(self, *words: str | Path, **settings: str) -> "subprocess.Popen[str]":
+        """To be watched while it prints, or stopped."""
         return subprocess.Popen(
             [JV, *words],
             env=self.environment(**settings),

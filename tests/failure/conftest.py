@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from faults import DAGSTER, IMPATIENT, KEYS, POPULATED, PUBLISHED, Production, connect, populate
-from forking import ForkedProgram
+from forked import ForkedProgram
 from judging import FAULT
 from models import MINILM
 from psycopg import sql

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 import psycopg
-from forking import ForkedProgram
+from forked import ForkedProgram
 from models import MINILM, minilm
 from psycopg.rows import dict_row
 from servers import Pooler

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 from faults import KEYS, Production
-from forking import ForkedProgram
+from forked import ForkedProgram
 from judging import assert_whole
 from sqlalchemy import make_url
 from telling import assert_passed

@@ -3,7 +3,7 @@
 import threading
 
 from faults import Production, held, waiting
-from forking import gives_up_soon
+from forked import gives_up_soon
 from judging import assert_whole, current_hashes
 from program import wait_until
 from telling import assert_failed, assert_no_trace, assert_passed, ended

@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 from faults import Production, connect, is_publishing, repeatedly, terminate_all
-from forking import enter, without_waits
+from forked import enter, without_waits
 from judging import assert_whole
 from program import Done, wait_until
 from telling import ALL, assert_failed, assert_no_trace, assert_passed, ended

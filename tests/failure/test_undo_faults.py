@@ -2,7 +2,7 @@
 
 import pytest
 from faults import Production, held, is_publishing, repeatedly, terminate_all, waiting
-from forking import without_waits
+from forked import without_waits
 from program import SECONDS, wait_until
 from telling import ALL, assert_no_trace, ended
 from undone import assert_as_before, assert_undone, kept_run

@@ -1,9 +1,8 @@
 """`jv` as a process of its own that is there at once: a fork of one that has loaded the libraries, and nothing of ours.
 
-A fresh Python takes seconds to load them, and these tests have a hundred processes.
+A fresh Python takes seconds to load them, and the tests have some hundreds of processes.
 """
 
-import ctypes
 import multiprocessing
 import os
 import subprocess
@@ -13,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-
-from program import Program
 
 LIBRARIES = [
     *("alembic.command", "dagster", "dagster_postgres", "fsspec", "numpy", "pandas", "pandera.pandas", "pgvector"),
@@ -50,16 +47,14 @@ class Forked:
         return out, err
 
 
-class ForkedProgram(Program):
-    """`jv` from such a fork. `first`, a function of a module that is there for that, is called before it."""
-
-    def start(self, *words: str | Path, first: Callable[[], None] | None = None, **settings: str) -> Forked:
-        folder = self.home.parent
-        printed = [folder / f"{uuid.uuid4().hex}.{stream}" for stream in ("out", "err")]
-        environment = self.environment(**settings)
-        process = _forks.Process(target=_jv, args=([*map(str, words)], environment, folder, printed, first))
-        process.start()
-        return Forked(process, printed)
+def fork(
+    words: Sequence[str], environment: Mapping[str, str], folder: Path, first: Callable[[], None] | None = None
+) -> Forked:
+    """`jv` in a folder. `first`, a function of a module that is there for that, is called before it."""
+    printed = [folder / f"{uuid.uuid4().hex}.{stream}" for stream in ("out", "err")]
+    process = _forks.Process(target=_jv, args=(words, environment, folder, printed, first))
+    process.start()
+    return Forked(process, printed)
 
 
 def _jv(
@@ -82,26 +77,3 @@ def _jv(
     from jv_assets.cli import main
 
     main()
-
-
-def gives_up_soon() -> None:
-    """Six attempts of a minute each no test can wait for."""
-    from jv_assets.resources import database
-
-    database.LOCK_TIMEOUT, database.ATTEMPTS = "300ms", 2
-
-
-def without_waits() -> None:
-    """No time passes between two attempts."""
-    import tenacity
-
-    tenacity.wait_exponential_jitter = lambda **_: tenacity.wait_none()
-
-
-def enter(process: int) -> None:
-    """The user and mount namespaces of another process."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    for kind in ("user", "mnt"):
-        with Path(f"/proc/{process}/ns/{kind}").open() as file:
-            if libc.setns(file.fileno(), 0):
-                raise OSError(ctypes.get_errno(), f"namespace {kind} of process {process}")
