@@ -62,8 +62,9 @@ class Program:
     home: Path
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *words: str | Path, **settings: str) -> Done:
-        process = fork([*map(str, words)], self.environment(**settings), self.home.parent)
+    def run(self, *words: str | Path, first: Callable[[], None] | None = None, **settings: str) -> Done:
+        """`first` is called before it, in its process."""
+        process = fork([*map(str, words)], self.environment(**settings), self.home.parent, first)
         try:
             out, err = process.communicate(timeout=SECONDS)
         finally:

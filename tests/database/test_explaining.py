@@ -96,7 +96,7 @@ def publish(database: Database, policy: str = "harmonic/impute") -> None:
     vectors = read_vectors(database, MINILM, 384, profiles.index)
     prepared = Prepared(profile_facts(profiles[list(INPUT_COLUMNS)]), vectors)
     rows = score_range(prepared, read_matches(database, *EVERYTHING), MINILM, policy).rows
-    publish_range(database, "00", rows, lambda: rows["match_context"], Wanted(switch_policy=True))
+    publish_range(database, "0", rows, lambda: rows["match_context"], Wanted(switch_policy=True))
 
 
 def profile(database: Database, profile_id: str) -> dict[str, Any]:

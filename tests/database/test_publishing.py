@@ -61,7 +61,7 @@ def contexts_of(rows: pd.DataFrame) -> pd.Series:
 
 def publish(database: Database, rows: pd.DataFrame, **wanted: bool) -> dict[str, int]:
     """The counts that are not zero."""
-    counts = publish_range(database, "00", rows, lambda: contexts_of(rows), Wanted(**wanted))
+    counts = publish_range(database, "0", rows, lambda: contexts_of(rows), Wanted(**wanted))
     return {name: count for name, count in vars(counts).items() if count}
 
 

@@ -150,7 +150,7 @@ def test_of_very_many_ranges_all_are_scored(whole: Pipeline, monkeypatch: pytest
     add_match(whole, 5)
     data, _ = tick(whole, new_matches, "2020-01-01")
     assert concerned(data) == [ALL]
-    done = whole.run("refresh", ["profiles"], "00", "00")
+    done = whole.run("refresh", ["profiles"], "0", "0")
     whole.instance.add_run_tags(done.run_id, {CONCERNED: ALL})
     (follow,) = followers(whole, done.run_id)
     assert follow.tags["dagster/asset_partition_range_start"] == KEYS[0]
@@ -166,7 +166,7 @@ def test_the_ticks_read_by_index(whole: Pipeline) -> None:
         assert all(f"Seq Scan on {table}" not in plan for table in tables), plan
 
 
-@pytest.mark.parametrize("key", ["00", "3c", "fc"])
+@pytest.mark.parametrize("key", ["0", "7", "f"])
 def test_a_range_holds_its_own_ids(key: str) -> None:
     assert [key_of(end) for end in bounds(key)] == [key, key]
 
