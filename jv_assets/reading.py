@@ -69,7 +69,7 @@ def _frame_of(rows: Sequence[Row[Any]]) -> pd.DataFrame:
 def read_vectors(database: Database, model: str, dimension: int, profiles: pd.Index) -> dict[str, Vectors]:
     """The vectors that `model` made of these profiles, by the names of the texts that pairs are compared by.
 
-    `profiles` are ids. Vectors under another model's name are left out, as if there were none.
+    `profiles` are ids, some thousands at most. Vectors under another model's name are left out, as if there were none.
     """
     by_field = database.run(
         lambda connection: {
@@ -98,21 +98,23 @@ def _range(low: str, high: str) -> dict[str, str]:
 
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:
     """Rows of binary COPY have one size where no value is null and all vectors have one length: nothing is parsed."""
-    select = f"SELECT id, embedding_{name} FROM profiles WHERE embeddings_model = %s AND vector_dims(embedding_{name})"  # noqa: S608 - of EMBEDDED_FIELDS
+    select = f"""
+        SELECT id, embedding_{name} FROM profiles
+        WHERE id = ANY(%s::uuid[]) AND embeddings_model = %s AND vector_dims(embedding_{name})
+    """  # noqa: S608 - of EMBEDDED_FIELDS
+    asked = [profiles.tolist(), model, dimension]
     data = io.BytesIO()
     cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY ({select} = %s) TO STDOUT (FORMAT BINARY)", [model, dimension]) as copy:
+    with cursor.copy(f"COPY ({select} = %s) TO STDOUT (FORMAT BINARY)", asked) as copy:
         for block in copy:
             data.write(block)
     ids, matrix = decode_vectors(data.getvalue(), dimension)
     row = np.full(len(profiles), NONE, dtype=np.intp)
-    known = profiles.get_indexer(pd.Index(ids, dtype=object))
-    row[known[known >= 0]] = np.flatnonzero(known >= 0)
+    row[profiles.get_indexer(pd.Index(ids, dtype=object))] = np.arange(len(ids))
     odd: dict[int, npt.NDArray[np.floating]] = {}
-    for profile_id, vector in cursor.execute(f"{select} <> %s", [model, dimension]).fetchall():
-        place = int(profiles.get_indexer(pd.Index([str(profile_id)]))[0])
-        if place >= 0:
-            odd[place] = np.array(vector.strip("[]").split(","), np.float32)
+    for profile_id, vector in cursor.execute(f"{select} <> %s", asked).fetchall():
+        (place,) = profiles.get_indexer(pd.Index([str(profile_id)])).tolist()
+        odd[place] = np.array(vector.strip("[]").split(","), np.float32)
     return Vectors.from_matrix(matrix, row, odd)
 
 

@@ -1,6 +1,7 @@
 """Scoring a range of matches: what of the profiles it takes, and the rows that its file holds."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -13,14 +14,16 @@ from jv_assets.partitions import ID_RANGES
 from jv_assets.reading import STORED_COLUMNS, read_vectors
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.vector_cache import VectorCache
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.columns import weighted_means
-from jv_scoring.engine import DIRECTIONS, score_pairs
+from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
 from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
 from jv_scoring.policy import SCORING_VERSION
 from jv_scoring.prepare import NULLS, Prepared, profile_facts
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
+from jv_scoring.vectors import Positions, Vectors
 
 GONE = "gone_matches"
 """The files of the matches that are not scored any more, as their deleted rows cannot tell."""
@@ -37,15 +40,36 @@ class ScoredRange:
     skipped: Mapping[str, str]
 
 
-def prepared_profiles(database: Database, files: RangeFiles, model: str) -> Prepared:
-    """All profiles, as the asset `profiles` left them, with the vectors that `model` made."""
+class ProfilesToScore:
+    """Profiles by their facts, by id, and the vectors that `model` made of them, of which memory holds a part."""
+
+    def __init__(self, database: Database, facts: pd.DataFrame, model: str) -> None:
+        dimension = calibration_of(model).dimension
+
+        def fetch(profiles: Positions) -> Mapping[str, Vectors]:
+            return read_vectors(database, model, dimension, facts.index[profiles])
+
+        self._cache = VectorCache(len(facts), dimension, fetch)
+        self._prepared = Prepared(facts, self._cache.vectors)
+        self._pairs_at_once = self._cache.capacity // 2
+        if self._cache.capacity == len(facts):  # all in few queries, and not some by some for each range
+            self._cache.hold(np.arange(len(facts)))
+            self._pairs_at_once = sys.maxsize
+
+    def of(self, matches: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Prepared]]:
+        """The matches, as many at a time as memory holds the vectors of, and their profiles: good until the next."""
+        for start in range(0, max(len(matches), 1), self._pairs_at_once):
+            part = matches.iloc[start : start + self._pairs_at_once]
+            pairs = Pairs.of(self._prepared, part)
+            profiles = np.concatenate([pairs.a, pairs.b])
+            self._cache.hold(profiles[profiles >= 0])
+            yield part, self._prepared
+
+
+def profiles_of_files(database: Database, files: RangeFiles, model: str) -> ProfilesToScore:
+    """All profiles, as the asset `profiles` left them."""
     facts = pd.concat([files.read("profiles", key) for key in ID_RANGES.get_partition_keys()], ignore_index=True)
-    return with_vectors(database, facts.set_index("id"), model)
-
-
-def with_vectors(database: Database, facts: pd.DataFrame, model: str) -> Prepared:
-    """Facts of profiles, by id, with the vectors that `model` made."""
-    return Prepared(facts, read_vectors(database, model, calibration_of(model).dimension, facts.index))
+    return ProfilesToScore(database, facts.set_index("id"), model)
 
 
 def facts_of(profiles: pd.DataFrame) -> pd.DataFrame:
@@ -53,12 +77,20 @@ def facts_of(profiles: pd.DataFrame) -> pd.DataFrame:
     return profile_facts(profiles.set_index("id")[list(INPUT_COLUMNS)])
 
 
-def score_range(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
+def score_range(profiles: ProfilesToScore, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
     """Score the matches that `read_matches` read.
 
     Beside the policy's own result a row has what the reports compare it with: both null treatments of Synergy and
     Momentum, the similarity factors by word overlap alone, and what was stored before.
     """
+    parts = [_score(prepared, part, model, policy) for part, prepared in profiles.of(matches)]
+    if len(parts) == 1:
+        return parts[0]
+    skipped = {match: reason for part in parts for match, reason in part.skipped.items()}
+    return ScoredRange(pd.concat([part.rows for part in parts], ignore_index=True), skipped)
+
+
+def _score(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
     scored = score_pairs(prepared, matches, policy, calibration_of(model), overlap=True)
     contexts, hashes = match_contexts(
         prepared, scored, policy=policy, model=model, scored_at=datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,11 +8,10 @@ from sqlalchemy import Connection, text
 from jv_assets.partitions import ID_RANGES, bounds
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
-from jv_assets.scoring import facts_of, with_vectors
+from jv_assets.scoring import ProfilesToScore, facts_of
 from jv_scoring.breakdown import inputs_hashes
 from jv_scoring.engine import GONE, SELF, Pairs
 from jv_scoring.policy import CURRENT_POLICY
-from jv_scoring.prepare import Prepared
 from jv_scoring.text import EMBEDDED_FIELDS
 
 NOT_YET = "not yet scored"
@@ -63,17 +62,20 @@ def count_older(database: Database, model: str) -> int | None:
         facts = pd.concat([facts_of(read_profiles(database, *each)) for each in ranges])
     except ValueError:
         return None
-    prepared = with_vectors(database, facts, model)
-    return sum(_older_within(database, prepared, model, *each) for each in ranges)
+    profiles = ProfilesToScore(database, facts, model)
+    return sum(_older_within(database, profiles, model, *each) for each in ranges)
 
 
-def _older_within(database: Database, prepared: Prepared, model: str, low: str, high: str) -> int:
+def _older_within(database: Database, profiles: ProfilesToScore, model: str, low: str, high: str) -> int:
     values = {"low": low, "high": high}
     rows = database.run(lambda connection: connection.execute(text(_HASHES), values).all())
     stored = pd.DataFrame(list(map(tuple, rows)), columns=["profile_id", "suggested_profile_id", "hash"], dtype=object)
-    pairs = Pairs.of(prepared, stored)
-    both = (pairs.a >= 0) & (pairs.b >= 0)
-    return int((stored["hash"].to_numpy()[both] != inputs_hashes(pairs.some(both), model)).sum())
+    older = 0
+    for part, prepared in profiles.of(stored):
+        pairs = Pairs.of(prepared, part)
+        both = (pairs.a >= 0) & (pairs.b >= 0)
+        older += int((part["hash"].to_numpy()[both] != inputs_hashes(pairs.some(both), model)).sum())
+    return older
 
 
 _HASHES = """

@@ -61,7 +61,7 @@ def match_contexts(
 
 def inputs_hashes(pairs: Pairs, model: str) -> list[str]:
     """The inputs hash of each pair, as `match_contexts` gives it; both profiles must be there."""
-    of_profile = pairs.prepared.input_hashes
+    of_profile = pairs.prepared.input_hashes(np.concatenate([pairs.a, pairs.b]))
     start = blake2b(model.encode(), digest_size=16)
     hashes = []
     for x, y in zip(pairs.a.tolist(), pairs.b.tolist(), strict=True):

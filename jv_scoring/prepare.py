@@ -1,8 +1,8 @@
 """What is worked out once per profile, because it does not depend on the partner."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from math import isnan
@@ -37,26 +37,28 @@ class Prepared:
 
     facts: pd.DataFrame
     vectors: dict[str, Vectors]
+    _hashes: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @cached_property
-    def input_hashes(self) -> list[bytes]:
-        """Per profile, a hash of all that its scores depend on: its facts, and each compared text's words and vector.
+    def input_hashes(self, profiles: npt.NDArray[np.intp]) -> Mapping[int, bytes]:
+        """Of these profiles, by position, a hash of all that scores depend on: facts, and texts' words and vectors.
 
-        A vector does not do without the words: they count where the partner has none.
+        A vector does not do without the words: they count where the partner has none. Each is worked out once, so it
+        may be asked for again when the vectors are there no more.
         """
-        facts, hashes = self.facts, []
+        new = [profile for profile in np.unique(profiles).tolist() if profile not in self._hashes]
+        facts = self.facts.iloc[new]
         columns = [facts[column].tolist() for column in ("intent_json", "momentum_json", "context_json")]
         columns += [facts[column].fillna("").tolist() for column in ("role", "tier")]
         texts = [(self.vectors[name], self.words[name]) for name in COMPARED]
-        for profile, parts in enumerate(zip(*columns, strict=True)):
+        for profile, *parts in zip(new, *columns, strict=True):
             digest = sha256("\n".join(parts).encode())
             for vectors, spelled in texts:
                 vector = vectors.of(profile)
                 digest.update(b"\nw" + spelled[profile].encode())
                 if vector is not None:  # as float32 where it can be, whatever the vectors of the others made it
                     digest.update(b"\nv" + as_single(vector).tobytes())
-            hashes.append(digest.digest())
-        return hashes
+            self._hashes[profile] = digest.digest()
+        return self._hashes
 
     @cached_property
     def numbers(self) -> dict[str, npt.NDArray[np.float64]]:

@@ -17,7 +17,7 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import every_night_anew
-from jv_assets.scoring import fingerprint, keep_gone, prepared_profiles, range_summary, score_range
+from jv_assets.scoring import fingerprint, keep_gone, profiles_of_files, range_summary, score_range
 from jv_scoring.policy import parse_policy
 
 _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
@@ -75,10 +75,10 @@ def match_scores(
 ) -> None:
     with one_line_failure():
         _known_policy(config.policy)
-        prepared = prepared_profiles(database, files, embedder.model)
+        profiles = profiles_of_files(database, files, embedder.model)
 
     def work(key: str) -> Mapping[str, object]:
-        scored = score_range(prepared, read_matches(database, *bounds(key)), embedder.model, config.policy)
+        scored = score_range(profiles, read_matches(database, *bounds(key)), embedder.model, config.policy)
         summary = range_summary(scored)
         counts = {name: summary[name] for name in ("rows", "semantic", "word_overlap")}
         skipped = dict(scored.skipped)

@@ -7,12 +7,12 @@ from sqlalchemy import text
 
 from jv_assets.demo.population import MATCHES
 from jv_assets.publishing import write_scores
-from jv_assets.reading import matches_within, read_profiles, read_vectors
+from jv_assets.reading import matches_within, read_profiles
 from jv_assets.resources.database import Database
+from jv_assets.scoring import ProfilesToScore, facts_of
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.engine import score_pairs
 from jv_scoring.policy import CURRENT_POLICY
-from jv_scoring.prepare import Prepared, profile_facts
 from jv_scoring.similarity import calibration_of
 
 SCORED = 25_619
@@ -41,10 +41,9 @@ def write_interrupted_scores(database: Database, model: str) -> int:
 
 
 def _scored(database: Database, matches: pd.DataFrame, model: str) -> pd.DataFrame:
-    calibration = calibration_of(model)
-    facts = profile_facts(read_profiles(database, _FIRST, _LAST).set_index("id"))
-    prepared = Prepared(facts, read_vectors(database, model, calibration.dimension, facts.index))
-    scored = score_pairs(prepared, matches, CURRENT_POLICY, calibration)
+    profiles = ProfilesToScore(database, facts_of(read_profiles(database, _FIRST, _LAST)), model)
+    ((matches, prepared),) = profiles.of(matches)  # so few are scored at once
+    scored = score_pairs(prepared, matches, CURRENT_POLICY, calibration_of(model))
     scored = scored.iloc[: round(len(matches) * SCORED / MATCHES)]
     contexts, _ = match_contexts(prepared, scored, policy=CURRENT_POLICY, model=model, scored_at=_SCORED_AT)
     return scored.assign(match_context=[_as_written_then(context) for context in contexts])

@@ -9,8 +9,10 @@ import dagster as dg
 import pandas as pd
 import pytest
 from documented import undocumented
+from models import MINILM
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
+from jv_assets import vector_cache
 from jv_assets.auditing import RULES
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -20,7 +22,7 @@ from jv_assets.partitions import ID_RANGES, bounds
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NIGHTLY, RESCORE
-from jv_assets.scoring import ScoredRange, score_range
+from jv_assets.scoring import ScoredRange, profiles_of_files, score_range
 
 KEYS = list(ID_RANGES.get_partition_keys())
 SOME = {"first": "0", "last": "7"}
@@ -46,6 +48,23 @@ def test_its_metadata_are_documented(whole: Pipeline, asset: str) -> None:
     for run in whole.instance.get_runs(dg.RunsFilter(job_name="nightly")):
         shown = shown.union(*whole.metadata(asset, run.run_id).values())
     assert undocumented(asset, {str(key) for key in shown}) == set()
+
+
+def test_where_few_vectors_fit_into_memory_the_scores_are_the_same(
+    whole: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read_matches(whole.database, bounds(KEYS[0])[0], bounds(KEYS[-1])[1])
+    expected = score_range(profiles_of_files(whole.database, whole.files, MINILM), found, MINILM, "harmonic/impute")
+    monkeypatch.setattr(vector_cache, "BYTES", 40 * 3 * 384 * 4)
+    profiles = profiles_of_files(whole.database, whole.files, MINILM)
+    parts = [len(part) for part, _ in profiles.of(found)]
+    assert parts == [20] * (len(found) // 20)
+    scored = score_range(profiles, found, MINILM, "harmonic/impute")
+    assert scored.skipped == expected.skipped
+    contexts = "match_context"
+    pd.testing.assert_frame_equal(scored.rows.drop(columns=contexts), expected.rows.drop(columns=contexts))
+    of_both = zip(scored.rows[contexts].map(json.loads), expected.rows[contexts].map(json.loads), strict=True)
+    assert all(one | {"scored_at": ""} == other | {"scored_at": ""} for one, other in of_both)
 
 
 def test_nothing_but_our_columns_was_written(whole: Pipeline) -> None:

@@ -11,7 +11,7 @@ from models import MINILM
 
 from jv_assets.reading import read_matches, read_profiles
 from jv_assets.resources.database import Database
-from jv_assets.scoring import facts_of, score_range, with_vectors
+from jv_assets.scoring import ProfilesToScore, facts_of, score_range
 from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
@@ -83,8 +83,8 @@ def _expected(row: dict[str, Any], profiles: dict[str, dict[str, Any]], hashes: 
 def current_hashes(url: str) -> dict[str, str]:
     """By match: the hash of what its score depends on, by the profiles and vectors as they are stored now."""
     database = Database(url=url)
-    prepared = with_vectors(database, facts_of(read_profiles(database, FIRST, LAST)), MINILM)
-    rows = score_range(prepared, read_matches(database, FIRST, LAST), MINILM, CURRENT_POLICY).rows
+    profiles = ProfilesToScore(database, facts_of(read_profiles(database, FIRST, LAST)), MINILM)
+    rows = score_range(profiles, read_matches(database, FIRST, LAST), MINILM, CURRENT_POLICY).rows
     return dict(zip(rows["id"], rows["inputs_hash"], strict=True))
 
 

@@ -1,0 +1,78 @@
+"""The vectors of many profiles, of which memory holds so many at a time."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from jv_scoring.prepare import COMPARED
+from jv_scoring.vectors import NONE, Positions, Vector, Vectors
+
+BYTES = 768 << 20
+"""What the vectors may take together: 65,536 profiles of 1,024 numbers a text."""
+FETCHED_AT_ONCE = 2_000
+"""Profiles that one query names."""
+
+Fetch = Callable[[Positions], Mapping[str, Vectors]]
+
+
+class VectorCache:
+    """`vectors`, by the names in `COMPARED`, have those of the profiles that `hold` was last asked for.
+
+    Of any other profile they may have none. `fetch` reads the vectors of the profiles at some positions of all `count`.
+    """
+
+    def __init__(self, count: int, dimension: int, fetch: Fetch, capacity: int | None = None) -> None:
+        self.capacity = min(count, capacity or BYTES // (len(COMPARED) * dimension * np.dtype(np.float32).itemsize))
+        self._odd: dict[str, dict[int, Vector]] = {name: {} for name in COMPARED}
+        self.vectors = {
+            name: Vectors(
+                matrix=np.empty((self.capacity, dimension), np.float32),
+                inverse_norm=np.empty(self.capacity),
+                row=np.full(count, NONE, np.intp),
+                odd=self._odd[name],
+            )
+            for name in COMPARED
+        }
+        self._fetch = fetch
+        self._place = np.full(count, NONE, np.intp)
+        """Of each profile, its row in the matrices."""
+        self._held_by = np.full(self.capacity, NONE, np.intp)
+        """Of each row, its profile."""
+        self._last_use = np.zeros(self.capacity, np.int64)
+        self._turn = 0
+
+    def hold(self, profiles: Positions) -> None:
+        """Fetch the vectors of those that are not there, in place of those that were longest not asked for.
+
+        ValueError for more profiles than there is room for.
+        """
+        profiles = np.unique(profiles)
+        if len(profiles) > self.capacity:
+            raise ValueError(f"{len(profiles)} profiles at once, and there is room for {self.capacity}")
+        self._turn += 1
+        there = self._place[profiles] != NONE
+        self._last_use[self._place[profiles[there]]] = self._turn
+        missing = profiles[~there]
+        places = np.argsort(self._last_use, kind="stable")[: len(missing)]
+        for start in range(0, len(missing), FETCHED_AT_ONCE):
+            part = slice(start, start + FETCHED_AT_ONCE)
+            fetched = self._fetch(missing[part])
+            self._forget(self._held_by[places[part]])
+            self._keep(missing[part], places[part], fetched)
+
+    def _forget(self, profiles: Positions) -> None:
+        profiles = profiles[profiles != NONE]
+        self._place[profiles] = NONE
+        for name in COMPARED:
+            self.vectors[name].row[profiles] = NONE
+            for profile in self._odd[name].keys() & profiles.tolist():
+                del self._odd[name][profile]
+
+    def _keep(self, profiles: Positions, places: Positions, fetched: Mapping[str, Vectors]) -> None:
+        self._place[profiles], self._held_by[places], self._last_use[places] = places, profiles, self._turn
+        for name, found in fetched.items():
+            kept, plain = self.vectors[name], found.row >= 0
+            kept.matrix[places[plain]] = found.matrix[found.row[plain]]
+            kept.inverse_norm[places[plain]] = found.inverse_norm[found.row[plain]]
+            kept.row[profiles] = np.where(plain, places, found.row)
+            self._odd[name].update({int(profiles[k]): vector for k, vector in found.odd.items()})
