@@ -12,9 +12,12 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import psycopg
+from pgvector.psycopg import register_vector
 from sqlalchemy import text
 
 from jv_assets import local, settings
@@ -34,6 +37,7 @@ from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 Row = dict[str, Any]
 MODEL, DIMENSION = settings.PRODUCTION_MODEL, 1024
 REPEATS = 3
+_FILLED_AT_ONCE = 5_000
 # Not ru_maxrss: Linux starts a child's with what its parent used.
 _JV = """
 import atexit, pathlib
@@ -60,7 +64,7 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
     migrate(database, dimension=DIMENSION)
     population = make_population()
     load_frames(database, population.profiles, population.matches)
-    _fill_vectors(database)
+    fill_vectors(database)
     for key in KEYS:
         facts = facts_of(read_profiles(database, *bounds(key)))
         files.write("profiles", key, facts.reset_index(), {"rows": len(facts)})
@@ -74,23 +78,31 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
         local.stop(folder / "postgres")
 
 
-def _fill_vectors(database: Database) -> None:
+def fill_vectors(database: Database) -> None:
+    """Random vectors of the production model's length, four of each profile."""
     rng = np.random.default_rng(1)
     with database.transaction() as connection:
         ids = connection.execute(text("SELECT id::text FROM profiles WHERE seeking IS NOT NULL")).scalars().all()
-        connection.execute(text("CREATE TEMP TABLE v (id uuid, a vector, b vector, c vector, d vector) ON COMMIT DROP"))
-        cursor = connection.connection.cursor()
-        with cursor.copy("COPY v FROM STDIN") as copy:
-            for profile_id in ids:
-                four = rng.standard_normal((4, DIMENSION)).round(3)
-                copy.write_row([profile_id, *(str(vector.tolist()) for vector in four)])
-        connection.execute(
-            text(
-                "UPDATE profiles p SET embedding_seeking = a, embedding_offering = b, embedding_who_you_serve = c, "
-                "embedding_what_you_do = d, embeddings_model = :model FROM v WHERE v.id = p.id"
-            ),
-            {"model": MODEL},
-        )
+    for start in range(0, len(ids), _FILLED_AT_ONCE):
+        some = ids[start : start + _FILLED_AT_ONCE]
+        with database.transaction() as connection:
+            connection.execute(
+                text("CREATE TEMP TABLE v (id uuid, a vector, b vector, c vector, d vector) ON COMMIT DROP")
+            )
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, psycopg.Connection)
+            register_vector(raw)
+            with raw.cursor().copy("COPY v FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["uuid", *["vector"] * 4])
+                for profile_id in some:
+                    copy.write_row([UUID(profile_id), *rng.standard_normal((4, DIMENSION)).astype(np.float32)])
+            connection.execute(
+                text(
+                    "UPDATE profiles p SET embedding_seeking = a, embedding_offering = b, embedding_who_you_serve = c, "
+                    "embedding_what_you_do = d, embeddings_model = :model FROM v WHERE v.id = p.id"
+                ),
+                {"model": MODEL},
+            )
 
 
 def _vectors(database: Database) -> list[Row]:
@@ -167,8 +179,6 @@ def _copy_alone(database: Database, files: RangeFiles) -> None:
 
 
 def _vacuum(database: Database) -> None:
-    import psycopg
-
     with psycopg.connect(database.url.replace("+psycopg", "", 1), autocommit=True) as connection:
         connection.execute("VACUUM match_suggestions")
         connection.execute("CHECKPOINT")

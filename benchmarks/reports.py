@@ -26,7 +26,7 @@ from jv_assets.reporting.numbers import report_of
 from jv_assets.reporting.page import to_html
 from jv_assets.reporting.tallies import keep, merge, scored
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import STORED_BEFORE, fingerprint, score_range
+from jv_assets.scoring import STORED_BEFORE, fingerprint, score_matches
 from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis import aggregation, impact, isolation, momentum
 from jv_scoring.analysis.tallies import Tally
@@ -63,7 +63,7 @@ def _make(folder: Path) -> None:
         for key, place in zip(range_keys(ranges), np.array_split(np.arange(len(profiles)), ranges), strict=True):
             files.write("profiles", key, profiles.iloc[place], {"rows": len(place)})
     for number, pairs in enumerate(_pairs(work.facts.index)):
-        rows = score_range(prepared, pairs, MODEL, CURRENT_POLICY).rows
+        rows = score_matches(prepared, pairs, MODEL, CURRENT_POLICY).rows
         rows = _with_before(rows).drop(columns="match_context")
         facts = {"rows": len(rows), "policy": CURRENT_POLICY, "fingerprint": fingerprint(rows)}
         for ranges, files in of_size.items():

@@ -78,19 +78,20 @@ def facts_of(profiles: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_range(profiles: ProfilesToScore, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
-    """Score the matches that `read_matches` read.
-
-    Beside the policy's own result a row has what the reports compare it with: both null treatments of Synergy and
-    Momentum, the similarity factors by word overlap alone, and what was stored before.
-    """
-    parts = [_score(prepared, part, model, policy) for part, prepared in profiles.of(matches)]
+    """Score the matches that `read_matches` read."""
+    parts = [score_matches(prepared, part, model, policy) for part, prepared in profiles.of(matches)]
     if len(parts) == 1:
         return parts[0]
     skipped = {match: reason for part in parts for match, reason in part.skipped.items()}
     return ScoredRange(pd.concat([part.rows for part in parts], ignore_index=True), skipped)
 
 
-def _score(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
+def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
+    """Score matches whose profiles' vectors are all at hand.
+
+    Beside the policy's own result a row has what the reports compare it with: both null treatments of Synergy and
+    Momentum, the similarity factors by word overlap alone, and what was stored before.
+    """
     scored = score_pairs(prepared, matches, policy, calibration_of(model), overlap=True)
     contexts, hashes = match_contexts(
         prepared, scored, policy=policy, model=model, scored_at=datetime.now(UTC).isoformat(timespec="seconds")

@@ -21,10 +21,8 @@ from jv_assets.migrations.run import migrate
 from jv_assets.publishing import Wanted, publish_range
 from jv_assets.reading import read_matches, read_profiles, read_vectors
 from jv_assets.resources.database import Database
-from jv_assets.scoring import score_range
+from jv_assets.scoring import ProfilesToScore, facts_of, score_range
 from jv_scoring import calibration_of, score_pair
-from jv_scoring.factors import INPUT_COLUMNS
-from jv_scoring.prepare import Prepared, profile_facts
 from jv_scoring.text import EMBEDDED_FIELDS
 
 EVERYTHING = (str(UUID(int=0)), str(UUID(int=2**128 - 1)))
@@ -92,10 +90,8 @@ def vector(seed: int) -> npt.NDArray[np.float32]:
 
 def publish(database: Database, policy: str = "harmonic/impute") -> None:
     """As the assets do it."""
-    profiles = read_profiles(database, *EVERYTHING).set_index("id")
-    vectors = read_vectors(database, MINILM, 384, profiles.index)
-    prepared = Prepared(profile_facts(profiles[list(INPUT_COLUMNS)]), vectors)
-    rows = score_range(prepared, read_matches(database, *EVERYTHING), MINILM, policy).rows
+    profiles = ProfilesToScore(database, facts_of(read_profiles(database, *EVERYTHING)), MINILM)
+    rows = score_range(profiles, read_matches(database, *EVERYTHING), MINILM, policy).rows
     publish_range(database, "0", rows, lambda: rows["match_context"], Wanted(switch_policy=True))
 
 

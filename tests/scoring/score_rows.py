@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from profile_strategies import BGE, Profile, everyone_with_everyone, frame, pairs_of, seeded_population
 
 from jv_assets.reading import STORED_COLUMNS
-from jv_assets.scoring import score_range
+from jv_assets.scoring import score_matches
 from jv_scoring import CURRENT_POLICY, prepare
 from jv_scoring.analysis.tallies import Tally, total
 
@@ -24,7 +24,7 @@ def scored_rows(
 ) -> pd.DataFrame:
     """What the asset writes for the matches m0, m1, … between the profiles at these places."""
     stored = {name: match_score if name == "match_score" else np.nan for name in STORED_COLUMNS}
-    return score_range(prepare(frame(profiles)), pairs_of(*places).assign(**stored), BGE, policy).rows
+    return score_matches(prepare(frame(profiles)), pairs_of(*places).assign(**stored), BGE, policy).rows
 
 
 def population(seed: int, count: int = 7) -> tuple[list[Profile], list[tuple[int, int]]]:
