@@ -15,7 +15,7 @@ from pgvector import Vector
 from sqlalchemy import Connection, text
 
 from jv_assets.resources.database import Database
-from jv_assets.resources.embedder import BATCH_SIZE, Embedder, by_length
+from jv_assets.resources.embedder import Embedder, by_length
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
 
@@ -149,8 +149,8 @@ def embed(
 
 def _batches(embedder: Embedder, texts: list[str]) -> Iterator[list[str]]:
     ordered = [texts[place] for place in by_length(embedder.token_counts(texts))] if texts else []
-    for start in range(0, len(ordered), BATCH_SIZE):
-        yield ordered[start : start + BATCH_SIZE]
+    for start in range(0, len(ordered), embedder.batch_size):
+        yield ordered[start : start + embedder.batch_size]
 
 
 def _write(

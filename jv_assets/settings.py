@@ -51,6 +51,19 @@ def embedding_model() -> str:
     return os.environ.get("JV_EMBEDDING_MODEL") or (PRODUCTION_MODEL if database_url() else DEMO_MODEL)
 
 
+def embedding_devices() -> list[str]:
+    """`JV_EMBEDDING_DEVICE`: what the model runs on, such as `cpu` or `cuda`; by default the best that torch finds.
+
+    Several, such as `cuda:0,cuda:1`: a process on each.
+    """
+    return [name.strip() for name in (os.environ.get("JV_EMBEDDING_DEVICE") or "").split(",") if name.strip()]
+
+
+def embedding_batch() -> int:
+    """`JV_EMBEDDING_BATCH`: how many texts go through the model at once, on each device."""
+    return _whole_number("JV_EMBEDDING_BATCH", default=32)
+
+
 def policy() -> str:
     """`JV_POLICY`: the policy that matches are scored under; the current one of the rules by default."""
     return os.environ.get("JV_POLICY") or "harmonic/impute"

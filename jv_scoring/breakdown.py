@@ -40,15 +40,18 @@ def match_contexts(
     chosen = parse_policy(policy)
     pairs = Pairs.of(prepared, scored)
     hashes = inputs_hashes(pairs, model)
+    used, place = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
+    a, b = np.split(place, 2)
     intent, momentum, context = (
-        prepared.facts[name].tolist() for name in ("intent_json", f"{momentum_name(chosen.nulls)}_json", "context_json")
+        prepared.facts[name].iloc[used].tolist()
+        for name in ("intent_json", f"{momentum_name(chosen.nulls)}_json", "context_json")
     )
     synergy_ab = _synergy_json(pairs, scored, "ab", chosen.nulls)
     synergy_ba = _synergy_json(pairs.swapped(), scored, "ba", chosen.nulls)
     final_ab, final_ba = (round2(score / 10).tolist() for score in raw_directions(scored, chosen))
     stamp = {"scored_at": scored_at, "scoring_version": SCORING_VERSION, "policy": policy, "embedding_model": model}
     tail = json.dumps(stamp)[1:-1]
-    rows = zip(pairs.a.tolist(), pairs.b.tolist(), synergy_ab, synergy_ba, final_ab, final_ba, hashes, strict=True)
+    rows = zip(a.tolist(), b.tolist(), synergy_ab, synergy_ba, final_ab, final_ba, hashes, strict=True)
     contexts = [
         f'{{"breakdown_ab": {{"intent": {intent[y]}, "synergy": {s_ab}, "momentum": {momentum[y]}, '
         f'"context": {context[y]}, "final_0_10": {f_ab}}}, '

@@ -156,6 +156,27 @@ def test_vectors_are_those_of_sentence_transformers() -> None:
     np.testing.assert_allclose(minilm().embed(texts), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(("devices", "batch"), [("cpu", "1"), ("cpu, cpu", "2")])
+def test_other_devices_and_batches_make_the_same_vectors(
+    devices: str, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = minilm().embed(TEXTS)
+    monkeypatch.setenv("JV_EMBEDDING_DEVICE", devices)
+    monkeypatch.setenv("JV_EMBEDDING_BATCH", batch)
+    made = Embedder(MINILM)
+    assert made.batch_size == int(batch) * len(devices.split(","))
+    np.testing.assert_allclose(made.embed(TEXTS), expected, atol=1e-6)
+
+
+def test_a_device_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JV_EMBEDDING_DEVICE", "cpu,cuda:7")
+    with pytest.raises(UserError) as caught:
+        Embedder(MINILM).embed(TEXTS)
+    assert str(caught.value).startswith("JV_EMBEDDING_DEVICE: cuda:7 cannot be used here (")
+    assert str(caught.value).endswith("; set it to cpu, or leave it out")
+    assert "\n" not in str(caught.value)
+
+
 def test_texts_that_mean_the_same_are_closer() -> None:
     vectors = minilm().embed(TEXTS)
     assert vectors[0] @ vectors[1] > 0.5

@@ -1,7 +1,6 @@
 """What a run over one range reads of large tables it finds by an index."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pipelines import Pipeline, nightly_done
