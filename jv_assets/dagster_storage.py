@@ -8,16 +8,18 @@ where need be.
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
 import click
 import psycopg
-from dagster import Field
+from dagster import DagsterEventType, EventLogEntry, Field
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -80,6 +82,7 @@ class Storage(DagsterPostgresStorage):
                 # the first processes, opening it at once, would otherwise all make the tables
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
                 storage = cls(postgres_url=for_dagster, inst_data=inst_data)
+                storage._event_log_storage = _EventLog(for_dagster, should_autocreate_tables=False)
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             where = f"{url.host}:{url.port or 5432}/{url.database}"
@@ -87,6 +90,30 @@ class Storage(DagsterPostgresStorage):
         for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
             part._engine = _engine(for_dagster)
         return storage
+
+
+class _EventLog(PostgresEventLogStorage):
+    """Dagster's own, which also writes what a run intends to make in one statement an asset.
+
+    Dagster has an event for each range of each asset there, and writes only those of what was made together: one range
+    after the other was 5 ms each before a run began, more than a minute of one over 4,096.
+    """
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        planned = [event for event in events if event.dagster_event_type == _PLANNED]
+        for _, of_asset in groupby(planned, lambda event: event.get_dagster_event().asset_key):
+            self._store_planned(list(of_asset))
+        super().store_event_batch([event for event in events if event.dagster_event_type != _PLANNED])
+
+    def _store_planned(self, events: Sequence[EventLogEntry]) -> None:
+        """As `super().store_event_batch` does with what was made of one asset; these events have no tags."""
+        with self.index_transaction() as connection:
+            insert = self.prepare_insert_event_batch(events).returning(SqlEventLogStorageTable.c.id)
+            ids = connection.execute(insert).scalars().all()
+            self._store_asset_event(connection, events[-1], ids[-1])
+
+
+_PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 
 
 class _StorageError(UserError, click.ClickException):

@@ -1,6 +1,7 @@
 """What a range of profiles must be to be scored at all, and which of its values are odd but allowed."""
 
 from collections.abc import Callable
+from functools import cache
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ def odd_values(profiles: pd.DataFrame) -> dict[str, int]:
     return {name: int(count(profiles)) for name, count in _ODD.items()}
 
 
+@cache
 def _schema() -> "DataFrameSchema":
     import pandera.pandas as pa
 

@@ -155,17 +155,20 @@ class _Rows:
 def _evaluations(found: _Rows, both: npt.NDArray[np.bool_], new: npt.NDArray[np.bool_]) -> Counts:
     """Four of each match: of those scored then and now, then and now; of new ones, now."""
     touched = both & ~found.untouched
-    then = found.rows[METHODS].astype(object)
-    then.loc[touched, METHODS] = stored_factors(found.rows["before_context"][touched])[METHODS].to_numpy(object)
-    codes: list[list[Ints]] = [[], [], []]
-    for side, (rows, of_side) in enumerate(((then, both), (found.rows, both), (found.rows, new))):
-        for name in METHODS:
-            by = pd.Index(MADE_BY).get_indexer(pd.Index(rows[name][of_side], dtype=object))
-            factor = [name.startswith(similarity) for similarity in SIMILARITIES].index(True)
-            codes[0].append(np.full(len(by), side))
-            codes[1].append(np.full(len(by), factor))
-            codes[2].append(np.where(by < 0, MADE_BY.index(NOT_KNOWN), by))
-    return Counts.of((SIDES, SIMILARITIES, MADE_BY), *map(np.concatenate, codes))
+    now = _made_by(found.rows)
+    then = now.copy()
+    if touched.any():
+        then[touched] = _made_by(stored_factors(found.rows["before_context"][touched]))
+    factors = [[name.startswith(factor) for factor in SIMILARITIES].index(True) for name in METHODS]
+    sides = [then[both], now[both], now[new]]
+    codes = zip(*(np.broadcast_arrays(side, factors, made_by) for side, made_by in enumerate(sides)), strict=True)
+    return Counts.of((SIDES, SIMILARITIES, MADE_BY), *(np.concatenate(each, axis=None) for each in codes))
+
+
+def _made_by(rows: pd.DataFrame) -> Ints:
+    """(rows, 4) the method of each of `METHODS`, as a place in `MADE_BY`."""
+    is_one = np.array([[rows[name] == method for name in METHODS] for method in MADE_BY[:2]], np.bool_)
+    return np.select(list(is_one), [0, 1], MADE_BY.index(NOT_KNOWN)).T
 
 
 def _most_moved(found: _Rows, changed: npt.NDArray[np.int64], same: npt.NDArray[np.bool_]) -> dict[str, Largest]:

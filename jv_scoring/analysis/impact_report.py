@@ -11,6 +11,7 @@ from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import share
 from jv_scoring.analysis.stored import SIMILARITIES
 from jv_scoring.analysis.tallies import Histogram, Joint, Json
+from jv_scoring.engine import IDS
 from jv_scoring.policy import POLICIES, TIERS
 
 NEW, GONE = "new matches", "gone matches"
@@ -143,9 +144,11 @@ def _moved(scores: Joint, change: Histogram) -> Json:
 
 def _most(largest: Largest) -> list[Json]:
     """The largest first; `change` is signed, and the shares are in points."""
-    rows = largest.rows.iloc[np.argsort(largest.places("points"))].drop(columns="points")
-    rows.insert(5, "change", (rows["now"] * 100 - rows["before"] * 100).round() / 100)
-    return [{str(name).replace(" ", "_"): value for name, value in row.items()} for row in rows.to_dict("records")]
+    rows = {name: values[np.argsort(largest.places("points"))] for name, values in largest.columns.items()}
+    rows["change"] = np.round(rows["now"] * 100 - rows["before"] * 100) / 100
+    names = (*IDS, "before", "now", "change", *SHARES)
+    labels, values = [name.replace(" ", "_") for name in names], [rows[name].tolist() for name in names]
+    return [dict(zip(labels, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def _evaluations(impact: Impact) -> list[Json]:

@@ -148,20 +148,17 @@ def _evaluation_records(counts: Counts) -> list[Json]:
 
 
 def _changed_records(changed: Largest) -> list[Json]:
-    rows = changed.rows.iloc[np.argsort(changed.places("size_of_change"))]
-    records: list[Json] = []
-    for row in rows.to_dict("records"):
-        both = {f"{side}_{name}": row[f"{side}_{name}"] for name in FINAL for side in ("words", "embeddings")}
-        change = round(row["embeddings_harmonic_mean"] - row["words_harmonic_mean"], 2)
-        records.append({name: row[name] for name in IDS} | both | {"change": change})
-    return records
+    rows = {name: values[np.argsort(changed.places("size_of_change"))] for name, values in changed.columns.items()}
+    rows["change"] = np.round(rows["embeddings_harmonic_mean"] - rows["words_harmonic_mean"], 2)
+    names = (*IDS, *(f"{side}_{name}" for name in FINAL for side in ("words", "embeddings")), "change")
+    return [dict(zip(names, row, strict=True)) for row in zip(*(rows[name].tolist() for name in names), strict=True)]
 
 
 def _best_records(best: Largest, count: int) -> Json:
-    rows = best.rows.loc[best.places("match_score") < count]
+    kept = best.places("match_score") < count
     means = []
-    for name in MEASURES if len(rows) else ():
-        words, embeddings = (hundredths(rows[f"{side}_{name}"]) for side in ("words", "embeddings"))
+    for name in MEASURES if kept.any() else ():
+        words, embeddings = (hundredths(best.columns[f"{side}_{name}"][kept]) for side in ("words", "embeddings"))
         ends = {"word_overlap": float(words.mean()) / 100, "embeddings": float(embeddings.mean()) / 100}
         means.append({"measure": name, **ends, "change": float((embeddings - words).mean()) / 100})
-    return {"matches": len(rows), "means": means}
+    return {"matches": int(kept.sum()), "means": means}

@@ -83,6 +83,27 @@ def test_the_events_of_many_ranges_are_all_kept(instance: dg.DagsterInstance) ->
     assert {record.run_id for record in records} == {result.run_id}
 
 
+def test_a_run_that_made_nothing_left_all_its_ranges_planned(instance: dg.DagsterInstance) -> None:
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(KEYS))
+    def cut_off() -> None:
+        raise dg.Failure("lost")
+
+    @dg.asset_check(asset=cut_off)
+    def looked_at() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    tags = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[-1]}
+    result = dg.materialize([cut_off, looked_at], instance=instance, tags=tags, raise_on_error=False)
+    storage = instance.event_log_storage
+    attempts = storage.get_latest_asset_partition_materialization_attempts_without_materializations(cut_off.key)
+    assert {key: run_id for key, (run_id, _) in attempts.items()} == dict.fromkeys(KEYS, result.run_id)
+    planned = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    assert [entry.dagster_event.partition for entry in planned if entry.dagster_event] == KEYS
+    assert len(instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)) == 1
+    (record,) = instance.get_asset_records([cut_off.key])
+    assert record.asset_entry.last_run_id == result.run_id
+
+
 def test_one_connection_is_kept_for_all_instances(instance: dg.DagsterInstance) -> None:
     for _ in range(3):
         with dg.DagsterInstance.get() as other:
