@@ -9,14 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import database, reports, scoring
+from benchmarks import database, operation, reports, scoring
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
     """Run them, print the table, keep the figures by commit."""
-    rows = [*scoring.run(), *reports.run(), *database.run()]
+    rows = [*scoring.run(), *reports.run(), *database.run(), *operation.run()]
     table = Table("", "measured", "target", "")
     for row in rows:
         met = "" if row["met"] is None else "met" if row["met"] else "missed"

@@ -95,8 +95,8 @@ class Storage(DagsterPostgresStorage):
 class _EventLog(PostgresEventLogStorage):
     """Dagster's own, which also writes what a run intends to make in one statement an asset.
 
-    Dagster has an event for each range of each asset there, and writes only those of what was made together: one range
-    after the other was 5 ms each before a run began, more than a minute of one over 4,096.
+    Dagster has an event for each range of each asset there, too, but writes only those of what was made together: of
+    these it writes one after the other, in five statements each, before a run begins.
     """
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
