@@ -40,16 +40,14 @@ _CONFIG: dict[str, Any] = {
 
 def celery() -> Celery:
     """Celery at the broker that JV_CELERY_BROKER names, to hand runs to, to ask, or to work for."""
-    url = settings.celery_broker()
-    if url is None:
-        raise UserError("there is no broker: set JV_CELERY_BROKER to a Redis, redis://:PASSWORD@HOST:PORT/0")
+    url = _url()
     tls = {"broker_use_ssl": _TLS, "redis_backend_use_ssl": _TLS} if url.startswith("rediss://") else {}
     return make_app({"broker": url, "backend": url, "config_source": {**_CONFIG, **tls}})  # type: ignore[no-untyped-call]
 
 
 def require_broker() -> None:
     """UserError unless the broker answers."""
-    url = settings.celery_broker() or ""
+    url = _url()
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=10) as client:
             client.ping()
@@ -57,3 +55,10 @@ def require_broker() -> None:
         where, reason = urlsplit(url).netloc.rpartition("@")[2], " ".join(str(error).split()).rstrip(".")
         cure = "check JV_CELERY_BROKER and that Redis runs"
         raise UserError(f"no connection to the broker {where}: {reason}; {cure}") from None
+
+
+def _url() -> str:
+    url = settings.celery_broker()
+    if url is None:
+        raise UserError("there is no broker: set JV_CELERY_BROKER to a Redis, redis://:PASSWORD@HOST:PORT/0")
+    return url

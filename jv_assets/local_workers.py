@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 
-from jv_assets.errors import UserError
 from jv_assets.processes import DiedError, Family, alone, interrupts
 
 READY_SECONDS = 120
@@ -14,16 +13,13 @@ def serve(count: int) -> int:
     """
     Run so many workers until Ctrl-C or SIGTERM; one that is killed is told, and the others go on.
 
-    Returns the exit code: 0, or 1 where none is left. Raises UserError with what is to be mended first.
+    Returns the exit code: 0, or 1 where none is left.
     """
-    from jv_assets.broker import celery, require_broker
+    from jv_assets.broker import celery
     from jv_assets.dagster_storage import dagster_home
     from jv_assets.running import open_instance
 
-    if count < 1:
-        raise UserError(f"{count} workers: ask for 1 or more")
     app = celery()
-    require_broker()
     # Each would otherwise embed with as many threads as there are cores.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     try:
