@@ -15,6 +15,8 @@ _FROM_OUTSIDE = "marked as failed from outside"
 
 _CRASH = re.compile(r"Run execution process for \S+ (.+?)(\.|$)")
 """What the code server says of a run's process that is gone, before advice on memory."""
+_LOST = re.compile(r"Detected run worker status FAILED: '(.+)'\. Marking run \S+ as failed")
+"""What the daemon says of a run whose launcher has told it why nobody does it any longer."""
 
 
 class Causes:
@@ -77,4 +79,5 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     line = " ".join(told[-1].split())
     if crash := _CRASH.search(line):
         return [f"its process {crash[1]}; what it had done is kept; type: {again(run)}"]
-    return [line]
+    lost = _LOST.search(line)
+    return [lost[1] if lost else line]

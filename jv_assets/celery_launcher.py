@@ -1,5 +1,6 @@
 """Runs as tasks of Celery: handed to a broker, done by workers of any machine (celery_app.py, docs/scale-out.md)."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Self
@@ -13,6 +14,9 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from jv_assets import broker
 from jv_assets.workers import again
+
+# dagster-celery makes its task anew for each run.
+warnings.filterwarnings("ignore", message="Task name 'execute_job' is already registered")
 
 ANSWER_SECONDS = 5
 """How long a worker has for an answer; it is a few milliseconds where it is there."""

@@ -10,9 +10,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from billiard.exceptions import WorkerLostError
+from dagster._core.launcher import WorkerStatus
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from program import Program
+from servers import redis
+from serving import wait_until
 
 from jv_assets import settings
+from jv_assets.broker import celery
+from jv_assets.celery_launcher import UNANSWERED, Launcher
 from jv_assets.dagster_storage import dagster_home
 
 DEPLOY = settings.ROOT / "deploy"
@@ -85,3 +92,37 @@ REFUSED = "Error 111 connecting to 127.0.0.1:1. Connection refused; check JV_CEL
 def test_workers_without_a_broker_say_so_in_one_line(home: Path, broker: str, says: str) -> None:
     done = Program(home).run("workers", JV_CELERY_BROKER=broker)
     assert (done.code, done.out, done.err) == (2, "", f"jv: {says}\n")
+
+
+def test_who_is_asked_about_a_run_and_what_is_made_of_the_answer(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = dg.DagsterRun("rescore", tags={DAGSTER_CELERY_TASK_ID_TAG: "task"})
+    (tmp_path / "redis").mkdir()
+    with redis(tmp_path / "redis") as url:
+        monkeypatch.setenv("JV_CELERY_BROKER", url)
+        launcher, app = Launcher(), celery()
+
+        def health() -> str | None:
+            found = launcher.check_run_worker_health(run)
+            assert (found.status == WorkerStatus.FAILED) == bool(found.msg)
+            return found.msg and found.msg.partition(";")[0]
+
+        command = [sys.executable, "-m", "celery", "-A", "jv_assets.celery_app", "worker", "-n", "jv-1@here"]
+        worker = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: app.control.inspect(["jv-1@here"], timeout=1).ping())
+            # one of this name is there, which does not have the run that the one of before has begun
+            app.backend.store_result("task", {"hostname": "jv-1@here", "pid": 1}, "STARTED")
+            assert health() == "its worker jv-1@here was started anew"
+        finally:
+            worker.kill()
+            worker.wait()
+        assert [health() for _ in range(UNANSWERED)] == [
+            None,
+            None,
+            "its worker jv-1@here was killed or cannot be reached",
+        ]
+        app.backend.store_result("task", WorkerLostError("signal 9"), "FAILURE")
+        assert health() == "its process was killed or has crashed"
+    assert launcher.check_run_worker_health(dg.DagsterRun("rescore")).status == WorkerStatus.RUNNING
