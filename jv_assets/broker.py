@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import redis
 from celery import Celery  # type: ignore[import-untyped]
+from celery.backends.redis import RedisBackend  # type: ignore[import-untyped]
 from dagster_celery.make_app import make_app
 
 from jv_assets import settings
@@ -38,11 +39,21 @@ _CONFIG: dict[str, Any] = {
 }
 
 
+class Results(RedisBackend):  # type: ignore[misc]
+    """Where a worker says which runs it has begun and ended."""
+
+    def on_task_call(self, *args: object, **more: object) -> None:
+        """Whoever hands out a run does not wait for its end, of which Dagster is told. A launcher would keep a
+        subscription for each run, and try for twenty seconds to have one where Redis is away.
+        """
+
+
 def celery() -> Celery:
     """Celery at the broker that JV_CELERY_BROKER names, to hand runs to, to ask, or to work for."""
     url = _url()
     tls = {"broker_use_ssl": _TLS, "redis_backend_use_ssl": _TLS} if url.startswith("rediss://") else {}
-    return make_app({"broker": url, "backend": url, "config_source": {**_CONFIG, **tls}})  # type: ignore[no-untyped-call]
+    results = f"{Results.__module__}:{Results.__name__}+{url}"
+    return make_app({"broker": url, "backend": results, "config_source": {**_CONFIG, **tls}})  # type: ignore[no-untyped-call]
 
 
 def require_broker() -> None:

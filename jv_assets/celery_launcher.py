@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import dagster as dg
 from celery import states  # type: ignore[import-untyped]
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
@@ -50,6 +50,10 @@ class Launcher(CeleryRunLauncher):
     @property
     def supports_resume_run(self) -> bool:
         return False  # a run goes on in a new one, whose log begins anew: `run_retries` in dagster.yaml
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        broker.require_broker()  # says in one line where it is away
+        super().launch_run(context)
 
     def terminate(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)

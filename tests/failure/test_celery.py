@@ -116,7 +116,7 @@ def test_a_run_of_two_workers_told_to_stop(scaled_out: Production) -> None:
     assert len(taken) == 2
     assert all(taken), "one worker did everything"
     assert scaled_out.jv.well("status").out.endswith("Next: jv retry\n")
-    assert scaled_out.jv.well("retry").cells["published_scores"][:2] == ["2", "0"]
+    assert scaled_out.jv.well("retry").cells["published_scores"][:2] == ["8", "0"]
     assert_whole(scaled_out)
 
 
