@@ -1,6 +1,6 @@
 """`make bench-workers`: what a second worker of Celery is worth, for embedding and for publishing, on this machine.
 
-Eight runs of eight ranges are given to one worker and to two, in turns, over the demo population. All of it is real: a
+Eight runs of eight ranges are given to one worker and to two, in turns, over synthetic profiles. All of it is real: a
 Redis, `jv ui`, `jv workers`. Each worker embeds with one thread, as if it had a machine to itself.
 """
 
@@ -26,7 +26,7 @@ from serving import Running, running, wait_until
 
 from jv_assets import local
 from jv_assets.dagster_storage import dagster_home
-from jv_assets.demo.population import MATCHES, PROFILES, make_population
+from jv_assets.demo.population import make_population
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES
@@ -34,7 +34,8 @@ from jv_assets.resources.database import Database
 
 JV = [sys.executable, "-c", "from jv_assets.cli import main; main()"]
 KEYS = list(ID_RANGES.get_partition_keys())
-TURNS, SECONDS = 3, 1_800
+PROFILES, MATCHES = 900, 12_000
+TURNS, SECONDS = 2, 1_800
 EMBED, PUBLISH = ("embed", "profile_embeddings"), ("rescore", "published_scores")
 FORGET = {
     EMBED: "UPDATE profiles SET embedding_seeking = NULL, embedding_offering = NULL, embedding_who_you_serve = NULL, "
@@ -92,7 +93,7 @@ def _platform() -> Iterator["Platform"]:
         try:
             database = Database(server.url())
             migrate(database, dimension=384)
-            population = make_population()
+            population = make_population(PROFILES, MATCHES)
             load_frames(database, population.profiles, population.matches)
             subprocess.run([*JV, "rescore", "--dry-run"], check=True, stdout=subprocess.DEVNULL)
             with redis(folder) as broker:
