@@ -1,22 +1,24 @@
-"""`make bench`: every benchmark, as a table and as JSON under benchmarks/results/."""
+"""`make bench` and `make bench-large`: every benchmark, as a table and as JSON under benchmarks/results/."""
 
 import json
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import database, operation, reports, scoring
+from benchmarks import database, operation, reports, scale, scoring
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Run them, print the table, keep the figures by commit."""
-    rows = [*scoring.run(), *reports.run(), *database.run(), *operation.run()]
+    """Run them (with `large`: the large ones), print the table, keep the figures by commit."""
+    large = sys.argv[1:] == ["large"]
+    rows = scale.run() if large else [*scoring.run(), *reports.run(), *database.run(), *operation.run()]
     table = Table("", "measured", "target", "")
     for row in rows:
         met = "" if row["met"] is None else "met" if row["met"] else "missed"
@@ -28,7 +30,7 @@ def main() -> None:
     about = {"commit": commit or None, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     machine = {"python": platform.python_version(), "machine": platform.machine()}
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{commit or 'no-commit'}.json"
+    path = RESULTS / f"{commit or 'no-commit'}{'-large' * large}.json"
     path.write_text(json.dumps(about | machine | {"rows": rows}, indent=1, ensure_ascii=False) + "\n")
     print(f"Kept in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
 

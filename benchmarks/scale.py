@@ -1,6 +1,6 @@
 """A rescore of a million matches and of two, beside one of the demo: what a match costs, and how much memory it takes.
 
-`make bench-large` (some twenty minutes, 20 GB of disk): 100,000 profiles with random vectors of 1,024 numbers. Each
+`make bench-large` (half an hour, 20 GB of disk): 100,000 profiles with random vectors of 1,024 numbers. Each
 rescore is a `jv` of its own that writes every row, and then one that finds nothing to write.
 """
 

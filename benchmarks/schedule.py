@@ -1,4 +1,4 @@
-"""How long many ranges take on some workers, by a simulation of their runs: `python -m benchmarks.schedule`.
+"""How long many ranges take on some workers, by a simulation of their runs.
 
 It knows what a run and a range cost and how often either fails, and does as the pipeline does: runs of so many ranges
 wait in one queue, a range that fails leaves the others of its run done, a worker that dies takes its run with it, and
