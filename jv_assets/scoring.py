@@ -62,7 +62,7 @@ class ProfilesToScore:
             part = matches.iloc[start : start + self._pairs_at_once]
             pairs = Pairs.of(self._prepared, part)
             profiles = np.concatenate([pairs.a, pairs.b])
-            self._cache.hold(profiles[profiles >= 0])
+            self._prepared.forget_hashes(self._cache.hold(profiles[profiles >= 0]))
             yield part, self._prepared
 
 

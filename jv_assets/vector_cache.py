@@ -41,10 +41,10 @@ class VectorCache:
         self._last_use = np.zeros(self.capacity, np.int64)
         self._turn = 0
 
-    def hold(self, profiles: Positions) -> None:
+    def hold(self, profiles: Positions) -> Positions:
         """Fetch the vectors of those that are not there, in place of those that were longest not asked for.
 
-        ValueError for more profiles than there is room for.
+        Returns whose were fetched. ValueError for more profiles than there is room for.
         """
         profiles = np.unique(profiles)
         if len(profiles) > self.capacity:
@@ -52,13 +52,14 @@ class VectorCache:
         self._turn += 1
         there = self._place[profiles] != NONE
         self._last_use[self._place[profiles[there]]] = self._turn
-        missing = profiles[~there]
+        missing: Positions = profiles[~there]
         places = np.argsort(self._last_use, kind="stable")[: len(missing)]
         for start in range(0, len(missing), FETCHED_AT_ONCE):
             part = slice(start, start + FETCHED_AT_ONCE)
             fetched = self._fetch(missing[part])
             self._forget(self._held_by[places[part]])
             self._keep(missing[part], places[part], fetched)
+        return missing
 
     def _forget(self, profiles: Positions) -> None:
         profiles = profiles[profiles != NONE]

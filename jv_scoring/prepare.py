@@ -42,8 +42,8 @@ class Prepared:
     def input_hashes(self, profiles: npt.NDArray[np.intp]) -> Mapping[int, bytes]:
         """Of these profiles, by position, a hash of all that scores depend on: facts, and texts' words and vectors.
 
-        A vector does not do without the words: they count where the partner has none. Each is worked out once, so it
-        may be asked for again when the vectors are there no more.
+        A vector does not do without the words: they count where the partner has none. Each is worked out once, until
+        `forget_hashes`.
         """
         new = [profile for profile in np.unique(profiles).tolist() if profile not in self._hashes]
         facts = self.facts.iloc[new]
@@ -59,6 +59,11 @@ class Prepared:
                     digest.update(b"\nv" + as_single(vector).tobytes())
             self._hashes[profile] = digest.digest()
         return self._hashes
+
+    def forget_hashes(self, profiles: npt.NDArray[np.intp]) -> None:
+        """Of profiles whose vectors were replaced: a score goes with the hash of the vectors that it was made from."""
+        for profile in profiles.tolist():
+            self._hashes.pop(profile, None)
 
     @cached_property
     def numbers(self) -> dict[str, npt.NDArray[np.float64]]:

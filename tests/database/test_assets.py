@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 import pytest
 from documented import undocumented
@@ -65,6 +66,29 @@ def test_where_few_vectors_fit_into_memory_the_scores_are_the_same(
     pd.testing.assert_frame_equal(scored.rows.drop(columns=contexts), expected.rows.drop(columns=contexts))
     of_both = zip(scored.rows[contexts].map(json.loads), expected.rows[contexts].map(json.loads), strict=True)
     assert all(one | {"scored_at": ""} == other | {"scored_at": ""} for one, other in of_both)
+
+
+def test_a_score_has_the_hash_of_the_vectors_that_it_was_made_from(
+    whole: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vector may be another one when it is fetched again."""
+    found = read_matches(whole.database, *bounds(KEYS[0])).head(1)
+    monkeypatch.setattr(vector_cache, "BYTES", 2 * 3 * 384 * 4)
+    profiles = profiles_of_files(whole.database, whole.files, MINILM)
+    others = read_matches(whole.database, *bounds(KEYS[1])).head(20)
+    a = found["profile_id"].iloc[0]
+    old = whole.sql("SELECT embedding_seeking::text AS v FROM profiles WHERE id = :id", id=a)[0]["v"]
+    before = score_range(profiles, found, MINILM, "harmonic/impute").rows["inputs_hash"].tolist()
+    score_range(profiles, others, MINILM, "harmonic/impute")
+    new = str(np.random.default_rng(1).standard_normal(384).round(3).tolist())
+    try:
+        whole.sql("UPDATE profiles SET embedding_seeking = :new WHERE id = :id", id=a, new=new)
+        again = score_range(profiles, found, MINILM, "harmonic/impute").rows["inputs_hash"].tolist()
+        fresh = profiles_of_files(whole.database, whole.files, MINILM)
+        assert score_range(fresh, found, MINILM, "harmonic/impute").rows["inputs_hash"].tolist() == again
+    finally:
+        whole.sql("UPDATE profiles SET embedding_seeking = :old WHERE id = :id", id=a, old=old)
+    assert again != before
 
 
 def test_nothing_but_our_columns_was_written(whole: Pipeline) -> None:
