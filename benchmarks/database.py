@@ -1,17 +1,13 @@
 """Reading, publishing, embedding and a whole rescore, each beside its limit measured in the same run."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -20,6 +16,7 @@ import psycopg
 from pgvector.psycopg import register_vector
 from sqlalchemy import text
 
+from benchmarks.figures import Row, figure, jv
 from jv_assets import local, settings
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
 from jv_assets.loading import load_frames
@@ -34,19 +31,9 @@ from jv_assets.scoring import facts_of, profiles_of_files, score_range
 from jv_assets.vector_cache import VectorCache
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
-Row = dict[str, Any]
 MODEL, DIMENSION = settings.PRODUCTION_MODEL, 1024
 REPEATS = 3
 _FILLED_AT_ONCE = 5_000
-# Not ru_maxrss: Linux starts a child's with what its parent used.
-_JV = """
-import atexit, pathlib
-def peak():
-    print("peak kB:", pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
-atexit.register(peak)
-from jv_assets.cli import main
-main()
-"""
 KEYS = list(ID_RANGES.get_partition_keys())
 
 
@@ -115,7 +102,7 @@ def _vectors(database: Database) -> list[Row]:
         VectorCache(len(profiles), DIMENSION, fetch).hold(np.arange(len(profiles)))
 
     seconds = median(_timed(read) for _ in range(REPEATS))
-    return [_row("reading all vectors (1,024 numbers each)", seconds, "s", at_most=0.5)]
+    return [figure("reading all vectors (1,024 numbers each)", seconds, "s", at_most=0.5)]
 
 
 def _publishing(database: Database, files: RangeFiles) -> list[Row]:
@@ -140,10 +127,10 @@ def _publishing(database: Database, files: RangeFiles) -> list[Row]:
             raise RuntimeError(f"published {written[0]} rows, then {again[0]}")
     ratios = [published / copied for published, copied in zip(whole, copies, strict=True)]
     return [
-        _row("COPY of all scores with contexts into a temporary table", median(copies), "s"),
-        _row("publishing all scores with contexts", median(whole), "s"),
-        _row("publishing ÷ COPY of the same bytes", median(ratios), "x", at_most=2.0),
-        _row("publishing again, nothing changed, 0 rows written", median(unchanged), "s", at_most=1.0),
+        figure("COPY of all scores with contexts into a temporary table", median(copies), "s"),
+        figure("publishing all scores with contexts", median(whole), "s"),
+        figure("publishing ÷ COPY of the same bytes", median(ratios), "x", at_most=2.0),
+        figure("publishing again, nothing changed, 0 rows written", median(unchanged), "s", at_most=1.0),
     ]
 
 
@@ -200,37 +187,29 @@ def _embedding() -> list[Row]:
         batched.append(_timed(lambda: embedder.embed(texts)) / len(texts))
     ratios = [one / many for one, many in zip(single, batched, strict=True)]
     return [
-        _row("embedding, texts a second in batches (all-MiniLM-L6-v2)", 1 / median(batched), "texts/s"),
-        _row("embedding in batches ÷ one text a call", median(ratios), "x", at_least=2.0),
+        figure("embedding, texts a second in batches (all-MiniLM-L6-v2)", 1 / median(batched), "texts/s"),
+        figure("embedding in batches ÷ one text a call", median(ratios), "x", at_least=2.0),
     ]
 
 
 def _rescore(home: Path) -> list[Row]:
     """`jv rescore` of the demo as a process of its own, everything counted. Without vectors: they change no cost."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_"))}
-    environment["JV_HOME"] = str(home)
-
-    def jv(*words: str) -> str:
-        program = [sys.executable, "-c", _JV, *words]
-        return subprocess.run(program, env=environment, check=True, capture_output=True, text=True).stdout
-
     try:
-        jv("load", "demo")
-        started = time.perf_counter()
-        output = jv("rescore")
-        seconds = time.perf_counter() - started
-        again = _timed(lambda: jv("rescore"))
+        jv(home, "load", "demo")
+        rescore = jv(home, "rescore")
+        again = jv(home, "rescore")
     finally:
         local.stop(home / "postgres")
-    stages = {name: float(value) for name, value in re.findall(r"│ (\w+) +│.*│ +([\d.]+) │", output)}
+    stages = {name: float(value) for name, value in re.findall(r"│ (\w+) +│.*│ +([\d.]+) │", rescore.out)}
     work = sum(stages.get(name, 0.0) for name in ("profiles", "match_scores", "published_scores"))
-    peak = int(output.rpartition("peak kB: ")[2] or 0) / (1 << 20)
     return [
-        _row(f"jv rescore, {PROFILES:,} profiles, {MATCHES:,} matches, all written", seconds, "s", at_most=30.0),
-        _row("of it the ranges' own work", work, "s"),
-        _row("of it Dagster, process start and reading the profiles", seconds - work, "s"),
-        _row("jv rescore again, nothing written", again, "s"),
-        _row("peak memory of the process", peak, "GB", at_most=1.0),
+        figure(
+            f"jv rescore, {PROFILES:,} profiles, {MATCHES:,} matches, all written", rescore.seconds, "s", at_most=30.0
+        ),
+        figure("of it the ranges' own work", work, "s"),
+        figure("of it Dagster, process start and reading the profiles", rescore.seconds - work, "s"),
+        figure("jv rescore again, nothing written", again.seconds, "s"),
+        figure("peak memory of the process", rescore.peak_kb / (1 << 20), "GB", at_most=1.0),
     ]
 
 
@@ -238,16 +217,6 @@ def _timed(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
-
-
-def _row(name: str, value: float, unit: str, at_most: float | None = None, at_least: float | None = None) -> Row:
-    target = f"≤ {at_most:g}" if at_most is not None else f"≥ {at_least:g}" if at_least is not None else None
-    met = None
-    if at_most is not None:
-        met = value <= at_most
-    elif at_least is not None:
-        met = value >= at_least
-    return {"name": name, "value": value, "unit": unit, "target": target, "met": met}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ what is paid once; what the others cost is the difference of a run over 64 and o
 measures a run over so many ranges instead of 64, once, which takes minutes.
 """
 
-import os
 import resource
 import subprocess
 import sys
@@ -19,17 +18,15 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._grpc.client import DagsterGrpcClient
 
+from benchmarks.figures import Row, environment, figure, jv
 from jv_assets import local, settings
 from jv_assets.ui import LOCATION, MODULE
 
-Row = dict[str, Any]
 RANGES, REPEATS = 64, 3
-JV = [sys.executable, "-c", "from jv_assets.cli import main; main()"]
 PREPARE = "from jv_assets.running import open_instance; open_instance().dispose()"
 RUNS = ("nightly", "report")
 """Together all assets but the two that are tables of production."""
@@ -46,22 +43,13 @@ def run() -> list[Row]:
             local.stop(home / "postgres")
 
 
-def _environment(home: Path, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_"))}
-    return {**kept, "JV_HOME": str(home), **more}
-
-
-def _jv(home: Path, *words: str, **more: str) -> None:
-    subprocess.run([*JV, *words], env=_environment(home, **more), check=True, capture_output=True, cwd=home)
-
-
 def _python(home: Path, code: str, **more: str) -> None:
-    subprocess.run([sys.executable, "-c", code], env=_environment(home, **more), check=True, cwd=home)
+    subprocess.run([sys.executable, "-c", code], env=environment(JV_HOME=str(home), **more), check=True, cwd=home)
 
 
 def _starts(home: Path) -> list[Row]:
     """How long each takes until it is there, in turns; after a first turn that is not counted."""
-    _jv(home, "migrate")
+    jv(home, "migrate")
     _python(home, PREPARE)
     instance = {"DAGSTER_HOME": str(home / "dagster")}
     took = medians(
@@ -76,13 +64,13 @@ def _starts(home: Path) -> list[Row]:
     )
     dagster, definitions, api = (took[name] for name in ("dagster", "definitions", "api"))
     return [
-        _row("starting Python", took["nothing"].clock, "s"),
-        _row("… and importing Dagster", dagster.clock, "s"),
-        _row("… and the code location", definitions.clock, "s", at_most=3.0),
-        _row("… its CPU time, beside that of Dagster alone", definitions.cpu / dagster.cpu, "x"),
-        _row("a code server, until it answers", api.clock, "s", at_most=3.0),
-        _row("… its CPU time, beside that of importing Dagster alone", api.cpu / dagster.cpu, "x"),
-        _row("… the one of jv ui, which can be reloaded: two processes", took["server"].clock, "s"),
+        figure("starting Python", took["nothing"].clock, "s"),
+        figure("… and importing Dagster", dagster.clock, "s"),
+        figure("… and the code location", definitions.clock, "s", at_most=3.0),
+        figure("… its CPU time, beside that of Dagster alone", definitions.cpu / dagster.cpu, "x"),
+        figure("a code server, until it answers", api.clock, "s", at_most=3.0),
+        figure("… its CPU time, beside that of importing Dagster alone", api.cpu / dagster.cpu, "x"),
+        figure("… the one of jv ui, which can be reloaded: two processes", took["server"].clock, "s"),
     ]
 
 
@@ -92,7 +80,8 @@ def _serve(home: Path, command: Sequence[str], instance: Mapping[str, str]) -> N
         socket = f"{folder}/socket"
         place = ["--socket", socket, "-m", MODULE, "-d", str(settings.ROOT), "--location-name", LOCATION]
         process = subprocess.Popen(
-            [sys.executable, "-m", *command, *place, "--log-level", "error"], env=_environment(home, **instance)
+            [sys.executable, "-m", *command, *place, "--log-level", "error"],
+            env=environment(JV_HOME=str(home), **instance),
         )
         try:
             client, deadline = DagsterGrpcClient(socket=socket), time.monotonic() + SECONDS
@@ -111,18 +100,18 @@ def _serve(home: Path, command: Sequence[str], instance: Mapping[str, str]) -> N
 
 def _cost(home: Path, ranges: int, repeats: int) -> list[Row]:
     """Of runs over so many empty ranges and over one, in turns, each a process of its own."""
-    _jv(home, "migrate")
+    jv(home, "migrate")
     runs = [(name, count) for name in RUNS for count in (1, ranges)]
-    works = {f"{name} {count}": partial(_jv, home, name, JV_ID_RANGES=str(count)) for name, count in runs}
+    works = {f"{name} {count}": partial(jv, home, name, JV_ID_RANGES=str(count)) for name, count in runs}
     took = medians(repeats, works | {"start": lambda: _python(home, f"import {MODULE}")})
     one, every = (sum((took[f"{name} {count}"] for name in RUNS), Seconds(0, 0)) for count in (1, ranges))
     more, target = every.clock - one.clock + took["start"].clock, 20.0 if ranges == RANGES else None
     return [
-        _row("jv nightly and jv report over 1 empty range, process start to end", one.clock, "s"),
-        *(_row(f"jv {name} over {ranges:,} empty ranges", took[f"{name} {ranges}"].clock, "s") for name in RUNS),
-        _row(f"what {ranges:,} ranges take longer than 1, and a process start", more, "s", at_most=target),
-        _row("a range of all assets, by the clock", 1e3 * (every.clock - one.clock) / (ranges - 1), "ms"),
-        _row("… of it CPU time beside the database's", 1e3 * (every.cpu - one.cpu) / (ranges - 1), "ms"),
+        figure("jv nightly and jv report over 1 empty range, process start to end", one.clock, "s"),
+        *(figure(f"jv {name} over {ranges:,} empty ranges", took[f"{name} {ranges}"].clock, "s") for name in RUNS),
+        figure(f"what {ranges:,} ranges take longer than 1, and a process start", more, "s", at_most=target),
+        figure("a range of all assets, by the clock", 1e3 * (every.clock - one.clock) / (ranges - 1), "ms"),
+        figure("… of it CPU time beside the database's", 1e3 * (every.cpu - one.cpu) / (ranges - 1), "ms"),
     ]
 
 
@@ -152,12 +141,6 @@ def medians(repeats: int, works: Mapping[str, Callable[[], object]]) -> dict[str
 def _cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _row(name: str, value: float, unit: str, at_most: float | None = None) -> Row:
-    """A figure; one without a target is there to be known."""
-    target, met = (None, None) if at_most is None else (f"≤ {at_most:g}", value <= at_most)
-    return {"name": name, "value": value, "unit": unit, "target": target, "met": met}
 
 
 def main(ranges: int) -> None:

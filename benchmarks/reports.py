@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.figures import Row, figure
 from benchmarks.scoring import MODEL, make_workload
 from jv_assets.partitions import ID_RANGES, range_keys
 from jv_assets.reading import STORED_COLUMNS
@@ -31,7 +32,6 @@ from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis import aggregation, impact, isolation, momentum
 from jv_scoring.analysis.tallies import Tally
 
-Row = dict[str, Any]
 SMALL, LARGE = (250_000, 64), (1_000_000, 256)
 """Matches, and ranges they are in."""
 CHANGED = 50
@@ -47,10 +47,10 @@ def run() -> list[Row]:
     longer = (large["seconds"] / LARGE[0]) / (small["seconds"] / SMALL[0])
     more = large["peak_kb"] / small["peak_kb"]
     return [
-        _row(f"reports of {LARGE[0]:,} matches, CPU time a match", 1e6 * large["seconds"] / LARGE[0], "µs"),
-        _row(f"… beside that of {SMALL[0]:,}", longer, "x", at_most=_LONGER),
-        _row(f"reports of {LARGE[0]:,} matches, peak memory", large["peak_kb"] / (1 << 20), "GB"),
-        _row(f"… beside that of {SMALL[0]:,}", more, "x", at_most=_MORE),
+        figure(f"reports of {LARGE[0]:,} matches, CPU time a match", 1e6 * large["seconds"] / LARGE[0], "µs"),
+        figure(f"… beside that of {SMALL[0]:,}", longer, "x", at_most=_LONGER),
+        figure(f"reports of {LARGE[0]:,} matches, peak memory", large["peak_kb"] / (1 << 20), "GB"),
+        figure(f"… beside that of {SMALL[0]:,}", more, "x", at_most=_MORE),
     ]
 
 
@@ -124,12 +124,6 @@ def _report(files: RangeFiles) -> int:
 
 def _keep(files: RangeFiles, asset: str, key: str, tally: Tally, **beside: Any) -> None:
     keep(files, asset, key, tally, files.facts("match_scores", key)["rows"], **beside)
-
-
-def _row(name: str, value: float, unit: str, at_most: float | None = None) -> Row:
-    """A figure; one without a target is there to be known."""
-    target, met = (None, None) if at_most is None else (f"≤ {at_most:g}", value <= at_most)
-    return {"name": name, "value": value, "unit": unit, "target": target, "met": met}
 
 
 def main() -> None:

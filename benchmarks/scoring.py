@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from pgvector import Vector
 
+from benchmarks.figures import Row, figure
 from jv_assets.demo.population import make_population
 from jv_scoring import CURRENT_POLICY, Prepared, match_contexts, prepare, score_pair, score_pairs
 from jv_scoring.prepare import combine_offering, profile_facts
@@ -127,7 +128,7 @@ def medians(repeats: int, **works: Callable[[], object]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def run(repeats: int = 15) -> list[dict[str, Any]]:
+def run(repeats: int = 15) -> list[Row]:
     """Every figure with its unit and target."""
     work = make_workload()
     prepared, matches = work.prepared(), work.matches
@@ -156,21 +157,15 @@ def run(repeats: int = 15) -> list[dict[str, Any]]:
     )
     a_pair = rest["loop"] / len(sample)
     return [
-        _row("score_pairs ÷ speed of its bare dot products", took["bare"] / took["scores"], "x", at_least=0.8),
-        _row("score_pairs", count / took["scores"], "pairs/s"),
-        _row("score_pairs with overlap", count / took["overlap"], "pairs/s", at_least=30_000),
-        _row("score_pairs and match_contexts", count / took["contexts"], "pairs/s", at_least=60_000),
-        _row("plain loop over pairs, vectors as text", 1 / a_pair, "pairs/s"),
-        _row("score_pairs and match_contexts ÷ plain loop", a_pair * count / took["contexts"], "x", at_least=150),
-        _row("profile_facts", len(index) / rest["facts"], "profiles/s", at_least=20_000),
-        _row("prepare, with vectors in columns", len(index) / rest["prepare"], "profiles/s"),
+        figure("score_pairs ÷ speed of its bare dot products", took["bare"] / took["scores"], "x", at_least=0.8),
+        figure("score_pairs", count / took["scores"], "pairs/s"),
+        figure("score_pairs with overlap", count / took["overlap"], "pairs/s", at_least=30_000),
+        figure("score_pairs and match_contexts", count / took["contexts"], "pairs/s", at_least=60_000),
+        figure("plain loop over pairs, vectors as text", 1 / a_pair, "pairs/s"),
+        figure("score_pairs and match_contexts ÷ plain loop", a_pair * count / took["contexts"], "x", at_least=150),
+        figure("profile_facts", len(index) / rest["facts"], "profiles/s", at_least=20_000),
+        figure("prepare, with vectors in columns", len(index) / rest["prepare"], "profiles/s"),
     ]
-
-
-def _row(name: str, value: float, unit: str, at_least: float | None = None) -> dict[str, Any]:
-    """A figure; one without a target is there to be known."""
-    target, met = (None, None) if at_least is None else (f"≥ {at_least:,g}", value >= at_least)
-    return {"name": name, "value": value, "unit": unit, "target": target, "met": met}
 
 
 def main() -> None:

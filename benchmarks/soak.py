@@ -7,7 +7,6 @@ older. The result is written to docs/soak.md.
 """
 
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -31,6 +30,7 @@ from serving import ENDED, Running, running
 from sqlalchemy import text
 
 from benchmarks import soak_result
+from benchmarks.figures import environment
 from jv_assets import local
 from jv_assets.demo.population import make_population
 from jv_assets.health import stale_texts
@@ -135,8 +135,7 @@ class Platform:
         return values
 
     def _jv(self, *words: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_"))}
-        env = {**kept, "JV_HOME": str(self.home), **self.more}
+        env = environment(JV_HOME=str(self.home), **self.more)
         subprocess.run([*JV, *words], env=env, check=True, stdout=subprocess.DEVNULL)
 
     def _end(self, run_id: str) -> None:

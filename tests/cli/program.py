@@ -17,7 +17,7 @@ import dagster as dg
 import numpy as np
 import psycopg
 import pytest
-from forking import fork
+from forking import Forked, fork
 from models import MINILM
 from psycopg.rows import dict_row
 
@@ -63,8 +63,7 @@ class Program:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *words: str | Path, first: Callable[[], None] | None = None, **settings: str) -> Done:
-        """`first` is called before it, in its process."""
-        process = fork([*map(str, words)], self.environment(**settings), self.home.parent, first)
+        process = self.fork(*words, first=first, **settings)
         try:
             out, err = process.communicate(timeout=SECONDS)
         finally:
@@ -77,6 +76,10 @@ class Program:
         assert (done.code, done.err) == (0, ""), done.err
         assert not [c for c in done.out if c < " " and c != "\n"]
         return done
+
+    def fork(self, *words: str | Path, first: Callable[[], None] | None = None, **settings: str) -> Forked:
+        """`first` is called before it, in its process."""
+        return fork([*map(str, words)], self.environment(**settings), self.home.parent, first)
 
     def start(self, *words: str | Path, **settings: str) -> "subprocess.Popen[str]":
         """To be watched while it prints, or stopped."""

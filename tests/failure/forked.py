@@ -1,18 +1,15 @@
 """`jv` as a forked process, to be killed by tests, and what can be done to it before it begins."""
 
 import ctypes
-from collections.abc import Callable
 from pathlib import Path
 
-from forking import Forked, fork
 from program import Program
 
 
 class ForkedProgram(Program):
     """Every `jv` is a fork, one that is only started too."""
 
-    def start(self, *words: str | Path, first: Callable[[], None] | None = None, **settings: str) -> Forked:
-        return fork([*map(str, words)], self.environment(**settings), self.home.parent, first)
+    start = Program.fork
 
 
 def gives_up_soon() -> None:
