@@ -16,12 +16,12 @@ from jv_assets.assets.scores import match_scores, published_scores
 from jv_assets.assets.top import top_matches
 from jv_assets.checks import audit
 from jv_assets.finishing import finish_the_other_ranges
+from jv_assets.forgetting import every_day, forget
 from jv_assets.health import health_of_embeddings, health_of_profiles, health_of_scores
 from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.retention import every_day, forget
 from jv_assets.sensors import edited_profiles, new_matches, score_concerned
 from jv_assets.undoing import undo
 from jv_assets.verifying import verify

@@ -13,7 +13,6 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from sqlalchemy import func, select
 
 from jv_assets import settings
-from jv_assets.partitions import one_line_failure
 from jv_assets.running import last_attempts
 from jv_assets.schedules import NIGHTLY
 
@@ -77,36 +76,3 @@ def _storage(instance: dg.DagsterInstance) -> SqlEventLogStorage:
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
     return storage
-
-
-@dg.op(
-    name="delete_old_runs",
-    description="""
-Deletes the runs that are older than `JV_KEPT_DAYS` days, with their events and logs, but for those that hold the latest
-materialization, attempt or check of anything. Scores, files and what `jv undo` needs are not touched.
-""",
-)
-def delete_old_runs(context: dg.OpExecutionContext) -> None:
-    with one_line_failure():
-        count = forget_old_runs(context.instance)
-    context.log.info(f"{count:,} runs older than {settings.kept_days()} days are deleted")
-
-
-@dg.job(
-    name="forget",
-    executor_def=dg.in_process_executor,
-    description="Delete the runs that are older than JV_KEPT_DAYS days, with their events and logs.",
-)
-def forget() -> None:
-    delete_old_runs()
-
-
-@dg.schedule(
-    job=forget,
-    cron_schedule="@daily",
-    execution_timezone=settings.nightly_timezone(),
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Once a day, so that Dagster's database and the logs of runs do not grow for ever.",
-)
-def every_day() -> dg.RunRequest:
-    return dg.RunRequest()

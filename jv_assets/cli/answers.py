@@ -22,7 +22,8 @@ def explain(
 ) -> None:
     """Why a match has its score: dimensions, factors, methods, missing data, and what a change would do."""
     from jv_assets.explaining import explain as explain_match
-    from jv_assets.explaining import parse_changes, show, to_html
+    from jv_assets.explaining import parse_changes, to_html
+    from jv_assets.explaining.terminal import show
     from jv_assets.exporting import write_whole
     from jv_assets.resources.embedder import Embedder
 

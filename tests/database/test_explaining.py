@@ -16,7 +16,8 @@ from sqlalchemy import text
 
 from jv_assets import local
 from jv_assets.errors import UserError
-from jv_assets.explaining import Explanation, explain, parse_changes, show, to_html
+from jv_assets.explaining import Explanation, explain, parse_changes, to_html
+from jv_assets.explaining.terminal import show
 from jv_assets.migrations.run import migrate
 from jv_assets.publishing import Wanted, publish_range
 from jv_assets.reading import read_matches, read_profiles, read_vectors

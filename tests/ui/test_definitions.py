@@ -16,7 +16,18 @@ from jv_assets.partitions import range_keys, range_tags
 
 GRAPH = defs.resolve_asset_graph()
 RANGED = ["match_scores", "profile_embeddings", "profiles", "published_scores"]
-SLOW = ["altair", "pandera", "scipy", "sentence_transformers", "sklearn", "torch", "transformers"]
+SLOW = [
+    "alembic",
+    "altair",
+    "dagster_postgres",
+    "pandera",
+    "rich",
+    "scipy",
+    "sentence_transformers",
+    "sklearn",
+    "torch",
+    "transformers",
+]
 SCHEDULE = "from jv_assets.schedules import every_night as s; print(s.cron_schedule, s.execution_timezone, sep='\\n')"
 
 
