@@ -22,7 +22,7 @@ ELSEWHERE = {
 """What cannot be run here, and what it takes. Its syntax is looked at, and its files; deploy/README.md says so too."""
 RUN = ("make", "export", "pytest")
 QUOTED = re.compile(rf"`((?:\.venv/bin/)?(?:{'|'.join([*ELSEWHERE, *RUN])}) [^`]+|git clone)`")
-DRY = ("install", "demo", "test", "test-long", "bench", "soak", "ui", "constraints", "audit", "clean")
+DRY = ("install", "demo", "test", "test-long", "bench", "bench-large", "soak", "ui", "constraints", "audit", "clean")
 """Targets that take minutes, the network or a user: of these make says what it would do."""
 
 
