@@ -83,7 +83,8 @@ def main() -> None:
                     print(f"{asset}, turn {turn}, {count} worker{'s' * (count > 1)}: {taken[count]}", flush=True)
                 ratios.append(taken[1].seconds / taken[2].seconds)
                 slower.append(taken[2].ranges / taken[1].ranges)
-            print(f"{asset}: two workers are {median(ratios):.2f} times as fast as one", end="; ")
+            target = " (target: 1.6)" if asset == EMBED[1] else ""
+            print(f"{asset}: two workers are {median(ratios):.2f} times as fast as one{target}", end="; ")
             print(f"a range takes {median(slower):.2f} times as long as with one", flush=True)
     print(f"{PROFILES:,} profiles, {MATCHES:,} matches, {os.cpu_count()} processors, load {os.getloadavg()[2]:.1f}")
 
