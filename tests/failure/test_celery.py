@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.execution.backfill import BulkActionStatus
 from faults import Production, connect, held, waiting
 from forked import ForkedProgram
 from judging import assert_whole
@@ -20,17 +19,17 @@ from redis import Redis
 from servers import free_port, redis
 from serving import Running, running, wait_until
 from sqlalchemy import make_url
-from test_daemon import LOCK, SERVE
+from test_daemon import LOCK, SERVE, launch_backfill
 
 from jv_assets.causes import run_causes
-from jv_assets.definitions import defs
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partitions import range_keys
 
-KEYS = list(ID_RANGES.get_partition_keys())
+KEYS = range_keys(64)
 FIRSTS = KEYS[::8]
-BACKFILL = "backfill"
 SECONDS = 600
-"""How long anything here may take; on a free machine a minute, or two where a worker dies."""
+"""How long anything here may take; on a free machine a minute, or two where a worker dies: the daemon
+looks after backfills every 30 s.
+"""
 
 
 @pytest.fixture
@@ -47,22 +46,6 @@ def scaled_out(production: Production, tmp_path: Path) -> Iterator[Production]:
 @contextmanager
 def backfill(production: Production) -> Iterator[tuple["subprocess.Popen[str]", Running]]:
     """It goes on, with the two workers of `jv workers` and with `jv ui`, of which nothing is left in the end."""
-    with production.jv.instance() as instance:
-        instance.add_backfill(
-            PartitionBackfill.from_asset_partitions(
-                backfill_id=BACKFILL,
-                asset_graph=defs.resolve_asset_graph(),
-                partition_names=KEYS,
-                asset_selection=[dg.AssetKey("match_scores"), dg.AssetKey("published_scores")],
-                backfill_timestamp=time.time(),
-                tags={},
-                dynamic_partitions_store=instance,
-                all_partitions=False,
-                title=None,
-                description=None,
-                run_config=None,
-            )
-        )
     workers = subprocess.Popen(
         [JV, "workers", "2"],
         env=production.jv.environment(),
@@ -72,6 +55,7 @@ def backfill(production: Production) -> Iterator[tuple["subprocess.Popen[str]", 
     )
     try:
         with running([*SERVE, str(free_port())], production.jv.home, **production.jv.settings) as pages:
+            launch_backfill(pages, KEYS, ("match_scores", "published_scores"))
             yield workers, pages
             family = psutil.Process(workers.pid).children(recursive=True)
             workers.terminate()
@@ -85,8 +69,9 @@ def runs(production: Production) -> dict[str, list[dg.DagsterRun]]:
     """By their first range, the oldest first."""
     found: dict[str, list[dg.DagsterRun]] = {}
     with production.jv.instance() as instance:
-        for run in reversed(instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": BACKFILL}))):
-            found.setdefault(run.tags["dagster/asset_partition_range_start"], []).append(run)
+        for run in reversed(instance.get_runs()):
+            if "dagster/backfill" in run.tags:
+                found.setdefault(run.tags["dagster/asset_partition_range_start"], []).append(run)
     return found
 
 
@@ -96,8 +81,7 @@ def statuses(production: Production) -> dict[str, list[str]]:
 
 def is_done(production: Production) -> bool:
     with production.jv.instance() as instance:
-        found = instance.get_backfill(BACKFILL)
-    assert found
+        [found] = instance.get_backfills()
     assert found.status not in (BulkActionStatus.COMPLETED_FAILED, BulkActionStatus.FAILED, BulkActionStatus.CANCELED)
     return found.status == BulkActionStatus.COMPLETED_SUCCESS
 
