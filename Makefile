@@ -7,7 +7,7 @@ PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check 
 LOCKED := $(PIP) -q install --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
-.PHONY: help install demo test test-long bench bench-large soak docs ui constraints audit clean FORCE
+.PHONY: help install demo test test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
 
 help: ## list these targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ bench: install ## measure the speed figures of the README
 
 bench-large: install ## a rescore of one million matches and of two, beside the demo's (half an hour, 20 GB of disk)
 	@.venv/bin/python -m benchmarks large
+
+bench-workers: install ## what a second worker of Celery is worth (a quarter of an hour; needs a redis-server)
+	@PYTHONPATH=tests .venv/bin/python -m benchmarks.scale_out
 
 docs: install ## build the pages of docs/ into build/site
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet

@@ -4,6 +4,7 @@ import re
 
 import dagster as dg
 
+from jv_assets.errors import UserError
 from jv_assets.finishing import failed_ranges
 from jv_assets.workers import again
 
@@ -15,6 +16,10 @@ _FROM_OUTSIDE = "marked as failed from outside"
 
 _CRASH = re.compile(r"Run execution process for \S+ (.+?)(\.|$)")
 """What the code server says of a run's process that is gone, before advice on memory."""
+_OURS = re.compile(rf"{UserError.__module__}\.{UserError.__name__}: (.+)")
+"""A UserError, as Dagster writes it down."""
+_LOST = re.compile(r"Detected run worker status FAILED: '(.+)'\. Marking run \S+ as failed")
+"""What the daemon says of a run whose launcher has told it why nobody does it any longer."""
 
 
 class Causes:
@@ -70,11 +75,22 @@ def _steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     kinds = {dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED}
-    words = [entry.message or "" for entry in instance.all_logs(run.run_id, of_type=kinds)]
-    told = [line for line in words if line and _FROM_OUTSIDE not in line]
+    entries = instance.all_logs(run.run_id, of_type=kinds)
+    told = [line for line in map(_words, entries) if line and _FROM_OUTSIDE not in line]
     if not told:
         return [f"run {run.run_id} failed: see it in the UI (jv ui)"]
+    for line in told:  # that it is tried again comes after these
+        if ours := _OURS.fullmatch(line) or _LOST.search(line):
+            return [ours[1]]
     line = " ".join(told[-1].split())
     if crash := _CRASH.search(line):
         return [f"its process {crash[1]}; what it had done is kept; type: {again(run)}"]
     return [line]
+
+
+def _words(entry: dg.EventLogEntry) -> str:
+    """What an event says; of a run that could not be begun for a reason of ours, that reason."""
+    event = entry.dagster_event
+    error = event.engine_event_data.error if event and event.is_engine_event else None
+    ours = _OURS.fullmatch(error.message.strip()) if error else None
+    return ours[0] if ours else entry.message or ""

@@ -37,12 +37,14 @@ EVENTS_AT_ONCE = 500
 
 def dagster_home() -> Path:
     """
-    The folder to name in `DAGSTER_HOME`: `dagster` beside the embedded server, with the checkout's `dagster.yaml`.
+    The folder to name in `DAGSTER_HOME`: `dagster` beside the embedded server, with the checkout's `dagster.yaml`, or
+    the one of deploy/celery where runs go to workers.
 
     The copy is renewed when the original has changed.
     """
     folder = settings.state_dir() / "dagster"
-    text = (settings.ROOT / "dagster.yaml").read_text()
+    kind = "deploy/celery" if settings.celery_broker() else "."
+    text = (settings.ROOT / kind / "dagster.yaml").read_text()
     copy = folder / "dagster.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)

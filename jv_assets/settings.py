@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jv_assets.errors import UserError
@@ -44,6 +45,25 @@ def database_url() -> str | None:
 def dagster_url() -> str | None:
     """`JV_DAGSTER_URL`: where Dagster keeps its runs and events, in place of a database of the embedded server."""
     return os.environ.get("JV_DAGSTER_URL") or None
+
+
+def celery_broker() -> str | None:
+    """`JV_CELERY_BROKER`: the Redis through which runs go to workers, `redis://:PASSWORD@HOST:PORT/0`, or `rediss:`;
+    by default this machine does them. A secret where it has a password.
+    """
+    url = os.environ.get("JV_CELERY_BROKER") or None
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        well = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+    except ValueError:  # which quotes what may be a piece of the password
+        well = False
+    if not well:
+        raise UserError(
+            "JV_CELERY_BROKER is not redis://:PASSWORD@HOST:PORT/0, in which % quotes / : @ # of the password"
+        )
+    return url
 
 
 def embedding_model() -> str:

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
+from redis import Redis, RedisError
 from sqlalchemy import make_url
 
 SECONDS = 10
@@ -103,6 +105,34 @@ def pgbouncer(server_url: str, **settings: object) -> Iterator[str]:
     """The URL of a `pooler` that is left alone."""
     with pooler(server_url, **settings) as running:
         yield running.url
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """The URL of a Redis of this test's own, with a password in it; it keeps nothing."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise RuntimeError("these tests need Redis: install your system's package redis-server")
+    port, password = free_port(), uuid.uuid4().hex
+    (folder / "redis.conf").write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\n')
+    with (folder / "redis.log").open("wb") as log:
+        process = subprocess.Popen([program, folder / "redis.conf"], cwd=folder, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + SECONDS
+        with Redis(port=port, password=password) as client:
+            while True:
+                try:
+                    client.ping()
+                    break
+                except RedisError:
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        said = (folder / "redis.log").read_text()
+                        raise RuntimeError(f"Redis does not answer: {said[-1000:]}") from None
+                    time.sleep(0.02)
+        yield f"redis://:{password}@127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _until_it_answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

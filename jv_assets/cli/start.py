@@ -24,6 +24,17 @@ def ui(
 
 
 @app.command()
+def workers(count: Annotated[int, typer.Argument(metavar="[N]", help="How many.", min=1)] = 2) -> None:
+    """Start workers on this machine, for the runs of a Dagster UI with the same JV_CELERY_BROKER; Ctrl-C ends them."""
+    from jv_assets.broker import require_broker
+    from jv_assets.local_workers import serve
+
+    require_broker()
+    ready_database()
+    raise typer.Exit(serve(count))
+
+
+@app.command()
 def demo() -> None:
     """Load the demo population, leave it as the interrupted script did, and finish the job through Dagster."""
     from jv_assets.demo.story import tell

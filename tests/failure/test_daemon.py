@@ -3,6 +3,7 @@ looks after backfills every 30 s.
 """
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import dagster as dg
@@ -70,8 +71,8 @@ def test_a_run_and_the_daemon_killed_while_a_backfill_goes_on(production: Produc
     assert "Next:" not in jv.well("status").out
 
 
-def launch_backfill(pages: Running) -> None:
-    params = {"assetSelection": [{"path": ["published_scores"]}], "partitionNames": KEYS}
+def launch_backfill(pages: Running, keys: Sequence[str] = KEYS, assets: Sequence[str] = ("published_scores",)) -> None:
+    params = {"assetSelection": [{"path": [name]} for name in assets], "partitionNames": list(keys)}
     launched = pages.ask(BACKFILL, params=params)["launchPartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
 

@@ -20,7 +20,7 @@ import pytest
 from servers import free_port as any_port
 from serving import ENDED, LAUNCH, SECONDS, SERVE, Running, running, wait_until
 
-from jv_assets import local, settings, ui
+from jv_assets import local, processes, settings, ui
 from jv_assets.definitions import defs
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -216,7 +216,7 @@ def test_it_says_which_process_has_died_and_ends_the_others(home: Path, elsewher
 
 
 def test_a_log_begins_anew_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ui, "LARGEST_LOG", 100_000)
+    monkeypatch.setattr(processes, "LARGEST_LOG", 100_000)
     sizes = [0]
 
     def began_anew_twice() -> bool:
@@ -224,7 +224,7 @@ def test_a_log_begins_anew_before_it_fills_the_disk(tmp_path: Path, monkeypatch:
         return sum(later < before for before, later in itertools.pairwise(sizes)) == 2
 
     talk = "import time; time.sleep(0.01); print('x' * 5_000, flush=True)"
-    with ui._interrupts(), ui._Family(tmp_path) as family:
+    with processes.interrupts(), processes.Family(tmp_path, "talker") as family:
         family.start("talker", "timeit", "-n", "1000000", talk)
         family.wait_for(began_anew_twice, SECONDS)
     assert "\0" not in (tmp_path / "talker.log").read_text()  # no hole where it was cut
