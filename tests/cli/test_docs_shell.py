@@ -17,12 +17,26 @@ DEPLOY = ROOT / "deploy" / "README.md"
 ELSEWHERE = {
     **dict.fromkeys(("useradd", "install", "cp", "cd", "systemctl", "systemd-run", "journalctl"), "root, and systemd"),
     **dict.fromkeys(("docker", "docker-compose"), "a container engine"),
+    "celery": "a broker, which tests have of their own (test_celery.py)",
     "git": "a checkout of the remote's",
 }
 """What cannot be run here, and what it takes. Its syntax is looked at, and its files; deploy/README.md says so too."""
 RUN = ("make", "export", "pytest")
 QUOTED = re.compile(rf"`((?:\.venv/bin/)?(?:{'|'.join([*ELSEWHERE, *RUN])}) [^`]+|git clone)`")
-DRY = ("install", "demo", "test", "test-long", "bench", "bench-large", "soak", "ui", "constraints", "audit", "clean")
+DRY = (
+    "install",
+    "demo",
+    "test",
+    "test-long",
+    "bench",
+    "bench-large",
+    "bench-workers",
+    "soak",
+    "ui",
+    "constraints",
+    "audit",
+    "clean",
+)
 """Targets that take minutes, the network or a user: of these make says what it would do."""
 
 
