@@ -57,7 +57,7 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
         files.write("profiles", key, facts.reset_index(), {"rows": len(facts)})
     profiles = profiles_of_files(database, files, MODEL)
     for key in KEYS:
-        scored = score_range(profiles, read_matches(database, *bounds(key)), MODEL, "harmonic/impute")
+        scored = score_range(profiles, read_matches(database, *bounds(key)), "harmonic/impute")
         files.write("match_scores", key, scored.rows, {"rows": len(scored.rows), "skipped": dict(scored.skipped)})
     try:
         yield database, files

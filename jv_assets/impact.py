@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from jv_assets.former_rows import read_gone
 from jv_assets.partitions import bounds
 from jv_assets.reporting.sampling import Sample
 from jv_assets.reporting.tallies import scored
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import STORED_BEFORE, read_gone
+from jv_assets.scoring import STORED_BEFORE
 from jv_scoring.analysis.impact import BEFORE, COLUMNS
 
 _CHUNK = 5_000

@@ -31,6 +31,7 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "match_scores": {
         "scored skipped": "matches that could be scored, and that could not",
+        "reused": "of those scored: rows of the last time, as nothing had changed of them, here or in production",
         "skipped_profile_gone skipped_matched_with_itself": "the latter by reason, where there are any",
         "semantic word_overlap": "comparisons of texts by either method; four a match",
         "null_before": "matches that had no score in production when this was scored",
@@ -41,6 +42,10 @@ KEYS: dict[str, dict[str, str]] = {
         "written unchanged": "rows that differed from what was stored, and that did not",
         "kept": "had a score, and `only_missing` was asked for",
         "deleted moved": "not written: the match is gone, or names other profiles than when it was scored",
+        "overtaken": (
+            "not written: found in production as it should be, so not scored, and then another run, or an undo, "
+            "changed it there; the next run looks at it again"
+        ),
     },
     "embedding_isolation": {
         "mean mean_gain_by_embeddings": "of `harmonic_mean`, and how much lower it were by word overlap alone",

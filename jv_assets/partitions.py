@@ -31,9 +31,18 @@ ID_RANGES = dg.StaticPartitionsDefinition(range_keys(settings.id_ranges()))
 
 def bounds(key: str) -> tuple[str, str]:
     """The first and the last uuid of a range, both in it."""
-    keys = ID_RANGES.get_partition_keys()
+    return _bounds(key, len(ID_RANGES.get_partition_keys()))
+
+
+def spans() -> list[tuple[str, str]]:
+    """All ranges together, as the bounds of 64 at most: for what is read of all of them, be they thousands."""
+    count = min(64, len(ID_RANGES.get_partition_keys()))
+    return [_bounds(key, count) for key in range_keys(count)]
+
+
+def _bounds(key: str, count: int) -> tuple[str, str]:
     first = int(key.ljust(32, "0"), 16)
-    return str(UUID(int=first)), str(UUID(int=first + 2**128 // len(keys) - 1))
+    return str(UUID(int=first)), str(UUID(int=first + 2**128 // count - 1))
 
 
 def key_of(row_id: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, text
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.partitions import bounds
-from jv_assets.reading import matches_within
+from jv_assets.reading import COMPARED, is_stored, matches_within
 from jv_assets.resources.database import Database
 from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 
@@ -28,9 +28,7 @@ BATCH_ROWS = 5_000
 LOOKED_AT = 20
 """Rows of a batch, or up to twice as many, of which the update must leave every column that is not ours as it was."""
 KEPT_RUNS = settings.kept_runs()
-COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
-"""The columns by which a row differs from what is stored."""
-NEEDED = ("id", "profile_id", "suggested_profile_id", *COMPARED)
+NEEDED = ("id", "profile_id", "suggested_profile_id", *COMPARED, "reused")
 """What publishing needs of a scored range, beside `match_context` of the rows that differ."""
 
 
@@ -39,6 +37,7 @@ class Published:
     """How many rows of a range were written (of a dry run: would be), and why the others were not.
 
     `kept`: scored before, and only missing ones were asked for. `moved`: names other profiles than when it was scored.
+    `overtaken`: was in production already when it was to be scored, so that it was not, and is not there any more.
     """
 
     rows: int = 0
@@ -47,6 +46,7 @@ class Published:
     kept: int = 0
     deleted: int = 0
     moved: int = 0
+    overtaken: int = 0
 
     def __add__(self, other: "Published") -> "Published":
         return Published(*(mine + yours for mine, yours in zip(astuple(self), astuple(other), strict=True)))
@@ -138,21 +138,14 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple
     moved = ~deleted & np.logical_or(*((batch[name].to_numpy() != now[name].to_numpy()) for name in names))
     present = ~(deleted | moved)
     scored_before = present & now["stored_harmonic_mean"].notna().to_numpy()
-    same = present & _equals(batch, now)
+    same = present & is_stored(batch, now)
     kept = scored_before & ~same if wanted.only_missing else np.zeros(len(batch), dtype=np.bool_)
-    differing = present & ~same & ~kept
+    overtaken = present & ~same & ~kept & batch["reused"].to_numpy()
+    differing = present & ~same & ~kept & ~overtaken
     if not (wanted.switch_policy or wanted.dry_run):
         _refuse_mixing(batch, now, scored_before & differing)
-    counts = (mask.sum() for mask in (differing, same, kept, deleted, moved))
+    counts = (mask.sum() for mask in (differing, same, kept, deleted, moved, overtaken))
     return Published(len(batch), *map(int, counts)), batch.index[differing]
-
-
-def _equals(batch: pd.DataFrame, now: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    same = np.ones(len(batch), dtype=np.bool_)
-    for name in COMPARED:
-        stored = now["stored_" + name.removeprefix("scoring_")]
-        same &= batch[name].to_numpy() == stored.to_numpy()
-    return same
 
 
 def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray[np.bool_]) -> None:

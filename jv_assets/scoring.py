@@ -3,15 +3,19 @@
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import cache, cached_property
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES
-from jv_assets.reading import STORED_COLUMNS, read_vectors
+import jv_scoring
+from jv_assets.former_rows import still_right
+from jv_assets.partitions import ID_RANGES, spans
+from jv_assets.reading import STORED_COLUMNS, read_vector_digests, read_vectors
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.vector_cache import VectorCache
@@ -19,25 +23,26 @@ from jv_scoring.breakdown import match_contexts
 from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
 from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
+from jv_scoring.inputs import inputs_hashes, profile_hashes
 from jv_scoring.policy import SCORING_VERSION
 from jv_scoring.prepare import NULLS, Prepared, profile_facts
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
 from jv_scoring.vectors import Positions, Vectors
 
-GONE = "gone_matches"
-"""The files of the matches that are not scored any more, as their deleted rows cannot tell."""
-KEPT_DAYS = 30
 STORED_BEFORE = ["id", "stored_harmonic_mean", "stored_policy", "stored_version", "stored_inputs_hash"]
-_SCORE = ["id", "harmonic_mean", "policy", "scoring_version"]
 
 
 @dataclass(frozen=True)
 class ScoredRange:
-    """`rows`: a row a scorable match, as the file of the range has it. `skipped`: the others' ids and the reason."""
+    """`rows`: a row a scorable match, as the file of the range has it. `skipped`: the others' ids and the reason.
+
+    `reused`: how many of the rows are former ones, which had not to be made anew.
+    """
 
     rows: pd.DataFrame
     skipped: Mapping[str, str]
+    reused: int = 0
 
 
 class ProfilesToScore:
@@ -49,12 +54,27 @@ class ProfilesToScore:
         def fetch(profiles: Positions) -> Mapping[str, Vectors]:
             return read_vectors(database, model, dimension, facts.index[profiles])
 
+        self._database, self.model = database, model
         self._cache = VectorCache(len(facts), dimension, fetch)
         self._prepared = Prepared(facts, self._cache.vectors)
-        self._pairs_at_once = self._cache.capacity // 2
-        if self._cache.capacity == len(facts):  # all in few queries, and not some by some for each range
-            self._cache.hold(np.arange(len(facts)))
-            self._pairs_at_once = sys.maxsize
+        self._pairs_at_once = sys.maxsize if self._cache.capacity == len(facts) else self._cache.capacity // 2
+
+    def inputs_hashes(self, matches: pd.DataFrame) -> npt.NDArray[np.object_]:
+        """What the inputs hash of each match would be now; None where a profile is gone. No vector is read for it."""
+        pairs = Pairs.of(self._prepared, matches)
+        both = np.flatnonzero((pairs.a >= 0) & (pairs.b >= 0))
+        hashes = np.full(len(matches), None, object)
+        hashes[both] = inputs_hashes(self._hashes, pairs.a[both], pairs.b[both], self.model)
+        return hashes
+
+    @cached_property
+    def _hashes(self) -> list[bytes]:
+        """Of each profile, with the vectors of when it is first asked for."""
+        digests: dict[str, bytes] = {}
+        for low, high in spans():
+            digests |= read_vector_digests(self._database, self.model, low, high)
+        facts = self._prepared.facts
+        return profile_hashes(facts, [digests.get(profile, b"gone") for profile in facts.index])
 
     def of(self, matches: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Prepared]]:
         """The matches, as many at a time as memory holds the vectors of, and their profiles: good until the next."""
@@ -77,13 +97,34 @@ def facts_of(profiles: pd.DataFrame) -> pd.DataFrame:
     return profile_facts(profiles.set_index("id")[list(INPUT_COLUMNS)])
 
 
-def score_range(profiles: ProfilesToScore, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
-    """Score the matches that `read_matches` read."""
-    parts = [score_matches(prepared, part, model, policy) for part, prepared in profiles.of(matches)]
-    if len(parts) == 1:
-        return parts[0]
+def score_range(
+    profiles: ProfilesToScore, matches: pd.DataFrame, policy: str, former: pd.DataFrame | None = None
+) -> ScoredRange:
+    """Score the matches that `read_matches` read; of `former` rows of the range, as its file has them, those stay that
+    would come out the same and are in production as they are.
+    """
+    kept = pd.DataFrame({"id": []}, dtype=object)
+    if former is not None and len(former):
+        made_of = {"policy": policy, "scoring_version": SCORING_VERSION, "code_hash": code_hash()}
+        hashes = pd.DataFrame({"inputs_hash": profiles.inputs_hashes(matches)})
+        kept = still_right(former, matches, hashes.assign(**made_of))
+    rest = matches.loc[~matches["id"].isin(kept["id"])]
+    if not len(rest) and len(kept):
+        return ScoredRange(kept, {}, len(kept))
+    parts = [score_matches(prepared, part, profiles.model, policy) for part, prepared in profiles.of(rest)]
     skipped = {match: reason for part in parts for match, reason in part.skipped.items()}
-    return ScoredRange(pd.concat([part.rows for part in parts], ignore_index=True), skipped)
+    rows = [part.rows for part in parts]
+    if len(kept):
+        rows.append(kept.astype({name: kind for name, kind in rows[0].dtypes.items() if kind == "category"}))
+    whole = rows[0] if len(rows) == 1 else pd.concat(rows).sort_values("id", ignore_index=True)
+    return ScoredRange(whole, skipped, len(kept))
+
+
+@cache
+def code_hash() -> str:
+    """Of the code that makes rows: other code may make them otherwise, under the same policy and version too."""
+    sources = [Path(__file__), *sorted(Path(jv_scoring.__file__).parent.glob("*.*"))]
+    return sha256(b"\n".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 
 def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
@@ -104,8 +145,10 @@ def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy:
     of_policy = [f"{dimension}_{direction}" for dimension in ("synergy", "momentum") for direction in DIRECTIONS]
     skipped = scored.attrs["unscorable"]
     before = matches.loc[~matches["id"].isin(list(skipped)), list(STORED_COLUMNS)].reset_index(drop=True)
-    stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "match_context": contexts}
-    rows = pd.concat([scored.drop(columns=of_policy), pd.DataFrame(both | stamp), before], axis=1)
+    stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "code_hash": code_hash()}
+    made = {name: np.full(len(hashes), value, object) for name, value in (stamp | {"match_context": contexts}).items()}
+    made["reused"] = np.zeros(len(hashes), np.bool_)
+    rows = pd.concat([scored.drop(columns=of_policy), pd.DataFrame(both | made), before], axis=1)
     return ScoredRange(rows, skipped)
 
 
@@ -113,32 +156,6 @@ def fingerprint(rows: pd.DataFrame) -> str:
     """Of a range's rows: another one when another match, profile, vector, policy or rule has a part in its scores."""
     columns = (rows[name].map(str) for name in ("id", "policy", "scoring_version", "inputs_hash"))
     return sha256("\n".join(map(" ".join, zip(*columns, strict=True))).encode()).hexdigest()
-
-
-def keep_gone(files: RangeFiles, key: str, rows: pd.DataFrame) -> None:
-    """Before these rows take the place of a range's file: keep what it had of matches that are not among them.
-
-    `id`, `harmonic_mean`, `policy`, `scoring_version` and `gone_at` (ISO, UTC), for 30 days or until a match returns.
-    """
-    now = datetime.now(UTC)
-    try:
-        former = files.read("match_scores", key, _SCORE)
-    except UserError:  # never made, or not to be read, which this run mends
-        former = rows[_SCORE].iloc[:0]
-    known = read_gone(files, key)
-    gone = pd.concat([known, former.assign(gone_at=now.isoformat())], ignore_index=True)
-    gone = gone.loc[~gone["id"].isin(rows["id"])].drop_duplicates("id")
-    young = pd.to_datetime(gone["gone_at"], utc=True, format="ISO8601") > now - timedelta(days=KEPT_DAYS)
-    if len(known) or young.any():
-        files.write(GONE, key, gone.loc[young], {"rows": int(young.sum())})
-
-
-def read_gone(files: RangeFiles, key: str) -> pd.DataFrame:
-    """What `keep_gone` kept; none where it never did, or where that cannot be read."""
-    try:
-        return files.read(GONE, key)
-    except UserError:
-        return pd.DataFrame(columns=[*_SCORE, "gone_at"])
 
 
 def range_summary(scored: ScoredRange) -> dict[str, int | float]:
@@ -149,6 +166,7 @@ def range_summary(scored: ScoredRange) -> dict[str, int | float]:
     summary: dict[str, int | float] = {
         "rows": len(rows) + len(reasons),
         "scored": len(rows),
+        "reused": scored.reused,
         "skipped": len(reasons),
         **{f"skipped_{str(reason).replace(' ', '_')}": int(count) for reason, count in reasons.value_counts().items()},
         "semantic": len(methods) * len(rows) - fallback,

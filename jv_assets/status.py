@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from jv_assets.partitions import ID_RANGES, bounds
+from jv_assets.partitions import spans
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.scoring import ProfilesToScore, facts_of
-from jv_scoring.breakdown import inputs_hashes
-from jv_scoring.engine import GONE, SELF, Pairs
+from jv_scoring.engine import GONE, SELF
 from jv_scoring.policy import CURRENT_POLICY
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -54,28 +53,23 @@ def read_status(database: Database, model: str) -> Status:
 def count_older(database: Database, model: str) -> int | None:
     """How many stored scores are older than the data: the inputs hash of both profiles as they are now is another.
 
-    Reads all profiles and vectors, which takes a second for some thousands; scores nothing. None where a profile cannot
-    be read, so that it cannot be told.
+    Reads all profiles, and of their vectors a digest; scores nothing. None where a profile cannot be read, so that it
+    cannot be told.
     """
-    ranges = [bounds(key) for key in ID_RANGES.get_partition_keys()]
     try:
-        facts = pd.concat([facts_of(read_profiles(database, *each)) for each in ranges])
+        facts = pd.concat([facts_of(read_profiles(database, *each)) for each in spans()])
     except ValueError:
         return None
     profiles = ProfilesToScore(database, facts, model)
-    return sum(_older_within(database, profiles, model, *each) for each in ranges)
+    return sum(_older_within(database, profiles, *each) for each in spans())
 
 
-def _older_within(database: Database, profiles: ProfilesToScore, model: str, low: str, high: str) -> int:
+def _older_within(database: Database, profiles: ProfilesToScore, low: str, high: str) -> int:
     values = {"low": low, "high": high}
     rows = database.run(lambda connection: connection.execute(text(_HASHES), values).all())
     stored = pd.DataFrame(list(map(tuple, rows)), columns=["profile_id", "suggested_profile_id", "hash"], dtype=object)
-    older = 0
-    for part, prepared in profiles.of(stored):
-        pairs = Pairs.of(prepared, part)
-        both = (pairs.a >= 0) & (pairs.b >= 0)
-        older += int((part["hash"].to_numpy()[both] != inputs_hashes(pairs.some(both), model)).sum())
-    return older
+    now = profiles.inputs_hashes(stored)
+    return int(((now != None) & (now != stored["hash"].to_numpy())).sum())  # noqa: E711 - each of them
 
 
 _HASHES = """

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
 
 from jv_scoring.columns import round2
 from jv_scoring.engine import AUDIENCES, OFFERINGS, Pairs, momentum_name, raw_directions
+from jv_scoring.inputs import inputs_hashes
 from jv_scoring.policy import SCORING_VERSION, Nulls, parse_policy
 from jv_scoring.prepare import ROLE_NAMES, TIER_NAMES, Prepared, dimension_json, factor_json
 from jv_scoring.reference import counted_score
@@ -39,7 +39,8 @@ def match_contexts(
     """
     chosen = parse_policy(policy)
     pairs = Pairs.of(prepared, scored)
-    hashes = inputs_hashes(pairs, model)
+    of_profile = prepared.input_hashes(np.concatenate([pairs.a, pairs.b]))
+    hashes = inputs_hashes(of_profile, pairs.a, pairs.b, model)
     used, place = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
     a, b = np.split(place, 2)
     intent, momentum, context = (
@@ -60,18 +61,6 @@ def match_contexts(
         for x, y, s_ab, s_ba, f_ab, f_ba, digest in rows
     ]
     return contexts, hashes
-
-
-def inputs_hashes(pairs: Pairs, model: str) -> list[str]:
-    """The inputs hash of each pair, as `match_contexts` gives it; both profiles must be there."""
-    of_profile = pairs.prepared.input_hashes(np.concatenate([pairs.a, pairs.b]))
-    start = blake2b(model.encode(), digest_size=16)
-    hashes = []
-    for x, y in zip(pairs.a.tolist(), pairs.b.tolist(), strict=True):
-        digest = start.copy()
-        digest.update(of_profile[x] + of_profile[y])
-        hashes.append(digest.hexdigest())
-    return hashes
 
 
 def _synergy_json(pairs: Pairs, scored: pd.DataFrame, direction: str, nulls: Nulls) -> list[str]:

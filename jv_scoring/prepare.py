@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from hashlib import sha256
 from math import isnan
 from typing import Any, cast
 
@@ -14,13 +13,14 @@ import pandas as pd
 
 from jv_scoring.columns import weighted_means
 from jv_scoring.factors import INPUT_COLUMNS, TARGET_DIMENSIONS, Factor, Profile, Reading, known_tier
+from jv_scoring.inputs import profile_hashes, vectors_digest
 from jv_scoring.policy import Nulls
 from jv_scoring.reference import counted_score
 from jv_scoring.roles import ROLES, normalise_role
 from jv_scoring.similarity import as_vector
 from jv_scoring.synergy import TIER_ORDER, offering_text
 from jv_scoring.text import words
-from jv_scoring.vectors import NONE, Vector, Vectors, as_single
+from jv_scoring.vectors import NONE, Vector, Vectors
 
 UNLISTED_TIER = "unlisted"
 ROLE_NAMES = (*ROLES, None)
@@ -40,24 +40,13 @@ class Prepared:
     _hashes: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def input_hashes(self, profiles: npt.NDArray[np.intp]) -> Mapping[int, bytes]:
-        """Of these profiles, by position, a hash of all that scores depend on: facts, and texts' words and vectors.
+        """Of these profiles, by position, the hash of all that scores depend on: facts, and texts' words and vectors.
 
-        A vector does not do without the words: they count where the partner has none. Each is worked out once, until
-        `forget_hashes`.
+        Each is worked out once, until `forget_hashes`.
         """
         new = [profile for profile in np.unique(profiles).tolist() if profile not in self._hashes]
-        facts = self.facts.iloc[new]
-        columns = [facts[column].tolist() for column in ("intent_json", "momentum_json", "context_json")]
-        columns += [facts[column].fillna("").tolist() for column in ("role", "tier")]
-        texts = [(self.vectors[name], self.words[name]) for name in COMPARED]
-        for profile, *parts in zip(new, *columns, strict=True):
-            digest = sha256("\n".join(parts).encode())
-            for vectors, spelled in texts:
-                vector = vectors.of(profile)
-                digest.update(b"\nw" + spelled[profile].encode())
-                if vector is not None:  # as float32 where it can be, whatever the vectors of the others made it
-                    digest.update(b"\nv" + as_single(vector).tobytes())
-            self._hashes[profile] = digest.digest()
+        digests = [vectors_digest(self.vectors[name].of(profile) for name in COMPARED) for profile in new]
+        self._hashes.update(zip(new, profile_hashes(self.facts.iloc[new], digests), strict=True))
         return self._hashes
 
     def forget_hashes(self, profiles: npt.NDArray[np.intp]) -> None:

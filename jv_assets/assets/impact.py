@@ -9,13 +9,13 @@ from jv_assets.assets import production
 from jv_assets.assets.reports import TALLY
 from jv_assets.assets.scores import match_scores
 from jv_assets.errors import UserError
+from jv_assets.former_rows import KEPT_DAYS
 from jv_assets.impact import hours_ago, rows_of
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.reporting.sampling import sample_of
 from jv_assets.reporting.tallies import keep
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import KEPT_DAYS
 from jv_scoring.analysis import impact, impact_report
 
 

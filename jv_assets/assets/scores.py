@@ -9,6 +9,7 @@ from jv_assets import settings
 from jv_assets.assets import lineage, production
 from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
+from jv_assets.former_rows import keep_gone, read_former
 from jv_assets.gates import refuse_shift
 from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
 from jv_assets.publishing import NEEDED, Wanted, publish_range, refuse_other_rules
@@ -17,7 +18,7 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import every_night_anew
-from jv_assets.scoring import fingerprint, keep_gone, profiles_of_files, range_summary, score_range
+from jv_assets.scoring import fingerprint, profiles_of_files, range_summary, score_range
 from jv_scoring.policy import parse_policy
 
 _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
@@ -32,7 +33,9 @@ _SCORED_COLUMNS = dg.TableSchema(
         dg.TableColumn("offering_seeking_ab, …", "double", "the sixteen factors of each direction; null: no data"),
         dg.TableColumn("offering_seeking_method_ab, …_cosine_ab, …_overlap_ab", "", "of the two similarity factors: "
                        "semantic or word_overlap, the cosine, and the score by word overlap alone"),
-        dg.TableColumn("policy, scoring_version, inputs_hash, match_context", "text", "what made the score"),
+        dg.TableColumn("policy, scoring_version, inputs_hash, code_hash", "text", "what made the score"),
+        dg.TableColumn("reused", "bool", "the row was there before: nothing of it had changed, here or in production"),
+        dg.TableColumn("match_context", "text", "what is published beside the score; null where it was reused"),
         dg.TableColumn("match_score", "double", "the older matcher's, as read"),
         dg.TableColumn("stored_score_ab, … stored_inputs_hash", "", "what was published when this was scored"),
     ]
@@ -52,10 +55,11 @@ class ScoreConfig(dg.Config):
 Every match of the range, scored in both directions by the ISMC rules.
 
 Reads the range's rows of match_suggestions, the files of all ranges of `profiles`, and the vectors that the configured
-model made. Writes one Parquet file a range under JV_HOME: the scores, all that the reports need, and what was stored
-before. Writes nothing to the database: materializing this alone is the dry run. A match whose profile is gone, or that
-names one profile twice, is counted and skipped. Costs about a second a run to read all profiles and vectors, then some
-20 microseconds a match.
+model made. A match that would be scored of the same as when its row was made, and that production holds as that row
+says, keeps its row: a night scores what changed. Writes one Parquet file a range under JV_HOME: the scores, all that
+the reports need, and what was stored before. Writes nothing to the database: materializing this alone is the dry run. A
+match whose profile is gone, or that names one profile twice, is counted and skipped. Costs some seconds a run to read
+all profiles, then some 20 microseconds a match that is scored.
 """,
     deps=[
         production.MATCHES,
@@ -78,12 +82,13 @@ def match_scores(
         profiles = profiles_of_files(database, files, embedder.model)
 
     def work(key: str) -> Mapping[str, object]:
-        scored = score_range(profiles, read_matches(database, *bounds(key)), embedder.model, config.policy)
+        former = read_former(files, key)
+        scored = score_range(profiles, read_matches(database, *bounds(key)), config.policy, former)
         summary = range_summary(scored)
         counts = {name: summary[name] for name in ("rows", "semantic", "word_overlap")}
         skipped = dict(scored.skipped)
         facts = {**counts, "skipped": skipped, "policy": config.policy, "fingerprint": fingerprint(scored.rows)}
-        keep_gone(files, key, scored.rows)
+        keep_gone(files, key, former, scored.rows)
         size = files.write("match_scores", key, scored.rows, facts)
         return {**summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 

@@ -43,11 +43,15 @@ class RangeFiles:
             raise UserError(f"cannot write {path}: {error.strerror or error}; see JV_HOME") from error
         return int(data.size)
 
-    def read(self, asset: str, key: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The rows of a range; UserError where it was never written or cannot be read."""
+    def read(self, asset: str, key: str, columns: Sequence[str] | None = None, but: Sequence[str] = ()) -> pd.DataFrame:
+        """The rows of a range, with these columns, or with all `but` some.
+
+        UserError where it was never written or cannot be read.
+        """
 
         def of_whole(path: UPath) -> pa.Table:
-            return pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(columns=list(columns) if columns else None)
+            file = pq.ParquetFile(pa.BufferReader(path.read_bytes()))
+            return file.read(columns=[name for name in columns or file.schema_arrow.names if name not in but])
 
         rows: pd.DataFrame = self._take(asset, key, of_whole).to_pandas()
         return rows

@@ -55,12 +55,12 @@ def test_where_few_vectors_fit_into_memory_the_scores_are_the_same(
     whole: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = read_matches(whole.database, bounds(KEYS[0])[0], bounds(KEYS[-1])[1])
-    expected = score_range(profiles_of_files(whole.database, whole.files, MINILM), found, MINILM, "harmonic/impute")
+    expected = score_range(profiles_of_files(whole.database, whole.files, MINILM), found, "harmonic/impute")
     monkeypatch.setattr(vector_cache, "BYTES", 40 * 3 * 384 * 4)
     profiles = profiles_of_files(whole.database, whole.files, MINILM)
     parts = [len(part) for part, _ in profiles.of(found)]
     assert parts == [20] * (len(found) // 20)
-    scored = score_range(profiles, found, MINILM, "harmonic/impute")
+    scored = score_range(profiles, found, "harmonic/impute")
     assert scored.skipped == expected.skipped
     contexts = "match_context"
     pd.testing.assert_frame_equal(scored.rows.drop(columns=contexts), expected.rows.drop(columns=contexts))
@@ -78,14 +78,14 @@ def test_a_score_has_the_hash_of_the_vectors_that_it_was_made_from(
     others = read_matches(whole.database, *bounds(KEYS[1])).head(20)
     a = found["profile_id"].iloc[0]
     old = whole.sql("SELECT embedding_seeking::text AS v FROM profiles WHERE id = :id", id=a)[0]["v"]
-    before = score_range(profiles, found, MINILM, "harmonic/impute").rows["inputs_hash"].tolist()
-    score_range(profiles, others, MINILM, "harmonic/impute")
+    before = score_range(profiles, found, "harmonic/impute").rows["inputs_hash"].tolist()
+    score_range(profiles, others, "harmonic/impute")
     new = str(np.random.default_rng(1).standard_normal(384).round(3).tolist())
     try:
         whole.sql("UPDATE profiles SET embedding_seeking = :new WHERE id = :id", id=a, new=new)
-        again = score_range(profiles, found, MINILM, "harmonic/impute").rows["inputs_hash"].tolist()
+        again = score_range(profiles, found, "harmonic/impute").rows["inputs_hash"].tolist()
         fresh = profiles_of_files(whole.database, whole.files, MINILM)
-        assert score_range(fresh, found, MINILM, "harmonic/impute").rows["inputs_hash"].tolist() == again
+        assert score_range(fresh, found, "harmonic/impute").rows["inputs_hash"].tolist() == again
     finally:
         whole.sql("UPDATE profiles SET embedding_seeking = :old WHERE id = :id", id=a, old=old)
     assert again != before

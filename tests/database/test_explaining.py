@@ -92,7 +92,7 @@ def vector(seed: int) -> npt.NDArray[np.float32]:
 def publish(database: Database, policy: str = "harmonic/impute") -> None:
     """As the assets do it."""
     profiles = ProfilesToScore(database, facts_of(read_profiles(database, *EVERYTHING)), MINILM)
-    rows = score_range(profiles, read_matches(database, *EVERYTHING), MINILM, policy).rows
+    rows = score_range(profiles, read_matches(database, *EVERYTHING), policy).rows
     publish_range(database, "0", rows, lambda: rows["match_context"], Wanted(switch_policy=True))
 
 

@@ -50,7 +50,7 @@ def scores(database: Database, **stamp: str) -> pd.DataFrame:
     for name in ("score_ab", "score_ba", "harmonic_mean"):
         rows[name] = np.round(rng.uniform(30, 90, len(rows)), 2)
     stamps = {"scoring_version": "ismc_v2_embeddings", "policy": "harmonic/impute", "inputs_hash": "a" * 32} | stamp
-    return rows.assign(**stamps)
+    return rows.assign(reused=False, **stamps)
 
 
 def contexts_of(rows: pd.DataFrame) -> pd.Series:

@@ -10,8 +10,11 @@ from models import BGE, MINILM
 from sqlalchemy import text
 
 from jv_assets.migrations.run import migrate
-from jv_assets.reading import decode_vectors, read_matches, read_profiles, read_vectors
+from jv_assets.reading import decode_vectors, read_matches, read_profiles, read_vector_digests, read_vectors
 from jv_assets.resources.database import Database
+from jv_scoring.inputs import vectors_digest
+from jv_scoring.prepare import COMPARED
+from jv_scoring.text import EMBEDDED_FIELDS
 from jv_scoring.vectors import NONE, ODD, Vectors
 
 EVERYTHING = (str(UUID(int=0)), str(UUID(int=2**128 - 1)))
@@ -134,3 +137,30 @@ def test_matches_arrive_with_what_was_stored(database: Database) -> None:
     }  # fmt: skip
     assert rows.loc[0, ["stored_version", "stored_policy", "stored_inputs_hash"]].tolist() == [None, None, None]
     assert read_matches(database, FIVE, FIVE).dtypes.to_dict() == rows.dtypes.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("model", "columns"),
+    [
+        (MINILM, {}),
+        (BGE, {"seeking": 1}),
+        (None, {"seeking": 1}),
+        (MINILM, {"seeking": 1}),
+        (MINILM, {"who_you_serve": 1}),
+        (MINILM, {"offering": 1}),
+        (MINILM, {"what_you_do": 1}),
+        (MINILM, {"seeking": 1, "offering": 2, "what_you_do": 3, "who_you_serve": 4}),
+        (MINILM, {"seeking": "[0,0]", "offering": "[-0,1e-38,3]", "who_you_serve": "[-0.1,16777217,3e38]"}),
+    ],
+)
+def test_a_database_makes_the_digest_of_the_vectors_that_would_be_read(
+    database: Database, model: str | None, columns: dict[str, Any]
+) -> None:
+    for name in EMBEDDED_FIELDS:
+        execute(database, f"ALTER TABLE profiles ALTER embedding_{name} TYPE vector")
+    given = {name: str(vector(value).tolist()) if isinstance(value, int) else value for name, value in columns.items()}
+    vectors = {f"embedding_{name}": value for name, value in given.items()}
+    add(database, ONE, embeddings_model=model, **vectors)
+    read = read_vectors(database, MINILM, 384, pd.Index([ONE]))
+    digest = vectors_digest(read[name].of(0) for name in COMPARED)
+    assert read_vector_digests(database, MINILM, ONE, ONE) == {ONE: digest}

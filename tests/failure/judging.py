@@ -84,7 +84,7 @@ def current_hashes(url: str) -> dict[str, str]:
     """By match: the hash of what its score depends on, by the profiles and vectors as they are stored now."""
     database = Database(url=url)
     profiles = ProfilesToScore(database, facts_of(read_profiles(database, FIRST, LAST)), MINILM)
-    rows = score_range(profiles, read_matches(database, FIRST, LAST), MINILM, CURRENT_POLICY).rows
+    rows = score_range(profiles, read_matches(database, FIRST, LAST), CURRENT_POLICY).rows
     return dict(zip(rows["id"], rows["inputs_hash"], strict=True))
 
 
