@@ -1,4 +1,4 @@
-"""Reading, publishing, embedding and a whole rescore, each beside its limit measured in the same run."""
+"""Reading, publishing and a whole rescore, each beside its limit measured in the same run."""
 
 import json
 import re
@@ -25,11 +25,9 @@ from jv_assets.partitions import ID_RANGES, bounds
 from jv_assets.publishing import NEEDED, Wanted, publish_range
 from jv_assets.reading import read_matches, read_profiles, read_vectors
 from jv_assets.resources.database import Database
-from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import facts_of, profiles_of_files, score_range
 from jv_assets.vector_cache import VectorCache
-from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
 MODEL, DIMENSION = settings.PRODUCTION_MODEL, 1024
 REPEATS = 3
@@ -40,7 +38,7 @@ KEYS = list(ID_RANGES.get_partition_keys())
 def run() -> list[Row]:
     """Rows of name, value, unit, target (or None) and whether it was met."""
     with TemporaryDirectory() as folder, _population(Path(folder)) as (database, files):
-        return [*_vectors(database), *_publishing(database, files), *_embedding(), *_rescore(Path(folder) / "whole")]
+        return [*_vectors(database), *_publishing(database, files), *_rescore(Path(folder) / "whole")]
 
 
 @contextmanager
@@ -169,27 +167,6 @@ def _vacuum(database: Database) -> None:
     with psycopg.connect(database.url.replace("+psycopg", "", 1), autocommit=True) as connection:
         connection.execute("VACUUM match_suggestions")
         connection.execute("CHECKPOINT")
-
-
-def _embedding() -> list[Row]:
-    """Texts of the demo in batches, beside one text a call of the library, in turns."""
-    from sentence_transformers import SentenceTransformer
-
-    profiles, embedder = make_population().profiles, Embedder(settings.DEMO_MODEL)
-    usable = [text_to_embed(text) for name in EMBEDDED_FIELDS for text in profiles[name]]
-    texts = [text for text in usable if text][::11]
-    few, plain = texts[::8], SentenceTransformer(embedder.place)
-    embedder.embed(texts[:64])
-    plain.encode(texts[0])
-    batched, single = [], []
-    for _ in range(REPEATS):
-        single.append(_timed(lambda: [plain.encode(one) for one in few]) / len(few))
-        batched.append(_timed(lambda: embedder.embed(texts)) / len(texts))
-    ratios = [one / many for one, many in zip(single, batched, strict=True)]
-    return [
-        figure("embedding, texts a second in batches (all-MiniLM-L6-v2)", 1 / median(batched), "texts/s"),
-        figure("embedding in batches ÷ one text a call", median(ratios), "x", at_least=2.0),
-    ]
 
 
 def _rescore(home: Path) -> list[Row]:
