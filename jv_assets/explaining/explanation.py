@@ -14,13 +14,12 @@ from jv_assets.explaining.changes import SIDES, Embed, embedded, typed
 from jv_assets.explaining.reading import PROFILE_FIELDS, Match, Stored, read_match
 from jv_assets.loading import frame
 from jv_assets.resources.database import Database
-from jv_scoring.breakdown import match_contexts
-from jv_scoring.engine import score_pairs
 from jv_scoring.explain import explain_pair
+from jv_scoring.inputs import inputs_hashes
 from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS, POLICIES, SCORING_VERSION, aggregate, parse_policy
 from jv_scoring.prepare import prepare
 from jv_scoring.reference import PairScore
-from jv_scoring.similarity import Calibration, calibration_of
+from jv_scoring.similarity import calibration_of
 
 T = TypeVar("T")
 
@@ -108,7 +107,7 @@ def explain(
         policy=chosen,
         model=embedder_model,
         stored=match.stored,
-        stale=_stale(match, chosen, calibration, embedder_model),
+        stale=_stale(match, embedder_model),
         now=pair.before,
         what_if=pair.after if changes else None,
         changes=tuple(f"{side}.{name}" for side, own in zip(SIDES, of_changes, strict=True) for name in own),
@@ -155,19 +154,16 @@ def _policy_of(stored: Stored | None) -> str:
     return str(_checked("JV_POLICY", parse_policy, settings.policy()))
 
 
-def _stale(match: Match, policy: str, calibration: Calibration, model: str) -> bool | None:
+def _stale(match: Match, model: str) -> bool | None:
     """Whether the pipeline would store another inputs hash now."""
     stored = match.stored
     if stored is None or stored.inputs_hash is None or stored.model not in (None, model):
         return None
     columns = {name: [profile[name] for profile in match.profiles if profile] for name in PROFILE_FIELDS}
     prepared = prepare(frame(columns).set_index(pd.Index(match.profile_ids, dtype=object)))
-    a, b = match.profile_ids
-    scored = score_pairs(
-        prepared, frame({"id": [match.id], "profile_id": [a], "suggested_profile_id": [b]}), policy, calibration
-    )
-    _, hashes = match_contexts(prepared, scored, policy=policy, model=model, scored_at="")
-    return stored.inputs_hash != hashes[0]
+    a, b = np.array([0]), np.array([1])
+    (now,) = inputs_hashes(prepared.input_hashes(np.array([0, 1])), a, b, model)
+    return stored.inputs_hash != now
 
 
 def _numbers(pair: PairScore) -> object:
