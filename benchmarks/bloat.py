@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.bloat
 
-publishes all scores ten times, each time others than before, with a VACUUM after each, as autovacuum does it by day. HOT
-updates touch no index, and leave room that the next update of the same page takes without a VACUUM.
+publishes all scores ten times, each time others than before, with a VACUUM after each, as autovacuum does it by day.
+HOT updates touch no index, and leave room that the next update of the same page takes without a VACUUM.
 """
 
 import time
