@@ -1,8 +1,10 @@
 """The reference pages, made from the code when the site is built: what they say is what there is."""
 
 import inspect
+import json
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,6 +17,10 @@ from jv_assets.cli import app
 from jv_assets.definitions import defs
 from jv_assets.metadata_keys import KEYS, OF_EVERY_RANGE
 
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
+COMMITS = 4
+"""How many of the last results the page has, beside each other."""
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Called by MkDocs: add the pages."""
@@ -23,6 +29,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         ("configuration", configuration()),
         ("assets", assets()),
         ("metadata", metadata()),
+        ("benchmarks", benchmarks()),
     ):
         files.append(File.generated(config, f"reference/{name}.md", content="\n".join(lines)))
     return files
@@ -97,6 +104,23 @@ def metadata() -> Iterator[str]:
         yield f"## {asset}\n"
         rows = [(", ".join(f"`{name}`" for name in names.split()), meaning) for names, meaning in keys.items()]
         yield from _table(("", ""), rows)
+
+
+def benchmarks() -> Iterator[str]:
+    """What `make bench` and `make bench-large` measured, by commit."""
+    yield "# Benchmarks\n"
+    yield "What `make bench` and `make bench-large` printed, as they keep it in `benchmarks/results`, the newest first."
+    yield "Machines differ, and one differs from day to day: compare ratios, and seconds within one column.\n"
+    for title, large in (("make bench", False), ("make bench-large", True)):
+        paths = [path for path in RESULTS.glob("*.json") if path.stem.endswith("-large") == large]
+        results = sorted((json.loads(path.read_text(encoding="utf-8")) for path in paths), key=lambda each: each["at"])
+        results = results[: -COMMITS - 1 : -1]
+        names = [(row["name"], row["target"] or "", row["unit"]) for row in results[0]["rows"]] if results else []
+        values = [{row["name"]: f"{row['value']:,.3g}" for row in result["rows"]} for result in results]
+        heads = ["", "target", "", *(f"{result['commit']}, {result['at'][:10]}" for result in results)]
+        if names:
+            yield f"## {title}\n"
+            yield from _table(heads, [(*name, *(value.get(name[0], "") for value in values)) for name in names])
 
 
 def _facts(node: Any) -> Iterator[tuple[str, str]]:
