@@ -23,7 +23,7 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	@$(MAKE) --no-print-directory docs
-	.venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
 	.venv/bin/pytest tests/browser
 
 test-long: install ## the tests that take minutes each: servers and workers killed, odd databases, what the documentation types, whole nights in the UI
