@@ -61,7 +61,7 @@ def _round(plan: Plan, rng: random.Random, sizes: list[int], start: float) -> tu
     for size in sizes:
         begin = heapq.heappop(free)
         takes = plan.run_seconds + size * plan.range_seconds
-        dies = rng.expovariate(plan.deaths_an_hour / 3600) if plan.deaths_an_hour else takes
+        dies = rng.expovariate(1) * 3600 / plan.deaths_an_hour if plan.deaths_an_hour else takes
         end = begin + min(dies, takes)
         if dies < takes:
             failed += size

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 # A range costs a tenth of a second whatever is in it; 16 are as good as 64. Before our modules, which read it once.
@@ -15,6 +16,9 @@ RANGES = os.environ["JV_ID_RANGES"] = "16"
 
 from jv_assets import local
 
+# How long an example takes is the machine's affair: no test fails by the clock.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 pytest.register_assert_rewrite("program", "judging", "telling", "undone")
 
 

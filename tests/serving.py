@@ -113,6 +113,7 @@ def running(command: Sequence[str], home: Path, port: int = 0, **more: str) -> I
         printed = []
         for line in process.stdout or ():
             printed.append(line)
+            assert "is running already" not in line, line  # that names an address too, of another one
             if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
                 break
         else:
