@@ -60,7 +60,7 @@ class Grown:
 
 
 def main() -> None:
-    """A row of the table of docs/retention.md for each layout."""
+    """A row of a table for each layout."""
     print("| | MB after 1 | after 10 | indexes after 1 | after 10 | HOT | bytes of log a row | seconds a publish |")
     print("|---|---|---|---|---|---|---|---|")
     for name, statements in LAYOUTS.items():

@@ -2,8 +2,7 @@
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -16,7 +15,7 @@ import psycopg
 from pgvector.psycopg import register_vector
 from sqlalchemy import text
 
-from benchmarks.figures import Row, figure, jv
+from benchmarks.figures import Row, figure, jv, timed
 from jv_assets import local, settings
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
 from jv_assets.loading import load_frames
@@ -99,7 +98,7 @@ def _vectors(database: Database) -> list[Row]:
         fetch = lambda some: read_vectors(database, MODEL, DIMENSION, profiles[some])  # noqa: E731
         VectorCache(len(profiles), DIMENSION, fetch).hold(np.arange(len(profiles)))
 
-    seconds = median(_timed(read) for _ in range(REPEATS))
+    seconds = median(timed(read) for _ in range(REPEATS))
     return [figure("reading all vectors (1,024 numbers each)", seconds, "s", at_most=0.5)]
 
 
@@ -116,11 +115,11 @@ def _publishing(database: Database, files: RangeFiles) -> list[Row]:
                 )
             )
         _vacuum(database)
-        copies.append(_timed(lambda: _copy_alone(database, files)))
+        copies.append(timed(lambda: _copy_alone(database, files)))
         written: list[int] = []
-        whole.append(_timed(lambda: written.append(_publish_all(database, files, run))))  # noqa: B023
+        whole.append(timed(lambda: written.append(_publish_all(database, files, run))))  # noqa: B023
         again: list[int] = []
-        unchanged.append(_timed(lambda: again.append(_publish_all(database, files, run))))  # noqa: B023
+        unchanged.append(timed(lambda: again.append(_publish_all(database, files, run))))  # noqa: B023
         if written[0] < 29_000 or again[0] != 0:
             raise RuntimeError(f"published {written[0]} rows, then {again[0]}")
     ratios = [published / copied for published, copied in zip(whole, copies, strict=True)]
@@ -188,12 +187,6 @@ def _rescore(home: Path) -> list[Row]:
         figure("jv rescore again, nothing written", again.seconds, "s"),
         figure("peak memory of the process", rescore.peak_kb / (1 << 20), "GB", at_most=1.0),
     ]
-
-
-def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

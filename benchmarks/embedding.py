@@ -4,12 +4,11 @@ The production model is 1.3 GB and may not be here, so its shape is made with we
 same shape makes the same multiplications and takes as long, whatever its weights are.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.figures import Row, figure
+from benchmarks.figures import Row, figure, timed
 from jv_assets import settings
 from jv_assets.demo.population import make_population
 from jv_assets.resources.embedder import Embedder
@@ -43,10 +42,10 @@ def run() -> list[Row]:
     batches = [plain.preprocess(ordered[start : start + AT_ONCE]) for start in range(0, len(ordered), AT_ONCE)]
     per_text = _flops(lambda: [shape(**batch) for batch in batches]) / len(ordered)
     for _ in range(REPEATS):
-        limit.append(2 * SIZE**3 / _timed(lambda: torch.mm(*factors)))
-        single.append(_timed(lambda: [plain.encode(one) for one in few]) / len(few))
-        batched.append(_timed(lambda: embedder.embed(texts)))
-        large.append(_timed(lambda: [shape(**batch) for batch in batches]) / len(ordered))
+        limit.append(2 * SIZE**3 / timed(lambda: torch.mm(*factors)))
+        single.append(timed(lambda: [plain.encode(one) for one in few]) / len(few))
+        batched.append(timed(lambda: embedder.embed(texts)))
+        large.append(timed(lambda: [shape(**batch) for batch in batches]) / len(ordered))
     ratios = [len(texts) * one / many for one, many in zip(single, batched, strict=True)]
     shares = [flops / many / most for many, most in zip(batched, limit, strict=True)]
     return [
@@ -98,12 +97,6 @@ def _flops(work: Callable[[], object]) -> float:
     with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())
-
-
-def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,9 +19,11 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from dialogs import dialog_of
+from playwright.sync_api import Page, expect, sync_playwright
 from serving import Running, running, wait_until
 
+from benchmarks.figures import jv
 from jv_assets import local
 from jv_assets.partitions import range_keys
 from jv_assets.settings import ranges_per_run
@@ -61,13 +62,9 @@ def main(ranges: int, home: Path | None) -> None:
 
 def prepare(home: Path, more: dict[str, str]) -> float:
     """A population, and a night over it; how long that took."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_"))}
-    env = {**kept, "JV_HOME": str(home), **more}
     home.mkdir(exist_ok=True)
-    for words in (["load", "demo", "--profiles", str(PROFILES), "--matches", str(MATCHES)], ["nightly"]):
-        started = time.perf_counter()
-        subprocess.run([*JV, *words], env=env, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    jv(home, "load", "demo", "--profiles", str(PROFILES), "--matches", str(MATCHES), **more)
+    return jv(home, "nightly", **more).seconds
 
 
 def measure(page: Page, ui: Running, ranges: int) -> dict[str, float]:
@@ -95,7 +92,7 @@ def measure(page: Page, ui: Running, ranges: int) -> dict[str, float]:
         expect(materialize).to_be_enabled()
         started.append(time.perf_counter())
         materialize.click()
-        choose(page)
+        dialog_of(page, "match_scores")
 
     def run() -> None:
         page.goto(f"{address}/runs/{night['runId']}")
@@ -123,22 +120,11 @@ def measure(page: Page, ui: Running, ranges: int) -> dict[str, float]:
     return {name: median(values) for name, values in seconds.items()}
 
 
-def choose(page: Page) -> Locator:
-    """The dialog, once it can be used. Before it Dagster may ask whether to go on without what comes before."""
-    dialog = page.get_by_role("dialog").filter(has_text="Launch runs to materialize match_scores")
-    sure = page.get_by_role("button", name="Confirm")
-    expect(dialog.or_(sure)).to_be_visible()
-    if sure.is_visible():
-        sure.click()
-    expect(dialog.get_by_role("button", name="Failed and missing")).to_be_visible()
-    return dialog
-
-
 def backfill(page: Page, ui: Running, ranges: int) -> dict[str, float]:
     """Of all ranges: until it is asked for, until all its runs are in the queue, and then its page."""
     page.goto(f"http://127.0.0.1:{ui.port}/assets/match_scores")
     page.get_by_role("button", name="Materialize").first.click()
-    dialog = choose(page)
+    dialog = dialog_of(page, "match_scores")
     dialog.get_by_role("button", name="All", exact=True).click()
     started = time.perf_counter()
     dialog.get_by_role("button", name=re.compile("^Launch")).click()

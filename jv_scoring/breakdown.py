@@ -39,9 +39,8 @@ def match_contexts(
     """
     chosen = parse_policy(policy)
     pairs = Pairs.of(prepared, scored)
-    of_profile = prepared.input_hashes(np.concatenate([pairs.a, pairs.b]))
-    hashes = inputs_hashes(of_profile, pairs.a, pairs.b, model)
     used, place = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
+    hashes = inputs_hashes(prepared.input_hashes(used), pairs.a, pairs.b, model)
     a, b = np.split(place, 2)
     intent, momentum, context = (
         prepared.facts[name].iloc[used].tolist()

@@ -161,8 +161,8 @@ def _stale(match: Match, model: str) -> bool | None:
         return None
     columns = {name: [profile[name] for profile in match.profiles if profile] for name in PROFILE_FIELDS}
     prepared = prepare(frame(columns).set_index(pd.Index(match.profile_ids, dtype=object)))
-    a, b = np.array([0]), np.array([1])
-    (now,) = inputs_hashes(prepared.input_hashes(np.array([0, 1])), a, b, model)
+    both = np.array([0, 1])
+    (now,) = inputs_hashes(prepared.input_hashes(both), both[:1], both[1:], model)
     return stored.inputs_hash != now
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import Served
+from dialogs import dialog_of
 from playwright.sync_api import Locator, Page, expect
 from serving import ENDED, wait_until
 from sqlalchemy import create_engine, text
@@ -42,17 +43,6 @@ def do(ui: Served, job: str, *assets: str) -> None:
     """A run over all ranges that is not what the test is about."""
     run_id = ui.pages.launch(job, "00", "fc", *assets)
     assert wait_until(lambda: ui.pages.status(run_id) in ENDED and ui.pages.status(run_id)) == "SUCCESS"
-
-
-def dialog_of(page: Page, asset: str) -> Locator:
-    """The dialog to choose ranges in. Before it Dagster may ask whether to go on without what comes before."""
-    dialog = page.get_by_role("dialog").filter(has_text=f"Launch runs to materialize {asset}")
-    sure = page.get_by_role("button", name="Confirm")
-    expect(dialog.or_(sure)).to_be_visible()
-    if sure.is_visible():
-        sure.click()
-    expect(dialog.get_by_role("button", name="Failed and missing")).to_be_visible()
-    return dialog
 
 
 def launch(page: Page, dialog: Locator) -> str:
