@@ -1,12 +1,12 @@
 """What a range of profiles must be to be scored at all, and which of its values are odd but allowed."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
 
 from jv_assets.errors import UserError
 from jv_assets.loading import PROFILE_COLUMNS
@@ -15,54 +15,51 @@ from jv_scoring.roles import normalise_role
 from jv_scoring.synergy import TIER_ORDER
 from jv_scoring.text import has_text
 
-if TYPE_CHECKING:
-    from pandera.pandas import DataFrameSchema
-
-_ACCEPTED: dict[str, tuple[type, ...]] = {
-    "text": (str,),
-    "text[]": (list,),
-    "integer": (int,),
-    "double precision": (Real,),
+_ACCEPTED: dict[str, Any] = {
+    "text": TypeAdapter(list[str | None]),
+    "text[]": TypeAdapter(list[list[Any] | None]),
+    "integer": TypeAdapter(list[int | None]),
+    "double precision": TypeAdapter(list[float | None]),
 }
-"""By the type that spec/data.md gives a column: what Python has of it. jsonb may be anything."""
+"""By the type that spec/data.md gives a column: what its values must be. jsonb may be anything."""
 _NUMBERS = ("audience_engagement_score", "social_reach", "list_size")
 _TEXTS = [name for name in INPUT_COLUMNS if PROFILE_COLUMNS[name] == "text"]
 
 
 def validate(profiles: pd.DataFrame) -> None:
     """UserError where the columns are not those of the profiles table, or hold values of other types."""
-    from pandera.errors import SchemaErrors
-
-    try:
-        _schema().validate(profiles, lazy=True)
-    except SchemaErrors as error:
-        first = error.failure_cases.iloc[0]
-        rows = error.failure_cases["index"].dropna()
-        where = f"; first in profile {profiles['id'].iloc[int(rows.iloc[0])]}" if len(rows) else ""
+    wrong = [each for name in ("id", *INPUT_COLUMNS) for each in _wrong(name, profiles)]
+    if wrong:
+        cause, rows = wrong[0]
+        where = f"; first in profile {profiles['id'].iloc[rows[0]]}" if rows else ""
+        count = sum(max(len(rows), 1) for _, rows in wrong)
         raise UserError(
-            f"{len(error.failure_cases)} values of profiles are not what its columns must hold: "
-            f"{first['column'] or first['failure_case']}: {first['check']}{where}; correct them in the table"
-        ) from None
+            f"{count:,} values of profiles are not what its columns must hold: {cause}{where}; correct them in the table"
+        )
+
+
+def _wrong(name: str, profiles: pd.DataFrame) -> Iterator[tuple[str, list[int]]]:
+    """What is wrong with a column, and in which rows."""
+    if name not in profiles:
+        yield f"{name}: there is no such column", []
+        return
+    kind = PROFILE_COLUMNS[name]
+    if kind in _ACCEPTED:
+        try:
+            _ACCEPTED[kind].validate_python(profiles[name].tolist(), strict=True)
+        except ValidationError as error:
+            yield f"{name}: not {kind}", sorted({int(each["loc"][0]) for each in error.errors()})
+    faults = {"null": profiles[name].isna()} if name in ("id", "name") else {}
+    if name == "id":
+        faults["there twice"] = profiles[name].duplicated()
+    for fault, found in faults.items():
+        if found.any():
+            yield f"{name}: {fault}", np.flatnonzero(found).tolist()
 
 
 def odd_values(profiles: pd.DataFrame) -> dict[str, int]:
     """How many values are allowed, but count as no data or as unknown (spec: Nulls, Factors)."""
     return {name: int(count(profiles)) for name, count in _ODD.items()}
-
-
-@cache
-def _schema() -> "DataFrameSchema":
-    import pandera.pandas as pa
-
-    def is_a(accepted: tuple[type, ...]) -> Callable[[object], bool]:
-        return lambda value: isinstance(value, accepted)
-
-    columns = {"id": pa.Column(object, unique=True, nullable=False)}
-    for name in INPUT_COLUMNS:
-        kind = PROFILE_COLUMNS[name]
-        checks = [pa.Check(is_a(_ACCEPTED[kind]), element_wise=True, error=f"not {kind}")] if kind in _ACCEPTED else []
-        columns[name] = pa.Column(object, checks, nullable=name != "name")
-    return pa.DataFrameSchema(columns, strict=True)
 
 
 def _count(column: str, is_odd: Callable[[object], bool]) -> Callable[[pd.DataFrame], int]:

@@ -37,7 +37,7 @@ def test_rows_of_the_table_are_valid() -> None:
         ("tags", "a,b", r"tags: not text\[\]"),
         ("list_size", "many", "list_size: not integer"),
         ("audience_engagement_score", "0.5", "audience_engagement_score: not double precision"),
-        ("name", None, "name: not_nullable"),
+        ("name", None, "name: null"),
     ],
 )
 def test_a_value_of_another_type_is_named_but_not_shown(column: str, value: object, reason: str) -> None:
@@ -48,12 +48,12 @@ def test_a_value_of_another_type_is_named_but_not_shown(column: str, value: obje
 
 
 def test_an_id_that_is_there_twice_is_an_error() -> None:
-    with pytest.raises(UserError, match="id: field_uniqueness"):
+    with pytest.raises(UserError, match="id: there twice; first in"):
         validate(profiles({"id": ID}, {"id": ID}))
 
 
 def test_a_missing_column_is_an_error() -> None:
-    with pytest.raises(UserError, match="seeking: column_in_dataframe"):
+    with pytest.raises(UserError, match="seeking: there is no such column; correct"):
         validate(profiles({}).drop(columns="seeking"))
 
 

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 LIBRARIES = [
-    *("alembic.command", "dagster", "dagster_postgres", "fsspec", "numpy", "pandas", "pandera.pandas", "pgvector"),
+    *("alembic.command", "dagster", "dagster_postgres", "fsspec", "numpy", "pandas", "pgvector"),
     *("psutil", "psycopg", "psycopg2", "pyarrow.parquet", "pytest", "rich.progress", "rich.table"),
     *("sqlalchemy.dialects.postgresql.psycopg", "tenacity", "typer", "upath"),
 ]

@@ -20,7 +20,6 @@ SLOW = [
     "alembic",
     "altair",
     "dagster_postgres",
-    "pandera",
     "rich",
     "scipy",
     "sentence_transformers",
