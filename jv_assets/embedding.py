@@ -64,10 +64,17 @@ class Written:
     truncated: int = 0
 
 
+def _dimension(field: str) -> str:
+    """SQL: of a profile's vector; that of the column, where it has one, since to look at a vector is to read it all."""
+    column = f"attrelid = 'profiles'::regclass AND attname = 'embedding_{field}'"
+    declared = f"(SELECT nullif(atttypmod, -1) FROM pg_attribute WHERE {column})"  # noqa: S608 - of EMBEDDED_FIELDS
+    return f"CASE WHEN p.embedding_{field} IS NOT NULL THEN coalesce({declared}, vector_dims(p.embedding_{field})) END"
+
+
 _READ = f"""
     SELECT p.id::text, f.field, f.stored, f.dimension, p.embeddings_model, e.text_hash, e.model
     FROM profiles p
-    CROSS JOIN LATERAL (VALUES {", ".join(f"('{f}', p.{f}, vector_dims(p.embedding_{f}))" for f in EMBEDDED_FIELDS)})
+    CROSS JOIN LATERAL (VALUES {", ".join(f"('{f}', p.{f}, {_dimension(f)})" for f in EMBEDDED_FIELDS)})
         AS f (field, stored, dimension)
     LEFT JOIN jv.embedded_texts e ON e.profile_id = p.id AND e.field = f.field
     WHERE p.id BETWEEN :low AND :high

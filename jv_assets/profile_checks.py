@@ -1,6 +1,6 @@
 """What a range of profiles must be to be scored at all, and which of its values are odd but allowed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
 from typing import Any
 
@@ -33,9 +33,8 @@ def validate(profiles: pd.DataFrame) -> None:
         cause, rows = wrong[0]
         where = f"; first in profile {profiles['id'].iloc[rows[0]]}" if rows else ""
         count = sum(max(len(rows), 1) for _, rows in wrong)
-        raise UserError(
-            f"{count:,} values of profiles are not what its columns must hold: {cause}{where}; correct them in the table"
-        )
+        fault = f"{count:,} values of profiles are not what its columns must hold: {cause}{where}"
+        raise UserError(f"{fault}; correct them in the table")
 
 
 def _wrong(name: str, profiles: pd.DataFrame) -> Iterator[tuple[str, list[int]]]:
@@ -57,30 +56,30 @@ def _wrong(name: str, profiles: pd.DataFrame) -> Iterator[tuple[str, list[int]]]
             yield f"{name}: {fault}", np.flatnonzero(found).tolist()
 
 
-def odd_values(profiles: pd.DataFrame) -> dict[str, int]:
-    """How many values are allowed, but count as no data or as unknown (spec: Nulls, Factors)."""
-    return {name: int(count(profiles)) for name, count in _ODD.items()}
-
-
-def _count(column: str, is_odd: Callable[[object], bool]) -> Callable[[pd.DataFrame], int]:
-    return lambda profiles: sum(map(is_odd, profiles[column]))
+def odd_values(profiles: pd.DataFrame) -> dict[str, list[int]]:
+    """Of each profile: how many values are allowed, but count as no data or as unknown (spec: Nulls, Factors)."""
+    columns = {name: profiles[name].tolist() for name in INPUT_COLUMNS}
+    return {
+        name: [sum(map(is_odd, values)) for values in zip(*(columns[of] for of in among), strict=True)]
+        for name, (among, is_odd) in _ODD.items()
+    }
 
 
 def _no_data(value: object) -> bool:
     return isinstance(value, Real) and not (np.isfinite(float(value)) and float(value) >= 0)
 
 
-_ODD: dict[str, Callable[[pd.DataFrame], int]] = {
-    "blank_texts": lambda profiles: sum(
-        isinstance(value, str) and not has_text(value) for name in _TEXTS for value in profiles[name]
+_ODD: dict[str, tuple[Sequence[str], Callable[[object], bool]]] = {
+    "blank_texts": (_TEXTS, lambda value: isinstance(value, str) and not has_text(value)),
+    "unknown_roles": (["network_role"], lambda value: has_text(value) and normalise_role(value) is None),
+    "unknown_tiers": (["revenue_tier"], lambda value: known_tier(value) not in (None, *TIER_ORDER)),
+    "jv_history_not_a_list": (["jv_history"], lambda value: not isinstance(value, (list, type(None)))),
+    "numbers_without_meaning": (_NUMBERS, _no_data),
+    "engagement_over_1": (
+        ["audience_engagement_score"], lambda value: isinstance(value, (int, float)) and 1 < value < np.inf
     ),
-    "unknown_roles": _count("network_role", lambda value: has_text(value) and normalise_role(value) is None),
-    "unknown_tiers": _count("revenue_tier", lambda value: known_tier(value) not in (None, *TIER_ORDER)),
-    "jv_history_not_a_list": _count("jv_history", lambda value: not isinstance(value, (list, type(None)))),
-    "numbers_without_meaning": lambda profiles: sum(_no_data(value) for name in _NUMBERS for value in profiles[name]),
-    "engagement_over_1": _count(
-        "audience_engagement_score", lambda value: isinstance(value, (int, float)) and 1 < value < np.inf
-    ),
-    "list_size_0": _count("list_size", lambda value: value == 0),
-    "social_reach_0": _count("social_reach", lambda value: value == 0),
-}
+    "list_size_0": (["list_size"], lambda value: value == 0),
+    "social_reach_0": (["social_reach"], lambda value: value == 0),
+}  # fmt: skip
+"""By name: the columns that are looked at, and whether a value of them is odd."""
+ODD = tuple(_ODD)

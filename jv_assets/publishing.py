@@ -72,10 +72,11 @@ def publish_range(
 ) -> Published:
     """Publish the scores of range `key`.
 
-    `scored` has the columns `NEEDED`, in order of id; `contexts` gives `match_context` of the same rows, and is only
-    called where something is to be written. What is replaced is kept under `run_id`; without one nothing is kept.
-    UserError where the stored scores were made under another policy or version of the rules, unless `switch_policy`;
-    where the update changed a column that is not ours; and whatever `Database.run` raises.
+    `scored` has the columns `NEEDED`, in order of id, and `STORED_COLUMNS` where they were read; `contexts` gives
+    `match_context` of the same rows, and is only called where something is to be written. What is replaced is kept
+    under `run_id`; without one nothing is kept. UserError where the stored scores were made under another policy or
+    version of the rules, unless `switch_policy`; where the update changed a column that is not ours; and whatever
+    `Database.run` raises.
     """
     whole = Published()
     for batch in _batches(scored):
@@ -83,7 +84,7 @@ def publish_range(
         def work(connection: Connection, batch: pd.DataFrame = batch) -> Published:
             if not wanted.dry_run:
                 lock_range(connection, key)
-            stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1]).set_index("id")
+            stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1], known=batch).set_index("id")
             counts, differing = _compare(batch, stored, wanted)
             if len(differing) and not wanted.dry_run:
                 write_scores(connection, batch.loc[differing].assign(match_context=contexts()), run_id)

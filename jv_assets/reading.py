@@ -1,17 +1,18 @@
 """What is read from the two production tables."""
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from jv_assets.loading import frame
 from jv_assets.resources.database import Database
+from jv_assets.row_versions import row_versions, unchanged, version_of
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import combine_offering
 from jv_scoring.text import EMBEDDED_FIELDS
@@ -25,51 +26,70 @@ STORED_COLUMNS = (
     "stored_version",
     "stored_policy",
     "stored_inputs_hash",
+    "stored_row",
 )
-"""Of a match before it is scored: the older matcher's score, and what was published last; null where nothing was."""
+"""Of a match before it is scored: the older matcher's score, what was published last (null where nothing was), and the
+version of the row that had it (`version_of`)."""
 
 COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
 """The columns by which a score differs from what is stored."""
 
-_PROFILES = f"SELECT id::text, {', '.join(INPUT_COLUMNS)} FROM profiles WHERE id BETWEEN :low AND :high ORDER BY id"  # noqa: S608 - of our own constants
+_PROFILES = f"SELECT id::text, {', '.join(INPUT_COLUMNS)} FROM profiles WHERE {{}} ORDER BY id"  # noqa: S608 - of our own constants
 # jsonb_to_record: each ->> would unpack the whole context again.
-_MATCHES = """
+_MATCHES = f"""
     SELECT id::text, profile_id::text, suggested_profile_id::text, match_score::float8,
         score_ab::float8 AS stored_score_ab, score_ba::float8 AS stored_score_ba,
         harmonic_mean::float8 AS stored_harmonic_mean,
-        c.scoring_version AS stored_version, c.policy AS stored_policy, c.inputs_hash AS stored_inputs_hash
+        c.scoring_version AS stored_version, c.policy AS stored_policy, c.inputs_hash AS stored_inputs_hash,
+        {version_of("match_suggestions")} AS stored_row
     FROM match_suggestions
     LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(match_context) WHEN 'object' THEN match_context END)
         AS c (scoring_version text, policy text, inputs_hash text) ON true
-    WHERE id BETWEEN :low AND :high
+    WHERE {{}}
     ORDER BY id
-"""
-
-
+"""  # noqa: S608 - of our own constants
 # As `jv_scoring.inputs.vectors_digest` makes it of what `read_vectors` reads: 32 bytes a profile, in place of 12 KB.
 _DIGESTS = """
-    SELECT id::text, sha256(
-        'v' || coalesce(vector_send(CASE WHEN ours THEN embedding_seeking END), '')
-        || 'v' || coalesce(vector_send(CASE WHEN ours THEN coalesce(embedding_offering, embedding_what_you_do) END), '')
-        || 'v' || coalesce(vector_send(CASE WHEN ours THEN embedding_who_you_serve END), ''))
-    FROM profiles, LATERAL (SELECT coalesce(embeddings_model = :model, false) AS ours) AS model
-    WHERE id BETWEEN :low AND :high
+    SELECT id::text, embeddings_model, sha256(
+        'v' || coalesce(vector_send(embedding_seeking), '')
+        || 'v' || coalesce(vector_send(coalesce(embedding_offering, embedding_what_you_do)), '')
+        || 'v' || coalesce(vector_send(embedding_who_you_serve), ''))
+    FROM profiles WHERE id = ANY(CAST(:ids AS uuid[]))
 """
+_WITHIN, _AMONG = "id BETWEEN :low AND :high", "id = ANY(CAST(:ids AS uuid[]))"
+_IDS_AT_ONCE = 5_000
 
 
 def read_profiles(database: Database, low: str, high: str) -> pd.DataFrame:
     """The profiles whose id is in low..high (both in it), by id: `id` and `INPUT_COLUMNS`, all dtype object."""
-    return _read(database, _PROFILES, low, high)
+    return database.run(lambda connection: _profiles(connection, _WITHIN, {"low": low, "high": high}))
 
 
-def read_matches(database: Database, low: str, high: str) -> pd.DataFrame:
-    """The matches of a range, in order of id: the ids, dtype object, and `STORED_COLUMNS`, numbers as float64."""
-    return database.run(lambda connection: matches_within(connection, low, high))
+def read_profiles_of(database: Database, ids: Sequence[str]) -> pd.DataFrame:
+    """`read_profiles` of those of these that are there."""
+    some = [partial(_profiles, where=_AMONG, values={"ids": some}) for some in _some_at_once(ids)]
+    return pd.concat([database.run(work) for work in some], ignore_index=True)
 
 
-def matches_within(connection: Connection, low: str, high: str) -> pd.DataFrame:
+def read_matches(database: Database, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The matches of a range, in order of id: the ids, dtype object, and `STORED_COLUMNS`, numbers as float64.
+
+    `known`: what was read before, of these or other matches. Of rows that are as they were then, it is not read again.
+    """
+    return database.run(lambda connection: matches_within(connection, low, high, known))
+
+
+def matches_within(connection: Connection, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
     """`read_matches` in the caller's transaction."""
-    return _frame_of(connection.execute(text(_MATCHES), _range(low, high)).all())
+    if known is None:
+        return _matches(connection, _WITHIN, {"low": low, "high": high})
+    versions = row_versions(connection, "match_suggestions", low, high)
+    place = unchanged(known, "stored_row", versions)
+    rows = known.reindex(columns=_MATCH).iloc[place[place >= 0]].astype(object)
+    parts = [_typed(rows.where(rows.notna(), None))]
+    for some in _some_at_once(versions.index[place < 0].tolist()):
+        parts.append(_matches(connection, _AMONG, {"ids": some}))
+    return pd.concat(parts).sort_values("id", ignore_index=True)
 
 
 def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -80,12 +100,29 @@ def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.boo
     return same
 
 
-def _frame_of(rows: Sequence[Row[Any]]) -> pd.DataFrame:
-    names = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
-    matches = pd.DataFrame(list(map(tuple, rows)), columns=names, dtype=object)
-    scores = [name for name in STORED_COLUMNS if "score" in name or name.endswith("mean")]
-    typed: pd.DataFrame = matches.astype(dict.fromkeys(scores, np.float64))
+_MATCH = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
+_NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith("mean")]
+
+
+def _matches(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:
+    rows = connection.execute(text(_MATCHES.format(where)), values).all()
+    return _typed(pd.DataFrame(list(map(tuple, rows)), columns=_MATCH, dtype=object))
+
+
+def _typed(matches: pd.DataFrame) -> pd.DataFrame:
+    typed: pd.DataFrame = matches.astype({**dict.fromkeys(_NUMBERS, np.float64), "stored_row": np.int64})
     return typed
+
+
+def _profiles(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:
+    result = connection.execute(text(_PROFILES.format(where)), values)
+    names, rows = list(result.keys()), result.all()
+    return frame({name: [row[place] for row in rows] for place, name in enumerate(names)})
+
+
+def _some_at_once(ids: Sequence[str]) -> list[Sequence[str]]:
+    """One of them at least, be it empty."""
+    return [ids[start : start + _IDS_AT_ONCE] for start in range(0, max(len(ids), 1), _IDS_AT_ONCE)]
 
 
 def read_vectors(database: Database, model: str, dimension: int, profiles: pd.Index) -> dict[str, Vectors]:
@@ -105,23 +142,14 @@ def read_vectors(database: Database, model: str, dimension: int, profiles: pd.In
     }
 
 
-def read_vector_digests(database: Database, model: str, low: str, high: str) -> dict[str, bytes]:
-    """By profile, `vectors_digest` of what `read_vectors` would read of those whose id is in low..high (both in it)."""
-    values = {"model": model, "low": low, "high": high}
-    return database.run(lambda connection: dict(connection.execute(text(_DIGESTS), values).tuples().all()))
+def read_vector_digests(database: Database, ids: Sequence[str]) -> dict[str, tuple[str | None, bytes]]:
+    """By profile that is there: the model that its vectors are said to be of, and their `vectors_digest`."""
 
-
-def _read(database: Database, sql: str, low: str, high: str) -> pd.DataFrame:
-    def work(connection: Connection) -> pd.DataFrame:
-        result = connection.execute(text(sql), _range(low, high))
-        names, rows = list(result.keys()), result.all()
-        return frame({name: [row[place] for row in rows] for place, name in enumerate(names)})
+    def work(connection: Connection) -> dict[str, tuple[str | None, bytes]]:
+        rows = (row for some in _some_at_once(ids) for row in connection.execute(text(_DIGESTS), {"ids": some}))
+        return {profile: (model, bytes(digest)) for profile, model, digest in rows}
 
     return database.run(work)
-
-
-def _range(low: str, high: str) -> dict[str, str]:
-    return {"low": low, "high": high}
 
 
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,14 +18,15 @@ from jv_assets.partitions import ID_RANGES, spans
 from jv_assets.reading import STORED_COLUMNS, read_vector_digests, read_vectors
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.row_versions import row_versions, unchanged
 from jv_assets.vector_cache import VectorCache
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
 from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
-from jv_scoring.inputs import inputs_hashes, profile_hashes
+from jv_scoring.inputs import inputs_hashes, profile_hashes, vectors_digest
 from jv_scoring.policy import SCORING_VERSION
-from jv_scoring.prepare import NULLS, Prepared, profile_facts
+from jv_scoring.prepare import COMPARED, NULLS, Prepared, profile_facts
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
 from jv_scoring.vectors import Positions, Vectors
@@ -70,11 +71,8 @@ class ProfilesToScore:
     @cached_property
     def _hashes(self) -> list[bytes]:
         """Of each profile, with the vectors of when it is first asked for."""
-        digests: dict[str, bytes] = {}
-        for low, high in spans():
-            digests |= read_vector_digests(self._database, self.model, low, high)
         facts = self._prepared.facts
-        return profile_hashes(facts, [digests.get(profile, b"gone") for profile in facts.index])
+        return profile_hashes(facts, vector_digests(self._database, facts, self.model))
 
     def of(self, matches: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Prepared]]:
         """The matches, as many at a time as memory holds the vectors of, and their profiles: good until the next."""
@@ -84,6 +82,20 @@ class ProfilesToScore:
             profiles = np.concatenate([pairs.a, pairs.b])
             self._prepared.forget_hashes(self._cache.hold(profiles[profiles >= 0]))
             yield part, self._prepared
+
+
+def vector_digests(database: Database, facts: pd.DataFrame, model: str) -> list[bytes]:
+    """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
+    versions = pd.concat(
+        [database.run(partial(row_versions, table="profiles", low=low, high=high)) for low, high in spans()]
+    )
+    place = unchanged(facts.reset_index(names="id"), "row_version", versions)
+    found = read_vector_digests(database, versions.index[place < 0].tolist())
+    if (known := facts.iloc[place[place >= 0]]).size:
+        found |= dict(zip(known.index, zip(known["vectors_model"], known["vectors_digest"], strict=True), strict=True))
+    none, gone = vectors_digest([None] * len(COMPARED)), (model, b"gone")
+    of_each = (found.get(profile, gone) for profile in facts.index)
+    return [digest if made_by == model else none for made_by, digest in of_each]
 
 
 def profiles_of_files(database: Database, files: RangeFiles, model: str) -> ProfilesToScore:
@@ -123,8 +135,9 @@ def score_range(
 @cache
 def code_hash() -> str:
     """Of the code that makes rows: other code may make them otherwise, under the same policy and version too."""
-    sources = [Path(__file__), *sorted(Path(jv_scoring.__file__).parent.glob("*.*"))]
-    return sha256(b"\n".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    here, rules = Path(__file__), Path(jv_scoring.__file__).parent
+    ours = [here.with_name(name) for name in ("profile_checks.py", "reading.py", here.name, "text_lengths.py")]
+    return sha256(b"\n".join(source.read_bytes() for source in [*ours, *sorted(rules.glob("*.*"))])).hexdigest()[:16]
 
 
 def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
@@ -154,8 +167,8 @@ def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy:
 
 def fingerprint(rows: pd.DataFrame) -> str:
     """Of a range's rows: another one when another match, profile, vector, policy or rule has a part in its scores."""
-    columns = (rows[name].map(str) for name in ("id", "policy", "scoring_version", "inputs_hash"))
-    return sha256("\n".join(map(" ".join, zip(*columns, strict=True))).encode()).hexdigest()
+    columns = ("\n".join(rows[name].tolist()) for name in ("id", "policy", "scoring_version", "inputs_hash"))
+    return sha256("\n\n".join(columns).encode()).hexdigest()
 
 
 def range_summary(scored: ScoredRange) -> dict[str, int | float]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
+import pandas as pd
 from sqlalchemy import text
 
 from jv_assets.checks import found
@@ -70,8 +71,8 @@ def left_null(database: Database, files: RangeFiles, key: str) -> int:
     rows = database.run(lambda connection: connection.execute(text(_NULL), {"low": low, "high": high}).all())
     if not rows:
         return 0
-    scored = set(files.read("match_scores", key, _IDS).itertuples(index=False, name=None))
-    return sum(tuple(row) in scored for row in rows)
+    null = pd.DataFrame([tuple(row) for row in rows], columns=_IDS)
+    return len(files.read("match_scores", key, _IDS).merge(null))
 
 
 def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -> tuple[int, list[str]]:

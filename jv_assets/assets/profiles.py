@@ -4,13 +4,11 @@ import dagster as dg
 
 from jv_assets import settings
 from jv_assets.assets import lineage, production
-from jv_assets.partitions import ID_RANGES, bounds, each_range
-from jv_assets.profile_checks import odd_values, validate
-from jv_assets.reading import read_profiles
+from jv_assets.partitions import ID_RANGES, each_range
+from jv_assets.profile_checks import ODD
+from jv_assets.profile_rows import facts_to_keep, rows_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import facts_of
-from jv_assets.text_lengths import text_lengths
 
 _DESCRIPTION = """
 What scoring needs of each profile beside its vectors: the factors of Intent, Momentum and Context under both null
@@ -47,13 +45,10 @@ def profiles(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], files: dg.ResourceParam[RangeFiles]
 ) -> None:
     def work(key: str) -> dict[str, int | float]:
-        rows = read_profiles(database, *bounds(key))
-        validate(rows)
-        facts = facts_of(rows)
-        kept = facts.assign(**text_lengths(rows)).reset_index()
-        size = files.write("profiles", key, kept, {"rows": len(facts)})
-        coverage = {f"with_{name}": int(facts[name].notna().sum()) for name in _MOMENTUM_FACTORS}
-        return {"rows": len(facts), **coverage, **odd_values(rows), "file_bytes": size}
+        rows = rows_of(database, files, key)
+        size = files.write("profiles", key, rows, facts_to_keep(rows))
+        coverage = {f"with_{name}": int(rows[name].notna().sum()) for name in _MOMENTUM_FACTORS}
+        return {"rows": len(rows), **coverage, **{name: int(rows[name].sum()) for name in ODD}, "file_bytes": size}
 
     each_range(context, work)
 

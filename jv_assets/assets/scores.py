@@ -13,7 +13,7 @@ from jv_assets.former_rows import keep_gone, read_former
 from jv_assets.gates import refuse_shift
 from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
 from jv_assets.publishing import NEEDED, Wanted, publish_range, refuse_other_rules
-from jv_assets.reading import read_matches
+from jv_assets.reading import STORED_COLUMNS, read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
@@ -83,7 +83,8 @@ def match_scores(
 
     def work(key: str) -> Mapping[str, object]:
         former = read_former(files, key)
-        scored = score_range(profiles, read_matches(database, *bounds(key)), config.policy, former)
+        matches = read_matches(database, *bounds(key), known=former)
+        scored = score_range(profiles, matches, config.policy, former)
         summary = range_summary(scored)
         counts = {name: summary[name] for name in ("rows", "semantic", "word_overlap")}
         skipped = dict(scored.skipped)
@@ -158,7 +159,7 @@ def published_scores(
                 refuse_shift(database, files, there)
 
     def work(key: str) -> Mapping[str, object]:
-        scored = files.read("match_scores", key, sorted({*NEEDED, *AUDITED}))
+        scored = files.read("match_scores", key, sorted({*NEEDED, *STORED_COLUMNS, *AUDITED}))
         if broken := broken_rules(scored, files.facts("match_scores", key)):
             raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
         published = publish_range(

@@ -19,7 +19,7 @@ def profiles(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def odd(*rows: dict[str, Any]) -> dict[str, int]:
-    return {name: count for name, count in odd_values(profiles(*rows)).items() if count}
+    return {name: sum(counts) for name, counts in odd_values(profiles(*rows)).items() if sum(counts)}
 
 
 def test_rows_of_the_table_are_valid() -> None:

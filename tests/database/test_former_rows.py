@@ -1,6 +1,7 @@
 """A night scores what something changed of; the other matches keep their rows, and these are what scoring gives."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -12,7 +13,9 @@ from pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightl
 from jv_assets import scoring
 from jv_assets.former_rows import CONTEXT
 from jv_assets.partitions import bounds
+from jv_assets.profile_rows import facts_to_keep, rows_of
 from jv_assets.reading import STORED_COLUMNS, read_matches
+from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY
 from jv_assets.scoring import profiles_of_files, score_range
 
@@ -111,6 +114,41 @@ def test_a_night_of_many_changes_is_what_scoring_all_gives(whole: Pipeline) -> N
     (row,) = [row for key in KEYS for row in whole.files.read("match_scores", key).to_dict("records")
               if row["id"] == old["id"]]  # fmt: skip
     assert row["match_score"] == 12.34
+
+
+def test_the_files_of_profiles_are_as_if_made_at_once(whole: Pipeline, tmp_path: Path) -> None:
+    first, second, third, *_ = whole.sql("SELECT id::text, bio FROM profiles ORDER BY id")
+    whole.sql(
+        "UPDATE profiles SET (bio, tags, seeking) = (' ', '{a}', 'people who keep hens') WHERE id = :id", id=first["id"]
+    )
+    whole.sql(
+        "UPDATE profiles SET embedding_seeking = embedding_seeking + embedding_seeking WHERE id = :id", id=second["id"]
+    )
+    whole.sql("UPDATE profiles SET embeddings_model = 'another' WHERE id = :id", id=third["id"])
+    whole.sql("INSERT INTO profiles (id, name, list_size) VALUES (:id, 'Kelsol', 0)", id=str(UUID(int=2**126)))
+    path = whole.files.path("profiles", KEYS[3])
+    path.write_bytes(b"not Parquet")
+    result = whole.run(assets=["profiles"])
+    assert result.success
+    for key in KEYS:
+        at_once = rows_of(whole.database, RangeFiles(str(tmp_path)), key)
+        pd.testing.assert_frame_equal(
+            whole.files.read("profiles", key).astype(object), at_once.astype(object), check_index_type=False
+        )
+    assert whole.total("profiles", result.run_id, "list_size_0") >= 1
+    assert whole.run().success
+    assert_equal_to_reference(whole)
+
+
+def test_profiles_that_other_code_made_are_made_anew(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    marked = whole.files.read("profiles", KEYS[0]).assign(role="marked")
+    whole.files.write("profiles", KEYS[0], marked, facts_to_keep(marked))
+    only = {"first": KEYS[0], "last": KEYS[0], "assets": ["profiles"]}
+    whole.run(**only)
+    assert set(whole.files.read("profiles", KEYS[0])["role"]) == {"marked"}
+    monkeypatch.setattr("jv_assets.profile_rows.code_hash", lambda: "another")
+    whole.run(**only)
+    assert "marked" not in set(whole.files.read("profiles", KEYS[0])["role"])
 
 
 def test_under_another_policy_all_are_scored(whole: Pipeline) -> None:

@@ -1,5 +1,8 @@
 """What is read of profiles, vectors and matches is what is stored."""
 
+import io
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +12,12 @@ import pytest
 from models import BGE, MINILM
 from sqlalchemy import text
 
+from jv_assets import local
 from jv_assets.migrations.run import migrate
-from jv_assets.reading import decode_vectors, read_matches, read_profiles, read_vector_digests, read_vectors
+from jv_assets.reading import decode_vectors, read_matches, read_profiles, read_vectors
 from jv_assets.resources.database import Database
+from jv_assets.row_versions import row_versions
+from jv_assets.scoring import facts_of, vector_digests
 from jv_scoring.inputs import vectors_digest
 from jv_scoring.prepare import COMPARED
 from jv_scoring.text import EMBEDDED_FIELDS
@@ -133,10 +139,67 @@ def test_matches_arrive_with_what_was_stored(database: Database) -> None:
         "id": TWO, "profile_id": ONE, "suggested_profile_id": THREE, "match_score": 77.5,
         "stored_score_ab": pytest.approx(np.nan, nan_ok=True), "stored_score_ba": pytest.approx(np.nan, nan_ok=True),
         "stored_harmonic_mean": 51.25, "stored_version": "v", "stored_policy": "harmonic/impute",
-        "stored_inputs_hash": "h",
+        "stored_inputs_hash": "h", "stored_row": rows["stored_row"][1],
     }  # fmt: skip
     assert rows.loc[0, ["stored_version", "stored_policy", "stored_inputs_hash"]].tolist() == [None, None, None]
     assert read_matches(database, FIVE, FIVE).dtypes.to_dict() == rows.dtypes.to_dict()
+
+
+def test_of_rows_that_nothing_was_written_to_what_is_known_is_not_read_again(database: Database) -> None:
+    insert = "INSERT INTO match_suggestions (id, profile_id, suggested_profile_id, match_score)"
+    for match in (ONE, TWO, THREE, FOUR):
+        execute(database, f"{insert} VALUES ('{match}', '{ONE}', '{TWO}', 10)")
+    marked = read_matches(database, *EVERYTHING).assign(match_score=99.0)
+    execute(database, f"UPDATE match_suggestions SET match_score = 20 WHERE id = '{TWO}'")
+    execute(database, f"DELETE FROM match_suggestions WHERE id = '{THREE}'")
+    execute(database, f"{insert} VALUES ('{FIVE}', '{ONE}', '{TWO}', 30)")
+    execute(database, "ALTER TABLE match_suggestions ADD COLUMN later text")  # nor is the table itself part of a row
+    again = read_matches(database, *EVERYTHING, known=marked)
+    assert again[["id", "match_score"]].values.tolist() == [[ONE, 99], [TWO, 20], [FOUR, 99], [FIVE, 30]]
+    pd.testing.assert_frame_equal(
+        again.assign(match_score=0.0), read_matches(database, *EVERYTHING).assign(match_score=0.0)
+    )
+    of_file = pd.read_parquet(io.BytesIO(marked.to_parquet()))
+    pd.testing.assert_frame_equal(read_matches(database, *EVERYTHING, known=of_file), again)
+    for known in (
+        marked.iloc[:0],
+        marked.drop(columns="stored_row"),
+        marked.assign(stored_row=marked["stored_row"] + 1),
+    ):
+        assert read_matches(database, *EVERYTHING, known=known)["match_score"].tolist() == [10, 20, 10, 30]
+
+
+def versions_of_profiles(database: Database) -> pd.Series:
+    return database.run(partial(row_versions, table="profiles", low=ONE, high=FIVE))
+
+
+def test_a_row_has_another_version_after_each_change(database: Database) -> None:
+    add(database, ONE)
+    add(database, TWO)
+    seen = [versions_of_profiles(database)]
+    assert seen[0].index.tolist() == [ONE, TWO]
+    for _ in range(3):
+        execute(database, f"UPDATE profiles SET bio = bio WHERE id = '{ONE}'")
+        seen.append(versions_of_profiles(database))
+    assert len({versions[ONE] for versions in seen}) == 4
+    assert {versions[TWO] for versions in seen} == {seen[0][TWO]}
+    execute(database, "DELETE FROM profiles")
+    assert versions_of_profiles(database).empty
+
+
+def test_a_row_of_another_server_is_another_one(database: Database, tmp_path: Path) -> None:
+    other = local.start(tmp_path)
+    try:
+        other.ensure_database("jv")
+        of_other = Database(other.url("jv"))
+        migrate(of_other, dimension=384)
+        servers = []
+        for each in (database, of_other):
+            add(each, ONE)
+            servers.append(versions_of_profiles(each)[ONE] >> 32)
+        assert servers[0] != servers[1]
+    finally:
+        local.stop(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -163,4 +226,5 @@ def test_a_database_makes_the_digest_of_the_vectors_that_would_be_read(
     add(database, ONE, embeddings_model=model, **vectors)
     read = read_vectors(database, MINILM, 384, pd.Index([ONE]))
     digest = vectors_digest(read[name].of(0) for name in COMPARED)
-    assert read_vector_digests(database, MINILM, ONE, ONE) == {ONE: digest}
+    facts = facts_of(read_profiles(database, ONE, ONE))
+    assert vector_digests(database, facts, MINILM) == [digest]

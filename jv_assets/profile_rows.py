@@ -1,0 +1,61 @@
+"""The rows of the files of `profiles`: made anew of the profiles that something was written to since."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jv_assets.errors import UserError
+from jv_assets.partitions import bounds
+from jv_assets.profile_checks import odd_values, validate
+from jv_assets.reading import read_profiles_of, read_vector_digests
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.row_versions import row_versions, unchanged
+from jv_assets.scoring import code_hash, facts_of
+from jv_assets.text_lengths import text_lengths
+
+
+def rows_of(database: Database, files: RangeFiles, key: str) -> pd.DataFrame:
+    """The profiles of a range, in order of id: `id`, what `facts_of` makes of them, `text_lengths`, `odd_values`, the
+    version of the row they were read from, and `read_vector_digests` of their vectors.
+
+    UserError where a value is not what its column must hold.
+    """
+    low, high = bounds(key)
+    # Before all else: what is written to a profile while it is read is then found the next time.
+    versions = database.run(partial(row_versions, table="profiles", low=low, high=high))
+    former = _former(files, key)
+    place = unchanged(former, "row_version", versions)
+    kept, ids = former.iloc[place[place >= 0]], versions.index[place < 0].tolist()
+    if len(kept) and not ids:
+        return kept.reset_index(drop=True)
+    profiles = read_profiles_of(database, ids)
+    validate(profiles)
+    made = facts_of(profiles).reset_index().assign(**text_lengths(profiles), **odd_values(profiles))
+    made = made.assign(row_version=versions.reindex(made["id"]).to_numpy(), **_vectors(database, made["id"].tolist()))
+    return pd.concat([kept, made]).sort_values("id", ignore_index=True) if len(kept) else made
+
+
+def facts_to_keep(rows: pd.DataFrame) -> dict[str, Any]:
+    """What goes with the rows, so that other code does not take them for its own."""
+    return {"rows": len(rows), "code_hash": code_hash()}
+
+
+def _vectors(database: Database, ids: list[str]) -> dict[str, npt.NDArray[np.object_]]:
+    """Columns of `read_vector_digests`; null of a profile that was deleted meanwhile."""
+    found = read_vector_digests(database, ids)
+    columns = zip(*(found.get(profile, (None, None)) for profile in ids), strict=True) if ids else ((), ())
+    return dict(zip(("vectors_model", "vectors_digest"), (np.array(column, object) for column in columns), strict=True))
+
+
+def _former(files: RangeFiles, key: str) -> pd.DataFrame:
+    """What this code made of the range; nothing where it never did, or where it cannot be read: this run mends it."""
+    try:
+        if files.facts("profiles", key).get("code_hash") == code_hash():
+            return files.read("profiles", key)
+    except UserError:
+        pass
+    return pd.DataFrame(columns=["id"], dtype=object)
