@@ -38,6 +38,7 @@ _SCORED_COLUMNS = dg.TableSchema(
         dg.TableColumn("match_context", "text", "what is published beside the score; null where it was reused"),
         dg.TableColumn("match_score", "double", "the older matcher's, as read"),
         dg.TableColumn("stored_score_ab, … stored_inputs_hash", "", "what was published when this was scored"),
+        dg.TableColumn("stored_row", "bigint", "of the row that had that: another one after each change of it"),
     ]
 )  # fmt: skip
 
@@ -54,12 +55,12 @@ class ScoreConfig(dg.Config):
     description="""
 Every match of the range, scored in both directions by the ISMC rules.
 
-Reads the range's rows of match_suggestions, the files of all ranges of `profiles`, and the vectors that the configured
-model made. A match that would be scored of the same as when its row was made, and that production holds as that row
-says, keeps its row: a night scores what changed. Writes one Parquet file a range under JV_HOME: the scores, all that
-the reports need, and what was stored before. Writes nothing to the database: materializing this alone is the dry run. A
-match whose profile is gone, or that names one profile twice, is counted and skipped. Costs some seconds a run to read
-all profiles, then some 20 microseconds a match that is scored.
+Reads the range's rows of match_suggestions that something was written to since its file was made, the files of all
+ranges of `profiles`, and the vectors that the configured model made. A match that would be scored of the same as when
+its row was made, and that production holds as that row says, keeps its row: a night scores what changed. Writes one
+Parquet file a range under JV_HOME: the scores, all that the reports need, and what was stored before. Writes nothing to
+the database: materializing this alone is the dry run. A match whose profile is gone, or that names one profile twice,
+is counted and skipped. Costs some seconds a run to read all profiles, then some 20 microseconds a match that is scored.
 """,
     deps=[
         production.MATCHES,
