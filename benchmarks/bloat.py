@@ -73,13 +73,7 @@ def main() -> None:
 
 
 def _grown(database: Database, statements: Sequence[str]) -> Grown:
-    migrate(database, dimension=384)
-    population = make_population(PROFILES, MATCHES)
-    _at_once(database, *statements)
-    load_frames(database, population.profiles, population.matches)
-    facts = pd.concat([facts_of(read_profiles(database, *span)) for span in spans()])
-    profiles = ProfilesToScore(database, facts, DEMO_MODEL)
-    rows = [score_range(profiles, read_matches(database, *span), CURRENT_POLICY).rows for span in spans()]
+    rows = scored_parts(database, PROFILES, MATCHES, statements)
     _publish(database, rows, 0)
     first, log, hot = _sizes(database), _log(database), _updates(database)
     started = time.perf_counter()
@@ -91,16 +85,28 @@ def _grown(database: Database, statements: Sequence[str]) -> Grown:
     return Grown(first, _sizes(database), float(updates[1] / updates[0]), written, seconds)
 
 
+def scored_parts(database: Database, profiles: int, matches: int, statements: Sequence[str] = ()) -> list[pd.DataFrame]:
+    """Rows as `match_scores` makes them of a demo population of so many, loaded into tables that these change first."""
+    migrate(database, dimension=384)
+    population = make_population(profiles, matches)
+    at_once(database, *statements)
+    load_frames(database, population.profiles, population.matches)
+    facts = pd.concat([facts_of(read_profiles(database, *span)) for span in spans()])
+    to_score = ProfilesToScore(database, facts, DEMO_MODEL)
+    return [score_range(to_score, read_matches(database, *span), CURRENT_POLICY).rows for span in spans()]
+
+
 def _publish(database: Database, parts: Sequence[pd.DataFrame], turn: int) -> None:
     """Each score a hundredth other than the last time, and each context another match's, which is as long."""
     for rows in parts:
         other = rows.assign(harmonic_mean=np.round(rows["harmonic_mean"] + 0.01 * (turn % 2), 2))
         contexts = pd.Series(np.roll(rows["match_context"], turn), rows.index)
         publish_range(database, "0", other, lambda: contexts, Wanted())  # noqa: B023
-    _at_once(database, f"VACUUM {TABLE}")
+    at_once(database, f"VACUUM {TABLE}")
 
 
-def _at_once(database: Database, *statements: str) -> None:
+def at_once(database: Database, *statements: str) -> None:
+    """Each in a transaction of its own."""
     with psycopg.connect(database.url.replace("+psycopg", "", 1), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
@@ -115,7 +121,7 @@ def _log(database: Database) -> int:
 
 
 def _updates(database: Database) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    _at_once(database, "SELECT pg_stat_force_next_flush()")
+    at_once(database, "SELECT pg_stat_force_next_flush()")
     return np.array(
         _one(database, f"SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = '{TABLE}'")
     )

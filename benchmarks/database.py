@@ -22,7 +22,7 @@ from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, bounds
 from jv_assets.publishing import NEEDED, Wanted, publish_range
-from jv_assets.reading import read_matches, read_profiles, read_vectors
+from jv_assets.reading import STORED_COLUMNS, read_matches, read_profiles, read_vectors
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import facts_of, profiles_of_files, score_range
@@ -135,7 +135,7 @@ def _publish_all(database: Database, files: RangeFiles, run: str) -> int:
     """As a run does it, which keeps what it replaces."""
     written = 0
     for key in KEYS:
-        scored = files.read("match_scores", key, sorted(NEEDED))
+        scored = files.read("match_scores", key, sorted({*NEEDED, *STORED_COLUMNS}))
         published = publish_range(database, key, scored, lambda: _contexts(files, key), Wanted(), run_id=run)  # noqa: B023
         written += published.written
     return written
