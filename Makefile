@@ -7,7 +7,7 @@ PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check 
 LOCKED := $(PIP) -q install --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
-.PHONY: help install demo test test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
+.PHONY: help install demo test types test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
 
 help: ## list these targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,11 +20,13 @@ demo: install ## score and publish a synthetic population with a database of its
 test: install ## linters, types, import rules, tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
-	@$(MAKE) --no-print-directory docs
+	@$(MAKE) --no-print-directory -j 2 types docs
 	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
-	.venv/bin/pytest tests/browser
+	.venv/bin/pytest -n 3 --dist loadgroup tests/browser
+
+types:
+	@.venv/bin/mypy
 
 test-long: install ## the tests that take minutes each: servers and workers killed, odd databases, what the documentation types, whole nights in the UI
 	.venv/bin/pytest -m long tests/failure

@@ -167,7 +167,7 @@ def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy:
 
 def fingerprint(rows: pd.DataFrame) -> str:
     """Of a range's rows: another one when another match, profile, vector, policy or rule has a part in its scores."""
-    columns = ("\n".join(rows[name].tolist()) for name in ("id", "policy", "scoring_version", "inputs_hash"))
+    columns = ("\n".join(map(str, rows[name].tolist())) for name in ("id", "policy", "scoring_version", "inputs_hash"))
     return sha256("\n\n".join(columns).encode()).hexdigest()
 
 

@@ -313,12 +313,12 @@ def sensor_requests(whole: Pipeline, result: dg.ExecuteInProcessResult, **tags: 
 
 
 def test_the_sensor_finishes_what_the_daemon_started(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails_in_08(database: Database, low: str, high: str) -> pd.DataFrame:
+    def fails_in_2(database: Database, low: str, high: str, known: pd.DataFrame) -> pd.DataFrame:
         if low == bounds("2")[0]:
             raise UserError("cannot be read")
-        return read_matches(database, low, high)
+        return read_matches(database, low, high, known)
 
-    monkeypatch.setattr("jv_assets.assets.scores.read_matches", fails_in_08)
+    monkeypatch.setattr("jv_assets.assets.scores.read_matches", fails_in_2)
     result = whole.run(**SOME, published_scores={"only_missing": True})
     monkeypatch.undo()
     assert failure(result).startswith("1 of 8 ranges of match_scores failed (2: cannot be read)")
