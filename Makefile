@@ -25,7 +25,7 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
 	.venv/bin/pytest -n 3 --dist loadgroup tests/browser
 
-types:
+types: install ## check the types
 	@.venv/bin/mypy
 
 test-long: install ## the tests that take minutes each: servers and workers killed, odd databases, what the documentation types, whole nights in the UI

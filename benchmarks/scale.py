@@ -2,10 +2,14 @@
 
 `make bench-large` (an hour, 20 GB of disk): 100,000 profiles with random vectors of 1,024 numbers. Each rescore is a
 `jv` of its own: one that writes every row, one that finds nothing to write, and one after a hundredth of the profiles
-were edited.
+were edited. One size alone, here in ten minutes, by profiles, matches and ranges:
+
+    .venv/bin/python -m benchmarks.scale 30000 300000 64
 """
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +17,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import text
 
 from benchmarks.database import DIMENSION, MODEL, fill_vectors
-from benchmarks.figures import Row, Took, figure, jv
+from benchmarks.figures import Row, Took, environment, figure, jv
 from jv_assets import local
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
 from jv_assets.loading import load_frames
@@ -38,35 +42,64 @@ EDIT = """
 DEMO, ONE, TWO = Size(PROFILES, MATCHES, 64), Size(100_000, 1_000_000, 64), Size(100_000, 2_000_000, 128)
 
 
+_READ_PROFILES = """
+import pathlib, time
+from jv_assets.partitions import ID_RANGES
+from jv_assets.resources.range_files import RangeFiles
+memory = lambda: int(pathlib.Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
+files, before, started = RangeFiles(), memory(), time.perf_counter()
+facts = files.read_all("profiles", ID_RANGES.get_partition_keys())
+print(time.perf_counter() - started, memory() - before)
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A rescore that writes every row, one after it that finds nothing to write, and one after the edit.
+
+    `profiles`: seconds and KB that it takes to read all profiles from their files, as each run does.
+    """
+
+    first: Took
+    again: Took
+    night: Took
+    profiles: tuple[float, float]
+
+    def rows(self, size: Size) -> list[Row]:
+        """Rows of name, value, unit, target (or None) and whether it was met."""
+        large = size is not DEMO  # of the demo's, starting the process is half
+        matches, (seconds, kb) = size.matches, self.profiles
+        share = self.night.seconds / self.first.seconds
+        return [
+            figure(f"{matches:,} matches of {size.profiles:,} profiles in {size.ranges} ranges: rescore, every row "
+                   "written", self.first.seconds, "s"),
+            figure("… a match", 1e6 * self.first.seconds / matches, "µs"),
+            figure("… CPU time of the process, a match", 1e6 * self.first.cpu / matches, "µs"),
+            figure("… peak memory of the process", self.first.peak_kb / (1 << 20), "GB", at_most=2.0),
+            figure("… again, nothing written", self.again.seconds, "s"),
+            figure("… peak memory of that", self.again.peak_kb / (1 << 20), "GB", at_most=2.0),
+            figure("… 1 % of the profiles edited", self.night.seconds, "s"),
+            figure("… CPU time of that, a match", 1e6 * self.night.cpu / matches, "µs"),
+            figure("… 1 % edited ÷ every row written", share, "", at_most=0.15 if large else None),
+            figure("… rows written ÷ all", _written(self.night) / matches, "", at_most=0.05),
+            figure("… reading all profiles from their files, a profile", 1e6 * seconds / size.profiles, "µs"),
+            figure("… memory of that, a profile", kb / size.profiles, "KB"),
+        ]  # fmt: skip
+
+
 def run() -> list[Row]:
     """Rows of name, value, unit, target (or None) and whether it was met."""
     demo, one, two = (_measured(size) for size in (DEMO, ONE, TWO))
-    rows: list[Row] = []
-    for size, (found, again, night) in ((DEMO, demo), (ONE, one), (TWO, two)):
-        large = size is not DEMO  # of the demo's, starting the process is half
-        of = f"{size.matches:,} matches of {size.profiles:,} profiles in {size.ranges} ranges"
-        rows += [
-            figure(f"{of}: rescore, every row written", found.seconds, "s"),
-            figure("… a match", 1e6 * found.seconds / size.matches, "µs"),
-            figure("… CPU time of the process, a match", 1e6 * found.cpu / size.matches, "µs"),
-            figure("… peak memory of the process", found.peak_kb / (1 << 20), "GB", at_most=2.0),
-            figure("… again, nothing written", again.seconds, "s"),
-            figure("… peak memory of that", again.peak_kb / (1 << 20), "GB", at_most=2.0),
-            figure("… 1 % of the profiles edited", night.seconds, "s"),
-            figure("… that ÷ every row written", night.seconds / found.seconds, "", at_most=0.15 if large else None),
-            figure("… rows written ÷ all", _written(night) / size.matches, "", at_most=0.05),
-        ]
-    cost = (one[0].seconds / ONE.matches) / (demo[0].seconds / DEMO.matches)
-    more = two[0].peak_kb / one[0].peak_kb
+    cost = (one.first.seconds / ONE.matches) / (demo.first.seconds / DEMO.matches)
+    more = two.first.peak_kb / one.first.peak_kb
     return [
-        *rows,
+        *(row for size, found in ((DEMO, demo), (ONE, one), (TWO, two)) for row in found.rows(size)),
         figure("a match of a million ÷ one of the demo, wall time", cost, "x", at_most=1.5),
         figure("peak memory of two millions ÷ one", more, "x", at_most=1.1),
     ]
 
 
-def _measured(size: Size) -> tuple[Took, Took, Took]:
-    """A rescore that writes every row, one after it that finds nothing to write, and one after the edit."""
+def _measured(size: Size) -> Measured:
     with TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         try:
@@ -74,7 +107,12 @@ def _measured(size: Size) -> tuple[Took, Took, Took]:
             first, again = _rescore(home, size), _rescore(home, size)
             with Database(local.start(home / "postgres").url("jv")).transaction() as connection:
                 connection.execute(text(EDIT))
-            return first, again, _rescore(home, size)
+            night, settings = _rescore(home, size), environment(JV_HOME=str(home), JV_ID_RANGES=str(size.ranges))
+            told = subprocess.run(
+                [sys.executable, "-c", _READ_PROFILES], env=settings, capture_output=True, text=True, check=True
+            )
+            seconds, kb = map(float, told.stdout.split())
+            return Measured(first, again, night, (seconds, kb))
         finally:
             local.stop(home / "postgres")
 
@@ -96,3 +134,9 @@ def _fill(home: Path, size: Size) -> None:
 
 def _rescore(home: Path, size: Size) -> Took:
     return jv(home, "rescore", JV_EMBEDDING_MODEL=MODEL, JV_ID_RANGES=str(size.ranges))
+
+
+if __name__ == "__main__":
+    alone = Size(*map(int, sys.argv[1:]))
+    for each in _measured(alone).rows(alone):
+        print(f"{each['name']:<95}{each['value']:>12,.2f} {each['unit']}")

@@ -1,6 +1,7 @@
 """The assets that score the matches and publish the scores."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 
 import dagster as dg
 import pandas as pd
@@ -167,7 +168,7 @@ def published_scores(
             database,
             key,
             scored,
-            lambda: _contexts(files, key, scored),
+            cache(partial(_contexts, files, key, scored)),
             wanted,
             run_id=context.run.run_id,
         )

@@ -31,6 +31,7 @@ DRY = (
     "bench",
     "bench-large",
     "bench-workers",
+    "types",
     "soak",
     "ui",
     "constraints",

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.billion import MEASURED, hours, tables
 from benchmarks.schedule import Plan, simulate
+from jv_assets.settings import ROOT
 
 PLAN = Plan(ranges=64, ranges_per_run=8, workers=2, run_seconds=5, range_seconds=3)
 
@@ -66,3 +68,16 @@ def test_a_death_costs_its_run_and_the_time_until_it_is_noticed() -> None:
 def test_what_always_fails_is_told() -> None:
     with pytest.raises(ValueError, match="64 ranges are left after 100 rounds"):
         simulate(replace(PLAN, range_failures=1.0))
+
+
+def test_the_page_has_what_the_reckoning_prints() -> None:
+    assert tables() in (ROOT / "docs" / "scale-out.md").read_text(encoding="utf-8")
+
+
+def test_workers_help_until_postgres_is_what_limits() -> None:
+    whole = [
+        float(taken.split(maxsplit=1)[0].replace(",", "")) for _, taken, _ in hours(replace(MEASURED, postgres=0.0))
+    ]
+    assert whole[0] > 10 * whole[1] > 20 * whole[2]
+    bound = hours(replace(MEASURED, postgres=1.0))
+    assert all(taken == bound[0][1] and taken.endswith(" h (Postgres)") for _, taken, _ in bound)

@@ -1,0 +1,121 @@
+"""What ten million profiles and a thousand million matches would take, worked out from what was measured.
+
+    .venv/bin/python -m benchmarks.billion
+
+prints the tables of docs/scale-out.md; a test holds the page to them. What is measured is in `MEASURED`, with the
+command that measures it; `benchmarks.schedule` says how long runs take on some workers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.schedule import Plan, simulate
+
+PROFILES, MATCHES, RANGES, RANGES_PER_RUN = 10_000_000, 1_000_000_000, 4_096, 16
+WORKERS, POSTGRES = (1, 16, 64), 16
+"""How many processes run the ranges, and how many processors Postgres has."""
+EDITED = 0.01
+TEXTS, NUMBERS = 4, 1_024
+"""Of a profile: texts with a vector, and numbers of one."""
+GPU_FLOPS, GPU_SHARE = 60e12, 0.4
+"""Multiplications and additions a second of one GPU of the middle class in float16, and what part of it is reached."""
+HOUR, TB, GB = 3600.0, 1e12, 1e9
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds are of one processor. A process's own and Postgres's are apart, since Postgres stays one."""
+
+    score: float
+    """A match: read, scored with its context, put into a file."""
+    publish: float
+    """A match written, in the process."""
+    reuse: float
+    """A match that nothing changed of, scoring and publishing together."""
+    postgres: float
+    """A match written, in Postgres."""
+    run: float
+    """A run by itself, beside reading the profiles."""
+    profile: float
+    """A profile, read by each run."""
+    profile_memory: float
+    """Bytes of a profile in a run's memory, without vectors."""
+    row: float
+    """Bytes of a match in its table, with the context."""
+    file: float
+    """Bytes of a match in the range's file, with the context."""
+    flops: float
+    """Of a text in the production model."""
+    text: float
+    """Seconds of a text in the production model on one processor."""
+
+
+MEASURED = Measured(
+    score=0.0, publish=0.0, reuse=0.0, postgres=0.0, run=5.0, profile=0.0, profile_memory=0.0,
+    row=2_040, file=464, flops=0.0, text=0.0,
+)  # fmt: skip
+
+
+def amounts(of: Measured) -> list[tuple[str, str]]:
+    """What there is of everything."""
+    vectors = PROFILES * TEXTS * NUMBERS
+    runs = -(-RANGES // RANGES_PER_RUN)
+    return [
+        ("ranges; matches a range; runs", f"{RANGES:,}; {MATCHES // RANGES:,}; {runs}"),
+        ("the table of matches, with contexts", f"{MATCHES * of.row / TB:.1f} TB"),
+        ("what a publish of all writes, with its log", f"{2 * MATCHES * of.row / TB:.1f} TB"),
+        ("files of the ranges", f"{MATCHES * of.file / TB:.2f} TB"),
+        ("vectors as float32; as halfvec", f"{vectors * 4 / GB:,.0f} GB; {vectors * 2 / GB:,.0f} GB"),
+        ("**memory of a run: facts of all profiles**", f"**{PROFILES * of.profile_memory / GB:,.0f} GB**"),
+        ("**reading all profiles, each of the runs**", f"**{PROFILES * of.profile / HOUR:.1f} h**, together "
+                                                        f"{runs * PROFILES * of.profile / HOUR:,.0f} h"),
+        ("what halfvec changes of a cosine, at most", f"{halfvec_change():.5f}"),
+        ("embedding all texts, on one processor", f"{PROFILES * TEXTS * of.text / HOUR / 24:,.0f} days"),
+        ("embedding all texts, on one GPU", f"{PROFILES * TEXTS * of.flops / GPU_FLOPS / GPU_SHARE / HOUR:,.0f} h"),
+    ]  # fmt: skip
+
+
+def halfvec_change() -> float:
+    """The most among 2,000 pairs of random vectors of a cosine of some 0.8."""
+    rng = np.random.default_rng(1)
+    a, noise = rng.standard_normal((2, 2_000, NUMBERS))
+    pairs = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (a, 0.8 * a + 0.6 * noise)]
+    return float(np.abs(_cosines(*pairs) - _cosines(*(one.astype(np.float16).astype(float) for one in pairs))).max())
+
+
+def _cosines(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    dots: npt.NDArray[np.float64] = np.einsum("ij,ij->i", a, b)
+    return dots / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+def hours(of: Measured) -> list[tuple[str, str, str]]:
+    """Of workers: how long they take over all matches, and over those that a hundredth of the profiles concern.
+
+    Without reading all profiles in each run, which is to be changed first. Postgres limits both from below.
+    """
+    concerned = 1 - (1 - EDITED) ** 2
+    rows = []
+    for workers in WORKERS:
+        taken = []
+        for share in (1.0, concerned):
+            match = share * (of.score + of.publish) + (1 - share) * of.reuse
+            plan = Plan(RANGES, RANGES_PER_RUN, workers, of.run, match * MATCHES / RANGES,
+                        range_failures=0.001, deaths_an_hour=0.01, noticed_seconds=60)  # fmt: skip
+            limit = share * MATCHES * of.postgres / POSTGRES
+            seconds = simulate(plan).seconds
+            taken.append(f"{max(seconds, limit) / HOUR:,.1f} h" + (" (Postgres)" if limit > seconds else ""))
+        rows.append((f"{workers}", *taken))
+    return [(name, whole, night) for name, whole, night in rows]
+
+
+def tables(of: Measured = MEASURED) -> str:
+    """Both, as they stand in the page."""
+    lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in amounts(of)), ""]
+    lines += ["| workers | all matches | a night, 1 % of the profiles edited |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {workers} | {whole} | {night} |" for workers, whole, night in hours(of))])
+
+
+if __name__ == "__main__":
+    print(tables())
