@@ -31,6 +31,8 @@ PREPARE = "from jv_assets.running import open_instance; open_instance().dispose(
 RUNS = ("nightly", "report")
 """Together all assets but the two that are tables of production."""
 SECONDS = 120
+OURS = ("-m", MODULE, "-d", str(settings.ROOT))
+"""The code location, as Dagster's commands take it."""
 
 
 def run() -> list[Row]:
@@ -52,14 +54,17 @@ def _starts(home: Path) -> list[Row]:
     jv(home, "migrate")
     _python(home, PREPARE)
     instance = {"DAGSTER_HOME": str(home / "dagster")}
+    bare = home / "bare.py"
+    bare.write_text("import dagster\n\ndefs = dagster.Definitions()\n")
     took = medians(
         REPEATS,
         {
             "nothing": lambda: _python(home, "pass"),
             "dagster": lambda: _python(home, "import dagster"),
             "definitions": lambda: _python(home, f"import {MODULE}", **instance),
-            "api": lambda: _serve(home, ["dagster", "api", "grpc"], instance),
-            "server": lambda: _serve(home, ["dagster", "code-server", "start"], instance),
+            "bare": lambda: _serve(home, ["dagster", "api", "grpc"], instance, ["-f", str(bare)]),
+            "api": lambda: _serve(home, ["dagster", "api", "grpc"], instance, OURS),
+            "server": lambda: _serve(home, ["dagster", "code-server", "start"], instance, OURS),
         },
     )
     dagster, definitions, api = (took[name] for name in ("dagster", "definitions", "api"))
@@ -68,17 +73,18 @@ def _starts(home: Path) -> list[Row]:
         figure("… and importing Dagster", dagster.clock, "s"),
         figure("… and the code location", definitions.clock, "s", at_most=3.0),
         figure("… its CPU time, beside that of Dagster alone", definitions.cpu / dagster.cpu, "x"),
+        figure("a code server of no assets, until it answers", took["bare"].clock, "s"),
         figure("a code server, until it answers", api.clock, "s", at_most=3.0),
         figure("… its CPU time, beside that of importing Dagster alone", api.cpu / dagster.cpu, "x"),
         figure("… the one of jv ui, which can be reloaded: two processes", took["server"].clock, "s"),
     ]
 
 
-def _serve(home: Path, command: Sequence[str], instance: Mapping[str, str]) -> None:
-    """Start a code server, and end it when it has listed what is in the code location."""
+def _serve(home: Path, command: Sequence[str], instance: Mapping[str, str], what: Sequence[str]) -> None:
+    """Start a code server of a code location, and end it when it has listed what is in that."""
     with TemporaryDirectory() as folder:
         socket = f"{folder}/socket"
-        place = ["--socket", socket, "-m", MODULE, "-d", str(settings.ROOT), "--location-name", LOCATION]
+        place = ["--socket", socket, *what, "--location-name", LOCATION]
         process = subprocess.Popen(
             [sys.executable, "-m", *command, *place, "--log-level", "error"],
             env=environment(JV_HOME=str(home), **instance),

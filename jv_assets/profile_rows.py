@@ -1,6 +1,5 @@
 """The rows of the files of `profiles`: made anew of the profiles that something was written to since."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from jv_assets.profile_checks import odd_values, validate
 from jv_assets.reading import read_profiles_of, read_vector_digests
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.row_versions import row_versions, unchanged
+from jv_assets.row_versions import read_row_versions, unchanged
 from jv_assets.scoring import code_hash, facts_of
 from jv_assets.text_lengths import text_lengths
 
@@ -26,7 +25,7 @@ def rows_of(database: Database, files: RangeFiles, key: str) -> pd.DataFrame:
     """
     low, high = bounds(key)
     # Before all else: what is written to a profile while it is read is then found the next time.
-    versions = database.run(partial(row_versions, table="profiles", low=low, high=high))
+    versions = read_row_versions(database, "profiles", low, high)
     former = _former(files, key)
     place = unchanged(former, "row_version", versions)
     kept, ids = former.iloc[place[place >= 0]], versions.index[place < 0].tolist()

@@ -3,12 +3,13 @@
 import io
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from jv_assets.loading import frame
 from jv_assets.resources.database import Database
@@ -62,13 +63,13 @@ _IDS_AT_ONCE = 5_000
 
 def read_profiles(database: Database, low: str, high: str) -> pd.DataFrame:
     """The profiles whose id is in low..high (both in it), by id: `id` and `INPUT_COLUMNS`, all dtype object."""
-    return database.run(lambda connection: _profiles(connection, _WITHIN, {"low": low, "high": high}))
+    return _objects(*database.run(partial(_profiles, where=_WITHIN, values={"low": low, "high": high})))
 
 
 def read_profiles_of(database: Database, ids: Sequence[str]) -> pd.DataFrame:
     """`read_profiles` of those of these that are there."""
-    some = [partial(_profiles, where=_AMONG, values={"ids": some}) for some in _some_at_once(ids)]
-    return pd.concat([database.run(work) for work in some], ignore_index=True)
+    works = [partial(_profiles, where=_AMONG, values={"ids": some}) for some in _some_at_once(ids)]
+    return pd.concat([_objects(*database.run(work)) for work in works], ignore_index=True)
 
 
 def read_matches(database: Database, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -114,9 +115,12 @@ def _typed(matches: pd.DataFrame) -> pd.DataFrame:
     return typed
 
 
-def _profiles(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:
+def _profiles(connection: Connection, where: str, values: Mapping[str, object]) -> tuple[list[str], Sequence[Row[Any]]]:
     result = connection.execute(text(_PROFILES.format(where)), values)
-    names, rows = list(result.keys()), result.all()
+    return list(result.keys()), result.all()
+
+
+def _objects(names: Sequence[str], rows: Sequence[Row[Any]]) -> pd.DataFrame:
     return frame({name: [row[place] for row in rows] for place, name in enumerate(names)})
 
 

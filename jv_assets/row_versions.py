@@ -1,9 +1,13 @@
 """Which rows of a production table are as they were when they were read last: told without reading a value of them."""
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Connection, text
+
+from jv_assets.resources.database import Database
 
 _ROW = np.dtype([("id", "S36"), ("version", ">i8")])
 
@@ -18,15 +22,27 @@ def version_of(table: str) -> str:
     )"""  # noqa: S608 - ours
 
 
+def read_row_versions(database: Database, table: str, low: str, high: str) -> pd.Series:
+    """`row_versions` in a transaction of its own, which nothing is worked out in."""
+    return _decoded(database.run(partial(_versions, table=table, low=low, high=high)))
+
+
 def row_versions(connection: Connection, table: str, low: str, high: str) -> pd.Series:
     """By id (uuid as text), in order: `version_of` the rows of `table` from low to high (both in it), int64."""
+    return _decoded(_versions(connection, table, low, high))
+
+
+def _versions(connection: Connection, table: str, low: str, high: str) -> bytes:
     # All in one value: to take rows one by one costs ten times as much as to find them.
     select = f"""
         SELECT string_agg(convert_to(id::text, 'UTF8') || int8send({version_of(table)}), '' ORDER BY id)
         FROM {table} WHERE id BETWEEN :low AND :high
     """  # noqa: S608 - ours
-    found = connection.scalar(text(select), {"low": low, "high": high})
-    rows = np.frombuffer(found or b"", _ROW)
+    return connection.scalar(text(select), {"low": low, "high": high}) or b""
+
+
+def _decoded(versions: bytes) -> pd.Series:
+    rows = np.frombuffer(versions, _ROW)
     return pd.Series(rows["version"].astype(np.int64), pd.Index(rows["id"].astype("U36").tolist(), dtype=object))
 
 

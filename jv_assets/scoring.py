@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from jv_assets.partitions import ID_RANGES, spans
 from jv_assets.reading import STORED_COLUMNS, read_vector_digests, read_vectors
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.row_versions import row_versions, unchanged
+from jv_assets.row_versions import read_row_versions, unchanged
 from jv_assets.vector_cache import VectorCache
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.columns import weighted_means
@@ -91,9 +91,7 @@ class ProfilesToScore:
 
 def vector_digests(database: Database, facts: pd.DataFrame, model: str) -> list[bytes]:
     """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
-    versions = pd.concat(
-        [database.run(partial(row_versions, table="profiles", low=low, high=high)) for low, high in spans()]
-    )
+    versions = pd.concat([read_row_versions(database, "profiles", low, high) for low, high in spans()])
     place = unchanged(facts.reset_index(names="id"), "row_version", versions)
     found = read_vector_digests(database, versions.index[place < 0].tolist())
     if (known := facts.iloc[place[place >= 0]]).size:

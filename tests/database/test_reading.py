@@ -1,7 +1,6 @@
 """What is read of profiles, vectors and matches is what is stored."""
 
 import io
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,7 @@ from jv_assets import local
 from jv_assets.migrations.run import migrate
 from jv_assets.reading import decode_vectors, read_matches, read_profiles, read_vectors
 from jv_assets.resources.database import Database
-from jv_assets.row_versions import row_versions
+from jv_assets.row_versions import read_row_versions
 from jv_assets.scoring import facts_of, vector_digests
 from jv_scoring.inputs import vectors_digest
 from jv_scoring.prepare import COMPARED
@@ -170,7 +169,7 @@ def test_of_rows_that_nothing_was_written_to_what_is_known_is_not_read_again(dat
 
 
 def versions_of_profiles(database: Database) -> pd.Series:
-    return database.run(partial(row_versions, table="profiles", low=ONE, high=FIVE))
+    return read_row_versions(database, "profiles", ONE, FIVE)
 
 
 def test_a_row_has_another_version_after_each_change(database: Database) -> None:

@@ -35,12 +35,12 @@ PROFILES, MATCHES = 200, 1_000
 IMPATIENT = {
     "default_pool_size": 3,
     "client_idle_timeout": 2,
-    "idle_transaction_timeout": 2,
+    "idle_transaction_timeout": 4,
     "server_lifetime": 3,
     "query_wait_timeout": 5,
     "server_login_retry": 1,
 }
-"""PgBouncer's settings: whoever holds a connection without using it for two seconds loses it."""
+"""PgBouncer's settings: whoever holds a connection without using it for some seconds loses it."""
 OURS = {
     "profiles": {*(f"embedding_{name}" for name in EMBEDDED_FIELDS), "embeddings_model", "embeddings_updated_at"},
     "match_suggestions": {"score_ab", "score_ba", "harmonic_mean", "match_context"},
