@@ -5,9 +5,6 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check --no-input
 # Nothing is built: what a source would need for that, no hash here would vouch for.
 LOCKED := $(PIP) -q install --no-deps --only-binary :all: --require-hashes -r
-# Of the tests some keep processors busy; the others wait for servers most of the time, so more of them run at once.
-WORK := tests/scoring tests/assets tests/database
-SPREAD := --dist loadfile --no-loadscope-reorder
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
 .PHONY: help install demo test types test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
@@ -25,8 +22,7 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports --no-logo
 	@$(MAKE) --no-print-directory -j 2 types docs
-	.venv/bin/pytest $(SPREAD) -n 4 $(WORK)
-	.venv/bin/pytest $(SPREAD) -n 6 $(addprefix --ignore=,$(WORK) tests/browser) tests
+	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
 	.venv/bin/pytest -n 3 --dist loadgroup tests/browser
 
 types: install ## check the types
