@@ -23,7 +23,7 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/lint-imports --no-logo
 	@$(MAKE) --no-print-directory -j 2 types docs
 	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
-	.venv/bin/pytest -n 3 --dist loadgroup tests/browser
+	.venv/bin/pytest tests/browser
 
 types: install ## check the types
 	@.venv/bin/mypy
