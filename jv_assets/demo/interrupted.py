@@ -42,11 +42,12 @@ def write_interrupted_scores(database: Database, model: str) -> int:
 
 def _scored(database: Database, matches: pd.DataFrame, model: str) -> pd.DataFrame:
     profiles = ProfilesToScore(database, facts_of(read_profiles(database, _FIRST, _LAST)), model)
-    ((matches, prepared),) = profiles.of(matches)  # so few are scored at once
-    scored = score_pairs(prepared, matches, CURRENT_POLICY, calibration_of(model))
-    scored = scored.iloc[: round(len(matches) * SCORED / MATCHES)]
-    contexts, _ = match_contexts(prepared, scored, policy=CURRENT_POLICY, model=model, scored_at=_SCORED_AT)
-    return scored.assign(match_context=[_as_written_then(context) for context in contexts])
+    parts = []
+    for part, prepared in profiles.of(matches):
+        scored = score_pairs(prepared, part, CURRENT_POLICY, calibration_of(model))
+        contexts, _ = match_contexts(prepared, scored, policy=CURRENT_POLICY, model=model, scored_at=_SCORED_AT)
+        parts.append(scored.assign(match_context=[_as_written_then(context) for context in contexts]))
+    return pd.concat(parts, ignore_index=True).iloc[: round(len(matches) * SCORED / MATCHES)]
 
 
 def _as_written_then(context: str) -> str:

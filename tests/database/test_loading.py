@@ -15,7 +15,8 @@ import pytest
 from psycopg.errors import UniqueViolation
 from sqlalchemy import text
 
-from jv_assets.demo.population import make_population
+from jv_assets.demo.interrupted import SCORED, write_interrupted_scores
+from jv_assets.demo.population import MATCHES, make_population
 from jv_assets.errors import UserError
 from jv_assets.loading import (
     MATCH_COLUMNS,
@@ -27,6 +28,7 @@ from jv_assets.loading import (
 )
 from jv_assets.migrations.run import migrate
 from jv_assets.resources.database import Database
+from jv_assets.settings import DEMO_MODEL
 
 TABLES = {"profiles": PROFILE_COLUMNS, "match_suggestions": MATCH_COLUMNS}
 
@@ -165,3 +167,22 @@ def test_csv_files_make_the_same_rows(database: Database, population: Population
         for row in made(population.profiles)
     ]
     assert stored(database, "match_suggestions") == made(population.matches)
+
+
+def test_what_the_interrupted_script_left_is_the_same_however_many_pairs_are_scored_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population = make_population(60, 200)
+    load_frames(database, population.profiles, population.matches)
+    stored = "SELECT id::text, score_ab, score_ba, harmonic_mean, match_context FROM match_suggestions ORDER BY id"
+    clear = ", ".join(f"{name} = NULL" for name in SCORE_COLUMNS)
+    found = []
+    for at_once in (5_000, 7):
+        monkeypatch.setattr("jv_assets.scoring.PAIRS_AT_ONCE", at_once)
+        assert write_interrupted_scores(database, DEMO_MODEL) == round(200 * SCORED / MATCHES)
+        assert write_interrupted_scores(database, DEMO_MODEL) == 0
+        with database.transaction() as connection:
+            found.append(connection.execute(text(stored)).all())
+            connection.execute(text(f"UPDATE match_suggestions SET {clear}"))
+    assert found[0] == found[1]
+    assert sum(row.harmonic_mean is not None for row in found[0]) == round(200 * SCORED / MATCHES)
