@@ -92,7 +92,7 @@ class ProfilesToScore:
 def vector_digests(database: Database, facts: pd.DataFrame, model: str) -> list[bytes]:
     """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
     versions = pd.concat([read_row_versions(database, "profiles", low, high) for low, high in spans()])
-    place = unchanged(facts.reset_index(names="id"), "row_version", versions)
+    place = unchanged(facts.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
     found = read_vector_digests(database, versions.index[place < 0].tolist())
     if (known := facts.iloc[place[place >= 0]]).size:
         found |= dict(zip(known.index, zip(known["vectors_model"], known["vectors_digest"], strict=True), strict=True))
