@@ -96,7 +96,10 @@ def is_zombie(process: psutil.Process) -> bool:
 
 @contextlib.contextmanager
 def running(command: Sequence[str], home: Path, port: int = 0, **more: str) -> Iterator[Running]:
-    """Run a command until it shows the assets, on `port` or the one that it prints; and end it, hard if need be."""
+    """Run a command until it shows the assets, on `port` or the one that it prints; and end it, hard if need be.
+
+    An error meanwhile carries what it printed.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_"))}
     process = subprocess.Popen(
         command,
@@ -109,8 +112,9 @@ def running(command: Sequence[str], home: Path, port: int = 0, **more: str) -> I
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # a shell may have it ignored
     )
     family = [psutil.Process(process.pid)]
+    failed: Exception | None = None
+    printed: list[str] = []
     try:
-        printed = []
         for line in process.stdout or ():
             printed.append(line)
             assert "is running already" not in line, line  # that names an address too, of another one
@@ -120,8 +124,13 @@ def running(command: Sequence[str], home: Path, port: int = 0, **more: str) -> I
             raise AssertionError("".join(printed))
         family += family[0].children(recursive=True)
         yield Running(process, int(found[1]), printed, family)
+    except Exception as error:
+        failed = error
+        raise
     finally:
         for one in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.kill()
-        process.communicate()
+        rest, _ = process.communicate()
+        if failed:
+            failed.add_note(f"what served the pages printed: {''.join(printed)}{rest}")
