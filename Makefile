@@ -22,7 +22,8 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports --no-logo
 	@$(MAKE) --no-print-directory -j 2 types docs
-	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@# one thread each: threads that wait for a processor that another process has cost half as much again
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
 	.venv/bin/pytest tests/browser
 
 types: install ## check the types

@@ -33,11 +33,11 @@ from benchmarks import soak_result
 from benchmarks.figures import environment
 from jv_assets import local
 from jv_assets.demo.population import make_population
+from jv_assets.embedding import stale_texts
 from jv_assets.former_rows import GONE, read_gone
-from jv_assets.health import stale_texts
 from jv_assets.loading import PROFILE_COLUMNS, load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partitions import ID_RANGES, bounds
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NIGHTLY_REPORTS
 from jv_scoring.factors import INPUT_COLUMNS
@@ -127,7 +127,8 @@ class Platform:
             self._jv("nightly")
         compared = compare(self.pipeline, held, self.known)
         assert checksums(self.pipeline) == before
-        assert stale_texts(self.pipeline.database, self.pipeline.embedder, KEYS) == 0
+        stale = (stale_texts(self.pipeline.database, self.pipeline.embedder, *bounds(key)) for key in KEYS)
+        assert sum(stale) == 0
         for run_id in after:
             self._end(run_id)
         values = {**compared, **self._memory(), **self._files(), **self._rows()}

@@ -8,12 +8,14 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pgvector import Vector
 from sqlalchemy import Connection, text
 
+from jv_assets.reading import dimension_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder, by_length
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
@@ -64,26 +66,41 @@ class Written:
     truncated: int = 0
 
 
-def _dimension(field: str) -> str:
-    """SQL: of a profile's vector; that of the column, where it has one, since to look at a vector is to read it all."""
-    column = f"attrelid = 'profiles'::regclass AND attname = 'embedding_{field}'"
-    declared = f"(SELECT nullif(atttypmod, -1) FROM pg_attribute WHERE {column})"  # noqa: S608 - of EMBEDDED_FIELDS
-    return f"CASE WHEN p.embedding_{field} IS NOT NULL THEN coalesce({declared}, vector_dims(p.embedding_{field})) END"
-
-
 _READ = f"""
     SELECT p.id::text, f.field, f.stored, f.dimension, p.embeddings_model, e.text_hash, e.model
     FROM profiles p
-    CROSS JOIN LATERAL (VALUES {", ".join(f"('{f}', p.{f}, {_dimension(f)})" for f in EMBEDDED_FIELDS)})
+    CROSS JOIN LATERAL (VALUES {", ".join(f"('{f}', p.{f}, {dimension_of(f, 'p')})" for f in EMBEDDED_FIELDS)})
         AS f (field, stored, dimension)
     LEFT JOIN jv.embedded_texts e ON e.profile_id = p.id AND e.field = f.field
     WHERE p.id BETWEEN :low AND :high
 """  # noqa: S608 - of EMBEDDED_FIELDS
 
 
+# What Python decides, for the most of texts: where this is true there is nothing to do. Two printed characters of ASCII
+# and three between are left of a text whatever is stripped, and it is the stripped text that a hash is of.
+_CURRENT = """
+    f.stored IS NULL AND f.dimension IS NULL OR f.dimension = :dimension AND p.embeddings_model = :model AND CASE
+        WHEN e.profile_id IS NULL THEN f.stored ~ '[!-~].{3,}[!-~]'
+        ELSE e.model = :model AND e.text_hash = sha256(convert_to(btrim(f.stored, E' \\t\\r\\n'), 'UTF8')) END
+"""
+
+
 def plan_range(database: Database, embedder: Embedder, low: str, high: str) -> Plan:
     """Read the range's texts and decide on each."""
     rows = database.run(lambda connection: connection.execute(text(_READ), {"low": low, "high": high}).all())
+    return _plan(embedder, low, high, rows)
+
+
+def stale_texts(database: Database, embedder: Embedder, low: str, high: str) -> int:
+    """How many of the range's texts have no vector or another text's, or a vector and nothing to embed."""
+    asked = {"low": low, "high": high, "model": embedder.model, "dimension": embedder.dimension}
+    suspects = f"{_READ} AND NOT coalesce({_CURRENT}, false)"
+    rows = database.run(lambda connection: connection.execute(text(suspects), asked).all())
+    plan = _plan(embedder, low, high, rows)
+    return len(plan.embed) + len(plan.clear)
+
+
+def _plan(embedder: Embedder, low: str, high: str, rows: Sequence[Any]) -> Plan:
     plan = Plan(low, high)
     profiles, profiles_with_text = set(), set()
     for profile_id, name, stored, dimension, profile_model, known_hash, known_model in rows:

@@ -53,8 +53,10 @@ def keep_gone(files: RangeFiles, key: str, former: pd.DataFrame, rows: pd.DataFr
     """
     now = datetime.now(UTC)
     known = read_gone(files, key)
-    gone = pd.concat([known, former[_SCORE].assign(gone_at=now.isoformat())], ignore_index=True)
-    gone = gone.loc[~gone["id"].isin(rows["id"])].drop_duplicates("id")
+    there = set(rows["id"].tolist())
+    left = [match not in there for match in former["id"].tolist()]
+    gone = pd.concat([known, former.loc[left, _SCORE].assign(gone_at=now.isoformat())], ignore_index=True)
+    gone = gone.loc[~gone["id"].isin(there)].drop_duplicates("id")
     young = pd.to_datetime(gone["gone_at"], utc=True, format="ISO8601") > now - timedelta(days=KEPT_DAYS)
     if len(known) or young.any():
         files.write(GONE, key, gone.loc[young], {"rows": int(young.sum())})

@@ -7,7 +7,7 @@ import dagster as dg
 from sqlalchemy import text
 
 from jv_assets.checks import found
-from jv_assets.embedding import plan_range
+from jv_assets.embedding import stale_texts
 from jv_assets.gates import shift_within
 from jv_assets.partitions import bounds, keys_of_run
 from jv_assets.resources.database import Database
@@ -66,7 +66,7 @@ def health_of_scores(
     skew = skew_of(facts)
     uneven = f"the largest range is {skew:.1f} times the mean one" if skew and skew > SKEW else None
     yield _warning("match_scores", "ranges_even", uneven, {"largest_by_mean": skew})
-    stale = stale_texts(database, embedder, keys)
+    stale = sum(stale_texts(database, embedder, *bounds(key)) for key in keys)
     problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
     yield _warning("match_scores", "embeddings_current", problem, {"texts": stale})
 
@@ -133,12 +133,6 @@ def skew_of(facts: Facts) -> float | None:
     """The matches of the largest range by those of the mean one; None of few."""
     rows = [of["rows"] for of in facts.values()]
     return max(rows) * len(rows) / sum(rows) if rows and sum(rows) >= _FEWEST * len(rows) else None
-
-
-def stale_texts(database: Database, embedder: Embedder, keys: Sequence[str]) -> int:
-    """How many texts of these ranges' profiles have no vector, or one that was made from another text."""
-    plans = (plan_range(database, embedder, *bounds(key)) for key in keys)
-    return sum(len(plan.embed) + len(plan.clear) for plan in plans)
 
 
 def odd_vectors(database: Database, model: str, key: str) -> int:

@@ -9,6 +9,7 @@ The same transaction keeps what it replaces, in the schema jv under the run's id
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 
 BATCH_ROWS = 5_000
 """Rows that one transaction writes at most."""
+COMPARED_PER_WRITTEN = 10
+"""That many rows that are only compared, because they are reused, stand for one of those in a transaction."""
 LOOKED_AT = 20
 """Rows of a batch, or up to twice as many, of which the update must leave every column that is not ours as it was."""
 KEPT_RUNS = settings.kept_runs()
@@ -127,8 +130,10 @@ def refuse_other_rules(database: Database, policy: str) -> None:
 
 
 def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    for start in range(0, len(scored), BATCH_ROWS):
-        yield scored.iloc[start : start + BATCH_ROWS]
+    cost = np.where(scored["reused"].to_numpy(bool), 1, COMPARED_PER_WRITTEN)
+    batch = (np.cumsum(cost) - cost) // (COMPARED_PER_WRITTEN * BATCH_ROWS)
+    for start, end in pairwise([*np.flatnonzero(np.diff(batch, prepend=-1)).tolist(), len(scored)]):
+        yield scored.iloc[start:end]
 
 
 def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple[Published, pd.Index]:
@@ -151,11 +156,12 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple
 
 def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray[np.bool_]) -> None:
     """A stored score that names no policy or version was made before there was another."""
-    made = batch[["policy", "scoring_version"]].to_numpy()
+    made = batch.loc[affected, ["policy", "scoring_version"]].to_numpy()
+    now = now.loc[affected]
     stored = np.column_stack(
         [now["stored_policy"].fillna(CURRENT_POLICY), now["stored_version"].fillna(SCORING_VERSION)]
     )
-    other = affected & (made != stored).any(axis=1)
+    other = (made != stored).any(axis=1)
     if other.any():
         raise _refusal(tuple(stored[other][0]), tuple(made[other][0]))
 

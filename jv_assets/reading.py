@@ -86,11 +86,11 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
         return _matches(connection, _WITHIN, {"low": low, "high": high})
     versions = row_versions(connection, "match_suggestions", low, high)
     place = unchanged(known, "stored_row", versions)
-    rows = known.reindex(columns=_MATCH).iloc[place[place >= 0]].astype(object)
-    parts = [_typed(rows.where(rows.notna(), None))]
+    parts = [_typed(known.reindex(columns=_MATCH).iloc[place[place >= 0]])]
     for some in _some_at_once(versions.index[place < 0].tolist()):
         parts.append(_matches(connection, _AMONG, {"ids": some}))
-    return pd.concat(parts).sort_values("id", ignore_index=True)
+    # stable: the one that takes what is in order already as it is
+    return pd.concat(parts).sort_values("id", ignore_index=True, kind="stable")
 
 
 def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -111,8 +111,9 @@ def _matches(connection: Connection, where: str, values: Mapping[str, object]) -
 
 
 def _typed(matches: pd.DataFrame) -> pd.DataFrame:
-    typed: pd.DataFrame = matches.astype({**dict.fromkeys(_NUMBERS, np.float64), "stored_row": np.int64})
-    return typed
+    texts = {name: matches[name].astype(object) for name in _MATCH if name not in (*_NUMBERS, "stored_row")}
+    numbers = matches.astype({**dict.fromkeys(_NUMBERS, np.float64), "stored_row": np.int64})
+    return numbers.assign(**{name: values.where(values.notna(), None) for name, values in texts.items()})
 
 
 def _profiles(connection: Connection, where: str, values: Mapping[str, object]) -> tuple[list[str], Sequence[Row[Any]]]:
@@ -156,11 +157,20 @@ def read_vector_digests(database: Database, ids: Sequence[str]) -> dict[str, tup
     return database.run(work)
 
 
+def dimension_of(name: str, table: str) -> str:
+    """SQL: of a text's vector in a row of profiles, called `table`; null where there is none."""
+    # That of the column, where it has one, since to look at a vector is to read it all.
+    column = f"attrelid = 'profiles'::regclass AND attname = 'embedding_{name}'"
+    declared = f"(SELECT nullif(atttypmod, -1) FROM pg_attribute WHERE {column})"  # noqa: S608 - of EMBEDDED_FIELDS
+    vector = f"{table}.embedding_{name}"
+    return f"CASE WHEN {vector} IS NOT NULL THEN coalesce({declared}, vector_dims({vector})) END"
+
+
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:
     """Rows of binary COPY have one size where no value is null and all vectors have one length: nothing is parsed."""
     select = f"""
         SELECT id, embedding_{name} FROM profiles
-        WHERE id = ANY(%s::uuid[]) AND embeddings_model = %s AND vector_dims(embedding_{name})
+        WHERE id = ANY(%s::uuid[]) AND embeddings_model = %s AND {dimension_of(name, "profiles")}
     """  # noqa: S608 - of EMBEDDED_FIELDS
     asked = [profiles.tolist(), model, dimension]
     data = io.BytesIO()

@@ -131,7 +131,7 @@ def score_range(
     rows = [part.rows for part in parts]
     if len(kept):
         rows.append(kept.astype({name: kind for name, kind in rows[0].dtypes.items() if kind == "category"}))
-    whole = rows[0] if len(rows) == 1 else pd.concat(rows).sort_values("id", ignore_index=True)
+    whole = rows[0] if len(rows) == 1 else pd.concat(rows).sort_values("id", ignore_index=True, kind="stable")
     return ScoredRange(whole, skipped, len(kept))
 
 

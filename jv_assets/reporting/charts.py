@@ -180,16 +180,23 @@ def _svg(chart: Any, fit: bool = True) -> str:
     import altair
     import vl_convert
 
-    lined = {"gridColor": _LINE, "domainColor": _LINE, "tickColor": _LINE, "labelColor": _TEXT, "titleColor": _TEXT}
-    shown = chart.configure(background="transparent", font=_FONT, aria=False)
-    if fit:
-        shown = shown.properties(autosize=altair.AutoSizeParams(type="fit-x", contains="padding"))
-    shown = shown.configure_axis(**lined, titleFontWeight="normal", labelFontSize=11, titleFontSize=11)
-    shown = shown.configure_mark(color=_SERIES[0]).configure_view(stroke=None)
-    shown = shown.configure_header(labelColor=_TEXT, labelFontSize=12)
-    shown = shown.configure_legend(labelColor=_TEXT, labelFontSize=12, labelLimit=220)
+    lined: Any = dict.fromkeys(("gridColor", "domainColor", "tickColor"), _LINE)
+    lined |= dict.fromkeys(("labelColor", "titleColor"), _TEXT)
+    config = altair.Config(
+        background="transparent",
+        font=_FONT,
+        aria=False,
+        axis=altair.AxisConfig(**lined, titleFontWeight="normal", labelFontSize=11, titleFontSize=11),
+        mark=altair.MarkConfig(color=_SERIES[0]),
+        view=altair.ViewConfig(stroke=None),
+        header=altair.HeaderConfig(labelColor=_TEXT, labelFontSize=12),
+        legend=altair.LegendConfig(labelColor=_TEXT, labelFontSize=12, labelLimit=220),
+    )
+    sized: Any = {"autosize": altair.AutoSizeParams(type="fit-x", contains="padding")} if fit else {}
+    shown = chart.properties(config=config, **sized)
     version = ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    svg = str(vl_convert.vegalite_to_svg(shown.to_dict(), vl_version=version))
+    # Not validated as a whole: each part was when it was made.
+    svg = str(vl_convert.vegalite_to_svg(shown.to_dict(validate=False), vl_version=version))
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
     for color, variable in _VARIABLES.items():

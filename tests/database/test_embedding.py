@@ -348,6 +348,27 @@ def test_a_profile_that_came_under_another_model_meanwhile_keeps_its_vectors(dat
     assert stored(database, ONE)["embedding_seeking"].tolist() == OLD
 
 
+_ODD_TEXTS = [None, "", " ", "\n" * 9, "\u00a0" * 9, "four", " fou\u2003 ", "fives", "\tfives\x1f", "\u3000fives ",
+              "\x1cf ive\x85", "健康健康健", "a\n\n\nb", "a   b", "é" * 9]  # fmt: skip
+
+
+@pytest.mark.parametrize("remembered", [False, True])
+def test_stale_texts_are_those_that_would_be_embedded_or_cleared(database: Database, remembered: bool) -> None:
+    """Postgres passes over what is current, and strips other characters than Python."""
+    cases = [(one, vector, model) for one in _ODD_TEXTS for vector in (str(OLD), None) for model in (MINILM, BGE)]
+    for number, (one, vector, model) in enumerate(cases):
+        add(database, str(UUID(int=number)), seeking=one, embedding_seeking=vector, embeddings_model=model)
+    if remembered:
+        embedding.adopt(database, minilm(), embedding.plan_range(database, minilm(), *EVERYTHING))
+        for number in range(0, len(cases), 2):
+            edit(database, str(UUID(int=number)), seeking=cases[(number + number % 3 * 4) % len(cases)][0])
+    plan = embedding.plan_range(database, minilm(), *EVERYTHING)
+    assert plan.embed
+    assert plan.clear
+    assert bool(plan.current) == remembered
+    assert embedding.stale_texts(database, minilm(), *EVERYTHING) == len(plan.embed) + len(plan.clear)
+
+
 def test_adopting_late_undoes_nothing(database: Database) -> None:
     add(database, ONE, seeking="podcast guests", embedding_seeking=str(OLD), embeddings_model=MINILM)
     add(database, TWO, seeking="podcast guests", embedding_seeking=str(OLD), embeddings_model=MINILM)

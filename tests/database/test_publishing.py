@@ -233,19 +233,33 @@ def test_an_empty_range_is_no_failure(database: Database) -> None:
     assert publish(database, scores(database).iloc[:0]) == {}
 
 
+class Counting(Database):
+    """Counts its transactions."""
+
+    transactions = 0
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        self.transactions += 1
+        return super().run(work)
+
+
 def test_a_range_larger_than_a_batch_takes_several(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "BATCH_ROWS", 64)
-    rows = scores(database)
-    transactions = []
-
-    class Counting(Database):
-        def run(self, work: Callable[[Connection], T]) -> T:
-            transactions.append(work)
-            return super().run(work)
-
-    assert publish(Counting(url=database.url), rows) == {"rows": 200, "written": 200}
-    assert len(transactions) == 4
+    rows, counting = scores(database), Counting(url=database.url)
+    assert publish(counting, rows) == {"rows": 200, "written": 200}
+    assert counting.transactions == 4
     assert_stored(database, rows)
+
+
+def test_rows_that_are_only_compared_are_many_in_a_batch(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "BATCH_ROWS", 20)
+    rows, counting = scores(database), Counting(url=database.url)
+    publish(database, rows)
+    changed = rows.assign(reused=rows.index >= 30)
+    changed.loc[~changed["reused"], "inputs_hash"] = "b" * 32
+    assert publish(counting, changed) == {"rows": 200, "written": 30, "unchanged": 170}
+    assert counting.transactions == 3  # 20 written, 10 and 100 compared, 70
+    assert_stored(database, changed)
 
 
 class Repeating(Database):
