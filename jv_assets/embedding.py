@@ -76,8 +76,8 @@ _READ = f"""
 """  # noqa: S608 - of EMBEDDED_FIELDS
 
 
-# What Python decides, for the most of texts: where this is true there is nothing to do. Two printed characters of ASCII
-# and three between are left of a text whatever is stripped, and it is the stripped text that a hash is of.
+# True where there is nothing to do, so that most texts need not be read. It may be false where Python finds nothing to
+# do either, as Postgres strips fewer characters: of two printed ones and three between them nothing is ever stripped.
 _CURRENT = """
     f.stored IS NULL AND f.dimension IS NULL OR f.dimension = :dimension AND p.embeddings_model = :model AND CASE
         WHEN e.profile_id IS NULL THEN f.stored ~ '[!-~].{3,}[!-~]'
