@@ -108,6 +108,7 @@ def _cost(home: Path, ranges: int, repeats: int) -> list[Row]:
     """Of runs over so many empty ranges and over one, in turns, each a process of its own."""
     jv(home, "migrate")
     runs = [(name, count) for name in RUNS for count in (1, ranges)]
+    runs.append(("status", ranges))
     works = {f"{name} {count}": partial(jv, home, name, JV_ID_RANGES=str(count)) for name, count in runs}
     took = medians(repeats, works | {"start": lambda: _python(home, f"import {MODULE}")})
     one, every = (sum((took[f"{name} {count}"] for name in RUNS), Seconds(0, 0)) for count in (1, ranges))
@@ -115,6 +116,7 @@ def _cost(home: Path, ranges: int, repeats: int) -> list[Row]:
     return [
         figure("jv nightly and jv report over 1 empty range, process start to end", one.clock, "s"),
         *(figure(f"jv {name} over {ranges:,} empty ranges", took[f"{name} {ranges}"].clock, "s") for name in RUNS),
+        figure(f"jv status over {ranges:,} ranges", took[f"status {ranges}"].clock, "s"),
         figure(f"what {ranges:,} ranges take longer than 1, and a process start", more, "s", at_most=target),
         figure("a range of all assets, by the clock", 1e3 * (every.clock - one.clock) / (ranges - 1), "ms"),
         figure("… of it CPU time beside the database's", 1e3 * (every.cpu - one.cpu) / (ranges - 1), "ms"),

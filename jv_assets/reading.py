@@ -103,6 +103,7 @@ def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.boo
 
 _MATCH = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
 _NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith("mean")]
+_TEXTS = [name for name in _MATCH if name not in (*_NUMBERS, "stored_row")]
 
 
 def _matches(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:
@@ -111,9 +112,9 @@ def _matches(connection: Connection, where: str, values: Mapping[str, object]) -
 
 
 def _typed(matches: pd.DataFrame) -> pd.DataFrame:
-    texts = {name: matches[name].astype(object) for name in _MATCH if name not in (*_NUMBERS, "stored_row")}
-    numbers = matches.astype({**dict.fromkeys(_NUMBERS, np.float64), "stored_row": np.int64})
-    return numbers.assign(**{name: values.where(values.notna(), None) for name, values in texts.items()})
+    texts = matches[_TEXTS].astype(object)
+    texts = texts.where(texts.notna(), None)
+    return pd.concat([texts, matches[_NUMBERS].astype(np.float64), matches[["stored_row"]].astype(np.int64)], axis=1)
 
 
 def _profiles(connection: Connection, where: str, values: Mapping[str, object]) -> tuple[list[str], Sequence[Row[Any]]]:
