@@ -51,8 +51,8 @@ class Measured:
 
 
 MEASURED = Measured(
-    # python -m benchmarks.scale 30000 300000 64
-    write=277e-6, reuse=117e-6, profile=33e-6, profile_memory=7_700,
+    # make bench-large: a million matches
+    write=296e-6, reuse=70e-6, profile=23e-6, profile_memory=5_900,
     # make bench-workers: what publishing takes of the processors in Postgres; benchmarks.bloat: the row; the metadata
     # file_bytes of a range of 15,735 matches, every one with its context
     postgres=390e-6, run=5.0, row=2_050, file=323,
