@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.figures import Row, figure, timed
+from benchmarks.figures import Row, figure, show, timed
 from jv_assets import settings
 from jv_assets.demo.population import make_population
 from jv_assets.resources.embedder import Embedder
@@ -100,5 +100,4 @@ def _flops(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    for row in run():
-        print(f"{row['name']:<80}{row['value']:>10.3g} {row['unit']}")
+    show(run())

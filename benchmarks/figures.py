@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,12 @@ def figure(name: str, value: float, unit: str, at_most: float | None = None, at_
     elif at_least is not None:
         target, met = f"≥ {at_least:,g}", value >= at_least
     return {"name": name, "value": value, "unit": unit, "target": target, "met": met}
+
+
+def show(rows: Iterable[Row]) -> None:
+    """A line each, at once."""
+    for row in rows:
+        print(f"{row['name']:<95}{row['value']:>12,.4g} {row['unit']}", flush=True)
 
 
 def environment(**settings: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._grpc.client import DagsterGrpcClient
 
-from benchmarks.figures import Row, environment, figure, jv
+from benchmarks.figures import Row, environment, figure, jv, show
 from jv_assets import local, settings
 from jv_assets.ui import LOCATION, MODULE
 
@@ -154,8 +154,7 @@ def _cpu() -> float:
 def main(ranges: int) -> None:
     with TemporaryDirectory() as folder:
         try:
-            for row in _cost(Path(folder), ranges, 1):
-                print(f"{row['name']:<80}{row['value']:>8.1f} {row['unit']}")
+            show(_cost(Path(folder), ranges, 1))
         finally:
             local.stop(Path(folder) / "postgres")
 

@@ -34,7 +34,7 @@ class RangeFiles:
         kept = {name: value for name, value in (table.schema.metadata or {}).items() if name == b"pandas"}
         table = table.replace_schema_metadata(kept | {_FACTS: json.dumps(dict(facts)).encode()})
         sink = pa.BufferOutputStream()
-        # A file is read whole, and zstd finds what repeats: dictionaries and statistics would cost half of the time.
+        # A file is read whole, and zstd finds what repeats: dictionaries and statistics would add two thirds.
         pq.write_table(
             table, sink, compression="zstd", row_group_size=_ROW_GROUP, use_dictionary=False, write_statistics=False
         )
