@@ -1,5 +1,6 @@
 """Fixtures shared by all tests. Everything is real: the server is Postgres, and one that cannot be had is a failure."""
 
+import gc
 import os
 import shutil
 import uuid
@@ -20,6 +21,13 @@ from jv_assets import local
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 pytest.register_assert_rewrite("program", "judging", "telling", "undone")
+
+# To look for garbage in all that the libraries loaded, again and again, takes a twentieth of the time.
+gc.set_threshold(50_000)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 A fresh Python takes seconds to load them, and the tests have some hundreds of processes.
 """
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -64,6 +65,7 @@ def _jv(
     printed: Sequence[Path],
     first: Callable[[], None] | None,
 ) -> None:
+    gc.freeze()  # what was loaded before is no garbage
     os.environ.clear()
     os.environ.update(environment)
     if first:

@@ -66,11 +66,12 @@ def production(
     ours = local.start(postgres)
     _copy(ours, template, name)
     _copy(server, DAGSTER, name)
-    with pooler(ours.url(name), **IMPATIENT) as bouncer:
+    url = ours.url(name)
+    with pooler(url, **IMPATIENT) as bouncer:
         urls = {"JV_DATABASE_URL": bouncer.url, "JV_DAGSTER_URL": server.url(name)}
         (tmp_path / "jv").mkdir()
         jv = ForkedProgram(tmp_path / "jv" / "home", {**urls, **SETTINGS})
-        yield Production(postgres, name, bouncer, jv, record_property)
+        yield Production(postgres, url, bouncer, jv, record_property)
     for each in (local.start(postgres), server):
         with connect(each.url("postgres")) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

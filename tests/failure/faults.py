@@ -18,7 +18,7 @@ from models import MINILM, minilm
 from psycopg.rows import dict_row
 from servers import Pooler
 
-from jv_assets import embedding, local
+from jv_assets import embedding
 from jv_assets.demo.interrupted import write_interrupted_scores
 from jv_assets.demo.population import make_population
 from jv_assets.finishing import failed_ranges
@@ -76,10 +76,13 @@ def connect(url: str) -> "psycopg.Connection[dict[str, Any]]":
 
 @dataclass(frozen=True)
 class Production:
-    """The database `name` of the Postgres in `folder`, PgBouncer before it, and `jv` through that, over 8 ranges."""
+    """A database of the Postgres in `folder`, PgBouncer before it, and `jv` through that, over 8 ranges.
+
+    `url` is straight to Postgres, which keeps its port when it is started again.
+    """
 
     folder: Path
-    name: str
+    url: str
     pooler: Pooler
     jv: ForkedProgram
     record: Callable[[str, object], None]
@@ -87,11 +90,6 @@ class Production:
 
     def __post_init__(self) -> None:
         self.before.update(self.checksums())
-
-    @property
-    def url(self) -> str:
-        """Straight to Postgres."""
-        return local.start(self.folder).url(self.name)
 
     def sql(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """The rows of a statement, straight from Postgres."""

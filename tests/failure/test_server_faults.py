@@ -16,6 +16,7 @@ from faults import Production, connect, is_publishing, repeatedly, terminate_all
 from forked import enter, without_waits
 from judging import assert_whole
 from program import Done, wait_until
+from sqlalchemy import make_url
 from telling import ALL, assert_failed, assert_no_trace, assert_passed, ended
 
 from jv_assets import local
@@ -105,7 +106,8 @@ def test_a_pooler_that_stays_away(production: Production) -> None:
 
 def test_the_roles_own_statement_timeout(production: Production) -> None:
     """It is shorter than one of our statements takes here; ours goes before it."""
-    production.sql(f"ALTER ROLE postgres IN DATABASE {production.name} SET statement_timeout = '2s'")
+    database = make_url(production.url).database
+    production.sql(f"ALTER ROLE postgres IN DATABASE {database} SET statement_timeout = '2s'")
     production.pooler.kill()  # a server's process takes its role's settings when it starts
     production.pooler.start()
     with connect(production.pooler.url) as other, pytest.raises(psycopg.errors.QueryCanceled):
