@@ -16,6 +16,7 @@ from rich.table import Table
 from jv_assets import progress
 from jv_assets.causes import NEVER_DONE
 from jv_assets.doctor import Finding
+from jv_assets.partitions import listed
 from jv_assets.running import Outcome
 from jv_assets.status import Status
 from jv_assets.undoing import KeptRun
@@ -202,5 +203,4 @@ def _by_cause(causes: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _listed(keys: Sequence[str]) -> str:
-    few = keys if len(keys) <= 8 else [*keys[:3], "…", keys[-1]]
-    return f"{len(keys)} range{'' if len(keys) == 1 else 's'} ({', '.join(few)})"
+    return f"{len(keys)} range{'' if len(keys) == 1 else 's'} ({listed(keys)})"

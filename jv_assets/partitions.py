@@ -23,6 +23,11 @@ def range_keys(count: int) -> list[str]:
     return [f"{first:0{digits}x}" for first in range(0, 16**digits, 16**digits // count)]
 
 
+def listed(keys: Sequence[str]) -> str:
+    """Keys for people to read: all of them where they are eight at most, else the first three and the last."""
+    return ", ".join(keys if len(keys) <= 8 else [*keys[:3], "…", keys[-1]])
+
+
 FAILED_RANGES = "failed_ranges"
 """Metadata of a failed step: the cause of each range that failed."""
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partitions import ID_RANGES, listed
 from jv_assets.reporting.sampling import Sample
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.aggregation import Aggregation
@@ -188,11 +188,7 @@ def _ranges_by(facts: _Facts, told: Callable[[Mapping[str, Any]], str | None]) -
 
 
 def _listed(ranges: Mapping[str, set[str]]) -> str:
-    return "; ".join(f"{name}: {_few(sorted(keys))}" for name, keys in sorted(ranges.items()))
-
-
-def _few(keys: list[str]) -> str:
-    return ", ".join(keys if len(keys) <= 8 else [*keys[:3], "…", keys[-1]])
+    return "; ".join(f"{name}: {listed(sorted(keys))}" for name, keys in sorted(ranges.items()))
 
 
 def _fallbacks(key: str, tally: Isolation) -> Json:

@@ -13,8 +13,8 @@ from profile_strategies import ROLES, TEXTS, TIERS
 from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.text import EMBEDDED_FIELDS
 
-RANGES = (("0", "1"), ("7", "8"), ("e", "f"))
-"""Neighbours of the 16 ranges: the first two, two in the middle, the last two."""
+RANGES = (("0", "2"), ("6", "8"), ("c", "e"))
+"""Neighbours of the 8 ranges: the first two, two in the middle, the last two."""
 MODELS = ("sentence-transformers/all-MiniLM-L6-v2", "BAAI/bge-large-en-v1.5", "", None)
 DIMENSION = 384
 

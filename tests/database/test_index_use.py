@@ -36,7 +36,7 @@ def whole_reads(pipeline: Pipeline) -> dict[str, int]:
 @pytest.mark.parametrize("asset", NIGHTLY)
 def test_no_table_is_read_whole_for_a_range(large: Pipeline, asset: str) -> None:
     before = whole_reads(large)
-    result = large.run("nightly", [asset], "3", "3")
+    result = large.run("nightly", [asset], "4", "4")
     assert result.success
     # To see under which policy scores are stored, publishing reads up to the first row that has one.
     before["match_suggestions"] += asset == "published_scores"

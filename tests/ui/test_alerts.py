@@ -51,13 +51,13 @@ def webhook(*answers: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 def failed(tmp_path: Path) -> Iterator[dg.RunFailureSensorContext]:
     """Of a run that nothing but its config made fail, so that no database is asked."""
     database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    defs = build(database, minilm(), RangeFiles(str(tmp_path), 16))
+    defs = build(database, minilm(), RangeFiles(str(tmp_path), 8))
     with dg.DagsterInstance.ephemeral() as instance:
         result = defs.resolve_job_def("rescore").execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey("match_scores")],
             run_config={"ops": {"match_scores": {"config": {"policy": "best/impute"}}}},
-            tags=range_tags("0", "1"),
+            tags=range_tags("0", "2"),
             raise_on_error=False,
         )
         [event] = [event for event in result.all_events if event.event_type == dg.DagsterEventType.RUN_FAILURE]
