@@ -7,7 +7,7 @@ PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check 
 LOCKED := $(PIP) -q install --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
-.PHONY: help install demo test types test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
+.PHONY: help install demo test types test-browser test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
 
 help: ## list these targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,13 +21,16 @@ test: install ## linters, types, import rules, tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports --no-logo
-	@$(MAKE) --no-print-directory -j 2 types docs
+	@# together: to check the types takes one processor, and what is tested in the browser often waits for it
+	@$(MAKE) --no-print-directory -j 3 types docs test-browser
 	@# one thread each: threads that wait for a processor that another process has cost half as much again
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
-	.venv/bin/pytest tests/browser
 
 types: install ## check the types
 	@.venv/bin/mypy
+
+test-browser: install ## the tests of the pages in a browser
+	.venv/bin/pytest tests/browser
 
 test-long: install ## the tests that take minutes each: servers and workers killed, odd databases, what the documentation types, whole nights in the UI
 	.venv/bin/pytest -m long tests/failure
