@@ -27,6 +27,7 @@ DRY = (
     "install",
     "demo",
     "test",
+    "test-browser",
     "test-long",
     "bench",
     "bench-large",
