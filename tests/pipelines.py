@@ -1,9 +1,6 @@
 """The assets over a real database, run in this process, and what must be true of it afterwards."""
 
-import fcntl
 import json
-import os
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any, TypeVar
 import dagster as dg
 import pytest
 from models import MINILM, minilm
+from sharing import fill
 from sqlalchemy import text
 
 from jv_assets import local
@@ -84,37 +82,23 @@ Some = TypeVar("Some", bound=Pipeline)
 @contextmanager
 def nightly_done(folder: Path, kind: type[Some] = Pipeline) -> Iterator[Some]:
     """A nightly run was made over 150 profiles and 900 matches, in a database of a server of its own."""
-    # with owners: root's servers run as another user
-    subprocess.run(["cp", "-a", f"{_nightly(_of_all_workers(folder))}/.", folder], check=True)
+    fill(folder, "nightly", _make_nightly)
     with _running(folder, kind) as pipeline:
         yield pipeline
 
 
-def _of_all_workers(folder: Path) -> Path:
-    """The folder that the processes of this test run share; `folder` is of one test's fixture."""
-    return folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder.parent
-
-
-def _nightly(shared: Path) -> Path:
-    """A folder to copy: the server's data, the range files, Dagster's storage. Whoever comes first makes it."""
-    made = shared / "nightly"
-    with (shared / "nightly.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            making = shared / "nightly.making"
-            with _running(making, Pipeline) as pipeline:
-                migrate(pipeline.database, dimension=384)
-                population = make_population(150, 900)
-                load_frames(pipeline.database, population.profiles, population.matches)
-                assert pipeline.run("nightly", NIGHTLY).success
-            making.rename(made)
-    return made
+def _make_nightly(folder: Path) -> None:
+    """The server's data, the range files, Dagster's storage."""
+    with _running(folder, Pipeline) as pipeline:
+        migrate(pipeline.database, dimension=384)
+        population = make_population(150, 900)
+        load_frames(pipeline.database, population.profiles, population.matches)
+        assert pipeline.run("nightly", NIGHTLY).success
 
 
 @contextmanager
 def _running(folder: Path, kind: type[Some]) -> Iterator[Some]:
     """Over the server of `folder`, which has Dagster's storage too, as `jv` makes it."""
-    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JV_HOME", str(folder))
         server = local.start()

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults import DAGSTER, IMPATIENT, KEYS, POPULATED, PUBLISHED, Production, connect, populate
+from faults import DAGSTER, IMPATIENT, POPULATED, PUBLISHED, Production, connect, populate
 from forked import ForkedProgram
 from judging import FAULT
 from models import MINILM
+from program import KEYS
 from psycopg import sql
 from servers import pooler
+from sharing import fill
 
 from jv_assets import local
 
@@ -25,15 +27,26 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, server: local.Server) -> 
     It holds the template POPULATED. Dagster's databases are on another, as they are by default beside production.
     """
     folder = tmp_path_factory.mktemp("postgres")
-    ours = local.start(folder)
+    fill(folder, POPULATED, _make_populated)
     try:
-        ours.ensure_database(POPULATED)
+        ours = local.start(folder)
         server.ensure_database(DAGSTER)
-        populate(ours.url(POPULATED), server.url(DAGSTER), tmp_path_factory.mktemp("populating") / "home")
+        urls = {"JV_DATABASE_URL": ours.url(POPULATED), "JV_DAGSTER_URL": server.url(DAGSTER)}
+        jv = ForkedProgram(tmp_path_factory.mktemp("populated") / "home", {**urls, **SETTINGS})
+        jv.well("status")  # makes Dagster's tables
         yield folder
     finally:
         local.stop(folder)
         shutil.rmtree(folder)
+
+
+def _make_populated(folder: Path) -> None:
+    ours = local.start(folder)
+    try:
+        ours.ensure_database(POPULATED)
+        populate(ours.url(POPULATED))
+    finally:
+        local.stop(folder)
 
 
 @pytest.fixture(scope="session")

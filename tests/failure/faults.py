@@ -29,8 +29,6 @@ from jv_scoring.text import EMBEDDED_FIELDS
 
 POPULATED, DAGSTER, PUBLISHED = "populated", "empty_dagster", "published"
 """The template databases."""
-KEYS = ["0", "2", "4", "6", "8", "a", "c", "e"]
-"""The ranges."""
 PROFILES, MATCHES = 200, 1_000
 IMPATIENT = {
     "default_pool_size": 3,
@@ -49,8 +47,8 @@ OURS = {
 FIRST, LAST = f"{0:032x}", "f" * 32
 
 
-def populate(url: str, dagster_url: str, home: Path) -> None:
-    """Fill the template databases: profiles with real vectors, and matches as the interrupted script left them.
+def populate(url: str) -> None:
+    """Fill the template database: profiles with real vectors, and matches as the interrupted script left them.
 
     That is: six in seven matches have the right scores, without policy and hash, the others none, so publishing writes
     every scorable one. The table `writes` gets a row for each row of match_suggestions that is updated, by whomever.
@@ -63,8 +61,6 @@ def populate(url: str, dagster_url: str, home: Path) -> None:
     write_interrupted_scores(database, MINILM)
     with connect(url) as connection:
         connection.execute(_KEEP_WRITES)
-    settings = {"JV_DATABASE_URL": url, "JV_DAGSTER_URL": dagster_url, "JV_EMBEDDING_MODEL": MINILM}
-    ForkedProgram(home, settings).well("status")  # makes Dagster's tables
 
 
 def connect(url: str) -> "psycopg.Connection[dict[str, Any]]":
@@ -76,7 +72,7 @@ def connect(url: str) -> "psycopg.Connection[dict[str, Any]]":
 
 @dataclass(frozen=True)
 class Production:
-    """A database of the Postgres in `folder`, PgBouncer before it, and `jv` through that, over 8 ranges.
+    """A database of the Postgres in `folder`, PgBouncer before it, and `jv` through that, over the ranges `KEYS`.
 
     `url` is straight to Postgres, which keeps its port when it is started again.
     """

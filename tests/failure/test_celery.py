@@ -24,8 +24,8 @@ from test_daemon import LOCK, SERVE, launch_backfill
 from jv_assets.causes import run_causes
 from jv_assets.partitions import range_keys
 
-KEYS = range_keys(64)
-FIRSTS = KEYS[::16]
+KEYS = range_keys(16)
+FIRSTS = KEYS[::4]
 SECONDS = 600
 """How long anything here may take; on a free machine a minute, or two where a worker dies: the daemon
 looks after backfills every 30 s.
@@ -34,10 +34,10 @@ looks after backfills every 30 s.
 
 @pytest.fixture
 def scaled_out(production: Production, tmp_path: Path) -> Iterator[Production]:
-    """`production` over 64 ranges, with a broker; all is scored that a backfill of four runs is to publish."""
+    """`production` over 16 ranges, with a broker; all is scored that a backfill of four runs is to publish."""
     (tmp_path / "redis").mkdir()
     with redis(tmp_path / "redis") as broker:
-        ours = {"JV_ID_RANGES": "64", "JV_RANGES_PER_RUN": "16", "JV_CELERY_BROKER": broker}
+        ours = {"JV_ID_RANGES": "16", "JV_RANGES_PER_RUN": "4", "JV_CELERY_BROKER": broker}
         jv = ForkedProgram(production.jv.home, {**production.jv.settings, **ours, "JV_REPORTS_PORT": str(free_port())})
         jv.well("rescore", "--dry-run")
         yield replace(production, jv=jv)
@@ -93,19 +93,19 @@ def is_done(instance: dg.DagsterInstance) -> bool:
 
 def test_a_run_of_two_workers_told_to_stop(scaled_out: Production, instance: dg.DagsterInstance) -> None:
     """The others are done meanwhile; and the broker's password is nowhere but in the environment."""
-    others = {first: ["SUCCESS"] for first in FIRSTS if first != "c0"}
-    with backfill(scaled_out) as (workers, pages), held(scaled_out, LOCK.format("f0")):
-        wait_until(lambda: waiting(scaled_out) and statuses(instance) == {**others, "c0": ["STARTED"]}, SECONDS)
+    others = {first: ["SUCCESS"] for first in FIRSTS if first != "c"}
+    with backfill(scaled_out) as (workers, pages), held(scaled_out, LOCK.format("f")):
+        wait_until(lambda: waiting(scaled_out) and statuses(instance) == {**others, "c": ["STARTED"]}, SECONDS)
         taken = [len(re.findall("Task execute_job.+ received", log)) for log in logs(scaled_out)]
         assert places_with_password(scaled_out, [psutil.Process(workers.pid), *pages.family]) == []
-        [run] = runs(instance)["c0"]
+        [run] = runs(instance)["c"]
         pages.ask("mutation ($id: String!) { terminateRun(runId: $id) { __typename } }", id=run.run_id)
-        wait_until(lambda: statuses(instance) == {**others, "c0": ["CANCELED"]}, SECONDS)
+        wait_until(lambda: statuses(instance) == {**others, "c": ["CANCELED"]}, SECONDS)
     assert workers.returncode == 0
     assert len(taken) == 2
     assert all(taken), "one worker did everything"
     assert scaled_out.jv.well("status").out.endswith("Next: jv retry\n")
-    assert scaled_out.jv.well("retry").cells["published_scores"][:2] == ["16", "0"]
+    assert scaled_out.jv.well("retry").cells["published_scores"][:2] == ["4", "0"]
     assert_whole(scaled_out)
 
 
@@ -114,10 +114,10 @@ def test_a_worker_and_a_run_of_another_one_killed(scaled_out: Production, instan
     """Another run takes up what each had: all is done, and nobody has typed anything."""
     once = {first: ["SUCCESS"] for first in FIRSTS}
     with backfill(scaled_out) as (workers, _), ExitStack() as locks:
-        for key in ("90", "d0"):
+        for key in ("9", "d"):
             locks.enter_context(held(scaled_out, LOCK.format(key)))
         wait_until(lambda: waiting(scaled_out, 2), SECONDS)
-        half = {"80": ["STARTED"], "c0": ["STARTED"]}
+        half = {"8": ["STARTED"], "c": ["STARTED"]}
         assert {first: found for first, found in statuses(instance).items() if found == ["STARTED"]} == half
         killed = [process_of(instance, first) for first in half]
         worker = killed[0].parent()
@@ -131,7 +131,7 @@ def test_a_worker_and_a_run_of_another_one_killed(scaled_out: Production, instan
     assert re.search(
         r"^jv: the worker [12] has ended by itself \(code -9\): .+; the others go on$", said(workers), re.M
     )
-    assert statuses(instance) == {**once, "80": ["FAILURE", "SUCCESS"], "c0": ["FAILURE", "SUCCESS"]}
+    assert statuses(instance) == {**once, "8": ["FAILURE", "SUCCESS"], "c": ["FAILURE", "SUCCESS"]}
     kept = "; what it had done is kept, and it is tried again; else type: jv retry"
     [of_worker, of_run] = [cause(instance, first) for first in half]
     assert re.fullmatch(rf"its worker jv-[12]-\d+@\S+ was killed or cannot be reached{kept}", of_worker)
