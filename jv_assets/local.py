@@ -47,6 +47,8 @@ SETTINGS = {
 PORTS = range(20_000, 32_000)
 """Below the range that systems take outgoing connections from, so that the port is still free after a restart."""
 READY_SECONDS = 60
+EMPTY_SECONDS = 2
+"""How long a pid file without a pid may be one that is being written."""
 STOP_SIGNALS = ((signal.SIGINT, 30), (signal.SIGQUIT, 10))
 """Postgres's fast shutdown, then its immediate one, after which the next start replays the log."""
 
@@ -149,10 +151,14 @@ def _locked(folder: Path) -> Iterator[int]:
         os.close(lock)
 
 
+def _pid_path(folder: Path) -> Path:
+    return cluster.data(folder) / "postmaster.pid"
+
+
 def _pid_file(folder: Path) -> list[str]:
     """The lines of `postmaster.pid`: pid, data folder, start time, port, ..., and the state in the eighth."""
     try:
-        return (cluster.data(folder) / "postmaster.pid").read_text().splitlines()
+        return _pid_path(folder).read_text().splitlines()
     except FileNotFoundError:
         return []
 
@@ -173,6 +179,14 @@ def _postmaster(folder: Path) -> psutil.Process | None:
     except (IndexError, ValueError, psutil.NoSuchProcess, FileNotFoundError):
         return None
     return process if ours else None
+
+
+def _has_stale_pid_file(folder: Path) -> bool:
+    """Whether it is of a server that is no more. One that is coming up makes the file, and then writes to it."""
+    deadline = time.monotonic() + EMPTY_SECONDS
+    while _pid_path(folder).exists() and not _pid_file(folder) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return _pid_path(folder).exists() and _postmaster(folder) is None
 
 
 def _is_alive(process: psutil.Process) -> bool:
@@ -217,10 +231,9 @@ def _when_ready(folder: Path, process: psutil.Process) -> Server | None:
 
 
 def _launch(folder: Path) -> Server:
-    pid_file = cluster.data(folder) / "postmaster.pid"
-    if pid_file.exists() and _postmaster(folder) is None:
+    if _has_stale_pid_file(folder):
         # Postgres would refuse to start where the pid it finds here is alive, whoever that is
-        pid_file.unlink(missing_ok=True)
+        _pid_path(folder).unlink(missing_ok=True)
     _end_leftovers(folder)
     for port in _free_ports(folder):
         process = _spawn(folder, port)

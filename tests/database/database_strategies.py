@@ -13,8 +13,8 @@ from profile_strategies import ROLES, TEXTS, TIERS
 from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.text import EMBEDDED_FIELDS
 
-RANGES = (("0", "2"), ("6", "8"), ("c", "e"))
-"""Neighbours of the 8 ranges: the first two, two in the middle, the last two."""
+RANGES = (("0", "4"), ("4", "8"), ("8", "c"))
+"""Neighbours of the 4 ranges."""
 MODELS = ("sentence-transformers/all-MiniLM-L6-v2", "BAAI/bge-large-en-v1.5", "", None)
 DIMENSION = 384
 

@@ -302,11 +302,11 @@ def test_equal_texts_are_embedded_once(database: Database) -> None:
 
 
 def test_only_the_range_is_touched(database: Database) -> None:
-    inside = list(bounds("6"))
+    inside = list(bounds("8"))
     outside = [str(UUID(int=UUID(inside[0]).int - 1)), str(UUID(int=UUID(inside[1]).int + 1))]
     for profile_id in inside + outside:
         add(database, profile_id, seeking="podcast guests")
-    assert run(database, id_range=bounds("6")) == {"rows": 2, "embedded": 2, "distinct": 1}
+    assert run(database, id_range=bounds("8")) == {"rows": 2, "embedded": 2, "distinct": 1}
     assert {profile_id for profile_id, _ in remembered(database)} == set(inside)
 
 
@@ -519,44 +519,44 @@ def metadata_by_range(result: dg.ExecuteInProcessResult, instance: dg.DagsterIns
 
 
 def test_the_asset_embeds_its_ranges_and_says_what_it_did(database: Database) -> None:
-    add(database, bounds("2")[0], seeking="podcast guests", offering="word " * 300)
-    add(database, bounds("2")[1], seeking="podcast guests", what_you_do="abc")
-    add(database, bounds("4")[0], seeking="  ")
-    add(database, bounds("6")[0], seeking="podcast guests")
+    add(database, bounds("4")[0], seeking="podcast guests", offering="word " * 300)
+    add(database, bounds("4")[1], seeking="podcast guests", what_you_do="abc")
+    add(database, bounds("8")[0], seeking="  ")
+    add(database, bounds("c")[0], seeking="podcast guests")
     with dg.DagsterInstance.ephemeral() as instance:
-        result = materialize(database, minilm(), "0", "4", instance)
+        result = materialize(database, minilm(), "0", "8", instance)
         assert result.success
         by_range = metadata_by_range(result, instance)
         log = [entry.user_message for entry in instance.all_logs(result.run_id)]
-    assert set(by_range) == {"0", "2", "4"}
+    assert set(by_range) == {"0", "4", "8"}
     assert all(metadata.pop("seconds") >= 0 for metadata in by_range.values())
     zeros = dict.fromkeys(COUNTS, 0)
     assert by_range["0"] == zeros | {"dagster/partition_row_count": 0}
-    assert by_range["2"] == zeros | {
+    assert by_range["4"] == zeros | {
         "dagster/partition_row_count": 2,
         "rows": 2,
         "embedded_texts": 3,
         "distinct_texts": 2,
         "truncated_texts": 1,
     }
-    assert by_range["4"] == zeros | {"dagster/partition_row_count": 1, "rows": 1, "skipped": 1}
-    assert any(line.startswith("range 2: 3 texts to embed; the model is /") for line in log)
-    assert "range 2: 2 of 2 texts embedded" in log
+    assert by_range["8"] == zeros | {"dagster/partition_row_count": 1, "rows": 1, "skipped": 1}
+    assert any(line.startswith("range 4: 3 texts to embed; the model is /") for line in log)
+    assert "range 4: 2 of 2 texts embedded" in log
     assert remembered(database).keys() == {
-        (bounds("2")[0], "seeking"),
-        (bounds("2")[0], "offering"),
-        (bounds("2")[1], "seeking"),
+        (bounds("4")[0], "seeking"),
+        (bounds("4")[0], "offering"),
+        (bounds("4")[1], "seeking"),
     }
 
 
 def test_what_is_remembered_of_deleted_profiles_is_forgotten(database: Database) -> None:
-    stays, gone, of_another_range = *bounds("2"), bounds("4")[0]
+    stays, gone, of_another_range = *bounds("4"), bounds("8")[0]
     for profile_id in (stays, gone, of_another_range):
         add(database, profile_id, seeking="podcast guests")
     run(database)
     execute(database, "DELETE FROM profiles WHERE id <> :id", id=stays)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert materialize(database, minilm(), "2", "2", instance).success
+        assert materialize(database, minilm(), "4", "4", instance).success
     assert set(remembered(database)) == {(stays, "seeking"), (of_another_range, "seeking")}
 
 
@@ -565,15 +565,15 @@ def test_a_model_that_cannot_be_had_fails_the_ranges_that_need_it(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    add(database, bounds("2")[0], seeking="podcast guests")
+    add(database, bounds("4")[0], seeking="podcast guests")
     with dg.DagsterInstance.ephemeral() as instance:
-        result = materialize(database, Embedder(BGE), "0", "4", instance)
+        result = materialize(database, Embedder(BGE), "0", "8", instance)
         assert not result.success
-        assert set(metadata_by_range(result, instance)) == {"0", "4"}
+        assert set(metadata_by_range(result, instance)) == {"0", "8"}
         failure = next(event for event in result.all_events if event.is_step_failure)
     message = failure.step_failure_data.error.message
-    assert "1 of 3 ranges of profile_embeddings failed (2: model BAAI/bge-large-en-v1.5 cannot be had" in message
-    assert stored(database, bounds("2")[0])["embeddings_model"] is None
+    assert "1 of 3 ranges of profile_embeddings failed (4: model BAAI/bge-large-en-v1.5 cannot be had" in message
+    assert stored(database, bounds("4")[0])["embeddings_model"] is None
 
 
 def test_the_model_is_not_needed_when_nothing_is_to_be_embedded(database: Database) -> None:

@@ -254,6 +254,18 @@ def test_a_start_killed_while_the_server_comes_up(running: local.Server, folder:
     assert ours == [server.pid]
 
 
+def test_a_pid_file_that_is_not_yet_written_is_not_taken_away(
+    running: local.Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it the server that is coming up would be found by nobody, and bar the way of every other."""
+    pid_file = folder / "data" / "postmaster.pid"
+    content, same = pid_file.read_text(), pid_file.stat().st_ino
+    pid_file.write_text("")
+    monkeypatch.setattr(local.time, "sleep", lambda _: pid_file.write_text(content))
+    assert local.start(folder) == running
+    assert pid_file.stat().st_ino == same
+
+
 def test_several_first_starts_at_once_make_one_server_and_touch_nothing_else(fresh: Path, tmp_path: Path) -> None:
     for name in ("home", "tmp"):
         (tmp_path / name).mkdir()

@@ -166,7 +166,7 @@ def test_the_ticks_read_by_index(whole: Pipeline) -> None:
         assert all(f"Seq Scan on {table}" not in plan for table in tables), plan
 
 
-@pytest.mark.parametrize("key", ["0", "6", "e"])
+@pytest.mark.parametrize("key", ["0", "4", "c"])
 def test_a_range_holds_its_own_ids(key: str) -> None:
     assert [key_of(end) for end in bounds(key)] == [key, key]
 
