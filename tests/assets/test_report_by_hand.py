@@ -64,10 +64,10 @@ def twelve() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of two ranges, as if they were a sample of 100 matches; and of 8 profiles."""
-    files, rows = RangeFiles(str(tmp_path_factory.mktemp("twelve")), 8), twelve()
+    files, rows = RangeFiles(str(tmp_path_factory.mktemp("twelve")), 4), twelve()
     data = [[1.0] * count + [NAN] * (8 - count) for count in (2, 4, 6, 8)]
     facts = pd.DataFrame(dict(zip(momentum.FIELDS, data, strict=True)))
-    for key, some, of_profiles in (("0", rows.iloc[:8], facts.iloc[:3]), ("6", rows.iloc[8:], facts.iloc[3:])):
+    for key, some, of_profiles in (("0", rows.iloc[:8], facts.iloc[:3]), ("4", rows.iloc[8:], facts.iloc[3:])):
         files.write("match_scores", key, some, {"rows": len(some), "policy": CURRENT_POLICY, "fingerprint": key})
         shared: dict[str, Any] = {"rows": len(some), "sample": Sample(12, 100)}
         keep(files, "embedding_isolation", key, isolation.tally(some), **shared)
@@ -127,7 +127,7 @@ def test_fallbacks(report: dict[str, Any]) -> None:
     )
     assert report["fallbacks"] == [
         {"range": "0", "evaluations": 32, "word_overlap": 9, "share": 9 / 32},
-        {"range": "6", "evaluations": 16, "word_overlap": 0, "share": 0},
+        {"range": "4", "evaluations": 16, "word_overlap": 0, "share": 0},
     ]
     assert table(report, "Which comparisons fall back?").rows == (
         ("offering seeking A→B", "9", "3", "25.0 %"), ("audience alignment A→B", "11", "1", "8.3 %"),

@@ -70,10 +70,10 @@ def report(
     old_sample: bool = False,
 ) -> dict[str, Any]:
     """Of these rows by range; with `fill` all other ranges are there and empty. `wanted`: of a sample of so many."""
-    files = RangeFiles(str(folder), 8)
+    files = RangeFiles(str(folder), 4)
     facts = profile_facts(frame(profiles))
     empty = next(iter(ranges.values())).iloc[:0]
-    every = list("02468ace") if fill else list(ranges)
+    every = list("048c") if fill else list(ranges)
     for number, key in enumerate(every):
         tally(files, key, ranges.get(key, empty), facts if number == 0 else facts.iloc[:0], wanted)
     made = report_of(merge(files), old_sample=old_sample)
@@ -84,7 +84,7 @@ def options_of(folder: Path, rows: pd.DataFrame, profiles: list[Profile], **more
     """What the asset momentum_options writes."""
     found = momentum_options(rows, profile_facts(frame(profiles)), repeats=3, grid_repeats=2)
     stamp = {"made_at": "2026-01-02", "scoring_version": "v2", "sample": None}
-    stamp["fingerprint"] = fingerprint_of_all(RangeFiles(str(folder), 8))
+    stamp["fingerprint"] = fingerprint_of_all(RangeFiles(str(folder), 4))
     (folder / "momentum_options.json").write_text(json.dumps(stamp | found | more))
     return found
 
@@ -97,7 +97,7 @@ def rows() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def real(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """With the options for Momentum, made of the same scores."""
-    ranges = {"0": rows.iloc[:10], "6": rows.iloc[10:25], "e": rows.iloc[25:]}
+    ranges = {"0": rows.iloc[:10], "4": rows.iloc[10:25], "c": rows.iloc[25:]}
     folder = tmp_path_factory.mktemp("real")
     report(folder, ranges, population(3, 9)[0])
     options_of(folder, rows, population(3, 9)[0])
@@ -214,8 +214,8 @@ def test_the_numbers_are_those_of_the_rows(real: dict[str, Any], rows: pd.DataFr
     assert found["fallback_share"] == pytest.approx((methods == "word_overlap").to_numpy().mean())
     assert found["good"] == ((rows["harmonic_mean"] >= 60) & (rows["harmonic_mean"] < 80)).sum()
     by_range = {each["range"]: each["evaluations"] for each in real["fallbacks"]}
-    assert (by_range["0"], by_range["6"], by_range["2"]) == (40, 60, 0)
-    assert len(by_range) == 8
+    assert (by_range["0"], by_range["4"], by_range["8"]) == (40, 60, 0)
+    assert len(by_range) == 4
     score_bars = real["embedding_isolation"]["score_bars"]
     assert sum(each["count"] for each in score_bars if each["side"] == "with embeddings") == len(rows)
     assert sum(each["share"] for each in real["embedding_isolation"]["change_bars"]) == pytest.approx(1)
@@ -240,7 +240,7 @@ def emptied(case: str) -> tuple[pd.DataFrame, list[Profile]]:
 def test_what_there_is_little_of_makes_a_clear_page(case: str, tmp_path: Path) -> None:
     rows, profiles = emptied(case)
     if not profiles:
-        files, facts = RangeFiles(str(tmp_path), 8), profile_facts(frame(population(3, 9)[0])).iloc[:0]
+        files, facts = RangeFiles(str(tmp_path), 4), profile_facts(frame(population(3, 9)[0])).iloc[:0]
         tally(files, "0", rows, facts)
         found = report_of(merge(files))
         found |= beside(files, tmp_path, found)
@@ -270,11 +270,11 @@ def test_no_nan_is_shown(real: dict[str, Any]) -> None:
 
 
 def test_missing_ranges_are_named(rows: pd.DataFrame, tmp_path: Path) -> None:
-    found = report(tmp_path, {"0": rows.iloc[:10], "2": rows.iloc[10:]}, population(3, 9)[0], fill=False)
-    assert {asset: len(keys) for asset, keys in found["missing_ranges"].items()} == dict.fromkeys(TALLIED, 6)
-    assert found["headline"]["missing_ranges"] == 6
+    found = report(tmp_path, {"0": rows.iloc[:10], "4": rows.iloc[10:]}, population(3, 9)[0], fill=False)
+    assert {asset: len(keys) for asset, keys in found["missing_ranges"].items()} == dict.fromkeys(TALLIED, 2)
+    assert found["headline"]["missing_ranges"] == 2
     for shown in (to_html(found), to_text(found)):
-        assert "6 of 8 ranges (4, 6, 8," in " ".join(shown.split())
+        assert "2 of 4 ranges (8, c)" in " ".join(shown.split())
 
 
 def test_reports_of_different_matches_are_told(real: dict[str, Any]) -> None:
@@ -295,21 +295,21 @@ def test_what_is_shown_is_escaped(real: dict[str, Any]) -> None:
 def test_several_policies_are_refused_by_name(rows: pd.DataFrame, tmp_path: Path) -> None:
     other = scored_rows(*population(3, 9), policy="geometric/redistribute")
     with pytest.raises(UserError) as error:
-        report(tmp_path, {"0": rows, "2": other, "4": other}, population(3, 9)[0])
+        report(tmp_path, {"0": rows, "4": other, "8": other}, population(3, 9)[0])
     assert str(error.value) == (
-        "ranges were scored under several policies (geometric/redistribute: 2, 4; harmonic/impute: 0): "
+        "ranges were scored under several policies (geometric/redistribute: 4, 8; harmonic/impute: 0): "
         "score all under one (jv rescore) first"
     )
 
 
 def test_nothing_tallied_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^no range of embedding_isolation, .* was ever made: type jv report"):
-        merge(RangeFiles(str(tmp_path), 8))
+        merge(RangeFiles(str(tmp_path), 4))
 
 
 def test_a_range_that_was_never_scored_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^no scores: materialize match_scores first"):
-        scored(RangeFiles(str(tmp_path), 8), "0", isolation.COLUMNS)
+        scored(RangeFiles(str(tmp_path), 4), "0", isolation.COLUMNS)
 
 
 def best(*places: int) -> pd.DataFrame:
@@ -418,14 +418,14 @@ def test_options_of_older_scores_or_another_policy_are_told(real: dict[str, Any]
 
 
 def test_ranges_that_were_scored_anew_are_told(rows: pd.DataFrame, tmp_path: Path) -> None:
-    report(tmp_path, {"0": rows.iloc[:10], "6": rows.iloc[10:]}, population(3, 9)[0])
-    files = RangeFiles(str(tmp_path), 8)
+    report(tmp_path, {"0": rows.iloc[:10], "4": rows.iloc[10:]}, population(3, 9)[0])
+    files = RangeFiles(str(tmp_path), 4)
     score(files, "0", rows.iloc[:10])  # the same again
-    score(files, "6", rows.iloc[10:].assign(inputs_hash="another"))
+    score(files, "4", rows.iloc[10:].assign(inputs_hash="another"))
     found = report_of(merge(files))
-    assert found["stale_ranges"] == {asset: ["6"] for asset in TALLIED}
+    assert found["stale_ranges"] == {asset: ["4"] for asset in TALLIED}
     shown = " ".join(to_text(found).split())
-    assert "1 of 8 ranges (6) were scored anew since embedding_isolation, momentum" in shown
+    assert "1 of 4 ranges (4) were scored anew since embedding_isolation, momentum" in shown
 
 
 @pytest.mark.parametrize("column", ["id", "policy", "scoring_version", "inputs_hash"])
@@ -447,10 +447,10 @@ def test_the_biased_sample_is_shown_only_where_it_was_asked_for(
 
 def test_the_lengths_of_the_most_changed_matchs_texts(rows: pd.DataFrame, tmp_path: Path) -> None:
     profiles = population(3, 9)[0]
-    files = RangeFiles(str(tmp_path), 8)
+    files = RangeFiles(str(tmp_path), 4)
     table = frame(profiles)
     kept = table.assign(**text_lengths(table.reset_index())).reset_index(names="id")
-    files.write("profiles", "e", kept[["id", *(name for name in kept if name.startswith("characters_"))]], {})
+    files.write("profiles", "c", kept[["id", *(name for name in kept if name.startswith("characters_"))]], {})
     found = report(tmp_path, {"0": rows}, profiles)
     (shown,) = [
         figure.table
@@ -507,7 +507,7 @@ def test_intervals() -> None:
 
 
 def test_a_report_of_a_sample_says_so_with_intervals(rows: pd.DataFrame, tmp_path: Path) -> None:
-    found = report(tmp_path, {"0": rows.iloc[:20], "6": rows.iloc[20:]}, population(3, 9)[0], wanted=30)
+    found = report(tmp_path, {"0": rows.iloc[:20], "4": rows.iloc[20:]}, population(3, 9)[0], wanted=30)
     drawn = Sample(30, ALL).draw(rows)
     assert found["headline"]["matches"] == len(drawn) < len(rows) == ALL
     assert found["headline"]["mean"] == pytest.approx(drawn["harmonic_mean"].mean())
@@ -529,14 +529,13 @@ def test_reports_of_all_matches_have_no_intervals(real: dict[str, Any]) -> None:
 
 def test_different_samples_are_refused_by_name(rows: pd.DataFrame, tmp_path: Path) -> None:
     report(tmp_path, {"0": rows}, population(3, 9)[0])
-    files, facts = RangeFiles(str(tmp_path), 8), profile_facts(frame(population(3, 9)[0]))
-    for key in ("2", "4"):
+    files, facts = RangeFiles(str(tmp_path), 4), profile_facts(frame(population(3, 9)[0]))
+    for key in ("4", "8"):
         tally(files, key, rows.iloc[:0], facts.iloc[:0], 30)
     with pytest.raises(UserError) as error:
         merge(files)
     assert str(error.value) == (
-        f"reports are of different samples (30 of {ALL} matches: 2, 4; all matches: 0, 6, 8, a, c, e): "
-        "make all anew (jv report)"
+        f"reports are of different samples (30 of {ALL} matches: 4, 8; all matches: 0, c): make all anew (jv report)"
     )
 
 

@@ -57,7 +57,7 @@ def failed(tmp_path: Path) -> Iterator[dg.RunFailureSensorContext]:
             instance=instance,
             asset_selection=[dg.AssetKey("match_scores")],
             run_config={"ops": {"match_scores": {"config": {"policy": "best/impute"}}}},
-            tags=range_tags("0", "2"),
+            tags=range_tags("0", "4"),
             raise_on_error=False,
         )
         [event] = [event for event in result.all_events if event.event_type == dg.DagsterEventType.RUN_FAILURE]
