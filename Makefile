@@ -4,7 +4,7 @@ PYTHON ?= python3
 
 PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check --no-input
 # Nothing is built: what a source would need for that, no hash here would vouch for.
-LOCKED := $(PIP) -q install --no-deps --only-binary :all: --require-hashes -r
+LOCKED := $(PIP) -q install --no-compile --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
 .PHONY: help install demo test types test-browser test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
@@ -73,6 +73,8 @@ ui: install ## open Dagster's web pages
 	@$(LOCKED) constraints.txt
 	@$(PIP) -q install --no-deps --no-build-isolation -e .
 	@$(PIP) -q check
+	@# pip would use one processor for that; a file of a package's that is no Python of today is no error
+	@.venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 	@pwd -P >$@
 
 # For all Pythons and systems at once. PyTorch keeps the version that constraints-cpu.txt names.
