@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults import DAGSTER, IMPATIENT, POPULATED, PUBLISHED, Production, connect, populate
+from faults import DAGSTER, IMPATIENT, KEYS, POPULATED, PUBLISHED, Production, connect, populate
 from forked import ForkedProgram
 from judging import FAULT
 from models import MINILM
-from program import KEYS
 from psycopg import sql
 from servers import pooler
 from sharing import fill

@@ -29,6 +29,8 @@ from jv_scoring.text import EMBEDDED_FIELDS
 
 POPULATED, DAGSTER, PUBLISHED = "populated", "empty_dagster", "published"
 """The template databases."""
+KEYS = ["0", "2", "4", "6", "8", "a", "c", "e"]
+"""The ranges: so many that none takes as long as it is between two faults."""
 PROFILES, MATCHES = 200, 1_000
 IMPATIENT = {
     "default_pool_size": 3,
@@ -72,7 +74,7 @@ def connect(url: str) -> "psycopg.Connection[dict[str, Any]]":
 
 @dataclass(frozen=True)
 class Production:
-    """A database of the Postgres in `folder`, PgBouncer before it, and `jv` through that, over the ranges `KEYS`.
+    """A database of the Postgres in `folder`, PgBouncer before it, and `jv` through that, over 8 ranges.
 
     `url` is straight to Postgres, which keeps its port when it is started again.
     """

@@ -2,11 +2,11 @@
 
 import re
 
-from faults import Production
+from faults import KEYS, Production
 from forking import Forked
-from program import KEYS, SECONDS, Done
+from program import SECONDS, Done
 
-ALL = f"{len(KEYS)} ranges ({', '.join(KEYS)})"
+ALL = f"8 ranges ({', '.join(KEYS)})"
 ASSET = "published_scores"
 _RETRY = re.compile(rf"{ASSET}, range [0-9a-f]: .+; attempt [2-6] of 6 in \d+\.\d s")
 
@@ -30,7 +30,7 @@ def assert_passed(production: Production, done: Done, written: int | None = None
     scorable = production.scorable
     written = scorable if written is None else written
     found = f", {scorable - written:,} unchanged" if written < scorable else ""
-    assert done.cells[ASSET][:3] == [str(len(KEYS)), "0", f"{written:,} written{found}"]
+    assert done.cells[ASSET][:3] == ["8", "0", f"{written:,} written{found}"]
     status = production.jv.well("status").out
     assert "failed" not in status
     assert "Next:" not in status
@@ -66,7 +66,7 @@ def assert_failed(production: Production, done: Done, where: str, cause: str, cu
         assert [line for line in log if line.startswith(f"{asset}, range {key}: ") and cause in line and cure in line]
     assert_no_trace(log)
     assert production.jv.runs()[-1].status == "FAILURE"
-    assert done.cells[asset][:2] == [str(len(KEYS) - len(causes)), str(len(causes))]
+    assert done.cells[asset][:2] == [str(8 - len(causes)), str(len(causes))]
     status = production.jv.well("status").out
     assert [line for line in status.splitlines() if line.startswith(f"{asset}: failed in {where}: ") and cause in line]
     assert status.endswith("Next: jv retry\n")

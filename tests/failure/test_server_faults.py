@@ -77,7 +77,7 @@ def network_stalled(production: Production) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", [backends_terminated, pooler_killed, postgres_killed, network_stalled])
 def test_a_fault_that_passes(production: Production, fault: Fault) -> None:
-    production.tarry(0.2 if fault is backends_terminated else 0.4)
+    production.tarry(0.1 if fault is backends_terminated else 0.4)
     done = struck(production, fault)
     retries = assert_passed(production, done)
     # A stall shorter than the pooler's patience with us is waited out: nothing is lost.

@@ -15,11 +15,11 @@ WAITS_AT_COMMIT = f"""
 """
 MOMENTS = {
     "before a batch": "SELECT pg_advisory_xact_lock(hashtextextended('published_scores 8', 0))",
-    "in a batch": "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'c' FOR UPDATE",
+    "in a batch": "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE",
     "after a batch": f"SELECT pg_advisory_xact_lock({COMMIT_LOCK})",
 }
 """What another client must hold for a publisher to be there, and nowhere else."""
-OF_RANGE_8 = "id >= '80000000-0000-0000-0000-000000000000' AND id < 'c0000000-0000-0000-0000-000000000000'"
+OF_RANGE_8 = "id >= '80000000-0000-0000-0000-000000000000' AND id < 'a0000000-0000-0000-0000-000000000000'"
 GONE = "was killed or has crashed; what it had done is kept; type: jv retry"
 
 
