@@ -319,11 +319,11 @@ def test_the_sensor_finishes_what_the_daemon_started(whole: Pipeline, monkeypatc
         return read_matches(database, low, high, known)
 
     monkeypatch.setattr("jv_assets.assets.scores.read_matches", fails_in_4)
-    result = whole.run(**SOME, published_scores={"only_missing": True})
+    result = whole.run(published_scores={"only_missing": True})
     monkeypatch.undo()
-    assert failure(result).startswith("1 of 3 ranges of match_scores failed (4: cannot be read)")
+    assert failure(result).startswith("1 of 4 ranges of match_scores failed (4: cannot be read)")
     requests = sensor_requests(whole, result)
-    assert [keys_of_tags(request) for request in requests] == [["0", "0"], ["8", "8"]]
+    assert [keys_of_tags(request) for request in requests] == [["0", "0"], ["8", "c"]]
     for request in requests:
         assert request.asset_selection == [dg.AssetKey("published_scores")]
         assert request.run_config == {"ops": {"published_scores": {"config": {"only_missing": True}}}}
