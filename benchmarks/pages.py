@@ -21,7 +21,8 @@ from tempfile import TemporaryDirectory
 
 from dialogs import dialog_of
 from playwright.sync_api import Page, expect, sync_playwright
-from serving import Running, running, wait_until
+from serving import Running, running
+from waiting import wait_until
 
 from benchmarks.figures import jv
 from jv_assets import local

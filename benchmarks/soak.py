@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +28,7 @@ from models import MINILM, minilm
 from pipelines import Pipeline, assert_scored, checksums, matches, profiles_by_id
 from serving import ENDED, Running, running
 from sqlalchemy import text
+from waiting import wait_until
 
 from benchmarks import soak_result
 from benchmarks.figures import environment
@@ -141,7 +142,7 @@ class Platform:
 
     def _end(self, run_id: str) -> None:
         status = f"SELECT status FROM runs WHERE run_id = '{run_id}'"
-        wait_for(lambda: self._ask(status)[0]["status"] in ENDED)
+        wait_until(lambda: self._ask(status)[0]["status"] in ENDED, SECONDS)
         assert self._ask(status)[0]["status"] == "SUCCESS", run_id
 
     def _ask(self, statement: str) -> list[dict[str, Any]]:
@@ -263,14 +264,6 @@ def stop_sensor(pages: Running, name: str) -> None:
     found = pages.ask(_SENSORS, selector=selector)["sensorsOrError"]["results"]
     [sensor] = [one["id"] for one in found if one["name"] == name]
     assert pages.ask(_STOP, id=sensor)["stopSensor"]["instigationState"]["status"] == "STOPPED"
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Look twice a second: oftener would be most of the work on a small machine."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.5)
 
 
 def _held(pipeline: Pipeline) -> dict[str, tuple[object, ...]]:

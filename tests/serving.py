@@ -8,13 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.partitions import range_tags
@@ -30,14 +30,6 @@ LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries { name lo
   ... on RepositoryLocation { repositories {
     assetNodes { assetKey { path } partitionKeys }
     jobs { name } schedules { name } sensors { name } } } } } } } }"""
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.2)
-    return value
 
 
 @dataclass
@@ -81,6 +73,11 @@ class Running:
         query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
         status: str = self.ask(query, id=run_id)["runOrError"]["status"]
         return status
+
+    def ended(self, run_id: str) -> str:
+        """The status of a run, once it has ended."""
+        wait_until(lambda: self.status(run_id) in ENDED)
+        return self.status(run_id)
 
     def left(self) -> list[psutil.Process]:
         """Those of the family that still live."""

@@ -8,8 +8,9 @@ import pytest
 from conftest import Served
 from dialogs import dialog_of
 from playwright.sync_api import Locator, Page, expect
-from serving import ENDED, wait_until
+from serving import ENDED
 from sqlalchemy import create_engine, text
+from waiting import wait_until
 
 MILLISECONDS = 60_000
 """How long a page may take; on a free machine it is a fraction of a second."""
@@ -42,7 +43,7 @@ def runs(ui: Served, **tags: str) -> list[dict[str, Any]]:
 def do(ui: Served, job: str, *assets: str) -> None:
     """A run over all ranges that is not what the test is about."""
     run_id = ui.pages.launch(job, "00", "fc", *assets)
-    assert wait_until(lambda: ui.pages.status(run_id) in ENDED and ui.pages.status(run_id)) == "SUCCESS"
+    assert ui.pages.ended(run_id) == "SUCCESS"
 
 
 def launch(page: Page, dialog: Locator) -> str:
@@ -62,7 +63,7 @@ def ended(ui: Served, backfill: str) -> list[dict[str, Any]]:
         found = runs(ui, dagster__backfill=backfill)
         return found if all(run["status"] in ENDED for run in found) else []
 
-    found: list[dict[str, Any]] = wait_until(look, BACKFILL_SECONDS)
+    found: list[dict[str, Any]] = wait_until(look)
     return found
 
 
@@ -175,28 +176,24 @@ def test_nightly(page: Page, ui: Served, shoot: Shoot) -> None:
             expect(page.get_by_text("0 runs requested").first).to_be_visible(timeout=2 * MILLISECONDS)
             assert runs(ui, dagster__schedule_name="every_night") == []
             other.rollback()
-            assert wait_until(lambda: ui.pages.status(going) in ENDED and ui.pages.status(going), 120) == "SUCCESS"
+            assert ui.pages.ended(going) == "SUCCESS"
             before = written(ui)
-            found = wait_until(lambda: runs(ui, dagster__schedule_name="every_night"), 120)
+            found = wait_until(lambda: runs(ui, dagster__schedule_name="every_night"))
         finally:
             page.get_by_role("row", name="Running").get_by_role("img").click()
     (run,) = found
-    assert (
-        wait_until(lambda: ui.pages.status(run["runId"]) in ENDED and ui.pages.status(run["runId"]), 120) == "SUCCESS"
-    )
+    assert ui.pages.ended(run["runId"]) == "SUCCESS"
     assert ranges_of(run) == ["00", "fc"]
     assert written(ui) == before
     expect(page.get_by_text("1 run requested").first).to_be_visible()
     shoot(page, "ui-schedule")
     after = f"{run['runId']} report"
-    (report,) = wait_until(lambda: runs(ui, dagster__run_key=after), 120)
-    assert (
-        wait_until(lambda: ui.pages.status(report["runId"]) in ENDED and ui.pages.status(report["runId"])) == "SUCCESS"
-    )
+    (report,) = wait_until(lambda: runs(ui, dagster__run_key=after))
+    assert ui.pages.ended(report["runId"]) == "SUCCESS"
     page.goto(f"{ui.address}/assets/diagnostic_report")
     expect(page.get_by_text("report.html").first).to_be_visible()
     fresh = dict.fromkeys(("published_scores", "diagnostic_report"), "HEALTHY")
-    wait_until(lambda: freshness(ui).items() >= fresh.items(), 120)  # the daemon looks every 30 s
+    wait_until(lambda: freshness(ui).items() >= fresh.items())  # the daemon looks every 30 s
 
 
 FRESHNESS = "{ assetNodes { assetKey { path } freshnessStatusInfo { freshnessStatus } } }"
@@ -211,8 +208,6 @@ def freshness(ui: Served) -> dict[str, str]:
     }
 
 
-SENSOR_SECONDS = 300
-"""A sensor looks every minute, at what is a minute old."""
 SENSOR = """query ($name: String!) { sensorOrError(sensorSelector: {
   sensorName: $name, repositoryName: "__repository__", repositoryLocationName: "jv" }) {
   ... on Sensor { sensorState { ticks(limit: 1) { status } } } } }"""
@@ -225,7 +220,7 @@ def test_sensors_do_what_comes_between_two_nights(page: Page, ui: Served, shoot:
     for name in ("new_matches", "edited_profiles"):
         page.goto(f"{ui.address}/locations/jv/sensors/{name}")
         page.get_by_role("row", name="Running").get_by_role("img").click()
-        wait_until(lambda name=name: ui.pages.ask(SENSOR, name=name)["sensorOrError"]["sensorState"]["ticks"], 120)
+        wait_until(lambda name=name: ui.pages.ask(SENSOR, name=name)["sensorOrError"]["sensorState"]["ticks"])
     (a, b) = (row["id"] for row in ui.sql("SELECT id::text FROM profiles ORDER BY id LIMIT 2"))
     before = written(ui)
     ui.sql(
@@ -234,11 +229,11 @@ def test_sensors_do_what_comes_between_two_nights(page: Page, ui: Served, shoot:
         a=a,
         b=b,
     )
-    wait_until(lambda: done_by(ui, "new_matches"), SENSOR_SECONDS)
+    wait_until(lambda: done_by(ui, "new_matches"))
     assert [row for row in written(ui) if row in before] == before
     after = written(ui)
     ui.sql("UPDATE profiles SET list_size = 50000, what_you_do = 'I bake', updated_at = now() WHERE id::text = :a", a=a)
-    wait_until(lambda: done_by(ui, "edited_profiles"), SENSOR_SECONDS)
+    wait_until(lambda: done_by(ui, "edited_profiles"))
     changed = {row["id"] for row in written(ui) if row not in after}
     assert changed
     assert changed <= {row["id"] for row in ui.sql(OF_A, a=a)}

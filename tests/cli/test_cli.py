@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from models import MINILM
-from program import KEYS, SECONDS, Done, Program, assert_scored, range_of, removed_at_last, scored, wait_until
+from program import KEYS, SECONDS, Done, Program, assert_scored, range_of, removed_at_last, scored
 from servers import free_port, pgbouncer
 from sqlalchemy import make_url
+from waiting import wait_until
 
 from jv_assets import local
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed

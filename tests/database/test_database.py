@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import secrets
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import pytest
 import tenacity
 from servers import free_port, pgbouncer
 from sqlalchemy import Connection, make_url, text
+from waiting import wait_until
 
 from jv_assets import local
 from jv_assets.errors import UserError
@@ -89,13 +89,6 @@ def refusal(database: Database, work: Callable[[Connection], object] = lambda _:
     assert "\n" not in str(caught.value)
     assert str(make_url(database.url).password) not in "".join(traceback.format_exception(caught.value))
     return str(caught.value)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 def end(database: Database, connection: Connection) -> None:

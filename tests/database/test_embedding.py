@@ -1,9 +1,8 @@
 """Which vectors are made anew, kept or taken away, on a real database and with the real small model."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ import pytest
 from models import BGE, MINILM, minilm
 from servers import pgbouncer
 from sqlalchemy import Connection, text
+from waiting import wait_for_a_lock
 
 from jv_assets import embedding
 from jv_assets.assets.embeddings import profile_embeddings
@@ -133,16 +133,6 @@ def run(database: Database, embedder: Embedder | None = None, id_range: tuple[st
         "deleted": len(cleared.deleted | embedded.deleted),
     }
     return {name: count for name, count in counts.items() if count}
-
-
-def wait_for_a_lock(database: Database, running: "Future[Any]") -> None:
-    """Until what is running waits for a lock that someone else holds."""
-    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    deadline = time.monotonic() + 30
-    while not execute(database, waiting):
-        assert not running.done(), "it did not wait"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def assert_vector_of(one: str, vector: npt.NDArray[np.float32] | None) -> None:

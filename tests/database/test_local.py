@@ -10,13 +10,13 @@ import socket
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
+from waiting import wait_until
 
 from jv_assets import local, local_cluster
 from jv_assets.errors import UserError
@@ -71,13 +71,6 @@ def starting(folder: Path, *prefix: str, **more: str) -> "subprocess.Popen[str]"
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **more}
     )
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.002)
 
 
 def kill_server(server: local.Server) -> None:

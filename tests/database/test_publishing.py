@@ -1,9 +1,8 @@
 """The publishing protocol on a real database: what is written, what never is, and what faults leave behind."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 from servers import pgbouncer
 from sqlalchemy import Connection, text
+from waiting import wait_for_a_lock
 
 from jv_assets import publishing
 from jv_assets.demo.population import make_population
@@ -335,15 +335,6 @@ def test_a_row_that_somebody_holds_is_waited_for(database: Database) -> None:
         assert second.result() == {"rows": 200, "written": 200}
     assert_stored(database, rows)
     assert execute(database, "SELECT count(*) FROM match_suggestions WHERE notes = 'mine'")[0]["count"] == 1
-
-
-def wait_for_a_lock(database: Database, running: "Future[Any]") -> None:
-    """Until what is running waits for a lock that someone else holds."""
-    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    deadline = time.monotonic() + 30
-    while not execute(database, waiting):
-        assert not running.done(), "it did not wait"
-        assert time.monotonic() < deadline, "nothing waits for a lock"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from dagster._core.launcher import WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from program import Program
 from servers import redis
-from serving import wait_until
+from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.broker import celery

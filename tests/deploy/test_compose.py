@@ -14,8 +14,8 @@ import yaml
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 from servers import free_port
-from serving import wait_until
 from sqlalchemy import make_url
+from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.dagster_storage import dagster_home

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from servers import free_port
-from serving import ENDED, SECONDS, running, wait_until
+from serving import SECONDS, running
+from waiting import wait_until
 
 from jv_assets import local, settings
 from jv_assets.demo.population import make_population
@@ -57,7 +58,7 @@ def test_their_commands_serve_and_run_the_assets(home: Path) -> None:
         assert pages.port == port
         assert "every_night" in {schedule["name"] for schedule in pages.location()["schedules"]}
         run_id = pages.launch("refresh", "00", "04", "profiles")
-        assert wait_until(lambda: pages.status(run_id) in ENDED and pages.status(run_id)) == "SUCCESS"
+        assert pages.ended(run_id) == "SUCCESS"
         family = [process for one in pages.family for process in [one, *one.children(recursive=True)]]
         pages.process.send_signal(signal.SIGTERM)
         assert pages.process.wait(SECONDS) == 0

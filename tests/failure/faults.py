@@ -215,3 +215,15 @@ _KEEP_WRITES = """
     $$;
     CREATE TRIGGER keep_write AFTER UPDATE ON match_suggestions FOR EACH ROW EXECUTE FUNCTION keep_write();
 """
+
+
+@contextmanager
+def backends_terminated(production: Production) -> Iterator[None]:
+    """All of them, every 0.8 s: first in an UPDATE that tarries, so that one is hit, and then whatever they do.
+
+    Were each to tarry, one in some tens of runs would have a transaction hit six times in a row.
+    """
+    terminate_all(production)
+    production.tarry(0)
+    with repeatedly(0.8, lambda: terminate_all(production)):
+        yield

@@ -17,9 +17,10 @@ from judging import assert_whole
 from program import JV
 from redis import Redis
 from servers import free_port, redis
-from serving import Running, running, wait_until
+from serving import Running, running
 from sqlalchemy import make_url
 from test_daemon import LOCK, SERVE, launch_backfill
+from waiting import wait_until
 
 from jv_assets.causes import run_causes
 from jv_assets.partitions import range_keys

@@ -5,8 +5,8 @@ import threading
 from faults import Production, held, waiting
 from forked import gives_up_soon
 from judging import assert_whole, current_hashes
-from program import wait_until
 from telling import assert_failed, assert_no_trace, assert_passed, ended
+from waiting import wait_until
 
 ROWS_OF_8 = "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE"
 RANGE_0, RANGE_8 = (

@@ -13,8 +13,9 @@ from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from faults import KEYS, Production, held, waiting
 from judging import assert_whole
 from servers import free_port
-from serving import Running, running, wait_until
+from serving import Running, running
 from telling import assert_no_trace
+from waiting import wait_until
 
 pytestmark = pytest.mark.long
 SECONDS = 600

@@ -12,12 +12,13 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from faults import Production, connect, is_publishing, repeatedly, terminate_all
+from faults import Production, backends_terminated, connect, is_publishing
 from forked import enter, without_waits
 from judging import assert_whole
-from program import Done, wait_until
+from program import Done
 from sqlalchemy import make_url
 from telling import ALL, assert_failed, assert_no_trace, assert_passed, ended
+from waiting import wait_until
 
 from jv_assets import local
 
@@ -37,13 +38,6 @@ def struck(production: Production, fault: Fault, first: Callable[[], None] | Non
 
 
 # --- faults that pass ------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def backends_terminated(production: Production) -> Iterator[None]:
-    """All of them, every 0.8 s."""
-    with repeatedly(0.8, lambda: terminate_all(production)):
-        yield
 
 
 @contextmanager
@@ -77,7 +71,7 @@ def network_stalled(production: Production) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", [backends_terminated, pooler_killed, postgres_killed, network_stalled])
 def test_a_fault_that_passes(production: Production, fault: Fault) -> None:
-    production.tarry(0.1 if fault is backends_terminated else 0.4)
+    production.tarry(0.4)
     done = struck(production, fault)
     retries = assert_passed(production, done)
     # A stall shorter than the pooler's patience with us is waited out: nothing is lost.

@@ -1,21 +1,22 @@
 """`jv undo` under the faults that publishing bears: every score of before comes back, and no row is written twice."""
 
 import pytest
-from faults import Production, held, is_publishing, repeatedly, terminate_all, waiting
+from faults import Production, backends_terminated, held, is_publishing, waiting
 from forked import without_waits
-from program import SECONDS, wait_until
+from program import SECONDS
 from telling import ALL, assert_no_trace, ended
 from undone import assert_as_before, assert_undone, kept_run
+from waiting import wait_until
 
 RANGE_8 = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores 8', 0))"
 pytestmark = pytest.mark.parametrize("production", ["published"], indirect=True)
 
 
 def test_backends_terminated_during_an_undo(production: Production) -> None:
-    production.tarry(0.1)
+    production.tarry(0.4)
     process = production.jv.start("undo", kept_run(production))
     wait_until(lambda: is_publishing(production))
-    with repeatedly(0.8, lambda: terminate_all(production)):
+    with backends_terminated(production):
         done = ended(process)
     assert_undone(production, done)
     assert_as_before(production)

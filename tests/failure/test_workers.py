@@ -3,8 +3,9 @@
 import pytest
 from faults import Production, held, waiting
 from judging import assert_whole
-from program import SECONDS, wait_until
+from program import SECONDS
 from telling import ALL, assert_no_trace
+from waiting import wait_until
 
 COMMIT_LOCK = 4_711
 WAITS_AT_COMMIT = f"""

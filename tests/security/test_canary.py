@@ -16,8 +16,9 @@ from models import MINILM
 from program import JV, Done, Program
 from psycopg import sql
 from servers import free_port
-from serving import ENDED, SECONDS, Running, running, wait_until
+from serving import ENDED, SECONDS, Running, running
 from sqlalchemy import make_url
+from waiting import wait_until
 
 from jv_assets import local
 from jv_assets.demo.population import make_population

@@ -3,7 +3,6 @@
 import http.client
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from servers import free_port
+from waiting import wait_until
 
 from jv_assets import report_server, settings
 from jv_assets.errors import UserError
@@ -35,6 +35,13 @@ class Client:
             return answer.status, dict(answer.getheaders()), answer.read()
 
 
+def addresses_of(process: "subprocess.Popen[bytes]") -> set[tuple[str, int]]:
+    """Where it listens."""
+    assert process.poll() is None
+    connections = psutil.Process(process.pid).net_connections()
+    return {(each.laddr.ip, each.laddr.port) for each in connections if each.status == "LISTEN"}
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """In a process of its own, on a home that has no report yet."""
@@ -42,13 +49,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     command = [sys.executable, "-m", "jv_assets.report_server", str(port)]
     with subprocess.Popen(command, env={"JV_HOME": str(home)}) as process:
         try:
-            deadline = time.monotonic() + SECONDS
-            while not [each for each in psutil.Process(process.pid).net_connections() if each.status == "LISTEN"]:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            listening = psutil.Process(process.pid).net_connections()
-            assert {(each.laddr.ip, each.laddr.port) for each in listening} == {("127.0.0.1", port)}
+            listening = wait_until(lambda: addresses_of(process))
+            assert listening == {("127.0.0.1", port)}
             yield Client(port, home / "reports")
         finally:
             process.kill()

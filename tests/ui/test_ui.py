@@ -18,7 +18,8 @@ import psutil
 import psycopg
 import pytest
 from servers import free_port as any_port
-from serving import ENDED, LAUNCH, SECONDS, SERVE, Running, running, wait_until
+from serving import LAUNCH, SECONDS, SERVE, Running, running
+from waiting import wait_until
 
 from jv_assets import local, processes, settings, ui
 from jv_assets.definitions import defs
@@ -154,7 +155,7 @@ def test_it_listens_on_the_loopback_address_only(pages: Running, embedded: Path)
 
 def test_a_run_over_two_ranges_goes_through_queue_and_daemon(pages: Running, embedded: Path) -> None:
     run_id = pages.launch("__ASSET_JOB", "00", "04", "profiles")
-    assert wait_until(lambda: pages.status(run_id) in ENDED and pages.status(run_id)) == "SUCCESS"
+    assert pages.ended(run_id) == "SUCCESS"
     query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { assetMaterializations { partition } } } }"
     made = pages.ask(query, id=run_id)["runOrError"]["assetMaterializations"]
     assert sorted(each["partition"] for each in made) == ["00", "04"]
@@ -236,7 +237,7 @@ def test_dagster_dev_in_the_checkout(home: Path, elsewhere: dict[str, str]) -> N
         wait_until(pages.answers)
         assert pages.location()["jobs"]
         run_id = pages.launch("__ASSET_JOB", "00", "00", "profiles")
-        assert wait_until(lambda: pages.status(run_id) in ENDED and pages.status(run_id)) == "SUCCESS"
+        assert pages.ended(run_id) == "SUCCESS"
         pages.family = [pages.family[0], *pages.family[0].children(recursive=True)]
         pages.process.send_signal(signal.SIGINT)
         pages.process.communicate(timeout=SECONDS)
