@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +115,31 @@ def benchmarks() -> Iterator[str]:
         paths = [path for path in RESULTS.glob("*.json") if path.stem.endswith("-large") == large]
         results = sorted((json.loads(path.read_text(encoding="utf-8")) for path in paths), key=lambda each: each["at"])
         results = results[: -COMMITS - 1 : -1]
-        names = [(row["name"], row["target"] or "", row["unit"]) for row in results[0]["rows"]] if results else []
-        values = [{row["name"]: f"{row['value']:,.3g}" for row in result["rows"]} for result in results]
+        if not results:
+            continue
+        figures = [_by_name(result["rows"]) for result in results]
         heads = ["", "target", "", *(f"{result['commit']}, {result['at'][:10]}" for result in results)]
-        if names:
-            yield f"## {title}\n"
-            yield from _table(heads, [(*name, *(value.get(name[0], "") for value in values)) for name in names])
+        yield f"## {title}\n"
+        yield from _table(
+            heads,
+            [
+                (row["name"], row["target"] or "", row["unit"], *(_value(each.get(name)) for each in figures))
+                for name, row in figures[0].items()
+            ],
+        )
+
+
+def _by_name(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """A name that begins with "…" is told from the same one elsewhere by the last name before it that does not."""
+    named, above = {}, ""
+    for row in rows:
+        above = above if row["name"].startswith("…") else row["name"]
+        named[above, row["name"]] = row
+    return named
+
+
+def _value(row: Mapping[str, Any] | None) -> str:
+    return f"{row['value']:,.3g}" if row else ""
 
 
 def _facts(node: Any) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,8 @@
 """The documentation: every command line in it is one, and what it builds into needs nothing from elsewhere."""
 
+import json
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,3 +49,16 @@ def test_every_command_is_in_the_readme_or_the_help_alone() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {name for name in COMMANDS if name not in said and f"`jv {name}" not in readme} <= {"demo"}
     assert len(LINES) > 40
+
+
+@pytest.mark.parametrize("end", ["", "-large"])
+def test_each_figure_of_the_benchmarks_stands_under_its_own_name(end: str) -> None:
+    """Of the newest result, whose column is the first: many rows are called alike, such as "… a match"."""
+    paths = (ROOT / "benchmarks" / "results").glob("*.json")
+    results = [path for path in paths if path.stem.endswith("-large") == bool(end)]
+    newest = max((json.loads(path.read_text()) for path in results), key=lambda each: each["at"])
+    page = "\n".join(runpy.run_path(str(ROOT / "docs" / "hooks.py"))["benchmarks"]())
+    (table,) = re.findall(rf"^## make bench{end}\n\n?(.*?)(?:\n## |\Z)", page, re.DOTALL | re.MULTILINE)
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
+    shown = [(name, value) for name, _, _, value, *_ in cells[2:]]
+    assert shown == [(row["name"], f"{row['value']:,.3g}") for row in newest["rows"]]
