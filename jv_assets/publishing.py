@@ -156,6 +156,8 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple
 
 def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray[np.bool_]) -> None:
     """A stored score that names no policy or version was made before there was another."""
+    if not affected.any():
+        return
     made = batch.loc[affected, ["policy", "scoring_version"]].to_numpy()
     now = now.loc[affected]
     stored = np.column_stack(

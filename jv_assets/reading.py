@@ -87,6 +87,8 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
     versions = row_versions(connection, "match_suggestions", low, high)
     place = unchanged(known, "stored_row", versions)
     parts = [_typed(known.reindex(columns=_MATCH).iloc[place[place >= 0]])]
+    if (place >= 0).all():
+        return parts[0]
     for some in _some_at_once(versions.index[place < 0].tolist()):
         parts.append(_matches(connection, _AMONG, {"ids": some}))
     # stable: the one that takes what is in order already as it is
@@ -103,7 +105,6 @@ def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.boo
 
 _MATCH = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
 _NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith("mean")]
-_TEXTS = [name for name in _MATCH if name not in (*_NUMBERS, "stored_row")]
 
 
 def _matches(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:
@@ -112,9 +113,16 @@ def _matches(connection: Connection, where: str, values: Mapping[str, object]) -
 
 
 def _typed(matches: pd.DataFrame) -> pd.DataFrame:
-    texts = matches[_TEXTS].astype(object)
-    texts = texts.where(texts.notna(), None)
-    return pd.concat([texts, matches[_NUMBERS].astype(np.float64), matches[["stored_row"]].astype(np.int64)], axis=1)
+    columns: dict[str, pd.Series] = {}
+    for name in _MATCH:
+        column = matches[name]
+        if name in _NUMBERS:
+            columns[name] = column.astype(np.float64)
+        elif name == "stored_row":
+            columns[name] = column.astype(np.int64)
+        else:
+            columns[name] = column.astype(object).where(column.notna(), None)
+    return pd.DataFrame(columns).reset_index(drop=True)
 
 
 def _profiles(connection: Connection, where: str, values: Mapping[str, object]) -> tuple[list[str], Sequence[Row[Any]]]:
