@@ -104,7 +104,7 @@ def _vectors(database: Database) -> list[Row]:
 
 def _publishing(database: Database, files: RangeFiles) -> list[Row]:
     """A publish of every row beside COPY of the same bytes into a temporary table, in turns."""
-    whole, copies, unchanged = [], [], []
+    whole, copies, unchanged, known = [], [], [], []
     for turn in range(REPEATS):
         run = f"benchmark {turn}"
         with database.transaction() as connection:
@@ -120,15 +120,26 @@ def _publishing(database: Database, files: RangeFiles) -> list[Row]:
         whole.append(timed(lambda: written.append(_publish_all(database, files, run))))  # noqa: B023
         again: list[int] = []
         unchanged.append(timed(lambda: again.append(_publish_all(database, files, run))))  # noqa: B023
-        if written[0] < 29_000 or again[0] != 0:
-            raise RuntimeError(f"published {written[0]} rows, then {again[0]}")
+        _note_what_is_stored(database, files)
+        known.append(timed(lambda: again.append(_publish_all(database, files, run))))  # noqa: B023
+        if written[0] < 29_000 or any(again):
+            raise RuntimeError(f"published {written[0]} rows, then {again}")
     ratios = [published / copied for published, copied in zip(whole, copies, strict=True)]
     return [
         figure("COPY of all scores with contexts into a temporary table", median(copies), "s"),
         figure("publishing all scores with contexts", median(whole), "s"),
         figure("publishing ÷ COPY of the same bytes", median(ratios), "x", at_most=2.0),
         figure("publishing again, nothing changed, 0 rows written", median(unchanged), "s", at_most=1.0),
+        figure("… as a night does, which has read them since", median(known), "s"),
     ]
+
+
+def _note_what_is_stored(database: Database, files: RangeFiles) -> None:
+    """As making match_scores again does."""
+    for key in KEYS:
+        rows, facts = files.read("match_scores", key), files.facts("match_scores", key)
+        now = read_matches(database, *bounds(key)).set_index("id").loc[rows["id"], list(STORED_COLUMNS)]
+        files.write("match_scores", key, rows.assign(**{name: now[name].to_numpy() for name in now}), facts)
 
 
 def _publish_all(database: Database, files: RangeFiles, run: str) -> int:
