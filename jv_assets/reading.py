@@ -86,11 +86,11 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
         return _matches(connection, _WITHIN, {"low": low, "high": high})
     versions = row_versions(connection, "match_suggestions", low, high)
     place = unchanged(known, "stored_row", versions)
-    parts = [_typed(known.reindex(columns=_MATCH).iloc[place[place >= 0]])]
-    if (place >= 0).all():
-        return parts[0]
-    for some in _some_at_once(versions.index[place < 0].tolist()):
-        parts.append(_matches(connection, _AMONG, {"ids": some}))
+    same = _typed(known.reindex(columns=_MATCH).iloc[place[place >= 0]])
+    if len(same) == len(versions):
+        return same
+    others = _some_at_once(versions.index[place < 0].tolist())
+    parts = [same, *(_matches(connection, _AMONG, {"ids": some}) for some in others)]
     # stable: the one that takes what is in order already as it is
     return pd.concat(parts).sort_values("id", ignore_index=True, kind="stable")
 
