@@ -1,4 +1,4 @@
-"""Which texts of a range of profiles need a vector, and the writing of it (spec: Embedding a profile).
+"""Which texts of a range of profiles need a vector, and the writing of it (docs/ismc.md, Embedding a profile).
 
 What a stored vector was made from is kept in `jv.embedded_texts`: per profile and field the sha256 of the text and the
 model's name.

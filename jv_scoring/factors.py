@@ -1,4 +1,4 @@
-"""The ISMC factors, as data (spec: Factors). What a factor says of a profile is a `Reading`: a score and why.
+"""The ISMC factors, as data (docs/ismc.md, Factors). What a factor says of a profile is a `Reading`: a score and why.
 
 Intent, Momentum and Context are functions of the target alone; Synergy's four look at both and are in `synergy.py`.
 """

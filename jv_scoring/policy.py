@@ -1,4 +1,4 @@
-"""Policies, weights of the dimensions, tiers and the version of the rules (spec: From factors to scores, Policies)."""
+"""Policies, weights of the dimensions, tiers and the version of the rules (docs/ismc.md, Policies)."""
 
 import math
 from collections.abc import Sequence

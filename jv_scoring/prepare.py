@@ -111,7 +111,7 @@ def prepare(profiles: pd.DataFrame) -> Prepared:
 
 
 def combine_offering(offering: Vectors, what_you_do: Vectors) -> Vectors:
-    """Each profile's `offering` vector, or its `what_you_do` vector where that is missing (spec: Similarity)."""
+    """Return `offering` vectors, and `what_you_do` vectors where these are missing (docs/ismc.md, Similarity)."""
     matrix, row, odd = offering.matrix, offering.row.copy(), dict(offering.odd)
     if not len(matrix):
         matrix = what_you_do.matrix[:0]

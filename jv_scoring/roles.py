@@ -1,4 +1,4 @@
-"""Network roles: their many spellings, and how well two of them go together (spec: roles.json)."""
+"""Network roles: their many spellings, and how well two of them go together (docs/ismc.md, Factors)."""
 
 import json
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""Similarity of two texts, by vectors or by words, and the steps that make it a factor score (spec: Similarity)."""
+"""Similarity of two texts, by vectors or by words, and the steps that score it (docs/ismc.md, Similarity)."""
 
 import math
 from collections.abc import Set as AbstractSet

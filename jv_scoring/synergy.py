@@ -1,4 +1,4 @@
-"""Synergy's four factors: how two profiles complement each other (spec: Factors, Similarity)."""
+"""Synergy's four factors: how two profiles complement each other (docs/ismc.md, Factors, Similarity)."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What counts as text, which words of it count, and which text gets a vector (spec: Factors, Similarity, Embedding)."""
+"""What counts as text, which words of it count, and which text gets a vector (docs/ismc.md, Factors, Similarity)."""
 
 import re
 

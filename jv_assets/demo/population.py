@@ -1,4 +1,4 @@
-"""The demo population: the production state of spec/data.md with invented people, the same for a seed everywhere.
+"""The demo population: a production state with invented people, the same for a seed everywhere.
 
 As measured for the default seed and size, beside production's figures:
 
