@@ -57,7 +57,7 @@ def _wrong(name: str, profiles: pd.DataFrame) -> Iterator[tuple[str, list[int]]]
 
 
 def odd_values(profiles: pd.DataFrame) -> dict[str, list[int]]:
-    """Return, for each profile, how many values are allowed but count as no data or as unknown (docs/ismc.md, Nulls)."""
+    """Return, per profile, how many values are allowed but count as no data or as unknown (docs/ismc.md, Nulls)."""
     columns = {name: profiles[name].tolist() for name in INPUT_COLUMNS}
     return {
         name: [sum(map(is_odd, values)) for values in zip(*(columns[of] for of in among), strict=True)]

@@ -51,7 +51,7 @@ class Vectors:
 
     @classmethod
     def from_values(cls, values: Sequence[object]) -> "Vectors":
-        """From a vector or None per profile; NaN, infinities and non-vectors count as none (docs/ismc.md, Similarity)."""
+        """From a vector or None per profile; NaN, infinity and non-vectors count as none (docs/ismc.md, Similarity)."""
         arrays = [as_vector(value) for value in values]
         lengths = [len(array) for array in arrays if array is not None]
         dimension = max(set(lengths), key=lengths.count, default=0)
