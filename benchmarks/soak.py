@@ -36,11 +36,12 @@ from jv_assets import local
 from jv_assets.demo.population import make_population
 from jv_assets.embedding import stale_texts
 from jv_assets.former_rows import GONE, read_gone
-from jv_assets.loading import PROFILE_COLUMNS, load_frames
+from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, bounds
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NIGHTLY_REPORTS
+from jv_assets.tables import PROFILE_COLUMNS
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.policy import CURRENT_POLICY
 from jv_scoring.reference import PairScore, score_pair

@@ -17,21 +17,8 @@ from jv_assets.errors import UserError
 from jv_assets.migrations.run import check_dimensions, is_current, model_dimension
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
-from jv_scoring.factors import INPUT_COLUMNS
-from jv_scoring.text import EMBEDDED_FIELDS
+from jv_assets.tables import READ, WRITTEN
 
-READ = {
-    "profiles": ("id", *INPUT_COLUMNS),
-    "match_suggestions": ("id", "profile_id", "suggested_profile_id", "match_score"),
-}
-"""By table, the columns that others write and the pipeline reads."""
-WRITTEN = {
-    "profiles": {f"embedding_{name}": "vector" for name in EMBEDDED_FIELDS}
-    | {"embeddings_model": "varchar(100)", "embeddings_updated_at": "timestamptz"},
-    "match_suggestions": dict.fromkeys(("score_ab", "score_ba", "harmonic_mean"), "numeric(5,2)")
-    | {"match_context": "jsonb"},
-}
-"""By table, the columns that the pipeline writes (and reads too), with their type."""
 MEMORY, VERSION = "jv.embedded_texts", "jv.alembic_version"
 OURS = {
     MEMORY: ("SELECT", "INSERT", "UPDATE", "DELETE"),

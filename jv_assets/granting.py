@@ -3,10 +3,10 @@
 from psycopg import Cursor, sql
 from sqlalchemy import Connection, text
 
-from jv_assets.doctor import WRITTEN
 from jv_assets.errors import UserError
 from jv_assets.migrations.run import is_current
 from jv_assets.resources.database import Database
+from jv_assets.tables import WRITTEN
 
 _ROLE = "SELECT rolsuper FROM pg_roles WHERE rolname = :role"
 _RELATIONS = """

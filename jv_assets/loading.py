@@ -14,81 +14,11 @@ from sqlalchemy import text
 
 from jv_assets.csv_cells import PARSERS
 from jv_assets.errors import UserError
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, SCORE_COLUMNS
 
 if TYPE_CHECKING:
     from jv_assets.resources.database import Database
 
-PROFILE_COLUMNS = {
-    "id": "uuid",
-    "name": "text",
-    "email": "text",
-    "phone": "text",
-    "company": "text",
-    "website": "text",
-    "linkedin": "text",
-    "avatar_url": "text",
-    "business_focus": "text",
-    "status": "text",
-    "service_provided": "text",
-    "business_size": "text",
-    "role": "text",
-    "bio": "text",
-    "notes": "text",
-    "what_you_do": "text",
-    "who_you_serve": "text",
-    "seeking": "text",
-    "offering": "text",
-    "signature_programs": "text",
-    "booking_link": "text",
-    "current_projects": "text",
-    "niche": "text",
-    "audience_type": "text",
-    "network_role": "text",
-    "revenue_tier": "text",
-    "tags": "text[]",
-    "secondary_emails": "text[]",
-    "list_size": "integer",
-    "social_reach": "integer",
-    "audience_engagement_score": "double precision",
-    "profile_confidence": "double precision",
-    "pagerank_score": "double precision",
-    "degree_centrality": "double precision",
-    "betweenness_centrality": "double precision",
-    "jv_history": "jsonb",
-    "content_platforms": "jsonb",
-    "enrichment_metadata": "jsonb",
-    "created_at": "timestamptz",
-    "updated_at": "timestamptz",
-    "profile_updated_at": "timestamptz",
-    "last_active_at": "timestamptz",
-    "last_enriched_at": "timestamptz",
-}
-"""The columns of `profiles` that are not ours, with their type (spec/data.md)."""
-MATCH_COLUMNS = {
-    "id": "uuid",
-    "profile_id": "uuid",
-    "suggested_profile_id": "uuid",
-    "match_score": "numeric(5,2)",
-    "match_reason": "text",
-    "source": "text",
-    "status": "text",
-    "suggested_at": "timestamptz",
-    "viewed_at": "timestamptz",
-    "contacted_at": "timestamptz",
-    "notes": "text",
-    "rich_analysis": "text",
-    "analysis_generated_at": "timestamptz",
-    "email_sent_at": "timestamptz",
-    "user_feedback": "text",
-    "feedback_at": "timestamptz",
-    "scale_symmetry_score": "numeric(5,2)",
-    "trust_level": "text",
-    "expires_at": "timestamptz",
-    "draft_intro_clicked_at": "timestamptz",
-}
-"""The columns of `match_suggestions` that are not ours, with their type."""
-SCORE_COLUMNS = ("score_ab", "score_ba", "harmonic_mean", "match_context")
-"""The columns of `match_suggestions` that publishing writes."""
 _TABLES = {"profiles": PROFILE_COLUMNS, "match_suggestions": MATCH_COLUMNS}
 
 

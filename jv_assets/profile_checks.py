@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from jv_assets.errors import UserError
-from jv_assets.loading import PROFILE_COLUMNS
+from jv_assets.tables import PROFILE_COLUMNS
 from jv_scoring.factors import INPUT_COLUMNS, known_tier
 from jv_scoring.roles import normalise_role
 from jv_scoring.synergy import TIER_ORDER

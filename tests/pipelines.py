@@ -16,13 +16,14 @@ from jv_assets import local
 from jv_assets.dagster_storage import EVENTS_AT_ONCE, dagster_home
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
-from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS, load_frames
+from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, bounds, range_tags
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY, RESCORE
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS

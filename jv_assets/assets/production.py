@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 
 PROFILES = dg.AssetSpec(
     ["production", "profiles"],

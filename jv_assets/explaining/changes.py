@@ -9,7 +9,7 @@ import numpy.typing as npt
 from jv_assets.csv_cells import PARSERS
 from jv_assets.errors import UserError
 from jv_assets.explaining.reading import short
-from jv_assets.loading import PROFILE_COLUMNS
+from jv_assets.tables import PROFILE_COLUMNS
 from jv_scoring.explain import edited_texts
 from jv_scoring.factors import INPUT_COLUMNS, Profile
 from jv_scoring.text import text_to_embed

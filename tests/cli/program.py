@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 
 from jv_assets import local
 from jv_assets.dagster_storage import dagster_home
-from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 from jv_scoring.reference import score_pair
 from jv_scoring.similarity import calibration_of

@@ -10,7 +10,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from profile_strategies import ROLES, TEXTS, TIERS
 
-from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.text import EMBEDDED_FIELDS
 
 RANGES = (("0", "4"), ("4", "8"), ("8", "c"))

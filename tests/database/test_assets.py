@@ -18,12 +18,12 @@ from jv_assets.auditing import RULES
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.finishing import finish_the_other_ranges, parts, rest_of
-from jv_assets.loading import MATCH_COLUMNS
 from jv_assets.partitions import ID_RANGES, bounds, key_of
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NIGHTLY, RESCORE
 from jv_assets.scoring import ScoredRange, profiles_of_files, score_range
+from jv_assets.tables import MATCH_COLUMNS
 
 KEYS = list(ID_RANGES.get_partition_keys())
 SOME = {"first": "0", "last": "8"}

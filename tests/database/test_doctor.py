@@ -15,12 +15,12 @@ from servers import free_port, pgbouncer
 from sqlalchemy import make_url, text
 
 from jv_assets import doctor
-from jv_assets.doctor import READ, WRITTEN, Finding, examine, require_ready
+from jv_assets.doctor import Finding, examine, require_ready
 from jv_assets.errors import UserError
-from jv_assets.loading import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_assets.migrations.run import migrate
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, READ, WRITTEN
 
 SUBJECTS = ["connection", "pooler", "pgvector", "tables", "dimensions", "privileges", "model", "folder"]
 CANARY = "canary-4Y1x"

@@ -8,10 +8,11 @@ from pipelines import Pipeline, assert_equal_to_reference, nightly_done, version
 from sqlalchemy import make_url
 
 from jv_assets import local
-from jv_assets.doctor import WRITTEN, examine, require_ready
+from jv_assets.doctor import examine, require_ready
 from jv_assets.errors import UserError
 from jv_assets.granting import grant
 from jv_assets.resources.database import Database
+from jv_assets.tables import WRITTEN
 
 ROLE, PASSWORD = "pipeline; odd", "not-shown"
 FORGET = "UPDATE match_suggestions SET score_ab = NULL, score_ba = NULL, harmonic_mean = NULL, match_context = NULL"

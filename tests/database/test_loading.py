@@ -18,17 +18,11 @@ from sqlalchemy import text
 from jv_assets.demo.interrupted import SCORED, write_interrupted_scores
 from jv_assets.demo.population import MATCHES, make_population
 from jv_assets.errors import UserError
-from jv_assets.loading import (
-    MATCH_COLUMNS,
-    PROFILE_COLUMNS,
-    SCORE_COLUMNS,
-    Population,
-    load_frames,
-    read_csv_folder,
-)
+from jv_assets.loading import Population, load_frames, read_csv_folder
 from jv_assets.migrations.run import migrate
 from jv_assets.resources.database import Database
 from jv_assets.settings import DEMO_MODEL
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, SCORE_COLUMNS
 
 TABLES = {"profiles": PROFILE_COLUMNS, "match_suggestions": MATCH_COLUMNS}
 

@@ -16,11 +16,12 @@ from waiting import wait_for_a_lock
 from jv_assets import publishing
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
-from jv_assets.loading import MATCH_COLUMNS, load_frames
+from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.publishing import Published, Wanted, publish_range, refuse_other_rules
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
+from jv_assets.tables import MATCH_COLUMNS
 
 T = TypeVar("T")
 EVERYTHING = (str(UUID(int=0)), str(UUID(int=2**128 - 1)))

@@ -1,0 +1,149 @@
+"""Every column of the two production tables: its type, which other types will do, who writes it and what reads it.
+
+The doctor compares this list with the database, and what is read, written, granted and loaded is derived from it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a column holds.
+
+    `created` is the type that a new database gets. `accepted` are the types of an existing database that hold the same
+    values, by their names in `pg_type`; a domain counts as what it is made of, and `enum` stands for any enum.
+    `cast` makes of a column, in SQL, what Python reads.
+    """
+
+    created: str
+    accepted: tuple[str, ...]
+    cast: str = "{}::text"
+
+
+Writer = Literal["platform", "pipeline"]
+Reader = Literal["scores", "vectors", "sensors"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's kind, what of the pipeline reads it (nothing, where it is only loaded), and the one who writes it."""
+
+    kind: Kind
+    read_by: tuple[Reader, ...] = ()
+    written_by: Writer = "platform"
+
+
+_ANY_TEXT = ("text", "varchar", "bpchar", "citext", "name", "enum")
+_ANY_NUMBER = ("numeric", "int2", "int4", "int8", "float4", "float8")
+ID = Kind("uuid", ("uuid",))
+TEXT = Kind("text", _ANY_TEXT)
+TEXTS = Kind("text[]", ("_text", "_varchar", "_bpchar", "_citext"), "{}::text[]")
+COUNT = Kind("integer", _ANY_NUMBER)
+NUMBER = Kind("double precision", _ANY_NUMBER)
+DECIMAL = Kind("numeric(5,2)", _ANY_NUMBER)
+JSON = Kind("jsonb", ("jsonb", "json", "text", "varchar"))
+TIME = Kind("timestamptz", ("timestamptz", "timestamp"))
+# What the pipeline writes must come back as it was written.
+VECTOR = Kind("vector", ("vector", "halfvec"), "{}::vector")
+SCORE = Kind("numeric(5,2)", ("numeric", "float4", "float8"))
+CONTEXT = Kind("jsonb", ("jsonb", "json"), "{}::jsonb")
+MODEL = Kind("varchar(100)", ("varchar", "text"))
+
+PROFILES = {
+    "id": Column(ID, ("scores", "vectors", "sensors")),
+    "name": Column(TEXT, ("scores",)),
+    "email": Column(TEXT, ("scores",)),
+    "phone": Column(TEXT, ("scores",)),
+    "company": Column(TEXT, ("scores",)),
+    "website": Column(TEXT, ("scores",)),
+    "linkedin": Column(TEXT, ("scores",)),
+    "avatar_url": Column(TEXT),
+    "business_focus": Column(TEXT),
+    "status": Column(TEXT),
+    "service_provided": Column(TEXT),
+    "business_size": Column(TEXT),
+    "role": Column(TEXT),
+    "bio": Column(TEXT, ("scores",)),
+    "notes": Column(TEXT),
+    "what_you_do": Column(TEXT, ("scores", "vectors")),
+    "who_you_serve": Column(TEXT, ("scores", "vectors")),
+    "seeking": Column(TEXT, ("scores", "vectors")),
+    "offering": Column(TEXT, ("scores", "vectors")),
+    "signature_programs": Column(TEXT, ("scores",)),
+    "booking_link": Column(TEXT, ("scores",)),
+    "current_projects": Column(TEXT, ("scores",)),
+    "niche": Column(TEXT, ("scores",)),
+    "audience_type": Column(TEXT, ("scores",)),
+    "network_role": Column(TEXT, ("scores",)),
+    "revenue_tier": Column(TEXT, ("scores",)),
+    "tags": Column(TEXTS, ("scores",)),
+    "secondary_emails": Column(TEXTS),
+    "list_size": Column(COUNT, ("scores",)),
+    "social_reach": Column(COUNT, ("scores",)),
+    "audience_engagement_score": Column(NUMBER, ("scores",)),
+    "profile_confidence": Column(NUMBER),
+    "pagerank_score": Column(NUMBER),
+    "degree_centrality": Column(NUMBER),
+    "betweenness_centrality": Column(NUMBER),
+    "jv_history": Column(JSON, ("scores",)),
+    "content_platforms": Column(JSON, ("scores",)),
+    "enrichment_metadata": Column(JSON),
+    "created_at": Column(TIME),
+    "updated_at": Column(TIME, ("sensors",)),
+    "profile_updated_at": Column(TIME),
+    "last_active_at": Column(TIME),
+    "last_enriched_at": Column(TIME),
+    "embedding_seeking": Column(VECTOR, ("scores", "vectors"), "pipeline"),
+    "embedding_offering": Column(VECTOR, ("scores", "vectors"), "pipeline"),
+    "embedding_who_you_serve": Column(VECTOR, ("scores", "vectors"), "pipeline"),
+    "embedding_what_you_do": Column(VECTOR, ("scores", "vectors"), "pipeline"),
+    "embeddings_model": Column(MODEL, ("scores", "vectors"), "pipeline"),
+    "embeddings_updated_at": Column(TIME, (), "pipeline"),
+}
+MATCHES = {
+    "id": Column(ID, ("scores", "sensors")),
+    "profile_id": Column(ID, ("scores", "sensors")),
+    "suggested_profile_id": Column(ID, ("scores", "sensors")),
+    "match_score": Column(DECIMAL, ("scores",)),
+    "match_reason": Column(TEXT),
+    "source": Column(TEXT),
+    "status": Column(TEXT),
+    "suggested_at": Column(TIME, ("sensors",)),
+    "viewed_at": Column(TIME),
+    "contacted_at": Column(TIME),
+    "notes": Column(TEXT),
+    "rich_analysis": Column(TEXT),
+    "analysis_generated_at": Column(TIME),
+    "email_sent_at": Column(TIME),
+    "user_feedback": Column(TEXT),
+    "feedback_at": Column(TIME),
+    "scale_symmetry_score": Column(DECIMAL),
+    "trust_level": Column(TEXT),
+    "expires_at": Column(TIME),
+    "draft_intro_clicked_at": Column(TIME),
+    "score_ab": Column(SCORE, ("scores",), "pipeline"),
+    "score_ba": Column(SCORE, ("scores",), "pipeline"),
+    "harmonic_mean": Column(SCORE, ("scores", "sensors"), "pipeline"),
+    "match_context": Column(CONTEXT, ("scores",), "pipeline"),
+}
+TABLES = {"profiles": PROFILES, "match_suggestions": MATCHES}
+
+
+def _created(table: str, writer: Writer) -> dict[str, str]:
+    return {name: column.kind.created for name, column in TABLES[table].items() if column.written_by == writer}
+
+
+PROFILE_COLUMNS = _created("profiles", "platform")
+"""The columns of `profiles` that are not ours, with the type that a new database gets."""
+MATCH_COLUMNS = _created("match_suggestions", "platform")
+"""The columns of `match_suggestions` that are not ours, with the type that a new database gets."""
+WRITTEN = {table: _created(table, "pipeline") for table in TABLES}
+"""By table, the columns that the pipeline writes (and reads too), with the type that a new database gets."""
+SCORE_COLUMNS = tuple(WRITTEN["match_suggestions"])
+"""The columns of `match_suggestions` that publishing writes."""
+READ = {
+    table: tuple(name for name, one in columns.items() if "scores" in one.read_by and one.written_by == "platform")
+    for table, columns in TABLES.items()
+}
+"""By table, the columns that others write and that a run cannot do without."""
