@@ -7,7 +7,7 @@ PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check 
 LOCKED := $(PIP) -q install --no-compile --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
-.PHONY: help install demo test types test-browser test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
+.PHONY: help install demo test test-fast programs lint types test-browser test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
 
 help: ## list these targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,14 +17,23 @@ install: .venv/installed ## make .venv with all that the other targets need
 demo: install ## score and publish a synthetic population with a database of its own
 	@.venv/bin/jv demo
 
-test: install ## linters, types, import rules, tests
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/lint-imports --no-logo
+test: programs install lint ## install what the tests need, then linters, types, import rules, all tests but the long ones
 	@# together: to check the types takes one processor, and what is tested in the browser often waits for it
 	@$(MAKE) --no-print-directory -j 3 types docs test-browser
 	@# one thread each: threads that wait for a processor that another process has cost half as much again
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+test-fast: install lint types ## linters, types, and the tests that need no program beside Python
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 4 --dist loadfile tests/scoring tests/assets
+
+# Before anything else, so that what is missing is said at once and not after a quarter of an hour.
+programs: ## install the programs that the tests need, or name them
+	@.ci/system-packages
+
+lint: install ## linters and import rules
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports --no-logo
 
 types: install ## check the types
 	@.venv/bin/mypy
