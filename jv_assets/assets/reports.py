@@ -21,7 +21,7 @@ from jv_assets.schedules import every_night_anew
 from jv_assets.stages import of_last_runs
 from jv_scoring.analysis import aggregation, isolation, momentum
 from jv_scoring.analysis.rows import BOTH
-from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.policy import POLICIES
 
 _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
 TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up with those of other ranges")])
@@ -111,7 +111,7 @@ def momentum_bottleneck(
     group_name="reports",
     kinds={"python", "parquet"},
     description="""
-What would another aggregation do? Every match under all six policies, against the current one.
+What would another aggregation do? Every match under all six policies, against the one that scored it.
 
 Reads the dimensions of both null treatments of the range's file of `match_scores`. Writes one row of JSON a range under
 JV_HOME: histograms of the scores under each policy, how often each pair of scores occurs, and each profile's best
@@ -133,8 +133,7 @@ def aggregation_comparison(
         tally = aggregation.tally(rows)
         size = keep(files, "aggregation_comparison", key, tally, len(rows), sample=sample)
         numbers = {
-            f"mean_{policy.replace('/', '_')}": tally.histograms[f"{policy} harmonic_mean"].mean
-            for policy in (CURRENT_POLICY, *aggregation.OTHERS)
+            f"mean_{policy.replace('/', '_')}": tally.histograms[f"{policy} harmonic_mean"].mean for policy in POLICIES
         }
         return {"rows": len(rows), **_known(numbers), "file_bytes": size}
 

@@ -15,6 +15,6 @@ def beside(files: RangeFiles, folder: Path, report: Json) -> Json:
     profiles = {each[name] for each in changed for name in ("profile_id", "suggested_profile_id")}
     return {
         "fingerprint": fingerprint_of_all(files),
-        "momentum_options": momentum_options.read(folder / "momentum_options.json"),
+        "momentum_options": momentum_options.read(folder / "momentum_options.json", report["policy"]),
         "text_lengths": read_text_lengths(files, profiles),
     }

@@ -10,14 +10,21 @@ from jv_scoring.analysis.tallies import Json
 
 TITLE = "Should Momentum get more data, another policy, or both?"
 _MISSING = "Not made yet: jv report makes it, and so does the asset momentum_options."
+_OTHER_POLICY = "Last made under another policy: jv report makes it under this one."
+_STAMP = ("made_at", "policy", "fingerprint")
 _OPTIONS = {"today": "today", "data": "more data", "method": "another policy", "both": "both"}
 
 
-def read(path: Path) -> Json | None:
-    """What the asset momentum_options wrote; None where it never did, or a version did whose format is another."""
+def read(path: Path, policy: str | None = None) -> Json | None:
+    """Return what the asset momentum_options wrote; None where it never did, or a version with another format did.
+
+    Without its figures where it was measured against another policy than `policy`: the page shows one policy.
+    """
     try:
         found: Json = json.loads(path.read_text(encoding="utf-8"))
-        return found if "fingerprint" in found else None
+        if "fingerprint" not in found:
+            return None
+        return found if policy in (None, found["policy"]) else {name: found[name] for name in _STAMP}
     except (OSError, ValueError, TypeError):
         return None
 
@@ -28,8 +35,8 @@ def warnings(report: Json) -> list[str]:
     if not found:
         return []
     if report["policy"] not in (None, found["policy"]):
-        return [f"The options for Momentum are measured against {found['policy']}, the report is of "
-                f"{report['policy']}: make them anew by jv report."]  # fmt: skip
+        return [f"The options for Momentum are not shown: they were measured against {found['policy']}, and this "
+                f"report is of {report['policy']}. Type: jv report"]  # fmt: skip
     if found["fingerprint"] != report.get("fingerprint"):
         return [f"The options for Momentum are older than the scores: they were made at {found['made_at']}, and "
                 "matches were scored anew since. jv report makes them again."]  # fmt: skip
@@ -41,6 +48,8 @@ def section(report: Json) -> Section:
     found = report.get("momentum_options")
     if not found:
         return Section(TITLE, _MISSING, [])
+    if report["policy"] not in (None, found["policy"]):
+        return Section(TITLE, _OTHER_POLICY, [])
     if not found["matches"]:
         return Section(TITLE, "No match is scored, so nothing can be said.", [])
     return Section(

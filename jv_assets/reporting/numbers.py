@@ -12,7 +12,7 @@ from jv_scoring.analysis.impact import Impact
 from jv_scoring.analysis.rows import BOTH
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import DIRECTIONS
-from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS, SCORING_VERSION
+from jv_scoring.policy import DIMENSIONS, SCORING_VERSION
 
 _POINT, _HALF, _QUARTER = 100, 50, 25
 """Widths of bars, in hundredths."""
@@ -55,7 +55,10 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
         "aggregation_comparison": aggregation.report(merged.aggregation),
         "production_impact": impact_numbers(merged.impact, merged.hours),
         "fallbacks": merged.fallbacks,
-        "congestion": congestion(aggregation.best_matches(merged.aggregation), profiles),
+        "congestion": {
+            "policy": aggregation.current(merged.aggregation),
+            **congestion(aggregation.best_matches(merged.aggregation), profiles),
+        },
     }
     return report | {"headline": headline(report), "intervals": intervals(report) if merged.sample else []}
 
@@ -77,8 +80,8 @@ def headline(report: Json) -> Json:
     embeddings, low = report["embedding_isolation"], report["momentum_bottleneck"]
     score = record(embeddings["measures"], measure="harmonic_mean", side="embeddings")
     change = record(embeddings["measures"], measure="harmonic_mean", side="change")
-    policy = report["policy"] or CURRENT_POLICY
-    tiers = record(report["aggregation_comparison"]["tiers"], policy=policy, score="harmonic_mean")
+    policies = report["aggregation_comparison"]
+    tiers = record(policies["tiers"], policy=policies["current"], score="harmonic_mean")
     evaluations = record(embeddings["evaluations"], direction=BOTH, factor=BOTH)
     return {
         "matches": embeddings["matches"],

@@ -21,8 +21,8 @@ def section(report: Json) -> Section:
         now = record(scores, policy=found["current"])
         moved = [each["moved"] for each in _moves(found)]
         answer = (
-            f"Under the current policy, {found['current']}, the mean is {number(now['mean'])}. The lowest of the six "
-            f"is {number(lowest['mean'])} ({lowest['policy']}), the highest {number(highest['mean'])} "
+            f"Under {found['current']}, the policy of these scores, the mean is {number(now['mean'])}. The lowest of "
+            f"the six is {number(lowest['mean'])} ({lowest['policy']}), the highest {number(highest['mean'])} "
             f"({highest['policy']}). Between {number(min(moved))} and {number(max(moved))} of "
             f"{number(found['matches'])} matches would change their tier."
         )
@@ -131,8 +131,8 @@ def _best(found: Json) -> Figure:
         (lambda: charts.rows(drawn, "policy", "best_overlap_with_more", "share of the best 10 that stays"))
         if drawn
         else None,
-        "Of profiles with more than 10 matches as A; those with fewer keep all of them whatever the policy, and are "
-        "counted only in the last two columns.",
+        f"Against the best 10 under {found['current']}, of profiles with more than 10 matches as A; those with fewer "
+        "keep all of them whatever the policy, and are counted only in the last two columns.",
     )  # fmt: skip
 
 

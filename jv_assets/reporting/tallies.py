@@ -103,11 +103,14 @@ class Merged:
 def merge(files: RangeFiles) -> Merged:
     """Of all ranges that were tallied; UserError where a report has none, or they are of several policies or samples.
 
-    A tally whose scores are gone counts as missing.
+    A tally whose scores are gone counts as missing, and so does a comparison of policies that names none: an older
+    version made it, which compared with `harmonic/impute` whatever the policy was.
     """
     every = ID_RANGES.get_partition_keys()
     of_scores = files.made("match_scores", every)
     there = {asset: files.made(asset, of_scores) for asset in TALLIED}
+    compared = TALLIED[2]
+    there[compared] = [key for key in there[compared] if _names_its_policy(files.facts(compared, key))]
     if empty := [asset for asset, keys in there.items() if not keys]:
         raise UserError(f"no range of {', '.join(empty)} was ever made: type jv report, which makes them")
     facts = {asset: {key: files.facts(asset, key) for key in keys} for asset, keys in there.items()}
@@ -145,6 +148,10 @@ def merge(files: RangeFiles) -> Merged:
             for asset, of_asset in facts.items()
         },
     )
+
+
+def _names_its_policy(facts: Mapping[str, Any]) -> bool:
+    return facts["policy"] is not None or not facts["rows"]
 
 
 _Facts = Mapping[str, Mapping[str, Mapping[str, Any]]]

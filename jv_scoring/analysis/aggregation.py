@@ -1,4 +1,4 @@
-"""What if scores were made another way? All six policies over the same matches, against the current one."""
+"""What if scores were made another way? All six policies over the same matches, against the one that scored them."""
 
 from math import sqrt
 
@@ -9,6 +9,7 @@ from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import (
     DIMENSION_COLUMNS,
     dimensions,
+    policy_of,
     share,
     weakest_counts,
     weakest_report,
@@ -20,19 +21,18 @@ from jv_scoring.engine import SCORES as FINAL
 from jv_scoring.policy import CURRENT_POLICY, POLICIES, TIERS, Policy
 from jv_scoring.prepare import NULLS
 
-OTHERS = tuple(name for name in POLICIES if name != CURRENT_POLICY)
 BEST = 10
 
-COLUMNS = [*IDS, *DIMENSION_COLUMNS]
+COLUMNS = [*IDS, "policy", *DIMENSION_COLUMNS]
 """What `tally` reads of a range file."""
 
 
 class Aggregation(Tally):
-    """What `tally` counts, whatever policy scored the rows.
+    """What `tally` counts, of rows that one policy scored: the current one of the report.
 
     histograms: `policy score`, for each policy and each of score_ab, score_ba and harmonic_mean. counts: `impute` and
-    `redistribute`, direction by weakest dimensions. joints: each other policy, harmonic_mean under the current one and
-    under it. largest: `best`, the matches with the 11 highest harmonic_mean of each profile (A), under any policy: one
+    `redistribute`, direction by weakest dimensions. joints: each policy, harmonic_mean under the current one and under
+    it. largest: `best`, the matches with the 11 highest harmonic_mean of each profile (A), under any policy: one
     more than the best 10, which tells whether there are more. Memory: that of at most 66 matches a profile, and of the
     distinct pairs of scores, of which there are at most 2**18.
     """
@@ -47,12 +47,15 @@ def tally(rows: pd.DataFrame) -> Aggregation:
         scores = _finals(of_nulls[policy.nulls], policy)
         histograms |= {f"{name} {of}": Histogram.of(values, SCORES) for of, values in scores.items()}
         matches[name] = scores["harmonic_mean"]
+    scored_by = policy_of(rows)
+    now = matches[scored_by or CURRENT_POLICY]
     ranked = pd.DataFrame({name: rows[name] for name in IDS} | matches)
     return Aggregation(
+        policy=scored_by,
         histograms=histograms,
         counts={nulls: weakest_counts(dict(of)) for nulls, of in of_nulls.items()},
         largest={"best": Largest.of(ranked, BEST + 1, list(POLICIES), within="profile_id")},
-        joints={name: Joint.of(matches[CURRENT_POLICY], matches[name]) for name in OTHERS},
+        joints={name: Joint.of(now, then) for name, then in matches.items()},
     )
 
 
@@ -64,6 +67,8 @@ def report(aggregation: Aggregation) -> Json:
     one under another, by harmonic_mean), `against_current` (rank correlations over all matches, and what becomes of
     profiles' best 10).
     """
+    now = current(aggregation)
+    others = [name for name in POLICIES if name != now]
     finals = {(policy, score): aggregation.histograms[f"{policy} {score}"] for policy in POLICIES for score in FINAL}
     weakest, combinations = [], []
     for nulls in NULLS:
@@ -71,20 +76,28 @@ def report(aggregation: Aggregation) -> Json:
         weakest += [{"nulls": nulls, **record} for record in by_dimension]
         combinations += [{"nulls": nulls, **record} for record in by_combination]
     return {
-        "current": CURRENT_POLICY,
-        "matches": finals[CURRENT_POLICY, "harmonic_mean"].count,
+        "current": now,
+        "matches": finals[now, "harmonic_mean"].count,
         "scores": [{"policy": policy, "score": score, **of.summary()} for (policy, score), of in finals.items()],
         "tiers": [{"policy": policy, "score": score, **tier_counts(of)} for (policy, score), of in finals.items()],
         "weakest": weakest,
         "combinations": combinations,
-        "migration": [{"policy": name, **record} for name in OTHERS for record in migration(aggregation.joints[name])],
-        "against_current": [_against_current(aggregation, name) for name in OTHERS],
+        "migration": [{"policy": name, **record} for name in others for record in migration(aggregation.joints[name])],
+        "against_current": [_against_current(aggregation, name) for name in others],
     }
 
 
-def best_matches(aggregation: Aggregation, policy: str = CURRENT_POLICY) -> pd.DataFrame:
-    """The best 10 matches of each profile: ids, `harmonic_mean` under that policy and `place`, 1..10; sorted by id."""
-    best = aggregation.largest["best"]
+def current(aggregation: Aggregation) -> str:
+    """Return the policy that scored the matches; where there are none, the one that scores them by default."""
+    return aggregation.policy or CURRENT_POLICY
+
+
+def best_matches(aggregation: Aggregation) -> pd.DataFrame:
+    """Return the best 10 matches of each profile: ids, `harmonic_mean` and `place`, 1..10; sorted by id.
+
+    All are those of the policy that scored the matches.
+    """
+    best, policy = aggregation.largest["best"], current(aggregation)
     places = best.places(policy)
     found = best.rows[IDS].assign(harmonic_mean=best.rows[policy], place=places + 1)
     return found.loc[places < BEST].reset_index(drop=True)
@@ -176,17 +189,17 @@ def _discordant(first: Ints, second: Ints, counts: Ints) -> int:
 def _against_current(aggregation: Aggregation, policy: str) -> Json:
     joint = aggregation.joints[policy]
     correlations = {"policy": policy, "spearman": spearman(joint), "kendall": kendall(joint)}
-    return correlations | _best_overlap(aggregation.largest["best"], policy)
+    return correlations | _best_overlap(aggregation.largest["best"], current(aggregation), policy)
 
 
-def _best_overlap(best: Largest, policy: str) -> Json:
+def _best_overlap(best: Largest, now: str, policy: str) -> Json:
     """How much of each profile's best 10 (or fewer, where it has fewer matches) stays under another policy.
 
     A profile with 10 matches or fewer always keeps all of them: so the same again for those with more.
     """
-    places = best.places(CURRENT_POLICY)
-    now, then = places < BEST, best.places(policy) < BEST
-    flags = pd.DataFrame({"now": now, "kept": now & then, "more": places == BEST})
+    places = best.places(now)
+    is_best, stays = places < BEST, best.places(policy) < BEST
+    flags = pd.DataFrame({"now": is_best, "kept": is_best & stays, "more": places == BEST})
     of_profile = flags.groupby(best.rows["profile_id"]).sum()
     kept = of_profile["kept"] / of_profile["now"]
     record: Json = {}

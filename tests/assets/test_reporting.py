@@ -410,11 +410,22 @@ def test_options_of_older_scores_or_another_policy_are_told(real: dict[str, Any]
     assert warning.startswith("The options for Momentum are older than the scores: they were made at 2026-01-02,")
     other = {**real, "momentum_options": {**real["momentum_options"], "policy": "geometric/impute"}}
     (warning,) = warnings(other)
-    assert "measured against geometric/impute, the report is of harmonic/impute" in warning
+    assert "measured against geometric/impute, and this report is of harmonic/impute" in warning
+    assert options_section(other) == {}
     assert "older than the scores" in " ".join(to_text(old).split())
 
 
 # --- what is said of the tallies themselves --------------------------------------------------------------------------
+
+
+def test_a_comparison_by_an_older_version_counts_as_missing(rows: pd.DataFrame, tmp_path: Path) -> None:
+    """That version compared with harmonic/impute, whatever the policy was, and its tally names none."""
+    report(tmp_path, {"0": rows.iloc[:10], "4": rows.iloc[10:]}, population(3, 9)[0])
+    files, asset = RangeFiles(str(tmp_path), 4), "aggregation_comparison"
+    files.write(asset, "4", files.read(asset, "4"), {**files.facts(asset, "4"), "policy": None})
+    found = report_of(merge(files))
+    assert found["missing_ranges"] == {asset: ["4"]}
+    assert found["aggregation_comparison"]["matches"] == 10
 
 
 def test_ranges_that_were_scored_anew_are_told(rows: pd.DataFrame, tmp_path: Path) -> None:

@@ -18,12 +18,15 @@ from jv_assets import local, settings
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.report_server import report_url
+from jv_assets.reporting.momentum_options import section as momentum_options_section
 from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.reporting.pictures import PICTURED
+from jv_assets.reporting.sections import sections
 from jv_assets.reporting.tallies import TALLIED
 from jv_assets.reporting.text import headline_text
-from jv_assets.schedules import NIGHTLY, NIGHTLY_REPORTS, REPORTS
+from jv_assets.schedules import NIGHTLY, NIGHTLY_REPORTS, REPORTS, RESCORE
 from jv_scoring.analysis.options import momentum_options
+from jv_scoring.policy import POLICIES
 
 KEYS = list(ID_RANGES.get_partition_keys())
 METHODS = [f"{name}_method_{of}" for name in ("offering_seeking", "audience_alignment") for of in ("ab", "ba")]
@@ -144,6 +147,41 @@ def test_embeddings_and_congestion_are_those_of_the_range_files(whole: Reports) 
     assert found["congestion"]["gini"] == pytest.approx(gini)
     assert found["congestion"]["in_none"] == 150 - len(places)
     assert found["congestion"]["most_places"] == places.max()
+
+
+def test_all_of_the_page_is_of_the_policy_that_scored_the_matches(whole: Reports) -> None:
+    policy = "geometric/impute"
+    try:
+        rescore(whole, policy)
+        report = whole.report()
+        parts = ("aggregation_comparison", "momentum_options", "production_impact", "embedding_isolation")
+        assert {report[part].get("current", report[part].get("policy")) for part in parts} == {policy}
+        assert report["policy"] == report["congestion"]["policy"] == policy
+        test_the_score_is_that_of_the_range_files(whole)
+        test_the_weakest_dimension_is_that_of_the_range_files(whole)
+        test_the_other_policies_are_those_of_the_range_files(whole)
+        test_embeddings_and_congestion_are_those_of_the_range_files(whole)
+        test_page_and_text_show_those_numbers(whole)
+        others = re.compile("|".join(POLICIES.keys() - {policy}))
+        told = [text for each in sections(report) for text in (each.answer, *(one.note for one in each.figures))]
+        sentences = [sentence for text in told for sentence in text.split(". ") if others.search(sentence)]
+        assert [sentence for sentence in sentences if "of the six is" not in sentence] == []
+        decided = [row[1] for row in momentum_options_rows(report) if row[0] in ("today", "more data")]
+        assert set(decided) == {policy}
+    finally:
+        rescore(whole, "harmonic/impute")
+
+
+def rescore(whole: Reports, policy: str) -> None:
+    """Score and publish everything under a policy, and make all reports anew."""
+    wanted = {"switch_policy": True, "accept_shift": True}
+    assert whole.run("rescore", RESCORE, match_scores={"policy": policy}, published_scores=wanted).success
+    assert whole.run(assets=REPORTS, momentum_options={"repeats": 4}).success
+
+
+def momentum_options_rows(report: dict[str, Any]) -> Sequence[Sequence[str]]:
+    (found,) = [each for each in momentum_options_section(report).figures if "each option" in each.question]
+    return found.table.rows
 
 
 def test_page_and_text_show_those_numbers(whole: Reports) -> None:

@@ -16,7 +16,6 @@ from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, score
 from jv_scoring import CURRENT_POLICY, POLICIES, score_pair, tier
 from jv_scoring.analysis.aggregation import (
     COLUMNS,
-    OTHERS,
     Aggregation,
     best_matches,
     kendall,
@@ -30,6 +29,7 @@ from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import TIERS
 
 RANDOM = st.randoms(use_true_random=False)
+OTHERS = tuple(name for name in POLICIES if name != CURRENT_POLICY)
 FINAL = ("score_ab", "score_ba", "harmonic_mean")
 
 
@@ -102,13 +102,16 @@ def test_every_policys_scores_are_the_references_whatever_policy_scored_the_rows
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.integers(0, 1000))
-def test_the_report_is_what_a_plain_computation_gives(seed: int) -> None:
+@given(st.integers(0, 1000), st.sampled_from(list(POLICIES)))
+def test_the_report_is_what_a_plain_computation_gives(seed: int, scored_under: str) -> None:
     profiles, places = population(seed)
     scores = {policy: expected_scores(profiles, places, policy) for policy in POLICIES}
-    shown = report(tally(scored_rows(profiles, places)))
+    shown = report(tally(scored_rows(profiles, places, scored_under)))
     assert nothing_is_nan(shown)
-    now = scores[CURRENT_POLICY]["harmonic_mean"]
+    assert (shown["current"], shown["matches"]) == (scored_under, len(places))
+    now = scores[scored_under]["harmonic_mean"]
+    others = [policy for policy in POLICIES if policy != scored_under]
+    assert [each["policy"] for each in shown["against_current"]] == others
     for policy in POLICIES:
         for name, values in scores[policy].items():
             found = of(shown["scores"], policy=policy, score=name)
@@ -119,7 +122,7 @@ def test_the_report_is_what_a_plain_computation_gives(seed: int) -> None:
             assert {key: of(shown["tiers"], policy=policy, score=name)[key] for key, _ in TIERS} == {
                 key: tiers[key] for key, _ in TIERS
             }
-    for policy in OTHERS:
+    for policy in others:
         then = scores[policy]["harmonic_mean"]
         moves = Counter(zip(map(tier, now), map(tier, then), strict=True))
         found_moves = {
@@ -143,14 +146,14 @@ def plain_overlaps(owners: list[str], now: list[float], then: list[float]) -> di
 
 
 @settings(deadline=None, max_examples=8)
-@given(st.integers(0, 1000), RANDOM)
-def test_the_best_ten_of_each_profile_are_those_of_a_plain_computation(seed: int, rng: Any) -> None:
+@given(st.integers(0, 1000), st.sampled_from(list(POLICIES)), RANDOM)
+def test_the_best_ten_of_each_profile_are_those_of_a_plain_computation(seed: int, scored_under: str, rng: Any) -> None:
     profiles, _ = population(seed, 16)
     places = [(a, b) for a in range(3) for b in range(16) if a != b][: 15 + 15 + 8]
-    rows = scored_rows(profiles, places).assign(id=[f"m{k:03}" for k in range(len(places))])
+    rows = scored_rows(profiles, places, scored_under).assign(id=[f"m{k:03}" for k in range(len(places))])
     merged = merged_in_pieces(rows[COLUMNS], tally, [7, 20, 33], rng)
-    owners, now = rows["profile_id"].tolist(), expected_scores(profiles, places, CURRENT_POLICY)["harmonic_mean"]
-    for policy in OTHERS:
+    owners, now = rows["profile_id"].tolist(), expected_scores(profiles, places, scored_under)["harmonic_mean"]
+    for policy in POLICIES.keys() - {scored_under}:
         then = expected_scores(profiles, places, policy)["harmonic_mean"]
         overlaps = plain_overlaps(owners, now, then)
         row = of(report(merged)["against_current"], policy=policy)
@@ -196,6 +199,7 @@ def handmade() -> pd.DataFrame:
         for direction in DIRECTIONS:
             row |= {f"momentum_impute_{direction}": imputed, f"momentum_redistribute_{direction}": redistributed}
         row |= {"id": f"m{len(rows):02}", "profile_id": "q" if kind == "z" else "p", "suggested_profile_id": "s"}
+        row |= {"policy": CURRENT_POLICY}
         rows.append(row)
     return pd.DataFrame(rows)
 
