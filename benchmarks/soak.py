@@ -59,7 +59,7 @@ KEYS = list(ID_RANGES.get_partition_keys())
 Row = dict[str, float]
 LONG_LIVED = {
     "code server": ("code-server", "api grpc"),
-    "webserver": ("dagster_webserver",),
+    "webserver": ("jv_assets.webserver",),
     "daemon": ("dagster._daemon",),
     "report server": ("jv_assets.report_server",),
 }

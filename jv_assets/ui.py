@@ -88,9 +88,9 @@ def _start(family: Family, scratch: Path, host: str, port: int, *, read_only: bo
     family.wait_for(lambda: _accepts(code), READY_SECONDS)  # one that asks too early asks again after 10 s only
     pages = ["-w", str(workspace), "-h", host, "-p", str(port)]
     if read_only:
-        family.start("webserver", "dagster_webserver", *pages, "--read-only")
+        family.start("webserver", "jv_assets.webserver", *pages, "--read-only")
     else:
-        family.start("webserver", "dagster_webserver", *pages)
+        family.start("webserver", "jv_assets.webserver", *pages)
         family.start("daemon", "dagster._daemon", "run", "-w", str(workspace), *_QUIET)
     family.wait_for(lambda: _shows_assets(host, port), READY_SECONDS)
 
