@@ -92,9 +92,9 @@ def policy() -> str:
 def id_ranges() -> int:
     """`JV_ID_RANGES`: into how many ranges the uuid space is cut; a power of two from 1 to 4,096."""
     text = os.environ.get("JV_ID_RANGES") or "64"
-    count = int(text) if text.isdecimal() else 0
+    count = _number(text) or 0
     if not 1 <= count <= 4096 or count & (count - 1):
-        raise UserError(f"JV_ID_RANGES={text}: set it to a power of two from 1 to 4096")
+        raise UserError(f"JV_ID_RANGES={_short(text)}: set it to a power of two from 1 to 4096")
     return count
 
 
@@ -108,9 +108,10 @@ def reports_port() -> int | None:
     text = os.environ.get("JV_REPORTS_PORT")
     if not text:
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise UserError(f"JV_REPORTS_PORT={text}: set it to a port, 1 to 65535")
-    return int(text)
+    port = _number(text)
+    if port is None or not 1 <= port <= 65535:
+        raise UserError(f"JV_REPORTS_PORT={_short(text)}: set it to a port, 1 to 65535")
+    return port
 
 
 def kept_runs() -> int:
@@ -130,7 +131,7 @@ def ui_url() -> str:
 
 def kept_days() -> int:
     """`JV_KEPT_DAYS`: for how many days Dagster's runs are kept, with their events and logs."""
-    return _whole_number("JV_KEPT_DAYS", default=30)
+    return _whole_number("JV_KEPT_DAYS", default=30, most=36_500)
 
 
 def nightly_cron() -> str:
@@ -153,9 +154,19 @@ def nightly_timezone() -> str:
     return name
 
 
-def _whole_number(variable: str, default: int) -> int:
-    """From 1 up; UserError for anything else."""
+def _whole_number(variable: str, default: int, most: int = 999_999_999) -> int:
+    """From 1 to `most`; UserError for anything else."""
     text = os.environ.get(variable) or str(default)
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"{variable}={text}: set it to a whole number from 1 up")
-    return int(text)
+    number = _number(text)
+    if number is None or not 1 <= number <= most:
+        raise UserError(f"{variable}={_short(text)}: set it to a whole number from 1 to {most}")
+    return number
+
+
+def _number(text: str) -> int | None:
+    """The digits of a text as a number; None for anything else, and for more digits than any setting has."""
+    return int(text) if text.isdecimal() and len(text) <= 18 else None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:60] + "…"

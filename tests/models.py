@@ -7,8 +7,8 @@ import shutil
 import string
 from pathlib import Path
 
-from jv_assets.resources import embedder
 from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.known_models import KNOWN
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 BGE = "BAAI/bge-large-en-v1.5"
@@ -45,7 +45,7 @@ def make_bert(folder: Path, dimension: int = 1024) -> None:
 
 def cache_model(cache: Path, folder: Path, model: str = BGE) -> Path:
     """Put a model's files into a Hugging Face cache as the hub's client does; the folder they are in then."""
-    commit = embedder._WEIGHTS[model].commit
+    commit = KNOWN[model].commit
     repository = cache / f"models--{model.replace('/', '--')}"
     return Path(shutil.copytree(folder, repository / "snapshots" / commit))
 

@@ -4,22 +4,26 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from models import BGE, MINILM, cache_model, make_bert, minilm, packaged_folder
+from waiting import wait_until
 
+from jv_assets import settings
 from jv_assets.errors import UserError
-from jv_assets.resources import embedder
+from jv_assets.resources import model_files
 from jv_assets.resources.embedder import Embedder, available
+from jv_assets.resources.known_models import KNOWN, Known, verified
 from jv_scoring.similarity import CALIBRATIONS
 
 TEXTS = [
@@ -31,7 +35,7 @@ TEXTS = [
 ]
 
 
-COMMIT = embedder._WEIGHTS[BGE].commit
+COMMIT = KNOWN[BGE].commit
 
 
 class Hub(ThreadingHTTPServer):
@@ -109,9 +113,13 @@ def bert(small_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def know(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the weights of a folder be the production model's known ones."""
-    known = replace(embedder._WEIGHTS[BGE], sha256=sha256(folder / "model.safetensors"))
-    monkeypatch.setitem(embedder._WEIGHTS, BGE, known)
+    """Have the files of a folder be the production model's known ones."""
+    monkeypatch.setitem(KNOWN, BGE, Known(hashes_of(folder), commit=COMMIT))
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    files = [file for file in _files(folder) if file.suffix != ".bin"]
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
 
 
 @pytest.fixture
@@ -233,19 +241,20 @@ def test_other_weights_under_the_small_models_name_are_not_loaded(
 
 
 def test_the_small_model_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(embedder._WEIGHTS, MINILM, embedder._Weights("", package="not_installed"))
+    monkeypatch.setitem(KNOWN, MINILM, Known({}, package="not_installed"))
     with pytest.raises(UserError, match=r"package not_installed is not installed; type: make install"):
         available(MINILM)
 
 
-def test_the_weights_of_every_model_that_can_score_are_known() -> None:
-    assert embedder._WEIGHTS.keys() == CALIBRATIONS.keys()
+def test_the_files_of_every_model_that_can_score_are_known() -> None:
+    assert KNOWN.keys() == CALIBRATIONS.keys()
 
 
 USE = """
-import dataclasses, sys
-from jv_assets.resources.embedder import _WEIGHTS, Embedder, available
-_WEIGHTS[sys.argv[1]] = dataclasses.replace(_WEIGHTS[sys.argv[1]], sha256=sys.argv[2])
+import json, sys
+from jv_assets.resources.embedder import Embedder, available
+from jv_assets.resources.known_models import KNOWN, Known
+KNOWN[sys.argv[1]] = Known(json.loads(sys.argv[2]), commit=KNOWN[sys.argv[1]].commit)
 embedder = Embedder(sys.argv[1])
 print(available(sys.argv[1]))
 embedder.embed([])
@@ -255,11 +264,11 @@ print(*embedder.embed(["a text", "another text"]).shape, embedder.dimension)
 """
 
 
-def use_in_a_new_process(hub: Hub, home: Path, known: str) -> "subprocess.CompletedProcess[str]":
-    """The production model of this hub, whose weights are the known ones if they have this sha256."""
+def use_in_a_new_process(hub: Hub, home: Path, known: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """The production model of this hub, whose files are the known ones if they have these sha256."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
     return subprocess.run(
-        [sys.executable, "-W", "default", "-c", USE, BGE, known],
+        [sys.executable, "-W", "default", "-c", USE, BGE, json.dumps(known)],
         env=environment | {"HF_HOME": str(home), "HF_ENDPOINT": hub.url},
         capture_output=True,
         text=True,
@@ -272,7 +281,7 @@ def test_the_production_model_is_downloaded_once_without_pickles_and_without_a_w
 ) -> None:
     def use() -> str:
         """Where the model is, as a new process finds it; it uses the model then."""
-        result = use_in_a_new_process(hub, tmp_path, sha256(bert / "model.safetensors"))
+        result = use_in_a_new_process(hub, tmp_path, hashes_of(bert))
         assert (result.stderr, result.returncode) == ("", 0)
         place, shape = result.stdout.splitlines()
         assert shape == "2 1024 1024"
@@ -290,7 +299,7 @@ def test_the_production_model_is_downloaded_once_without_pickles_and_without_a_w
 def test_other_weights_from_the_hub_are_not_loaded(hub: Hub, bert: Path, tmp_path: Path) -> None:
     known = sha256(bert / "model.safetensors")
     hub.files["model.safetensors"] += b"!"
-    last = use_in_a_new_process(hub, tmp_path, known).stderr.splitlines()[-1]
+    last = use_in_a_new_process(hub, tmp_path, hashes_of(bert)).stderr.splitlines()[-1]
     assert f"UserError: model {BGE}: {tmp_path}/hub/" in last
     assert f"not {known}; {hub.url} is not to be trusted: delete it" in last
 
@@ -327,7 +336,7 @@ def test_the_hub_is_asked_once_for_a_model_that_cannot_be_had(hub: Hub, cache: P
 
 @pytest.mark.usefixtures("cache")
 def test_a_hub_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedder, "_HUB_SECONDS", 0.2)
+    monkeypatch.setattr(model_files, "_HUB_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -363,9 +372,11 @@ def test_other_weights_in_the_cache_are_not_loaded_and_those_of_the_hub_once_the
 
 
 @pytest.mark.usefixtures("no_hub")
-def test_a_damaged_model(bert: Path, cache: Path) -> None:
+def test_a_damaged_model(bert: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known by its hash, and of no use to the libraries all the same."""
     folder = cache_model(cache, bert)
     (folder / "tokenizer.json").write_text("{")
+    know(folder, monkeypatch)
     with pytest.raises(UserError, match=rf"{BGE}: {folder} cannot be loaded \(.*JV_EMBEDDING_MODEL"):
         Embedder(BGE).embed(TEXTS)
 
@@ -377,5 +388,223 @@ def test_vectors_of_another_length_than_the_name_promises(
     make_bert(tmp_path / "small", dimension=64)
     know(tmp_path / "small", monkeypatch)
     cache_model(cache, tmp_path / "small")
-    with pytest.raises(UserError, match=r"makes vectors of 64 numbers, the model of that name makes 1024"):
+    with pytest.raises(UserError, match=r"makes vectors of 64 numbers here, the model of that name makes 1024"):
         Embedder(BGE).embed(TEXTS)
+
+
+def test_each_file_of_the_small_model_is_verified(tmp_path: Path) -> None:
+    """Edited in any file that changes a vector, or without it, the model is refused."""
+    for name in KNOWN[MINILM].hashes:
+        folder = tmp_path / name.replace("/", "_")
+        shutil.copytree(packaged_folder(), folder, copy_function=os.symlink)
+        assert verified(MINILM, folder, "mend it") == folder
+        original = (folder / name).read_bytes() if name != "model.safetensors" else b""
+        (folder / name).unlink()
+        with pytest.raises(UserError, match=rf"{name}: No such file or directory; mend it"):
+            verified(MINILM, folder, "mend it")
+        (folder / name).write_bytes(original + b" ")
+        with pytest.raises(UserError, match=rf"{name} is not the known file: its sha256 is .*; mend it"):
+            verified(MINILM, folder, "mend it")
+
+
+@pytest.mark.parametrize(
+    "name", ["adapter_config.json", "added_tokens.json", "1_Pooling/more.json", "sentencepiece.model"]
+)
+def test_a_file_that_is_not_of_the_model_is_refused(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(packaged_folder(), folder, copy_function=os.symlink)
+    (folder / name).write_text("{}")
+    with pytest.raises(UserError, match=f"{name} is no file of this model; mend it"):
+        verified(MINILM, folder, "mend it")
+
+
+def large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """The files of the production model, but for its weights, as far as what they say is known; by name."""
+    shutil.copytree(packaged_folder(), folder, copy_function=os.symlink)
+    known = KNOWN[BGE]
+    weights = {"model.safetensors": KNOWN[MINILM].hashes["model.safetensors"]}
+    monkeypatch.setitem(KNOWN, BGE, Known(weights, known.values, commit=known.commit))
+    for name in ("config.json", "sentence_bert_config.json", "1_Pooling/config.json"):
+        content = json.loads((folder / name).read_bytes())
+        content |= {key: value for key, value in known.values[name].items() if key in content}
+        (folder / name).unlink()
+        (folder / name).write_text(json.dumps(content))
+    return {name: folder / name for name in known.values}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        (
+            "1_Pooling/config.json",
+            {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True},
+            "pooling_mode_cls_token is False, not True",
+        ),
+        ("1_Pooling/config.json", {"pooling_mode_mean_tokens": True}, "pooling_mode_mean_tokens is True, not False"),
+        ("1_Pooling/config.json", {"pooling_mode_lasttoken": True}, "it also has pooling_mode_lasttoken"),
+        ("sentence_bert_config.json", {"max_seq_length": 128}, "max_seq_length is 128, not 512"),
+        ("tokenizer_config.json", {"do_lower_case": False}, "do_lower_case is False, not True"),
+        ("config.json", {"hidden_act": "relu"}, "hidden_act is 'relu', not 'gelu'"),
+        ("tokenizer.json", {"normalizer": None}, "normalizer.type is None, not 'BertNormalizer'"),
+        ("tokenizer.json", {"added_tokens": [{"content": "[CLS]"}, {"content": "hens"}]}, "it also has hens"),
+    ],
+)
+def test_what_the_production_models_files_say_is_verified(
+    name: str, change: dict[str, object], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = large(tmp_path / "model", monkeypatch)
+    assert verified(BGE, tmp_path / "model", "mend it")
+    content = json.loads(files[name].read_bytes()) | change
+    files[name].unlink()
+    files[name].write_text(json.dumps(content))
+    with pytest.raises(UserError) as caught:
+        verified(BGE, tmp_path / "model", "mend it")
+    assert str(caught.value).endswith(f"{name} is not the known model's: {said}; mend it")
+
+
+def test_another_module_and_another_vocabulary_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "model"
+    files = large(folder, monkeypatch)
+    modules = json.loads(files["modules.json"].read_bytes())
+    files["modules.json"].unlink()
+    files["modules.json"].write_text(
+        json.dumps([*modules, modules[0] | {"type": "sentence_transformers.models.Dense"}])
+    )
+    with pytest.raises(UserError, match="length is 4, not 3"):
+        verified(BGE, folder, "mend it")
+    files["modules.json"].write_text(json.dumps(modules))
+    for name, content, said in (
+        ("vocab.txt", "the\n", "has another place for "),
+        ("special_tokens_map.json", '{"cls_token": "[SEP]"}', "says '\\[SEP\\]' for cls_token, not '\\[CLS\\]'"),
+        (
+            "config_sentence_transformers.json",
+            '{"default_prompt_name": "query"}',
+            "puts the prompt 'query' before each",
+        ),
+    ):
+        kept = (folder / name).read_bytes()
+        (folder / name).unlink()
+        (folder / name).write_text(content)
+        with pytest.raises(UserError, match=f"{name} {said}"):
+            verified(BGE, folder, "mend it")
+        (folder / name).write_bytes(kept)
+    assert verified(BGE, folder, "mend it") == folder
+
+
+@pytest.fixture
+def two_processes(monkeypatch: pytest.MonkeyPatch) -> Embedder:
+    monkeypatch.setenv("JV_EMBEDDING_DEVICE", "cpu,cpu")
+    return Embedder(MINILM)
+
+
+def kill_one(of: Embedder, number: signal.Signals = signal.SIGKILL) -> None:
+    process = of._pool._members[0][0]
+    assert process.pid
+    os.kill(process.pid, number)
+
+
+def test_a_killed_process_is_made_anew_once_and_then_is_one_line(two_processes: Embedder) -> None:
+    expected = minilm().embed(TEXTS)
+    two_processes.embed(TEXTS)
+    kill_one(two_processes)
+    np.testing.assert_allclose(two_processes.embed(TEXTS), expected, atol=1e-6)
+    first = [process.pid for process, _ in two_processes._pool._members]
+    np.testing.assert_allclose(two_processes.embed(TEXTS), expected, atol=1e-6)
+    assert [process.pid for process, _ in two_processes._pool._members] == first
+    kill_one(two_processes)
+    said = set()
+    for _ in range(3):  # as of three ranges
+        with pytest.raises(UserError) as caught:
+            two_processes.embed(TEXTS)
+        said.add(str(caught.value))
+    (line,) = said
+    assert line.startswith("JV_EMBEDDING_DEVICE: the process on cpu ended (code -9), and did so before: it was killed")
+    assert line.endswith("set a smaller JV_EMBEDDING_BATCH or name fewer devices, then type: jv retry")
+    assert two_processes._pool._members == []
+
+
+ENDS = """
+import os, signal, sys
+from jv_assets.resources.embedder import Embedder
+if __name__ == "__main__":
+    embedder = Embedder(sys.argv[1])
+    embedder.embed(["a text", "another text"])
+    processes = [process.pid for process, _ in embedder._pool._members]
+    print(*processes, flush=True)
+    how = sys.argv[2]
+    if how == "worker stopped":
+        os.kill(processes[0], signal.SIGSTOP)
+    if how == "interrupted":
+        for pid in (*processes, os.getpid()):
+            os.kill(pid, signal.SIGINT)
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(("how", "code"), [("well", 0), ("worker stopped", 0), ("interrupted", -2), ("killed", -9)])
+def test_a_process_with_a_pool_always_ends_and_leaves_none_behind(how: str, code: int, tmp_path: Path) -> None:
+    script = tmp_path / "ends.py"
+    script.write_text(ENDS)
+    done = subprocess.run(
+        [sys.executable, script, MINILM, how],
+        env=os.environ | {"JV_EMBEDDING_DEVICE": "cpu,cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == code
+    processes = [int(pid) for pid in done.stdout.split()]
+    assert len(processes) == 2
+    wait_until(lambda: not any(map(is_alive, processes)))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu,meta"])
+def test_a_device_that_holds_no_numbers_is_one_line(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JV_EMBEDDING_DEVICE", device)
+    with pytest.raises(
+        UserError, match=r"^JV_EMBEDDING_DEVICE: meta cannot be used here \(.*set it to cpu, or leave it"
+    ):
+        Embedder(MINILM).embed(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_a_device_without_memory_is_one_line(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Embedder, "_embed_batch", fail)
+    with pytest.raises(UserError, match=r"has too little memory for 32 texts at once \(.*a smaller JV_EMBEDDING_BATCH"):
+        minilm().embed(TEXTS)
+
+
+@pytest.mark.parametrize("variable", ["JV_EMBEDDING_BATCH", "JV_RANGES_PER_RUN", "JV_KEPT_RUNS", "JV_KEPT_DAYS",
+                                      "JV_ID_RANGES", "JV_REPORTS_PORT"])  # fmt: skip
+def test_a_number_of_thousands_of_digits_is_one_short_line(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = {
+        "JV_EMBEDDING_BATCH": settings.embedding_batch,
+        "JV_RANGES_PER_RUN": settings.ranges_per_run,
+        "JV_KEPT_RUNS": settings.kept_runs,
+        "JV_KEPT_DAYS": settings.kept_days,
+        "JV_ID_RANGES": settings.id_ranges,
+        "JV_REPORTS_PORT": settings.reports_port,
+    }[variable]
+    monkeypatch.setenv(variable, "9" * 5000)
+    with pytest.raises(UserError, match=f"^{variable}=9{{60}}…: set it to a ") as caught:
+        read()
+    assert len(str(caught.value)) < 200

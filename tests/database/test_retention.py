@@ -137,5 +137,5 @@ def test_the_logs_of_a_run_go_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", ["0", "-1", "1.5", "month"])
 def test_days_that_are_none_are_one_line(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JV_KEPT_DAYS", given)
-    with pytest.raises(UserError, match=f"JV_KEPT_DAYS={given}: set it to a whole number from 1 up"):
+    with pytest.raises(UserError, match=f"JV_KEPT_DAYS={given}: set it to a whole number from 1 to 36500"):
         settings.kept_days()
