@@ -17,6 +17,7 @@ from jv_assets.errors import UserError
 from jv_assets.migrations.run import check_dimensions, is_current, model_dimension
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.setup.vectors import Vectors, look_at_vectors
 from jv_assets.tables import READ, WRITTEN
 
 MEMORY, VERSION = "jv.embedded_texts", "jv.alembic_version"
@@ -75,11 +76,13 @@ def examine(database: Database, embedder: Embedder) -> list[Finding]:
             seen = _look(connection)
             connection.detach()  # to be closed, not kept: a small pool would lack it in what follows
             connected, *others = _database_findings(connection, seen, database.place)
+            unfit = any(finding.level == "error" for finding in (connected, *others))
+            last = [] if unfit else [_vectors(look_at_vectors(connection, embedder.model))]
     except UserError as error:
         return [Finding("connection", "error", str(error))]
     pooler = _pooler(database) if seen.is_pooled else Finding("pooler", "ok", "none: the server itself answers")
     model = _finding("model", lambda: f"{embedder.model}: {embedder.place}")
-    return [connected, pooler, *others, model, _finding("folder", _folder)]
+    return [connected, pooler, *others, model, _finding("folder", _folder), *last]
 
 
 def require_ready(database: Database) -> None:
@@ -118,6 +121,10 @@ def _database_findings(connection: Connection, seen: _Seen, place: str) -> Itera
     yield _finding("tables", lambda: _tables(connection, seen))
     yield _finding("dimensions", lambda: _dimensions(connection))
     yield _privileges(seen)
+
+
+def _vectors(found: Vectors) -> Finding:
+    return Finding("vectors", "warning" if found.others else "ok", found.line)
 
 
 def _finding(subject: str, look: Callable[[], str]) -> Finding:

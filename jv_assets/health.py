@@ -8,11 +8,13 @@ from sqlalchemy import text
 
 from jv_assets.checks import found
 from jv_assets.embedding import stale_texts
-from jv_assets.gates import shift_within
+from jv_assets.gates import in_words, rise_within, shift_within
 from jv_assets.partitions import bounds, keys_of_run
+from jv_assets.pipeline.model_names import model_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis.fallbacks import RISE
 from jv_scoring.analysis.momentum import FIELDS
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -40,7 +42,8 @@ def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, 
         _spec("match_scores", "no_distribution_shift", "The scores did not move, as a whole, further from those stored "
               "under the same policy and version than an ordinary night moves them. Publishing refuses beyond it."),
         _spec("match_scores", "few_fallbacks", f"At most {FALLBACK:.0%} of the text comparisons are by word overlap, "
-              "for want of a vector."),
+              f"for want of a vector, and {100 * RISE:g} points more than in the stored scores. Publishing refuses a "
+              "rise beyond it."),
         _spec("match_scores", "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored: profile gone, or "
               f"matched with itself. Lists which have no score, and why, up to {LISTED} of them."),
         _spec("match_scores", "ranges_even", f"No range has more than {SKEW:g} times the matches of the mean one: ids "
@@ -59,8 +62,10 @@ def health_of_scores(
     facts = {key: files.facts("match_scores", key) for key in keys}
     shift = shift_within(files, keys)
     yield _warning("match_scores", "no_distribution_shift", "; ".join(shift.beyond) or None, vars(shift))
-    share = fallback_share(facts)
-    yield _warning("match_scores", "few_fallbacks", _above(share, FALLBACK), {"share": share})
+    share, rise = fallback_share(facts), rise_within(files, keys)
+    stored = rise.shares[0] if rise.shares else None
+    problem = "; ".join(filter(None, [_above(share, FALLBACK), in_words(rise)])) or None
+    yield _warning("match_scores", "few_fallbacks", problem, {"share": share, "stored_share": stored})
     share = skipped_share(facts)
     yield _warning("match_scores", "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(facts)})
     skew = skew_of(facts)
@@ -171,5 +176,5 @@ def _above(share: float | None, bound: float) -> str | None:
 _ODD_VECTORS = f"""
     SELECT count(*) FROM profiles
     CROSS JOIN LATERAL (VALUES {", ".join(f"(embedding_{name})" for name in EMBEDDED_FIELDS)}) AS v (vector)
-    WHERE id BETWEEN :low AND :high AND embeddings_model = :model AND abs(vector_norm(vector) - 1) > :norm
+    WHERE id BETWEEN :low AND :high AND {model_of("embeddings_model")} = :model AND abs(vector_norm(vector) - 1) > :norm
 """  # noqa: S608 - of our own constants

@@ -23,6 +23,11 @@ KEYS: dict[str, dict[str, str]] = {
         ),
         "truncated_texts": "longer than the model reads",
         "current adopted": "vectors left as they were: made from this text, or there before the first run",
+        "older_than_edit overwritten": (
+            "of the texts to embed: vectors from before the first run whose profile was written to since, and vectors "
+            "that another program wrote over ours"
+        ),
+        "not_finite not_finite_texts": "texts of which the model made a NaN or an infinity, and which ones",
         "cleared": "vectors taken away, because the text is gone or too short",
         "edited_meanwhile deleted_meanwhile": (
             "texts edited and profiles deleted while the run went on; the next one does the former"
@@ -34,6 +39,9 @@ KEYS: dict[str, dict[str, str]] = {
         "reused": "of those scored: rows of the last time, as nothing had changed of them, here or in production",
         "skipped_profile_gone skipped_matched_with_itself": "the latter by reason, where there are any",
         "semantic word_overlap": "comparisons of texts by either method; four a match",
+        "stored_comparisons stored_word_overlap": (
+            "comparisons of texts of which the stored scores name the method, and those of them by word overlap"
+        ),
         "null_before": "matches that had no score in production when this was scored",
         "mean p10 p50 p90": "of `harmonic_mean`, 0–100",
         "policy embedding_model": "what the scores were made under and with",

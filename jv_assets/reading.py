@@ -12,10 +12,12 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from jv_assets.loading import frame
+from jv_assets.pipeline.model_names import model_of
 from jv_assets.resources.database import Database
 from jv_assets.row_versions import row_versions, unchanged, version_of
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import combine_offering
+from jv_scoring.similarity import WORD_OVERLAP
 from jv_scoring.text import EMBEDDED_FIELDS
 from jv_scoring.vectors import NONE, Vectors
 
@@ -27,36 +29,45 @@ STORED_COLUMNS = (
     "stored_version",
     "stored_policy",
     "stored_inputs_hash",
+    "stored_word_overlap",
     "stored_row",
 )
-"""Of a match before it is scored: the older matcher's score, what was published last (null where nothing was), and the
-version of the row that had it (`version_of`)."""
+"""Of a match before it is scored: the older matcher's score, what was published last (null where nothing was), how many
+of its four text comparisons were by word overlap (null where it does not say), and the version of the row that had it
+(`version_of`)."""
 
 COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
 """The columns by which a score differs from what is stored."""
 
 _PROFILES = f"SELECT id::text, {', '.join(INPUT_COLUMNS)} FROM profiles WHERE {{}} ORDER BY id"  # noqa: S608 - of our own constants
 # jsonb_to_record: each ->> would unpack the whole context again.
+_METHODS = ", ".join(
+    f"c.breakdown_{of} -> 'synergy' -> 'factors' -> {place} ->> 'method'" for of in ("ab", "ba") for place in (0, 1)
+)
+"""SQL: how each of the two similarity factors, which come first, was compared in each direction."""
 _MATCHES = f"""
     SELECT id::text, profile_id::text, suggested_profile_id::text, match_score::float8,
         score_ab::float8 AS stored_score_ab, score_ba::float8 AS stored_score_ba,
         harmonic_mean::float8 AS stored_harmonic_mean,
         c.scoring_version AS stored_version, c.policy AS stored_policy, c.inputs_hash AS stored_inputs_hash,
+        CASE WHEN harmonic_mean IS NOT NULL AND num_nonnulls({_METHODS}) = 4
+            THEN cardinality(array_positions(ARRAY[{_METHODS}], '{WORD_OVERLAP}'))
+        END AS stored_word_overlap,
         {version_of("match_suggestions")} AS stored_row
     FROM match_suggestions
     LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(match_context) WHEN 'object' THEN match_context END)
-        AS c (scoring_version text, policy text, inputs_hash text) ON true
+        AS c (scoring_version text, policy text, inputs_hash text, breakdown_ab jsonb, breakdown_ba jsonb) ON true
     WHERE {{}}
     ORDER BY id
 """  # noqa: S608 - of our own constants
 # As `jv_scoring.inputs.vectors_digest` makes it of what `read_vectors` reads: 32 bytes a profile, in place of 12 KB.
-_DIGESTS = """
-    SELECT id::text, embeddings_model, sha256(
+_DIGESTS = f"""
+    SELECT id::text, {model_of("embeddings_model")} AS model, sha256(
         'v' || coalesce(vector_send(embedding_seeking), '')
         || 'v' || coalesce(vector_send(coalesce(embedding_offering, embedding_what_you_do)), '')
         || 'v' || coalesce(vector_send(embedding_who_you_serve), ''))
     FROM profiles WHERE id = ANY(CAST(:ids AS uuid[]))
-"""
+"""  # noqa: S608 - of our own constants
 _WITHIN, _AMONG = "id BETWEEN :low AND :high", "id = ANY(CAST(:ids AS uuid[]))"
 _IDS_AT_ONCE = 5_000
 
@@ -82,11 +93,11 @@ def read_matches(database: Database, low: str, high: str, known: pd.DataFrame | 
 
 def matches_within(connection: Connection, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
     """`read_matches` in the caller's transaction."""
-    if known is None:
+    if known is None or not set(_MATCH) <= set(known):
         return _matches(connection, _WITHIN, {"low": low, "high": high})
     versions = row_versions(connection, "match_suggestions", low, high)
     place = unchanged(known, "stored_row", versions)
-    same = _typed(known.reindex(columns=_MATCH).iloc[place[place >= 0]])
+    same = _typed(known[_MATCH].iloc[place[place >= 0]])
     if len(same) == len(versions):
         return same
     others = _some_at_once(versions.index[place < 0].tolist())
@@ -104,7 +115,7 @@ def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.boo
 
 
 _MATCH = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
-_NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith("mean")]
+_NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith(("mean", "overlap"))]
 
 
 def _matches(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:
@@ -179,7 +190,7 @@ def _field_vectors(connection: Connection, name: str, model: str, dimension: int
     """Rows of binary COPY have one size where no value is null and all vectors have one length: nothing is parsed."""
     select = f"""
         SELECT id, embedding_{name} FROM profiles
-        WHERE id = ANY(%s::uuid[]) AND embeddings_model = %s AND {dimension_of(name, "profiles")}
+        WHERE id = ANY(%s::uuid[]) AND {model_of("embeddings_model")} = %s AND {dimension_of(name, "profiles")}
     """  # noqa: S608 - of EMBEDDED_FIELDS
     asked = [profiles.tolist(), model, dimension]
     data = io.BytesIO()

@@ -20,6 +20,7 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.row_versions import read_row_versions, unchanged
 from jv_assets.vector_cache import VectorCache
+from jv_scoring.analysis.fallbacks import rise_of
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
@@ -139,7 +140,8 @@ def score_range(
 def code_hash() -> str:
     """Of the code that makes rows: other code may make them otherwise, under the same policy and version too."""
     here, rules = Path(__file__), Path(jv_scoring.__file__).parent
-    ours = [here.with_name(name) for name in ("profile_checks.py", "reading.py", here.name, "text_lengths.py")]
+    names = ("pipeline/model_names.py", "profile_checks.py", "reading.py", here.name, "text_lengths.py")
+    ours = [here.parent / name for name in names]
     return sha256(b"\n".join(source.read_bytes() for source in [*ours, *sorted(rules.glob("*.*"))])).hexdigest()[:16]
 
 
@@ -179,6 +181,7 @@ def range_summary(scored: ScoredRange) -> dict[str, int | float]:
     rows, reasons = scored.rows, pd.Series(scored.skipped, dtype=object)
     methods = [rows[f"{factor.column}_method_{direction}"] for factor in SYNERGY[:2] for direction in DIRECTIONS]
     fallback = sum(int((method == WORD_OVERLAP).sum()) for method in methods)
+    stored = rise_of(rows)
     summary: dict[str, int | float] = {
         "rows": len(rows) + len(reasons),
         "scored": len(rows),
@@ -187,6 +190,8 @@ def range_summary(scored: ScoredRange) -> dict[str, int | float]:
         **{f"skipped_{str(reason).replace(' ', '_')}": int(count) for reason, count in reasons.value_counts().items()},
         "semantic": len(methods) * len(rows) - fallback,
         "word_overlap": fallback,
+        "stored_comparisons": len(methods) * stored.matches,
+        "stored_word_overlap": stored.before,
         "null_before": int(rows["stored_harmonic_mean"].isna().sum()),
     }
     if len(rows):

@@ -11,7 +11,7 @@ from jv_assets.assets import lineage, production
 from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
 from jv_assets.former_rows import keep_gone, read_former
-from jv_assets.gates import refuse_shift
+from jv_assets.gates import refuse_shift, refuse_word_overlap
 from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
 from jv_assets.publishing import NEEDED, Wanted, publish_range, refuse_other_rules
 from jv_assets.reading import STORED_COLUMNS, read_matches
@@ -112,13 +112,15 @@ class PublishConfig(dg.Config):
     """`only_missing`: write only where harmonic_mean is NULL. `dry_run`: write nothing, count what would be written.
 
     `switch_policy`: allow scores stored under another policy to be replaced. `accept_shift`: allow the scores as a
-    whole to move further than they do on an ordinary night.
+    whole to move further than they do on an ordinary night. `accept_word_overlap`: allow word overlap to take the place
+    of vectors in more text comparisons than on an ordinary night.
     """
 
     only_missing: bool = False
     dry_run: bool = False
     switch_policy: bool = False
     accept_shift: bool = False
+    accept_word_overlap: bool = False
 
 
 @dg.asset(
@@ -157,6 +159,8 @@ def published_scores(
             if not config.switch_policy:
                 for policy in {files.facts("match_scores", key)["policy"] for key in there}:
                     refuse_other_rules(database, policy)
+            if not config.accept_word_overlap:
+                refuse_word_overlap(database, files, there)
             if not config.accept_shift:
                 refuse_shift(database, files, there)
 

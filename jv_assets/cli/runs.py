@@ -17,6 +17,10 @@ SwitchPolicy = Annotated[
 AcceptShift = Annotated[
     bool, typer.Option("--accept-shift", help="Publish although the scores moved further than on an ordinary night.")
 ]
+AcceptWordOverlap = Annotated[
+    bool,
+    typer.Option("--accept-word-overlap", help="Publish although more texts than before are compared by word overlap."),
+]
 
 
 @app.command()
@@ -37,6 +41,7 @@ def rescore(
     policy: PolicyName = None,
     switch_policy: SwitchPolicy = False,
     accept_shift: AcceptShift = False,
+    accept_word_overlap: AcceptWordOverlap = False,
 ) -> None:
     """Score every match and publish what differs. Embeds nothing."""
     from jv_assets.finishing import parts
@@ -52,6 +57,7 @@ def rescore(
         "dry_run": dry_run,
         "switch_policy": switch_policy,
         "accept_shift": accept_shift,
+        "accept_word_overlap": accept_word_overlap,
     }
     run("rescore", plan, {"match_scores": {"policy": chosen_policy(policy)}, "published_scores": publish})
 
@@ -119,10 +125,11 @@ def status() -> None:
     """What is embedded, scored, skipped and NULL, by reason; which ranges failed."""
     from jv_assets.console import show_status, waiting
     from jv_assets.running import left_over, open_instance, under_way
-    from jv_assets.status import count_older, read_status
+    from jv_assets.status import count_older, count_waiting_texts, read_status
 
     database, model = ready_database(), settings.embedding_model()
     with open_instance() as instance, waiting("comparing the stored scores with the data"):
         left, going_on = left_over(instance), under_way(instance)
         status, older = read_status(database, model), count_older(database, model)
-    show_status(status, model, older, left, going_on)
+        texts = count_waiting_texts(database, model)
+    show_status(status, model, older, texts=texts, left=left, under_way=going_on)

@@ -22,7 +22,7 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, READ, WRITTEN
 
-SUBJECTS = ["connection", "pooler", "pgvector", "tables", "dimensions", "privileges", "model", "folder"]
+SUBJECTS = ["connection", "pooler", "pgvector", "tables", "dimensions", "privileges", "model", "folder", "vectors"]
 CANARY = "canary-4Y1x"
 
 

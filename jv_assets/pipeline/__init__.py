@@ -1,0 +1,1 @@
+"""What the assets' steps call: reading, embedding, scoring and publishing."""

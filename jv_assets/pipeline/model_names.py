@@ -1,0 +1,23 @@
+"""The names that one embedding model goes by in `profiles.embeddings_model`.
+
+Other programs spell them otherwise: without the owner, in lower case, with a slash or a blank at the end. Vectors under
+such a spelling are the model's, so all SQL compares `model_of(column)` with a model's name and never the column itself.
+"""
+
+from jv_scoring.similarity import CALIBRATIONS
+
+_AROUND = r"E' \t\r\n/'"
+
+
+def spellings(model: str) -> tuple[str, str]:
+    """The lower-case names that stand for a model: with its owner and without."""
+    return model.lower(), model.rpartition("/")[2].lower()
+
+
+def model_of(column: str) -> str:
+    """SQL: the full name of the model that a column names, or what the column holds if it names no known model."""
+    # Collation C lowers ASCII alone: in Turkish, the lower case of I is not i.
+    trimmed = f'lower(btrim({column}, {_AROUND}) COLLATE "C")'
+    names = {model: ", ".join(f"'{name}'" for name in spellings(model)) for model in CALIBRATIONS}
+    cases = " ".join(f"WHEN {trimmed} IN ({listed}) THEN '{model}'" for model, listed in names.items())
+    return f"(CASE {cases} ELSE {column} END)"
