@@ -16,6 +16,7 @@ from rich.table import Table
 from jv_assets import progress
 from jv_assets.causes import NEVER_DONE
 from jv_assets.doctor import Finding
+from jv_assets.embedding import NOT_FINITE
 from jv_assets.partitions import listed
 from jv_assets.running import Outcome
 from jv_assets.status import Status
@@ -79,7 +80,23 @@ def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
     rows.append(("Dagster and reading", "", "", "", f"{max(0.0, outcome.seconds - work):.1f}"))
     rows.append(("together", "", "", "", f"{outcome.seconds:.1f}"))
     table("", ("stage", "done", "failed", "what", "seconds"), rows)
+    _show_word_overlap(outcome)
+    for values in outcome.done.get("profile_embeddings", {}).values():
+        if texts := values.get("not_finite_texts"):
+            errors.print(f"[yellow]warning:[/] {escape(NOT_FINITE.format(texts))}", soft_wrap=True)
     _show_failures(outcome, again)
+
+
+def _show_word_overlap(outcome: Outcome) -> None:
+    """The share of text comparisons without two vectors, beside that of the stored scores."""
+    of = {name: outcome.total("match_scores", name) for name in _COMPARISONS}
+    if now := of["semantic"] + of["word_overlap"]:
+        stored = of["stored_word_overlap"] / of["stored_comparisons"] if of["stored_comparisons"] else None
+        before = "" if stored is None else f", {stored:.1%} in the stored scores"
+        out.print(f"text comparisons by word overlap: {of['word_overlap'] / now:.1%}{before}", soft_wrap=True)
+
+
+_COMPARISONS = ("semantic", "word_overlap", "stored_comparisons", "stored_word_overlap")
 
 
 def _show_failures(outcome: Outcome, again: str) -> None:
@@ -137,11 +154,18 @@ def show_report(folder: Path) -> None:
 
 
 def show_status(
-    status: Status, model: str, older: int | None, left: Mapping[str, Mapping[str, str]], under_way: Sequence[str]
+    status: Status,
+    model: str,
+    older: int | None,
+    *,
+    texts: int,
+    left: Mapping[str, Mapping[str, str]],
+    under_way: Sequence[str],
 ) -> None:
     """Counts of profiles and matches, what goes on, the ranges that are not done and why, and what to type.
 
-    `older`: scores that are older than the data; None: a profile cannot be read. `left`: by asset and range, the cause.
+    `older`: scores that are older than the data; None: a profile cannot be read. `texts`: those that wait to be
+    embedded. `left`: by asset and range, the cause.
     """
     rows: list[tuple[object, ...]] = [(name.replace("_", " "), count) for name, count in status.profiles.items()]
     table(f"profiles, model {model}", ("", "profiles"), rows)
@@ -162,8 +186,12 @@ def show_status(
         out.print(f"scores that are older than their profiles or vectors: {older:,}", soft_wrap=True)
     if status.waiting:
         out.print(f"matches that can be scored and are not: {status.waiting:,}", soft_wrap=True)
+    if texts:
+        out.print(f"texts that wait to be embedded, new or edited: {texts:,}", soft_wrap=True)
     if any(left.values()):
         out.print("Next: [bold]jv retry[/]")
+    elif texts:
+        out.print("Next: [bold]jv nightly[/]")
     elif older or status.waiting:
         out.print("Next: [bold]jv rescore[/]")
 
@@ -185,7 +213,17 @@ def _what(outcome: Outcome, asset: str) -> str:
 _SHOWN = defaultdict(
     tuple,
     profiles=("rows",),
-    profile_embeddings=("embedded_texts", "adopted", "current", "cleared", "edited_meanwhile", "skipped"),
+    profile_embeddings=(
+        "embedded_texts",
+        "adopted",
+        "older_than_edit",
+        "overwritten",
+        "not_finite",
+        "current",
+        "cleared",
+        "edited_meanwhile",
+        "skipped",
+    ),
     match_scores=("scored", "skipped"),
     published_scores=("written", "unchanged", "kept", "deleted", "moved", "overtaken"),
     embedding_isolation=("rows",),

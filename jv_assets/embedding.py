@@ -15,10 +15,15 @@ import numpy.typing as npt
 from pgvector import Vector
 from sqlalchemy import Connection, text
 
-from jv_assets.reading import dimension_of
+from jv_assets.pipeline.embedded_texts import PROFILE_MODEL, read_suspects, read_texts, vector_hash
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder, by_length
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
+
+NOT_FINITE = (
+    "the model made no finite vector of {}; such texts are compared by word overlap, or by their last vector: set "
+    "JV_EMBEDDING_DEVICE to another device, such as cpu, then type: jv nightly"
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,11 @@ class Plan:
     """What is to be done with the texts of the profiles whose id is in low..high (both in it).
 
     `adopt`: a vector of the configured model was there before we ever came; it counts as made from today's text.
-    `embed`: the vector is missing, or made from another text, by another model or of another dimension.
+    `embed`: the vector is missing, or made from another text, by another model or of another dimension. Also in it:
+    `older`, vectors that were there before we ever came, made before the profile was last written to; `overwritten`,
+    vectors that another program wrote over ours under the same model's name.
     `clear`: the text is gone, but its vector is still there.
+    `unhashed`: current ones of which the vector's hash is not kept yet.
     `rows` are profiles, `skipped` those of them that have no usable text; `current` are texts.
     """
 
@@ -51,86 +59,84 @@ class Plan:
     skipped: int = 0
     current: int = 0
     adopt: list[Text] = field(default_factory=list)
+    older: list[Text] = field(default_factory=list)
+    overwritten: list[Text] = field(default_factory=list)
+    unhashed: list[Text] = field(default_factory=list)
     embed: list[Text] = field(default_factory=list)
     clear: list[Text] = field(default_factory=list)
 
 
 @dataclass
 class Written:
-    """How many texts' vectors were written, and what could not be: edited (texts) or deleted (profiles) meanwhile."""
+    """How many texts' vectors were written, and what could not be: edited (texts) or deleted (profiles) meanwhile.
+
+    `not_finite`: texts of which the model made a NaN or an infinity. They keep the vector that they had.
+    """
 
     texts: int = 0
     edited: int = 0
     deleted: set[str] = field(default_factory=set)
     distinct: int = 0
     truncated: int = 0
-
-
-_READ = f"""
-    SELECT p.id::text, f.field, f.stored, f.dimension, p.embeddings_model, e.text_hash, e.model
-    FROM profiles p
-    CROSS JOIN LATERAL (VALUES {", ".join(f"('{f}', p.{f}, {dimension_of(f, 'p')})" for f in EMBEDDED_FIELDS)})
-        AS f (field, stored, dimension)
-    LEFT JOIN jv.embedded_texts e ON e.profile_id = p.id AND e.field = f.field
-    WHERE p.id BETWEEN :low AND :high
-"""  # noqa: S608 - of EMBEDDED_FIELDS
-
-
-# True where there is nothing to do, so that most texts need not be read. It may be false where Python finds nothing to
-# do either, as Postgres strips fewer characters: of two printed ones and three between them nothing is ever stripped.
-_CURRENT = """
-    f.stored IS NULL AND f.dimension IS NULL OR f.dimension = :dimension AND p.embeddings_model = :model AND CASE
-        WHEN e.profile_id IS NULL THEN f.stored ~ '[!-~].{3,}[!-~]'
-        ELSE e.model = :model AND e.text_hash = sha256(convert_to(btrim(f.stored, E' \\t\\r\\n'), 'UTF8')) END
-"""
+    not_finite: list[Text] = field(default_factory=list)
 
 
 def plan_range(database: Database, embedder: Embedder, low: str, high: str) -> Plan:
     """Read the range's texts and decide on each."""
-    rows = database.run(lambda connection: connection.execute(text(_READ), {"low": low, "high": high}).all())
-    return _plan(embedder, low, high, rows)
+    rows = database.run(lambda connection: read_texts(connection, low, high))
+    return _plan(embedder.model, embedder.dimension, low, high, rows)
 
 
 def stale_texts(database: Database, embedder: Embedder, low: str, high: str) -> int:
-    """How many of the range's texts have no vector or another text's, or a vector and nothing to embed."""
-    asked = {"low": low, "high": high, "model": embedder.model, "dimension": embedder.dimension}
-    suspects = f"{_READ} AND NOT coalesce({_CURRENT}, false)"
-    rows = database.run(lambda connection: connection.execute(text(suspects), asked).all())
-    plan = _plan(embedder, low, high, rows)
+    """How many of the range's texts lack a vector of their own, or have one and nothing to embed."""
+    plan = database.run(lambda connection: stale_plan(connection, embedder.model, embedder.dimension, low, high))
     return len(plan.embed) + len(plan.clear)
 
 
-def _plan(embedder: Embedder, low: str, high: str, rows: Sequence[Any]) -> Plan:
+def stale_plan(connection: Connection, model: str, dimension: int, low: str, high: str) -> Plan:
+    """What is to be embedded and cleared of the range; of the texts that are current it may have some or none."""
+    return _plan(model, dimension, low, high, read_suspects(connection, low, high, model, dimension))
+
+
+def _plan(model: str, dimension: int, low: str, high: str, rows: Sequence[Any]) -> Plan:
     plan = Plan(low, high)
     profiles, profiles_with_text = set(), set()
-    for profile_id, name, stored, dimension, profile_model, known_hash, known_model in rows:
-        item = Text(profile_id, name, stored, text_to_embed(stored))
-        has_our_vector = dimension is not None and profile_model == embedder.model
-        profiles.add(profile_id)
+    for row in rows:
+        item = Text(row.id, row.field, row.stored, text_to_embed(row.stored))
+        has_our_vector = row.dimension is not None and row.profile_model == model
+        profiles.add(row.id)
         if item.usable is None:
             if has_our_vector:
                 plan.clear.append(item)
             continue
-        profiles_with_text.add(profile_id)
-        if not has_our_vector or dimension != embedder.dimension:
+        profiles_with_text.add(row.id)
+        if not has_our_vector or row.dimension != dimension:
             plan.embed.append(item)
-        elif known_hash is None:
-            plan.adopt.append(item)
-        elif (known_hash, known_model) == (item.hash, embedder.model):
-            plan.current += 1
+        elif row.text_hash is None:
+            (plan.older if row.is_older else plan.adopt).append(item)
+        elif (row.text_hash, row.model) != (item.hash, model):
+            plan.embed.append(item)
+        elif row.is_overwritten:
+            plan.overwritten.append(item)
         else:
-            plan.embed.append(item)
+            plan.current += 1
+            if not row.is_hashed:
+                plan.unhashed.append(item)
+    plan.embed += plan.older + plan.overwritten
     plan.rows, plan.skipped = len(profiles), len(profiles - profiles_with_text)
     return plan
 
 
 def adopt(database: Database, embedder: Embedder, plan: Plan) -> None:
-    """Remember that the vectors of `plan.adopt` were made from their texts by this model. No vector is written."""
-    rows = [(item.profile_id, item.field, item.hash) for item in plan.adopt]
+    """Remember that the vectors of `plan.adopt` were made from their texts by this model. No vector is written.
+
+    Of `plan.unhashed` the vector's hash is added.
+    """
+    rows = [(item.profile_id, item.field, item.hash) for item in (*plan.adopt, *plan.unhashed)]
 
     def work(connection: Connection) -> None:
         _copy_batch(connection, plan, ("profile_id", "field", "text_hash"), rows)
-        connection.execute(text(_ADOPT), {"model": embedder.model})
+        connection.execute(text(_ADOPT), {"model": embedder.model, "low": plan.low, "high": plan.high})
 
     if rows:
         database.run(work)
@@ -160,8 +166,10 @@ def embed(
         if item.usable is not None:
             items_of[item.usable].append(item)
     for batch in _batches(embedder, list(items_of)):
-        vectors = dict(zip(batch, embedder.embed(batch), strict=True))
-        part = _write(database, embedder, plan, [(item, vectors[one]) for one in batch for item in items_of[one]])
+        made = zip(batch, embedder.embed(batch), strict=True)
+        vectors = {one: vector for one, vector in made if np.isfinite(vector).all()}
+        whole.not_finite += [item for one in batch if one not in vectors for item in items_of[one]]
+        part = _write(database, embedder, plan, [(item, v) for one, v in vectors.items() for item in items_of[one]])
         whole.texts += part.texts
         whole.edited += part.edited
         whole.deleted |= part.deleted
@@ -204,7 +212,7 @@ def _write(
         dropped = connection.execute(text(_DROP_EDITED), values).rowcount
         for name in fields:
             connection.execute(text(_SET_VECTOR[name]), values)
-        connection.execute(text(_REMEMBER), {"model": embedder.model})
+        connection.execute(text(_REMEMBER), values)
         connection.execute(text(_FORGET))
         edited = dropped - sum(item.profile_id in deleted for item, _ in items)
         return Written(len(items) - dropped, edited, deleted)
@@ -240,14 +248,14 @@ _DROP_EDITED = f"""
         WHERE p.id = b.profile_id AND p.id BETWEEN :low AND :high
         AND (CASE b.field {" ".join(f"WHEN '{f}' THEN p.{f}" for f in EMBEDDED_FIELDS)} END) COLLATE "C"
             IS NOT DISTINCT FROM b.stored
-        AND (b.embedding IS NOT NULL OR p.embeddings_model = :model)
+        AND (b.embedding IS NOT NULL OR {PROFILE_MODEL} = :model)
     )
 """  # noqa: S608 - of EMBEDDED_FIELDS
 
 
 def _set_vector(name: str) -> str:
     others = " ".join(
-        f"embedding_{other} = CASE WHEN p.embeddings_model = :model THEN p.embedding_{other} END,"
+        f"embedding_{other} = CASE WHEN {PROFILE_MODEL} = :model THEN p.embedding_{other} END,"
         for other in EMBEDDED_FIELDS
         if other != name
     )
@@ -260,12 +268,15 @@ def _set_vector(name: str) -> str:
 
 
 _SET_VECTOR = {name: _set_vector(name) for name in EMBEDDED_FIELDS}
-_REMEMBER = """
-    INSERT INTO jv.embedded_texts (profile_id, field, text_hash, model)
-    SELECT profile_id, field, text_hash, :model FROM batch WHERE embedding IS NOT NULL
-    ON CONFLICT (profile_id, field)
-    DO UPDATE SET text_hash = excluded.text_hash, model = excluded.model, embedded_at = now()
-"""
+_VECTOR = "CASE b.field " + " ".join(f"WHEN '{f}' THEN p.embedding_{f}" for f in EMBEDDED_FIELDS) + " END"
+# The vector as the column holds it, which need not be to the last bit what was sent.
+_REMEMBER = f"""
+    INSERT INTO jv.embedded_texts (profile_id, field, text_hash, model, vector_hash)
+    SELECT b.profile_id, b.field, b.text_hash, :model, {vector_hash(_VECTOR)}
+    FROM batch b JOIN profiles p ON p.id = b.profile_id AND p.id BETWEEN :low AND :high WHERE b.embedding IS NOT NULL
+    ON CONFLICT (profile_id, field) DO UPDATE
+    SET text_hash = excluded.text_hash, model = excluded.model, vector_hash = excluded.vector_hash, embedded_at = now()
+"""  # noqa: S608 - of EMBEDDED_FIELDS
 _FORGET = """
     DELETE FROM jv.embedded_texts e USING batch b
     WHERE b.embedding IS NULL AND e.profile_id = b.profile_id AND e.field = b.field
@@ -275,8 +286,10 @@ _FORGET_DELETED = """
     WHERE e.profile_id BETWEEN :low AND :high
     AND NOT EXISTS (SELECT FROM profiles p WHERE p.id = e.profile_id AND p.id BETWEEN :low AND :high)
 """
-_ADOPT = """
-    INSERT INTO jv.embedded_texts (profile_id, field, text_hash, model)
-    SELECT b.profile_id, b.field, b.text_hash, :model FROM batch b JOIN profiles p ON p.id = b.profile_id
-    ON CONFLICT (profile_id, field) DO NOTHING
-"""
+_ADOPT = f"""
+    INSERT INTO jv.embedded_texts AS e (profile_id, field, text_hash, model, vector_hash)
+    SELECT b.profile_id, b.field, b.text_hash, :model, {vector_hash(_VECTOR)}
+    FROM batch b JOIN profiles p ON p.id = b.profile_id AND p.id BETWEEN :low AND :high
+    ON CONFLICT (profile_id, field) DO UPDATE SET vector_hash = excluded.vector_hash
+    WHERE e.vector_hash IS NULL AND e.text_hash = excluded.text_hash AND e.model = excluded.model
+"""  # noqa: S608 - of EMBEDDED_FIELDS

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from jv_assets.embedding import stale_texts
 from jv_assets.partitions import spans
+from jv_assets.pipeline.model_names import model_of
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
 from jv_assets.scoring import ProfilesToScore, facts_of
 from jv_scoring.engine import GONE, SELF
 from jv_scoring.policy import CURRENT_POLICY
@@ -64,6 +67,12 @@ def count_older(database: Database, model: str) -> int | None:
     return sum(_older_within(database, profiles, *each) for each in spans())
 
 
+def count_waiting_texts(database: Database, model: str) -> int:
+    """How many texts have no vector, or one that is not of the text as it is now."""
+    embedder = Embedder(model)
+    return sum(stale_texts(database, embedder, *each) for each in spans())
+
+
 def _older_within(database: Database, profiles: ProfilesToScore, low: str, high: str) -> int:
     values = {"low": low, "high": high}
     rows = database.run(lambda connection: connection.execute(text(_HASHES), values).all())
@@ -85,8 +94,8 @@ _PROFILES = f"""
         count(*) FILTER (WHERE NOT has_vector AND NOT usable) AS skipped_no_text,
         count(*) FILTER (WHERE NOT has_vector AND usable) AS waiting
     FROM (
-        SELECT num_nonnulls({_VECTORS}) > 0 AS has_vector, coalesce(embeddings_model = :model, false) AS ours,
-            coalesce({_USABLE}, false) AS usable
+        SELECT num_nonnulls({_VECTORS}) > 0 AS has_vector, coalesce({_USABLE}, false) AS usable,
+            coalesce({model_of("embeddings_model")} = :model, false) AS ours
         FROM profiles
     ) AS p
 """  # noqa: S608 - of our own constants

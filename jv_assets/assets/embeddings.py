@@ -1,18 +1,22 @@
 """The asset that keeps the vectors of the profiles' texts up to date."""
 
 import time
+from collections.abc import Sequence
 
 import dagster as dg
 
 from jv_assets import embedding, settings
 from jv_assets.assets import lineage
 from jv_assets.assets.profiles import profiles
+from jv_assets.embedding import NOT_FINITE
 from jv_assets.partitions import ID_RANGES, bounds, each_range
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_scoring.text import EMBEDDED_FIELDS
 
 _SECONDS_BETWEEN_LOG_LINES = 5
+_NAMED = 3
+"""Texts that a line names at most."""
 
 _COLUMNS = dg.TableSchema(
     columns=[
@@ -32,8 +36,9 @@ The vectors that say what a profile's texts mean, so that "I help authors" match
 Reads the four texts seeking, offering, who_you_serve and what_you_do of every profile in the range, and embeds those
 that are new or were edited since, or whose vector was made by another model. Writes `embedding_<field>`,
 `embeddings_model` and `embeddings_updated_at` of those profiles, and in `jv.embedded_texts` what each vector was made
-from. Vectors that were there under the configured model's name before the first run are kept. A text under 5 characters
-has no vector; a profile without usable text is skipped.
+from. Vectors that were there under the configured model's name before the first run are kept, but for those of profiles
+that were written to (`profile_updated_at`, `updated_at`) after `embeddings_updated_at`. A vector that another program
+wrote over ours is made again. A text under 5 characters has no vector; a profile without usable text is skipped.
 
 Costs seconds when nothing changed. Else the model is loaded once a run (JV_EMBEDDING_MODEL; the production model is
 downloaded the first time, 1.3 GB), and each new text takes from 2 ms (the small model) to 50 ms (the production model
@@ -65,7 +70,7 @@ def profile_embeddings(
             context.log.info(f"range {key}: {done:,} of {total:,} texts embedded")
             said = time.monotonic()
 
-    def work(key: str) -> dict[str, int]:
+    def work(key: str) -> dict[str, int | str]:
         plan = embedding.plan_range(database, embedder, *bounds(key))
         embedding.adopt(database, embedder, plan)
         embedding.forget_deleted(database, *bounds(key))
@@ -73,17 +78,29 @@ def profile_embeddings(
         if plan.embed:
             context.log.info(f"range {key}: {len(plan.embed):,} texts to embed; the model is {embedder.place}")
         embedded = embedding.embed(database, embedder, plan, lambda done, total: say(key, done, total))
+        if embedded.not_finite:
+            context.log.error(f"range {key}: {NOT_FINITE.format(_named(embedded.not_finite))}")
         return {
             "rows": plan.rows,
             "skipped": plan.skipped,
             "current": plan.current,
             "adopted": len(plan.adopt),
+            "older_than_edit": len(plan.older),
+            "overwritten": len(plan.overwritten),
             "cleared": cleared.texts,
             "embedded_texts": embedded.texts,
             "distinct_texts": embedded.distinct,
             "truncated_texts": embedded.truncated,
             "edited_meanwhile": cleared.edited + embedded.edited,
             "deleted_meanwhile": len(cleared.deleted | embedded.deleted),
+            "not_finite": len(embedded.not_finite),
+            "not_finite_texts": _named(embedded.not_finite),
         }
 
     each_range(context, work)
+
+
+def _named(texts: Sequence[embedding.Text]) -> str:
+    """The first texts by profile and field, and how many more there are."""
+    shown = ", ".join(f"profile {item.profile_id} {item.field}" for item in texts[:_NAMED])
+    return shown + (f" and {len(texts) - _NAMED:,} more" if texts[_NAMED:] else "")

@@ -1,6 +1,6 @@
 """What is stored of a match beside what the rules make of it now, and what is to be said about the difference."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -114,7 +114,8 @@ def explain(
         notes=(),
         sizes=_sizes(match),
     )
-    return replace(explanation, notes=(*_notes(explanation, pair.before, policy), *without_vectors))
+    notes = _notes(explanation, pair.before, policy, match.waiting)
+    return replace(explanation, notes=(*notes, *without_vectors))
 
 
 def _of_stored(match: Match, model: str, policy: str | None, changes: Mapping[str, str]) -> Explanation:
@@ -177,10 +178,15 @@ def _numbers(pair: PairScore) -> object:
     return (pair.score_ab, pair.score_ba, pair.harmonic_mean, dimensions)
 
 
-def _notes(explanation: Explanation, now: PairScore, asked: str | None) -> list[str]:
-    stored = explanation.stored
+def _notes(explanation: Explanation, now: PairScore, asked: str | None, waiting: Sequence[str]) -> list[str]:
+    stored, waits = explanation.stored, []
+    if waiting:
+        waits.append(
+            f"{', '.join(waiting)}: the text waits to be embedded, and is compared by its last vector or by word "
+            "overlap until then; next: jv nightly"
+        )
     if stored is None:
-        return ["no score is stored for this match yet: this one is computed now"]
+        return ["no score is stored for this match yet: this one is computed now", *waits]
     notes = []
     if stored.policy is None:
         notes.append(f"the stored score names no policy: it is taken for {CURRENT_POLICY}")
@@ -199,13 +205,13 @@ def _notes(explanation: Explanation, now: PairScore, asked: str | None) -> list[
         though = ", though the same numbers come out of it" if same_rules and not differs else ""
         notes.append(
             f"the stored row is older than the data: profiles or vectors were changed since it was scored at "
-            f"{stored.scored_at or '?'}{though}; next: jv rescore"
+            f"{stored.scored_at or '?'}{though}; next: jv {'nightly' if waiting else 'rescore'}"
         )
     elif explanation.stale is None and stored.model in (None, explanation.model):
         notes.append("the stored row has no inputs hash: whether it is older than the data cannot be told")
     elif explanation.stale is False and same_rules and differs:
         notes.append("the stored numbers are not what the rules make of the same data: something else wrote them")
-    return notes + _of_row(stored)
+    return notes + waits + _of_row(stored)
 
 
 def _of_row(stored: Stored) -> list[str]:

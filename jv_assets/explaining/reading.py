@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,15 +10,18 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, text
 
+from jv_assets.embedding import stale_plan
 from jv_assets.errors import UserError
+from jv_assets.pipeline.model_names import model_of
 from jv_scoring.factors import INPUT_COLUMNS, NO_DATA, Profile
 from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS
 from jv_scoring.reference import Breakdown, PairScore
-from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
+from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP, calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
 _VECTORS = tuple(f"embedding_{name}" for name in EMBEDDED_FIELDS)
 PROFILE_FIELDS = (*INPUT_COLUMNS, *_VECTORS)
+_MODEL = model_of("embeddings_model")
 
 _MATCH = """
     SELECT id::text, profile_id::text, suggested_profile_id::text, score_ab::float8, score_ba::float8,
@@ -26,7 +30,7 @@ _MATCH = """
 """
 _PROFILES = f"""
     SELECT id::text, {", ".join(INPUT_COLUMNS)},
-        {", ".join(f"CASE WHEN embeddings_model = :model THEN {name}::text END AS {name}" for name in _VECTORS)}
+        {", ".join(f"CASE WHEN {_MODEL} = :model THEN {name}::text END AS {name}" for name in _VECTORS)}
     FROM profiles WHERE id IN (:a, :b)
 """  # noqa: S608 - of our own constants
 
@@ -54,12 +58,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class Match:
-    """A match, and its profiles A and B with `PROFILE_FIELDS`; None for one that is gone."""
+    """A match, and its profiles A and B with `PROFILE_FIELDS`; None for one that is gone.
+
+    `waiting`: the texts, such as `a.seeking`, whose vector is missing or is not of the text as it is now.
+    """
 
     id: str
     profile_ids: tuple[str, str]
     profiles: tuple[Profile | None, Profile | None]
     stored: Stored | None
+    waiting: tuple[str, ...] = ()
 
     @property
     def gone(self) -> list[str]:
@@ -80,7 +88,8 @@ def read_match(connection: Connection, match_id: str, model: str) -> Match:
     profiles: dict[str, Profile] = {
         profile["id"]: {**profile, **{name: _vector(profile[name]) for name in _VECTORS}} for profile in found
     }
-    match = Match(row.id, (a, b), (profiles.get(a), profiles.get(b)), _stored(row))
+    waiting = tuple(_waiting(connection, model, (a, b)))
+    match = Match(row.id, (a, b), (profiles.get(a), profiles.get(b)), _stored(row), waiting)
     stored = match.stored
     if match.gone and not (stored and stored.pair.breakdown_ab and stored.pair.breakdown_ba):
         why = f"its profile {match.gone[0]} is gone" + (", and its stored breakdown cannot be read" if stored else "")
@@ -88,6 +97,12 @@ def read_match(connection: Connection, match_id: str, model: str) -> Match:
     if a == b and not match.gone:
         raise UserError(f"match {match_id} cannot be scored: it matches profile {a} with itself")
     return match
+
+
+def _waiting(connection: Connection, model: str, profile_ids: Sequence[str]) -> Iterator[str]:
+    for side, profile_id in zip("ab", profile_ids, strict=True):
+        plan = stale_plan(connection, model, calibration_of(model).dimension, profile_id, profile_id)
+        yield from (f"{side}.{item.field}" for item in (*plan.embed, *plan.clear))
 
 
 def short(value: str) -> str:

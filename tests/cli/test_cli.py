@@ -495,7 +495,9 @@ def test_status(rescored: Program) -> None:
         "together": 400,
     }
     assert f"\nmatches that can be scored and are not: {waiting_matches}\n" in done.out
-    assert done.out.endswith("Next: jv rescore\n")
+    texts = sum(text_to_embed(row[name]) is not None for row in usable for name in EMBEDDED_FIELDS)
+    assert f"\ntexts that wait to be embedded, new or edited: {texts - 1}\n" in done.out
+    assert done.out.endswith("Next: jv nightly\n")
 
 
 def test_doctor(shared: Program) -> None:

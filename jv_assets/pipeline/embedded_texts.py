@@ -1,0 +1,81 @@
+"""What the database knows of each text that gets a vector: the text, the vector's state, and what it was made from.
+
+`jv.embedded_texts` has, per profile and field, the sha256 of the text, the model's name, and the sha256 of the vector
+as it was stored: so a vector that another program wrote under the same name is told from ours.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Row, text
+
+from jv_assets.pipeline.model_names import model_of
+from jv_assets.reading import dimension_of
+from jv_scoring.text import EMBEDDED_FIELDS
+
+PROFILE_MODEL = model_of("p.embeddings_model")
+"""SQL: the model that made the vectors of profile `p`."""
+
+_EDITED_AT = ("profile_updated_at", "updated_at")
+"""Columns of other programs that say when a profile was last written to, where a database has them."""
+_TIMES = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = 'profiles'::regclass AND attname = ANY(:names) AND NOT attisdropped
+        AND atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype, 'date'::regtype)
+        AND has_column_privilege(attrelid, attnum, 'SELECT')
+    ORDER BY attnum
+"""
+_READ = f"""
+    SELECT p.id::text, f.field, f.stored, f.dimension, {PROFILE_MODEL} AS profile_model, e.text_hash, e.model,
+        e.vector_hash IS NOT NULL AS is_hashed,
+        {PROFILE_MODEL} = e.model AND e.vector_hash <> {{vector_hash}} AS is_overwritten,
+        e.profile_id IS NULL AND {{edited_since}} AS is_older
+    FROM profiles p
+    CROSS JOIN LATERAL (VALUES {{fields}}) AS f (field, stored, dimension, vector)
+    LEFT JOIN jv.embedded_texts e ON e.profile_id = p.id AND e.field = f.field
+    WHERE p.id BETWEEN :low AND :high
+"""  # noqa: S608 - of our own constants
+# True where there is nothing to do, so that most texts need not be read. It may be false where Python finds nothing to
+# do either, as Postgres strips fewer characters: of two printed ones and three between them nothing is ever stripped.
+_CURRENT = f"""
+    f.stored IS NULL AND f.dimension IS NULL OR f.dimension = :dimension AND {PROFILE_MODEL} = :model AND CASE
+        WHEN e.profile_id IS NULL THEN f.stored ~ '[!-~].{{{{3,}}}}[!-~]' AND NOT {{edited_since}}
+        ELSE e.model = :model AND e.text_hash = sha256(convert_to(btrim(f.stored, E' \\t\\r\\n'), 'UTF8'))
+            AND (e.vector_hash IS NULL OR e.vector_hash = {{vector_hash}}) END
+"""
+
+
+def vector_hash(column: str) -> str:
+    """SQL: what `jv.embedded_texts` keeps of a vector."""
+    return f"sha256(vector_send(CAST({column} AS vector)))"
+
+
+def read_texts(connection: Connection, low: str, high: str) -> Sequence[Row[tuple[object, ...]]]:
+    """Return a row for each of the four fields of the profiles whose id is in low..high (both in it).
+
+    `is_overwritten`: the vector is not the one that was stored, though under the same model's name. `is_older`: nothing
+    is kept of the vector, and the profile was written to after it was made.
+    """
+    return connection.execute(text(_sql(connection, _READ)), {"low": low, "high": high}).all()
+
+
+def read_suspects(
+    connection: Connection, low: str, high: str, model: str, dimension: int
+) -> Sequence[Row[tuple[object, ...]]]:
+    """Return those rows of `read_texts` for which there may be something to do."""
+    asked = {"low": low, "high": high, "model": model, "dimension": dimension}
+    statement = _sql(connection, f"{_READ} AND NOT coalesce({_CURRENT}, false)")
+    return connection.execute(text(statement), asked).all()
+
+
+def _sql(connection: Connection, statement: str) -> str:
+    # A text may have been edited without an edit being noted; where one is noted, it may not have been of a text. To
+    # make a vector once too often costs time; to take an old one for current makes wrong scores.
+    times = connection.scalars(text(_TIMES), {"names": [*_EDITED_AT, "embeddings_updated_at"]}).all()
+    edited = [f"p.{name}::timestamptz" for name in times if name in _EDITED_AT]
+    since = f"greatest({', '.join(edited)}) > p.embeddings_updated_at::timestamptz"
+    fields = ", ".join(f"('{f}', p.{f}, {dimension_of(f, 'p')}, p.embedding_{f})" for f in EMBEDDED_FIELDS)
+    return statement.format(
+        fields=fields,
+        vector_hash=vector_hash("f.vector"),
+        edited_since=f"coalesce({since}, false)" if edited and "embeddings_updated_at" in times else "false",
+    )
