@@ -42,6 +42,7 @@ test-browser: install ## the tests of the pages in a browser
 	.venv/bin/pytest tests/browser
 
 test-long: install ## the tests that take minutes each: servers and workers killed, odd databases, what the documentation types, whole nights in the UI
+	.venv/bin/pytest -m long tests/scoring
 	.venv/bin/pytest -m long tests/failure
 	.venv/bin/pytest -m long tests/database
 	.venv/bin/pytest -m long tests/cli

@@ -84,6 +84,7 @@ def momentum_options(
             policy=one_policy(files, keys),
             repeats=config.repeats,
             grid_repeats=max(1, config.repeats // 4),
+            of=sample.of if sample else None,
         )
         made_of = {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),

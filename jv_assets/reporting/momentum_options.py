@@ -6,11 +6,16 @@ from pathlib import Path
 
 from jv_assets.reporting import charts
 from jv_assets.reporting.figures import NOTHING, Figure, Section, label, number, of, percent, signed, table, words
+from jv_scoring.analysis.options_data import FEWEST_DONORS
 from jv_scoring.analysis.tallies import Json
 
 TITLE = "Should Momentum get more data, another policy, or both?"
 _MISSING = "Not made yet: jv report makes it, and so does the asset momentum_options."
 _OTHER_POLICY = "Last made under another policy: jv report makes it under this one."
+_NO_INTERVAL = (
+    f"Where fewer than {FEWEST_DONORS} profiles have a field, or all of them score alike there, no interval can be "
+    f"given ({NOTHING})."
+)
 _STAMP = ("made_at", "policy", "fingerprint")
 _OPTIONS = {"today": "today", "data": "more data", "method": "another policy", "both": "both"}
 
@@ -80,6 +85,11 @@ def _answer(found: Json) -> str:
         f"Simulated at {found['made_at']} on {matches} matches under {found['policy']} and the rules "
         f"{found['scoring_version']}, {number(found['repeats'])} times ({number(found['grid_repeats'])} for the grid)."
     ]
+    if sample:
+        told.append(
+            "Points a profile, tiers, matches and directions are scaled up to all matches; the best 10 are of the "
+            "sample. The intervals do not hold what drawing the sample adds."
+        )
     if worth:
         best = worth[0]
         told.append(
@@ -111,13 +121,20 @@ def _grid(found: Json, measure: str, question: str, show: Callable[[float | None
     rows = [{"policy": each["policy"]} | {name: values.get((each["policy"], name)) for name in columns}
             for each in found["method"]]  # fmt: skip
     drawn = [{**each, "shown": show(each["value"])} for each in records]
+    errors = [each[measure]["error"] for each in found["grid"] if each[measure]["error"] is not None]
+    exactness = (
+        f"Means of {number(found['grid_repeats'])} simulations, each exact to ±{show(max(errors)).lstrip('+')} in 95 % "
+        "of cases."
+        if errors
+        else "Of one simulation: how exact it is cannot be said."
+    )
     return Figure(
         question,
         table(rows, {"policy": label("policy"), **{name: of(name, show) for name in columns}}),
         (lambda: charts.heat(drawn, "filled", "policy", ("profiles that lack a field and get it", "")))
         if drawn
         else None,
-        note,
+        f"{note} {exactness}".strip(),
     )
 
 
@@ -141,7 +158,7 @@ def _fields(found: Json) -> Figure:
         ),
         (lambda: charts.intervals(drawn, "field", "points of the mean match score", series="filled"))
         if drawn else None,
-        f"Under {found['policy']}, of the profiles that lack the field. Lines are 95 % intervals over the repeats.",
+        f"Under {found['policy']}, of the profiles that lack the field. Lines are 95 % intervals. {_NO_INTERVAL}",
     )  # fmt: skip
 
 
@@ -158,7 +175,8 @@ def _worth(found: Json) -> Figure:
              "to": lambda each: signed(each["points_per_profile"]["high"])},
         ),
         (lambda: charts.intervals(drawn, "field", "points of match score a profile filled")) if drawn else None,
-        "All that lack it are filled. Points of match score gained over all matches, by the number of profiles.",
+        "All that lack it are filled. Points of match score gained over all matches, by the number of profiles. "
+        f"{_NO_INTERVAL}",
     )  # fmt: skip
 
 

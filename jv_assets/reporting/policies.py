@@ -21,8 +21,8 @@ def section(report: Json) -> Section:
         now = record(scores, policy=found["current"])
         moved = [each["moved"] for each in _moves(found)]
         answer = (
-            f"Under {found['current']}, the policy of these scores, the mean is {number(now['mean'])}. The lowest of "
-            f"the six is {number(lowest['mean'])} ({lowest['policy']}), the highest {number(highest['mean'])} "
+            f"Under the current policy, {found['current']}, the mean is {number(now['mean'])}. The lowest of the six "
+            f"is {number(lowest['mean'])} ({lowest['policy']}), the highest {number(highest['mean'])} "
             f"({highest['policy']}). Between {number(min(moved))} and {number(max(moved))} of "
             f"{number(found['matches'])} matches would change their tier."
         )

@@ -1,7 +1,9 @@
 """What the report says, in the order of the questions."""
 
+from dataclasses import replace
+
 from jv_assets.reporting import embeddings, exactness, impact, low_scores, momentum_options, policies, spread
-from jv_assets.reporting.figures import Section, number, percent, signed
+from jv_assets.reporting.figures import Figure, Section, number, percent, signed
 from jv_assets.reporting.tallies import TALLIED
 from jv_scoring.analysis.tallies import Json
 
@@ -12,30 +14,43 @@ def sections(report: Json) -> list[Section]:
     """All of them."""
     return [
         *exactness.section(report),
-        embeddings.section(report),
-        low_scores.section(report),
-        policies.section(report),
+        *_of_sample(report, [embeddings.section(report), low_scores.section(report), policies.section(report)]),
         momentum_options.section(report),
-        embeddings.fallbacks(report),
-        impact.section(report),
-        spread.section(report),
+        *_of_sample(report, [embeddings.fallbacks(report), impact.section(report), spread.section(report)]),
     ]
+
+
+def _of_sample(report: Json, found: list[Section]) -> list[Section]:
+    """Say above the first figure of each section of a sample's report that it counts the sample alone."""
+    sample = report["sample"]
+    if not sample:
+        return found
+    told = f"Counts are of the sample alone, {number(report['headline']['matches'])} of {number(sample['of'])} matches."
+
+    def first(figure: Figure) -> Figure:
+        return replace(figure, note=f"{told} {figure.note}".strip())
+
+    return [replace(each, figures=[first(each.figures[0]), *each.figures[1:]]) for each in found]
 
 
 def headlines(report: Json) -> list[tuple[str, str]]:
     """Names and values of the numbers above all else."""
     found = report["headline"]
     tiers = ", ".join(f"{number(found[name])} {name.capitalize()}" for name in ("excellent", "good", "fair", "poor"))
+    sample = report["sample"]
+    here = ", in the sample" if sample else ""
     return [
-        ("Matches scored", number(found["matches"])),
+        ("Matches in the sample", f"{number(found['matches'])} of {number(sample['of'])}")
+        if sample
+        else ("Matches scored", number(found["matches"])),
         ("Profiles", number(found["profiles"])),
         ("Match score", f"mean {number(found['mean'])}, median {number(found['median'])}, sd {number(found['sd'])}"),
-        ("Tiers", tiers),
+        (f"Tiers{here}", tiers),
         ("Gain by embeddings", signed(found["gain_by_embeddings"])),
         ("Comparisons by word overlap", percent(found["fallback_share"])),
         ("Momentum is the weakest", percent(found["momentum_bottleneck_share"])),
         ("No data for Momentum", percent(found["floor_share"])),
-        ("Gini of places in best 10", number(found["congestion_gini"])),
+        (f"Gini of places in best 10{here}", number(found["congestion_gini"])),
     ]
 
 

@@ -10,10 +10,10 @@ def section(report: Json) -> Section:
     answer = "Nobody is in anybody's best 10."
     if found["places"]:
         answer = (
-            f"Under {found['policy']} all profiles' best 10 are {number(found['places'])} places. "
-            f"{number(found['in_none'])} of {number(found['profiles'])} profiles have none of them, the one with the "
-            f"most has {number(found['most_places'])}. Gini coefficient: {number(found['gini'])} (0: all have the "
-            "same, 1: one has all)."
+            f"All profiles' best 10 are {number(found['places'])} places. {number(found['in_none'])} of "
+            f"{number(found['profiles'])} profiles have none of them, the one with the most has "
+            f"{number(found['most_places'])}. Gini coefficient: {number(found['gini'])} (0: all have the same, 1: one "
+            "has all)."
         )
     return Section("Is everybody sent to the same few?", answer, [_lorenz(found), _times(found), _most(found)])
 
@@ -35,7 +35,8 @@ def _lorenz(found: Json) -> Figure:
         (lambda: charts.lorenz(curve, "profiles", "places", ("profiles, those with the fewest first", "their places")))
         if curve
         else None,
-        "Lorenz curve; the dashed line is what it would be if all profiles had the same number of places.",
+        f"Best 10 under {found['policy']}. Lorenz curve; the dashed line is what it would be if all profiles had the "
+        "same number of places.",
     )
 
 

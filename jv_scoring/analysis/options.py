@@ -22,6 +22,8 @@ ALL = "all"
 """Names the four fields together."""
 SHARES = (0.25, 0.5, 0.75, 1.0)
 REPEATS, GRID_REPEATS, SEED = 200, 50, 1
+_Z = 1.96
+"""Standard errors on each side of a 95 % interval."""
 
 COLUMNS = [*IDS, *DIMENSION_COLUMNS]
 """What `momentum_options` reads of range files."""
@@ -36,16 +38,21 @@ def momentum_options(
     repeats: int = REPEATS,
     grid_repeats: int = GRID_REPEATS,
     seed: int = SEED,
+    of: int | None = None,
 ) -> Json:
     """Every option against today: these rows under `policy`.
+
+    `of`: how many matches there are, where these are a sample of them. Totals over all matches (points per profile,
+    counts of matches and of directions) are then scaled up to them; means, shares and `matches` are of the sample.
 
     `rows`: the range files of all matches (`COLUMNS`). `facts`: all profiles as `profile_facts` makes them, indexed by
     id (the four fields of Momentum are read). `shares`: of the profiles that lack a field, how many get it.
 
     Records under: `fields` (who lacks what), `today` (measures: see `Matches.measures`), `data` (fields filled, by
     share; `profiles_lacking` one that can be filled; each measure as `mean`, `low` and `high`, the 2.5th and 97.5th
-    percentile over `repeats`), `worth` (of each single field, at the largest share: points of harmonic_mean gained over
-    all matches, per profile filled; the most first), `method` (each policy on today's
+    percentile over `repeats`, and `error`, half of the 95 % interval of that mean for want of more repeats; `low` and
+    `high` are None where `Filler.has_interval` is false), `worth` (of each single field, at the largest share: points
+    of harmonic_mean gained over all matches, per profile filled; the most first), `method` (each policy on today's
     data), `grid` (shares by policies, the same draws under each policy, `grid_repeats` of them), `trap`
     (`options_trap.trap`) and `decision`, a table of them all. None where there is nothing to measure. ValueError for an
     unknown policy, a share outside 0..1 or no repeat.
@@ -56,14 +63,14 @@ def momentum_options(
     if min(repeats, grid_repeats) < 1:
         raise ValueError("at least one repeat is needed")
     facts = facts.sort_index()  # so that the draws do not depend on the order of the ranges
-    scores, matches = factor_scores(facts), Matches(rows, pd.Index(facts.index, dtype=object))
+    scores, matches = factor_scores(facts), Matches(rows, pd.Index(facts.index, dtype=object), of)
     now = matches.scored(chosen)
     fillers = {ALL: Filler(scores, FIELDS, seed)} | {field: Filler(scores, [field], seed) for field in FIELDS}
     shares, grid_repeats = sorted({float(share) for share in shares}), min(repeats, grid_repeats)
     data = [
         {"fields": fields, **record}
         for fields, filler in fillers.items()
-        for record in _simulated(matches, now, filler, policy=policy, shares=shares, repeats=repeats)
+        for record in simulated(matches, now, filler, policy=policy, shares=shares, repeats=repeats)
     ]
     method = [
         {"policy": name, **_plain(matches.measures(now, matches.scored(parse_policy(name))))} for name in POLICIES
@@ -71,7 +78,7 @@ def momentum_options(
     grid = [
         {"policy": name, **record}
         for name in POLICIES
-        for record in _simulated(matches, now, fillers[ALL], policy=name, shares=shares, repeats=grid_repeats)
+        for record in simulated(matches, now, fillers[ALL], policy=name, shares=shares, repeats=grid_repeats)
     ]
     today = _plain(matches.measures(now, now))
     return {
@@ -95,10 +102,10 @@ def momentum_options(
     }
 
 
-def _simulated(
+def simulated(
     matches: Matches, now: Scored, filler: Filler, *, policy: str, shares: Sequence[float], repeats: int
 ) -> list[Json]:
-    """A record a share: how many profiles are filled, every measure, and the points gained per profile filled."""
+    """Return a record a share: how many profiles are filled, every measure, and the points per profile filled."""
     chosen = parse_policy(policy)
     found = np.full((len(shares), repeats, len(MEASURES)), np.nan)
     for repeat in range(repeats if matches.count else 0):
@@ -108,21 +115,24 @@ def _simulated(
     records = []
     for share, measured in zip(shares, found, strict=True):
         filled = filler.count(share)
-        gained = measured[:, MEASURES.index("effect_on_mean")] * matches.count
+        known = filler.has_interval or not filled
+        gained = measured[:, MEASURES.index("effect_on_mean")] * matches.every
         records.append(
             {"share": share, "profiles_lacking": len(filler.lacking), "profiles_filled": filled}
-            | {name: _interval(measured[:, j]) for j, name in enumerate(MEASURES)}
-            | {"points_per_profile": _interval(gained / filled if filled else gained * np.nan)}
+            | {name: _interval(measured[:, j], known) for j, name in enumerate(MEASURES)}
+            | {"points_per_profile": _interval(gained / filled if filled else gained * np.nan, known)}
         )
     return records
 
 
-def _interval(values: Floats) -> Json:
-    """Over repeats."""
+def _interval(values: Floats, known: bool) -> Json:
+    """Over repeats; without `low` and `high` where they are not `known`."""
     if np.isnan(values).any():
-        return {"mean": None, "low": None, "high": None}
-    low, high = np.percentile(values, [2.5, 97.5]).tolist()
-    return {"mean": float(values.mean()), "low": low, "high": high}
+        return {"mean": None, "low": None, "high": None, "error": None}
+    # By Weibull's rule 95 % of further draws lie between the two; by the usual one, 94 % with 200 repeats.
+    low, high = np.percentile(values, [2.5, 97.5], method="weibull").tolist() if known else (None, None)
+    error = _Z * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else None
+    return {"mean": float(values.mean()), "low": low, "high": high, "error": error}
 
 
 def _plain(measures: Sequence[float]) -> Json:
@@ -176,6 +186,7 @@ def _row(option: str, record: Json, policy: str, fields: str | None = None) -> J
         "effect_on_mean": effect["mean"],
         "effect_low": effect.get("low", effect["mean"]),
         "effect_high": effect.get("high", effect["mean"]),
+        "effect_error": effect.get("error", 0.0),
         **{name: of[name]["mean"] for name in ("bottleneck_share", "tiers_up", "tiers_down", "churn")},
         "churn_with_more": of["churn_with_more"]["mean"],
         **{name: of[name]["mean"] for name in TIER_MEASURES},

@@ -62,10 +62,15 @@ class Scored:
 class Matches:
     """Matches, sorted by id, as they are and as they would be with other factor scores of some profiles."""
 
-    def __init__(self, rows: pd.DataFrame, profiles: pd.Index) -> None:
-        """`rows`: the columns `options.COLUMNS` of range files; `profiles`: the ids that a `Fill` has positions of."""
+    def __init__(self, rows: pd.DataFrame, profiles: pd.Index, of: int | None = None) -> None:
+        """`rows`: the columns `options.COLUMNS` of range files; `profiles`: the ids that a `Fill` has positions of.
+
+        `of`: how many matches there are, where the rows are a sample: counts of matches are scaled up to them.
+        """
         rows = rows.sort_values("id", ignore_index=True)
         self.count, self._profiles = len(rows), len(profiles)
+        self.every = self.count if of is None else of
+        self.scale = self.every / self.count if self.count else 1.0
         nulls: tuple[Nulls, Nulls] = ("impute", "redistribute")
         self.dimensions = {kind: [dimensions(rows, direction, kind) for direction in DIRECTIONS] for kind in nulls}
         target = {"ab": "suggested_profile_id", "ba": "profile_id"}
@@ -125,9 +130,9 @@ class Matches:
             points / (100 * self.count),
             (points - int(now.harmonic_mean.sum())) / (100 * self.count),
             then.bottleneck / (len(DIRECTIONS) * self.count),
-            *counts.tolist(),
-            int((then.tiers > now.tiers).sum()),
-            int((then.tiers < now.tiers).sum()),
+            *(self.scale * counts).tolist(),
+            self.scale * int((then.tiers > now.tiers).sum()),
+            self.scale * int((then.tiers < now.tiers).sum()),
             lost / self.sources,
             lost / self.sources_with_more if self.sources_with_more else float("nan"),
         ]
@@ -142,10 +147,17 @@ class Matches:
         return best
 
 
-class Filler:
-    """Draws of what some of the fields could be where they are missing, from the scores others have there.
+FEWEST_DONORS = 5
+"""Profiles that must have a field for an interval: with fewer, one that holds the truth in 95 % of cases is too wide
+to be drawn from what they have."""
 
-    A field that nobody has data of cannot be filled. scores: (fields, profiles) as they are, NaN without data.
+
+class Filler:
+    """Draws of what some of the fields could be where they are missing, from the scores of the donors.
+
+    The donors of a field are the profiles that have it. They are a sample themselves, so each draw first draws a pool
+    of donors, with replacement, and fills from the pool: an approximate Bayesian bootstrap. A field without a donor
+    cannot be filled. scores: (fields, profiles) as they are, NaN without data.
     """
 
     def __init__(self, scores: Floats, fields: Sequence[str], seed: int) -> None:
@@ -154,8 +166,15 @@ class Filler:
         self._observed = [np.sort(row[~np.isnan(row)]) for row in scores]
         fillable = [k for k in self.fields if len(self._observed[k])]
         self._gaps = {k: np.flatnonzero(np.isnan(scores[k])) for k in fillable}
+        self._pools = {k: pool_size(len(self._observed[k])) for k in fillable}
         missing = np.isnan(scores[fillable]).any(axis=0) if fillable else np.zeros(scores.shape[1], np.bool_)
         self.lacking: Positions = np.flatnonzero(missing)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the donors of each field that is filled are enough, and differ: else the draws cannot tell."""
+        donors = [self._observed[k] for k, gaps in self._gaps.items() if len(gaps)]
+        return all(len(each) >= FEWEST_DONORS and each[0] < each[-1] for each in donors)
 
     def count(self, share: float) -> int:
         """How many profiles that share of those that lack a field is."""
@@ -169,13 +188,23 @@ class Filler:
         rng = np.random.default_rng([*self._seed, repeat])
         order, scores = rng.permutation(self.lacking), self.scores.copy()
         for k, gaps in self._gaps.items():
-            scores[k, gaps] = self._observed[k][rng.integers(len(self._observed[k]), size=len(gaps))]
+            pool = self._observed[k][rng.integers(len(self._observed[k]), size=self._pools[k])]
+            scores[k, gaps] = pool[rng.integers(len(pool), size=len(gaps))]
         return Fill(order, scores[:, order])
 
     def first(self, fill: Fill, share: float) -> Fill:
         """The first profiles of a draw."""
         count = self.count(share)
         return Fill(fill.profiles[:count], fill.scores[:, :count])
+
+
+def pool_size(donors: int) -> int:
+    """Return how many donors a draw takes.
+
+    Three fewer than there are: the mean of so many has the variance of Student's t with n - 1 degrees of freedom, which
+    is how uncertain the mean of n values is. As many as there are would vary too little.
+    """
+    return max(1, donors - 3)
 
 
 def factor_scores(facts: pd.DataFrame) -> Floats:

@@ -98,7 +98,8 @@ def _score_records(
     """Of one field, the fall of the directions at those who lack it, under each aggregation; scores not rounded."""
     at = np.concatenate([np.isin(targets, lacking) for targets in matches.targets])
     directions = int(at.sum())
-    nothing = {"directions": directions, "share_lower": None, "mean_fall": None, "worst_fall": None}
+    shown = round(directions * matches.scale)
+    nothing = {"directions": shown, "share_lower": None, "mean_fall": None, "worst_fall": None}
     if not directions or not len(observed):
         return [{"aggregation": aggregation, **nothing} for aggregation in AGGREGATIONS]
     intent, synergy, momentum, context = (
@@ -124,7 +125,7 @@ def _score_records(
     return [
         {
             "aggregation": aggregation,
-            "directions": directions,
+            "directions": shown,
             "share_lower": lower[j] / (DRAWS * directions),
             "mean_fall": fallen[j] / lower[j] if lower[j] else None,
             "worst_fall": worst[j] or None,

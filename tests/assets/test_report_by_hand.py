@@ -163,7 +163,7 @@ def test_low_scores(report: dict[str, Any]) -> None:
 def test_policies(report: dict[str, Any]) -> None:
     """Harmonic/redistribute: 641.71, and 14 of m03, less 2 * 23.68; arithmetic/impute: 1.19 of m00 and 8.62 of m03."""
     assert answer(report, "What would another aggregation do?") == (
-        "Under harmonic/impute, the policy of these scores, the mean is 53.48. The lowest of the six is 50.70 "
+        "Under the current policy, harmonic/impute, the mean is 53.48. The lowest of the six is 50.70 "
         "(harmonic/redistribute), the highest 54.29 (arithmetic/impute). Between 1 and 3 of 12 matches would change "
         "their tier."
     )
@@ -199,8 +199,8 @@ def test_impact(report: dict[str, Any]) -> None:
 def test_congestion(report: dict[str, Any]) -> None:
     """Of a's eleven m10 is not among the best 10, being equal to m09: s0 has 6 places, s1 3, s2 2, five nobody's."""
     assert answer(report, "Is everybody sent to the same few?") == (
-        "Under harmonic/impute all profiles' best 10 are 11 places. 5 of 8 profiles have none of them, the one with "
-        "the most has 6. Gini coefficient: 0.72 (0: all have the same, 1: one has all)."
+        "All profiles' best 10 are 11 places. 5 of 8 profiles have none of them, the one with the most has 6. Gini "
+        "coefficient: 0.72 (0: all have the same, 1: one has all)."
     )
     found = report["congestion"]
     assert found["top_1_percent"] == found["top_10_percent"] == 6 / 11

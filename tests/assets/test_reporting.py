@@ -20,11 +20,12 @@ from score_rows import nothing_is_nan, population, scored_rows, without_vectors
 from jv_assets.errors import UserError
 from jv_assets.reporting.beside import beside
 from jv_assets.reporting.congestion import congestion
+from jv_assets.reporting.momentum_options import TITLE as OPTIONS
 from jv_assets.reporting.numbers import report_of
 from jv_assets.reporting.page import to_html
 from jv_assets.reporting.pictures import PICTURED, pictures
 from jv_assets.reporting.sampling import Sample, of_mean, of_share
-from jv_assets.reporting.sections import sections, warnings
+from jv_assets.reporting.sections import headlines, sections, warnings
 from jv_assets.reporting.tallies import TALLIED, fingerprint_of_all, keep, merge, scored
 from jv_assets.reporting.text import to_text
 from jv_assets.resources.range_files import RangeFiles
@@ -379,6 +380,12 @@ def test_the_grid_shows_every_policy_and_share(real: dict[str, Any]) -> None:
             assert found[policy] == pytest.approx(values, abs=0.051 if measure != "mean" else 0.0051)
 
 
+def test_the_grid_says_how_exact_its_means_are(real: dict[str, Any]) -> None:
+    errors = [each["mean"]["error"] for each in real["momentum_options"]["grid"]]
+    note = options_section(real)["How would the mean match score change?"].note
+    assert note.endswith(f"Means of 2 simulations, each exact to ±{max(errors):.2f} in 95 % of cases.")
+
+
 def test_the_decision_is_at_the_end_and_whole(real: dict[str, Any]) -> None:
     figures = options_section(real)
     decision = real["momentum_options"]["decision"]
@@ -523,8 +530,14 @@ def test_a_report_of_a_sample_says_so_with_intervals(rows: pd.DataFrame, tmp_pat
     assert found["headline"]["matches"] == len(drawn) < len(rows) == ALL
     assert found["headline"]["mean"] == pytest.approx(drawn["harmonic_mean"].mean())
     assert nothing_is_nan(found)
-    first = sections(found)[0]
+    first, *others = sections(found)
     assert first.title == "How exact are these figures?"
+    told = f"Counts are of the sample alone, {len(drawn)} of {ALL} matches."
+    untold = [each.title for each in others if not each.figures or not each.figures[0].note.startswith(told)]
+    assert untold == [OPTIONS]
+    shown_above = dict(headlines(found))
+    assert shown_above["Matches in the sample"] == f"{len(drawn)} of {ALL}"
+    assert {"Tiers, in the sample", "Gini of places in best 10, in the sample"} < shown_above.keys()
     (row,) = [row for row in first.figures[0].table.rows if row[0] == "mean match score"]
     interval = of_mean(drawn["harmonic_mean"].mean(), drawn["harmonic_mean"].std(ddof=0), len(drawn))
     assert row[1:] == tuple(f"{interval[name]:.2f}" for name in ("value", "low", "high"))

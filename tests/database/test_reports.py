@@ -373,6 +373,20 @@ def test_the_momentum_options_are_those_of_the_range_files(whole: Reports) -> No
     assert "nan" not in shown["decision"].lower()
 
 
+def test_options_of_a_sample_are_scaled_up_to_all_matches(whole: Reports) -> None:
+    every = json.loads((whole.home / "reports" / "momentum_options.json").read_text(encoding="utf-8"))
+    try:
+        assert decide(whole, repeats=4, sample=400).success
+        made = json.loads((whole.home / "reports" / "momentum_options.json").read_text(encoding="utf-8"))
+        worth = {each["field"]: each["points_per_profile"]["mean"] for each in made["worth"]}
+        for each in every["worth"]:
+            assert worth[each["field"]] == pytest.approx(each["points_per_profile"]["mean"], rel=0.5, abs=0.5)
+        today = made["today"]
+        assert sum(today[name] for name in ("excellent", "good", "fair", "poor")) == pytest.approx(len(whole.rows()))
+    finally:
+        assert decide(whole, repeats=4).success
+
+
 def test_no_repeats_are_refused_in_one_line(whole: Reports) -> None:
     result = decide(whole, repeats=0)
     (failure,) = [event for event in result.all_events if event.is_step_failure]

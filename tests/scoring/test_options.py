@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 from collections import defaultdict
 from typing import Any
 
@@ -14,7 +15,7 @@ from score_rows import nothing_is_nan, population, scored_rows
 from jv_scoring import CURRENT_POLICY, POLICIES, tier
 from jv_scoring.analysis import aggregation
 from jv_scoring.analysis.momentum import FIELDS
-from jv_scoring.analysis.options import ALL, COLUMNS, momentum_options
+from jv_scoring.analysis.options import ALL, COLUMNS, momentum_options, simulated
 from jv_scoring.analysis.options_data import MEASURES, Filler, Matches, factor_scores
 from jv_scoring.analysis.options_trap import DRAWS
 from jv_scoring.analysis.rows import DIMENSION_COLUMNS
@@ -111,9 +112,24 @@ def plain_fill(facts: pd.DataFrame, fields: list[str], share: float, seed: int, 
     for k in places:
         gaps = [profile for profile, scores in known.items() if scores[k] is None]
         if observed[k]:
-            for profile, drawn in zip(gaps, rng.integers(len(observed[k]), size=len(gaps)).tolist(), strict=True):
-                filled[profile][k] = observed[k][drawn]
+            size = max(1, len(observed[k]) - 3)
+            pool = [observed[k][at] for at in rng.integers(len(observed[k]), size=size).tolist()]
+            for profile, drawn in zip(gaps, rng.integers(size, size=len(gaps)).tolist(), strict=True):
+                filled[profile][k] = pool[drawn]
     return {facts.index[at]: filled[facts.index[at]] for at in order[: round(share * len(lacking))]}
+
+
+def plain_interval(values: list[float]) -> list[float]:
+    """The values that 2.5 % and 97.5 % of further ones are expected below, between the smallest and the largest."""
+    ordered = sorted(values)
+    places = [min(max(share * (len(ordered) + 1) - 1, 0), len(ordered) - 1) for share in (0.025, 0.975)]
+    return [float(np.interp(place, range(len(ordered)), ordered)) for place in places]
+
+
+def interval_known(facts: pd.DataFrame, fields: list[str]) -> bool:
+    """Whether five profiles or more have each field that somebody lacks, and not all the same there."""
+    columns = [facts[field] for field in fields]
+    return all(known.count() >= 5 and known.nunique() > 1 for known in columns if known.isna().any() and known.any())
 
 
 @pytest.mark.parametrize("policy", [CURRENT_POLICY, "geometric/redistribute"])
@@ -133,8 +149,9 @@ def test_the_report_is_what_a_plain_loop_gives(policy: str) -> None:
         assert {len(fill) for fill in fills} == {record["profiles_filled"]}
         for measure in MEASURES:
             values = [of_repeat[measure] for of_repeat in measured]
-            low, high = np.percentile(values, [2.5, 97.5])
-            expected = {"mean": sum(values) / times, "low": low, "high": high}
+            low, high = plain_interval(values) if interval_known(facts, fields) else (None, None)
+            error = 1.96 * statistics.stdev(values) / times**0.5
+            expected = {"mean": sum(values) / times, "low": low, "high": high, "error": error}
             assert record[measure] == pytest.approx(expected, abs=1e-9), (name, other, measure)
     for record in shown["method"]:
         measured = [plain_measures(rows, now, plain_scored(rows, record["policy"], {}))]
@@ -327,7 +344,7 @@ def test_one_fill_of_twelve_matches_by_hand() -> None:
     # Every reach drawn is 7, so Momentum is (12 + 14 + 10 + 7.5) / 10 = 4.35, and (24 + 14 + 10 + 7.5) / 10 = 5.55:
     # no longer below a Context of 5. Matches: 6 of 58.61, 4 of 59.77, 2 of 61.76.
     assert (reach["profiles_lacking"], reach["profiles_filled"]) == (10, 10)
-    assert reach["mean"] == pytest.approx(dict.fromkeys(("mean", "low", "high"), 714.26 / 12))
+    assert reach["mean"] == pytest.approx({"mean": 714.26 / 12, "low": None, "high": None, "error": 0})
     assert reach["effect_on_mean"]["mean"] == pytest.approx(14.56 / 12)
     assert reach["points_per_profile"]["mean"] == pytest.approx(1.456)
     assert reach["bottleneck_share"]["mean"] == pytest.approx(6 / 24)
@@ -424,3 +441,81 @@ def test_a_profile_that_is_gone_keeps_the_momentum_of_its_rows() -> None:
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         momentum_options(*handmade(), **wrong)
+
+
+# Intervals
+
+
+def with_donors(*values: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The twelve matches, where these and nobody else have a reach."""
+    rows, facts = handmade()
+    reach = [*values, *[NAN] * (len(facts) - len(values))]
+    return rows, facts.assign(social_reach=reach)
+
+
+@pytest.mark.parametrize(
+    ("donors", "known"),
+    [([7.0], False), ([7.0] * 6, False), ([3.0, 7.0, 5.0, 8.0], False), ([3.0, 7.0, 5.0, 8.0, 5.0], True)],
+)
+def test_donors_that_are_few_or_alike_give_no_interval(donors: list[float], known: bool) -> None:
+    shown = momentum_options(*with_donors(*donors), shares=(1.0,), repeats=60)
+    for record in (of(shown["data"], fields="social_reach"), of(shown["worth"], field="social_reach")):
+        for measure in ("effect_on_mean", "points_per_profile"):
+            assert record[measure]["mean"] is not None
+            assert (record[measure]["low"] is not None) == (record[measure]["high"] is not None) == known
+    decided = of(shown["decision"], option="data", fields="social_reach")
+    assert (decided["effect_low"] is not None) == known
+    assert of(shown["decision"], option="data", fields=ALL)["effect_low"] is None  # list_size has three donors, alike
+
+
+def test_the_interval_is_wider_than_that_of_the_donors_taken_as_they_are() -> None:
+    """Five donors say less of the mean than fifty of the same values."""
+    rows, facts = with_donors(3.0, 7.0, 5.0, 8.0, 5.0)
+    few = of(momentum_options(rows, facts, shares=(1.0,))["data"], fields="social_reach")["effect_on_mean"]
+    more = [facts.assign(social_reach=facts["social_reach"].fillna(NAN)), *[facts.head(5)] * 9]
+    named = [each.set_axis([f"{name}{k}" if k else name for name in each.index]) for k, each in enumerate(more)]
+    many = of(momentum_options(rows, pd.concat(named), shares=(1.0,))["data"], fields="social_reach")["effect_on_mean"]
+    assert few["high"] - few["low"] > 1.2 * (many["high"] - many["low"])
+
+
+def test_the_error_of_a_mean_is_what_more_repeats_take_away() -> None:
+    rows, facts = case(2)
+    scores, matches = factor_scores(facts.sort_index()), Matches(rows, pd.Index(facts.sort_index().index, dtype=object))
+    now = matches.scored(parse_policy(CURRENT_POLICY))
+    shown = []
+    for seed in range(30):
+        filler = Filler(scores, FIELDS, seed)
+        shown += simulated(matches, now, filler, policy=CURRENT_POLICY, shares=[1.0], repeats=20)
+    effects = [record["effect_on_mean"] for record in shown]
+    middle = statistics.fmean(effect["mean"] for effect in effects)
+    assert sum(abs(effect["mean"] - middle) <= effect["error"] for effect in effects) >= 25
+
+
+# Of a sample
+
+
+def test_totals_of_a_sample_are_scaled_up_and_means_are_left() -> None:
+    rows, facts = case(2)
+    part, whole = (momentum_options(rows, facts, shares=(0.5, 1.0), repeats=6, of=of) for of in (None, 7 * len(rows)))
+    total = ("points_per_profile", "tiers_up", "tiers_down", *(name.lower() for name, _ in TIERS))
+    for before, after in zip((*part["data"], *part["grid"]), (*whole["data"], *whole["grid"]), strict=True):
+        for name in (*MEASURES, "points_per_profile"):
+            factor = 7 if name in total else 1
+            scaled = {of: None if value is None else factor * value for of, value in before[name].items()}
+            assert after[name] == pytest.approx(scaled), name
+    for before, after in zip(part["trap"]["scores"], whole["trap"]["scores"], strict=True):
+        assert after == {**before, "directions": 7 * before["directions"]}
+    assert part["trap"]["momentum"] == whole["trap"]["momentum"]
+    for before, after in zip(part["decision"], whole["decision"], strict=True):
+        assert after["tiers_up"] == pytest.approx(7 * before["tiers_up"])
+        assert (after["mean"], after["profiles_to_fill"]) == (before["mean"], before["profiles_to_fill"])
+
+
+def test_points_per_profile_of_a_sample_are_near_those_of_all_matches() -> None:
+    rows, facts = case(3, 24)
+    everything = momentum_options(rows, facts, shares=(1.0,), repeats=40)["worth"]
+    drawn = rows.sample(len(rows) // 2, random_state=1)
+    found = momentum_options(drawn, facts, shares=(1.0,), repeats=40, of=len(rows))["worth"]
+    for record in everything:
+        sampled = of(found, field=record["field"])["points_per_profile"]["mean"]
+        assert sampled == pytest.approx(record["points_per_profile"]["mean"], rel=0.35, abs=0.3)
