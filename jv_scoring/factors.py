@@ -160,6 +160,13 @@ CONTEXT: tuple[Factor[OfTarget], ...] = (
 )
 TARGET_DIMENSIONS = {"intent": INTENT, "momentum": MOMENTUM, "context": CONTEXT}
 
+FIELDS_COUNTED = {
+    "profile_investment": _INVESTMENT_FIELDS,
+    "profile_completeness": _COMPLETENESS_FIELDS,
+    "enrichment_quality": _ENRICHED_FIELDS,
+}
+"""The factors that say how many of some fields are filled, by column: the fields that each counts."""
+
 INPUT_COLUMNS = tuple(
     dict.fromkeys(
         [

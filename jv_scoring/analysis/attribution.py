@@ -3,6 +3,10 @@
 One input at a time is put from what it was to what it is, and what the score gains by that is the input's share. That
 depends on which inputs were put before it, so it is averaged over all six orders (Shapley's values). The shares of a
 match add up to the change of its score exactly: they are whole numbers of sixths of a hundredth of a point.
+
+A text counts twice: it is compared with the partner's, and it is one of the fields that three factors count as filled.
+A stored breakdown says how many fields were filled, and not which. All three factors count the four texts and the
+niche, and no other field. So a change of the counts that all three share is taken for texts that came or went.
 """
 
 from itertools import product
@@ -12,6 +16,9 @@ import numpy.typing as npt
 
 from jv_scoring.analysis.stored import FACTORS, SIMILARITIES, Factors, scores
 from jv_scoring.analysis.tallies import Ints, hundredths
+from jv_scoring.columns import Floats
+from jv_scoring.engine import DIRECTIONS
+from jv_scoring.factors import FIELDS_COUNTED
 from jv_scoring.policy import parse_policy
 
 INPUTS = ("policy", "texts and vectors", "other profile data")
@@ -30,19 +37,41 @@ def shares(
     The scores are (rows,), of the inputs as given: a row whose stored score is another was not made of them.
     """
     at: dict[_Corner, Ints] = {}
+    mixed = {(0, 0): before, (0, 1): _mixed(before, now, texts=False), (1, 0): _mixed(before, now, texts=True)}
+    mixed[1, 1] = now
     for policy, texts, others in product((0, 1), repeat=3):
         known = policy and policy_before == policy_now
-        inputs = (policy, texts, others)
-        at[inputs] = at[0, texts, others] if known else _score(before, now, (policy_before, policy_now), inputs)
+        name = policy_now if policy else policy_before
+        factors = mixed[texts, others]
+        at[policy, texts, others] = at[0, texts, others] if known else hundredths(scores(factors, parse_policy(name)))
     found = [_share(at, place) for place in range(len(INPUTS))]
     return np.stack(found, axis=1), at[0, 0, 0], at[1, 1, 1]
 
 
-def _score(before: Factors, now: Factors, policies: tuple[str, str], corner: _Corner) -> Ints:
-    """With each of `INPUTS` as it was (0) or as it is (1)."""
-    policy, texts, others = corner
-    mixed = {name: (before, now)[texts if name in _TEXTS else others][name] for name in FACTORS}
-    return hundredths(scores(mixed, parse_policy(policies[policy])))
+def _mixed(before: Factors, now: Factors, *, texts: bool) -> Factors:
+    """Return the factors with the texts as they are now and all else as it was, or the other way round."""
+    mixed = {name: (now if (name in _TEXTS) == texts else before)[name] for name in FACTORS}
+    for of in DIRECTIONS:
+        names = {f"{name}_{of}": len(fields) for name, fields in FIELDS_COUNTED.items()}
+        then = {name: _filled(before[name], every) for name, every in names.items()}
+        change = {name: _filled(now[name], every) - then[name] for name, every in names.items()}
+        of_texts = _shared(list(change.values()))
+        for name, every in names.items():
+            moved = of_texts if texts else change[name] - of_texts
+            mixed[name] = np.where(moved == 0, before[name], 10 * (then[name] + moved) / every)
+    return mixed
+
+
+def _filled(scores: Floats, fields: int) -> Ints:
+    """How many of so many fields are filled, by the factor's score."""
+    return np.rint(np.nan_to_num(scores) * fields / 10).astype(np.int64)
+
+
+def _shared(changes: list[Ints]) -> Ints:
+    """By how much all of these went up, or all went down; 0 where they did not."""
+    least, most = np.minimum.reduce(changes), np.maximum.reduce(changes)
+    shared: Ints = np.maximum(least, 0) + np.minimum(most, 0)
+    return shared
 
 
 def _share(at: dict[_Corner, Ints], place: int) -> npt.NDArray[np.int64]:

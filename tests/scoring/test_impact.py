@@ -17,8 +17,6 @@ from jv_scoring import CURRENT_POLICY, POLICIES, score_pair
 from jv_scoring.analysis.attribution import INPUTS
 from jv_scoring.analysis.impact import BEFORE, COLUMNS, tally
 from jv_scoring.analysis.impact_report import report
-from jv_scoring.policy import DIMENSIONS, aggregate, match_score, parse_policy
-from jv_scoring.reference import weighted_mean
 
 RANDOM = st.randoms(use_true_random=False)
 NAMES = ["harmonic_mean", "policy", "scoring_version", "inputs_hash", "match_context"]
@@ -31,6 +29,7 @@ def edited(profiles: list[Profile], texts: bool, others: bool) -> list[Profile]:
         new = dict(profile)
         if texts and k % 2 == 0:
             new |= {"seeking": f"people who mend {'boats' * (k + 1)}", "embedding_seeking": None}
+            new |= {"offering": None, "embedding_offering": None} if k % 4 else {}
         if others and k % 3 == 0:
             new |= {"list_size": 1000 * (k + 1), "current_projects": None, "audience_engagement_score": 0.01}
         found.append(new)
@@ -44,21 +43,17 @@ def then_and_now(
     return rows.assign(**{name: then[old].to_numpy(object) for name, old in zip(BEFORE, NAMES, strict=True)})
 
 
+TEXTS = ("seeking", "offering", "who_you_serve", "what_you_do")
+TEXT_COLUMNS = (*TEXTS, *(f"embedding_{name}" for name in TEXTS))
+
+
 def plainly(texts: tuple[Profile, Profile], others: tuple[Profile, Profile], policy: str) -> float:
-    """The score with the two text factors of one pair of profiles and all other factors of the other."""
-    of_texts, of_others = score_pair(*texts, policy), score_pair(*others, policy)
-    raw = []
-    for name in ("breakdown_ab", "breakdown_ba"):
-        mine, theirs = getattr(of_others, name), getattr(of_texts, name)
-        scores: list[float | None] = []
-        for dimension in DIMENSIONS:
-            factors = list(mine[dimension]["factors"])
-            if dimension == "synergy":
-                factors[:2] = theirs[dimension]["factors"][:2]
-            kept = [(factor["score"], factor["weight"]) for factor in factors if factor["score"] is not None]
-            scores.append(weighted_mean([s for s, _ in kept], [w for _, w in kept]) if kept else None)
-        raw.append(aggregate(scores, parse_policy(policy).aggregation))
-    return round(match_score(*raw), 2)
+    """The score of two profiles with the texts and vectors of one pair and all other columns of the other."""
+    pair = [
+        {**other, **{name: of_texts.get(name) for name in TEXT_COLUMNS}}
+        for of_texts, other in zip(texts, others, strict=True)
+    ]
+    return score_pair(pair[0], pair[1], policy).harmonic_mean
 
 
 def shapley(
@@ -101,6 +96,42 @@ def test_the_attribution_is_that_of_the_reference(
     assert pieces["not attributed"] == 0
     (means,) = [each for each in shown["means"] if each["scale"] == scale_of(shown)]
     assert sum(pieces.values()) == pytest.approx(means["mean_now"] - means["mean_before"], abs=1e-9)
+
+
+FULL = {
+    "name": "a", "bio": "b", "company": "c", "website": "d", "niche": "e", "tags": ["f"], "booking_link": "g",
+    "linkedin": "h", "network_role": "Coach", "revenue_tier": "premium", "seeking": "coaches who mend wooden boats",
+    "offering": "courses about wooden boats", "who_you_serve": "sailors with wooden boats",
+    "what_you_do": "teach sailors about boats", "list_size": 20_000,
+}  # fmt: skip
+GONE = [("offering",), ("seeking",), ("who_you_serve",), ("what_you_do",), ("offering", "what_you_do"), TEXTS]
+
+
+@pytest.mark.parametrize("gone", GONE)
+@pytest.mark.parametrize("back", [False, True])
+def test_a_text_that_goes_or_comes_is_booked_to_the_texts_alone(gone: tuple[str, ...], back: bool) -> None:
+    """It counts as a filled field in three factors too, and `what_you_do` takes the place of `offering`."""
+    without = {**FULL, **dict.fromkeys(gone)}
+    then, now = (without, FULL) if back else (FULL, without)
+    partner = {**FULL, "offering": "boats for coaches", "seeking": "teach courses about wooden boats"}
+    shown = report(tally(then_and_now([partner, then], [partner, now], [(0, 1)], (CURRENT_POLICY, CURRENT_POLICY))))
+    pieces = {each["piece"]: each["points"] for each in shown["attribution"]}
+    assert pieces["other profile data"] == pieces["not attributed"] == 0
+    assert pieces["texts and vectors"] == pytest.approx(shown["means"][0]["change"])
+    assert (pieces["texts and vectors"] > 0) == back
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"list_size": None}, {"website": None}, {"bio": None, "name": None}, {"revenue_tier": None}, {"tags": []},
+     {"company": "", "linkedin": None}],
+)  # fmt: skip
+def test_other_data_that_goes_is_not_booked_to_the_texts(change: Profile) -> None:
+    now = {**FULL, **change}
+    shown = report(tally(then_and_now([FULL, FULL], [FULL, now], [(0, 1)], (CURRENT_POLICY, CURRENT_POLICY))))
+    pieces = {each["piece"]: each["points"] for each in shown["attribution"]}
+    assert pieces["texts and vectors"] == pieces["not attributed"] == 0
+    assert pieces["other profile data"] == pytest.approx(shown["means"][0]["change"]) != 0
 
 
 def scale_of(shown: dict[str, Any]) -> str:
