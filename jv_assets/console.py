@@ -20,7 +20,8 @@ from jv_assets.embedding import NOT_FINITE
 from jv_assets.partitions import listed
 from jv_assets.running import Outcome
 from jv_assets.status import Status
-from jv_assets.undoing import KeptRun
+from jv_assets.undo_units import Unit
+from jv_assets.undoing import KeptRun, Preview
 
 # A file has no edge to wrap rows at.
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
@@ -110,13 +111,45 @@ def _show_failures(outcome: Outcome, again: str) -> None:
         errors.print(f"Once mended, {advice}", soft_wrap=True)
 
 
-def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int]) -> None:
-    """The runs that can be undone, the latest first, and how many matches each replaced."""
+def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int], units: Mapping[str, Unit]) -> None:
+    """The runs that can be undone, the latest first: how many matches each replaced, and what it was."""
     if not runs:
         out.print("No run has written a score yet.")
         return
-    shown = [(run.run_id, f"{run.started_at:%Y-%m-%d %H:%M} UTC", rows.get(run.run_id, 0)) for run in runs]
-    table("runs that can be undone", ("run", "wrote at", "matches"), shown)
+    columns = ("run", "wrote at", "matches", "job", "ranges", "policy")
+    shown = [
+        (
+            run.run_id,
+            f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+            rows.get(run.run_id, 0),
+            unit.job,
+            unit.ranges,
+            unit.policy,
+        )
+        for run in runs
+        for unit in (units[run.run_id],)
+    ]
+    table("runs that can be undone", columns, shown)
+
+
+def show_preview(preview: Preview, run_id: str, unit: Unit) -> None:
+    """What an undo would put back and what it would leave."""
+    out.print(f"Undoing run {run_id[:8]} ({unit.job}, ranges {unit.ranges}, policy {unit.policy}):", soft_wrap=True)
+    for policy, count in preview.restored.most_common():
+        what = f"would have their scores under {policy} again" if policy else "would have no score again (NULL)"
+        out.print(f"{count:,} matches {what}", soft_wrap=True)
+    if not preview.restored:
+        out.print("0 matches would change: there is nothing to put back", soft_wrap=True)
+    for name, what in _LEFT.items():
+        if preview.left[name]:
+            out.print(f"{preview.left[name]:,} matches {what}", soft_wrap=True)
+
+
+_LEFT = {
+    "unchanged": "have the scores of before already",
+    "replaced_since": "were replaced again by a later run, and would be left",
+    "deleted": "are gone",
+}
 
 
 def show_undone(outcome: Outcome, run_id: str) -> None:

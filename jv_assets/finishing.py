@@ -13,6 +13,7 @@ import dagster as dg
 
 from jv_assets.partitions import FAILED_RANGES, ID_RANGES, keys_of_run, range_tags
 from jv_assets.schedules import NIGHTLY, RESCORE, nightly, rescore
+from jv_assets.undo_units import UNIT, unit_of
 from jv_assets.workers import STARTED_BY_JV
 
 
@@ -85,7 +86,7 @@ def request_after(run: dg.DagsterRun, part: Part, config: Mapping[str, Any] | No
         run_key=f"{run.run_id} {part.first}",
         asset_selection=[dg.AssetKey(name) for name in part.assets],
         run_config=config,
-        tags=range_tags(part.first, part.last),
+        tags={**range_tags(part.first, part.last), UNIT: unit_of(run)},
     )
 
 

@@ -15,6 +15,7 @@ from jv_assets.errors import UserError
 from jv_assets.finishing import Part, config_for, failed_ranges, parts, rest_of
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.schedules import NIGHTLY, OF_MATCHES, RESCORE
+from jv_assets.undo_units import UNIT, unit_of
 from jv_assets.workers import UNDER_WAY, again, fail_runs_without_process, this_process
 
 _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -64,13 +65,16 @@ def execute(
 ) -> Outcome:
     """Run the parts one after the other, and of one that fails in some ranges the rest for the others.
 
+    What all of them replace in production is kept as that of the first that publishes, so that one undo puts it back.
     `ops` is config by asset. KeyboardInterrupt marks the run as cancelled and goes on to the caller.
     """
     outcome, started = Outcome(), time.perf_counter()
-    todo = list(plan)
+    todo, unit = list(plan), dict[str, str]()
     while todo:
         part = todo.pop(0)
-        run = _run(instance, job, part, ops or {})
+        run = _run(instance, job, part, ops or {}, unit)
+        if "published_scores" in part.assets:
+            unit = {UNIT: unit_of(run)}
         _take_in(instance, run, outcome)
         if run.status != dg.DagsterRunStatus.SUCCESS:
             todo = rest_of(instance, run, part.assets) + todo
@@ -168,9 +172,15 @@ def execute_op(instance: dg.DagsterInstance, job: str, op: str, config: Mapping[
     return outcome
 
 
-def _run(instance: dg.DagsterInstance, job: str, part: Part, ops: Mapping[str, Mapping[str, object]]) -> dg.DagsterRun:
+def _run(
+    instance: dg.DagsterInstance,
+    job: str,
+    part: Part,
+    ops: Mapping[str, Mapping[str, object]],
+    unit: Mapping[str, str],
+) -> dg.DagsterRun:
     config = config_for(part.assets, {name: {"config": dict(values)} for name, values in ops.items()})
-    return _in_process(instance, job, config, range_tags(part.first, part.last), part.assets)
+    return _in_process(instance, job, config, {**range_tags(part.first, part.last), **unit}, part.assets)
 
 
 def _in_process(

@@ -4,6 +4,7 @@ The rows that a run replaced are kept in `jv.replaced_scores`. A match gets the 
 holds what the run wrote. What came next tells: the first later run that replaced the match kept what it found there.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, bounds, observe_each, one_line_failure
 from jv_assets.publishing import CREATE_BATCH, lock_range, prune, write_batch
 from jv_assets.resources.database import Database
+from jv_assets.undo_units import parts_of
+from jv_scoring.policy import CURRENT_POLICY
 
 PUT_BACK = "put_back"
 """The op of the job `undo`: Dagster takes no op with the name of a job."""
@@ -62,21 +65,49 @@ def count_kept(database: Database) -> dict[str, int]:
     return counts
 
 
-def find_run(database: Database, given: str) -> str:
-    """The whole id of the run that `given`, an id or the beginning of one, names; UserError where no kept run does."""
+def find_run(database: Database, given: str, instance: dg.DagsterInstance | None = None) -> str:
+    """The id that is kept of the run that `given`, an id or the beginning of one, names; UserError where none is.
+
+    With Dagster's `instance`, the id of any run that belongs to it names it too.
+    """
     runs = kept_runs(database)
     wanted = given.strip().lower()
-    found = [run.run_id for run in runs if run.run_id.startswith(wanted)]
-    if wanted in found:
-        return wanted
+    known = {run.run_id: run.run_id for run in runs}
+    if instance:
+        known = parts_of(instance, [run.run_id for run in runs]) | known
+    found = {unit for run_id, unit in known.items() if run_id.startswith(wanted)}
+    if wanted in known:
+        return known[wanted]
     if len(wanted) >= _SHORTEST and len(found) == 1:
-        return found[0]
-    known = ", ".join(f"{run.run_id[:_SHORTEST]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in runs)
-    these = f"those that can be are {known}" if known else "no run can be: none has written a score"
+        return found.pop()
+    listed = ", ".join(f"{run.run_id[:_SHORTEST]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in runs)
+    these = f"those that can be are {listed}" if listed else "no run can be: none has written a score"
     if len(wanted) < _SHORTEST:
         raise UserError(f"run {wanted or '(empty)'}: give at least {_SHORTEST} characters of the run's id; {these}")
     cause = "is the beginning of several" if found else "is none that can be undone"
     raise UserError(f"run {wanted} {cause}; {these}")
+
+
+@dataclass
+class Preview:
+    """What an undo would do: by policy how many scores come back (None: none was stored), and those it would leave."""
+
+    restored: Counter[str | None] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+
+
+def preview_undo(database: Database, run_id: str) -> Preview:
+    """What putting back run `run_id` would do now. Writes nothing."""
+    found = Preview()
+    for key in ID_RANGES.get_partition_keys():
+        low, high = bounds(key)
+        values = {"low": low, "high": high, "run": run_id, "unnamed": CURRENT_POLICY}
+        for state, policy, count in database.run(lambda connection: connection.execute(text(_PREVIEW), values).all()):  # noqa: B023
+            if state == "restored":
+                found.restored[policy] += count
+            else:
+                found.left[state] += count
+    return found
 
 
 def undo_range(database: Database, key: str, run_id: str, own_id: str) -> Undone:
@@ -136,7 +167,7 @@ replaced again is left and counted. What this replaces is kept too, so it can be
 )
 def put_back(context: dg.OpExecutionContext, config: UndoConfig, database: dg.ResourceParam[Database]) -> None:
     with one_line_failure():
-        run_id = find_run(database, config.run)
+        run_id = find_run(database, config.run, context.instance)
 
     def work(key: str) -> dict[str, object]:
         done = undo_range(database, key, run_id, context.run_id)
@@ -163,17 +194,15 @@ _IDS = """
 """
 _FOUR = "({0}.score_ab, {0}.score_ba, {0}.harmonic_mean, {0}.match_context)"
 # What the run wrote is what the next one found and kept, so it is still there where the match holds the same.
-_FILL_BATCH = f"""
-    INSERT INTO batch
-    SELECT k.match_id, m.profile_id, m.suggested_profile_id,
-        k.score_ab, k.score_ba, k.harmonic_mean, k.match_context,
-        CASE
-            WHEN m.id IS NULL THEN 'deleted'
-            WHEN {_FOUR.format("m")} IS NOT DISTINCT FROM {_FOUR.format("k")} THEN 'unchanged'
-            WHEN next.run_id IS NULL OR {_FOUR.format("m")} IS NOT DISTINCT FROM {_FOUR.format("next")} THEN 'restored'
-            ELSE 'replaced_since'
-        END,
-        last.run_id
+_STATE = f"""
+    CASE
+        WHEN m.id IS NULL THEN 'deleted'
+        WHEN {_FOUR.format("m")} IS NOT DISTINCT FROM {_FOUR.format("k")} THEN 'unchanged'
+        WHEN next.run_id IS NULL OR {_FOUR.format("m")} IS NOT DISTINCT FROM {_FOUR.format("next")} THEN 'restored'
+        ELSE 'replaced_since'
+    END
+"""
+_KEPT = """
     FROM jv.replaced_scores k
     LEFT JOIN match_suggestions m ON m.id = k.match_id AND m.id BETWEEN :low AND :high
     LEFT JOIN LATERAL (
@@ -185,7 +214,20 @@ _FILL_BATCH = f"""
         ORDER BY l.replaced_at DESC LIMIT 1
     ) AS last ON true
     WHERE k.match_id BETWEEN :low AND :high AND k.run_id = :run
-"""  # noqa: S608 - of our own constants
+"""
+_FILL_BATCH = f"""
+    INSERT INTO batch
+    SELECT k.match_id, m.profile_id, m.suggested_profile_id,
+        k.score_ab, k.score_ba, k.harmonic_mean, k.match_context, {_STATE}, last.run_id
+    {_KEPT}
+"""
+_PREVIEW = f"""
+    SELECT {_STATE} AS state,
+        CASE WHEN k.harmonic_mean IS NOT NULL THEN coalesce(k.match_context ->> 'policy', :unnamed) END AS policy,
+        count(*)
+    {_KEPT}
+    GROUP BY 1, 2
+"""
 _TAKE_THE_OTHERS_OUT = """
     WITH others AS (DELETE FROM batch WHERE state <> 'restored' RETURNING state, last_run)
     SELECT state, last_run, count(*) FROM others GROUP BY state, last_run

@@ -20,6 +20,7 @@ from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import every_night_anew
 from jv_assets.scoring import fingerprint, profiles_of_files, range_summary, score_range
+from jv_assets.undo_units import unit_of
 from jv_scoring.policy import parse_policy
 
 _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
@@ -174,7 +175,7 @@ def published_scores(
             scored,
             cache(partial(_contexts, files, key, scored)),
             wanted,
-            run_id=context.run.run_id,
+            run_id=unit_of(context.run),
         )
         return vars(published)
 

@@ -1,11 +1,13 @@
 """Commands that materialize assets, and say what is left to do."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from jv_assets import settings
 from jv_assets.cli.common import app, chosen_policy, execute, ready_database, run
+from jv_assets.errors import UserError
 
 Ranges = Annotated[str | None, typer.Option(help="Only these id ranges, such as 00,3c.")]
 OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Write only where harmonic_mean is NULL.")]
@@ -102,22 +104,53 @@ def undo(
     run_id: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="Its id, or 8 characters of it; without: what can be undone.")
     ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be put back; write nothing.")] = False,
 ) -> None:
-    """Put back the scores that a run replaced."""
-    from jv_assets.console import show_kept_runs, show_undone
+    """Put back the scores that a run replaced: says what that would do, and asks."""
+    from jv_assets.console import show_kept_runs, show_preview, show_undone, waiting
     from jv_assets.running import execute_op, open_instance
-    from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs
+    from jv_assets.undo_units import describe
+    from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs, preview_undo
 
+    if run_id is None and (yes or dry_run):
+        raise UserError(f"{'--yes' if yes else '--dry-run'}: name the run that is to be undone; jv undo lists them")
     database = ready_database()
-    if run_id is None:
-        show_kept_runs(kept_runs(database), count_kept(database))
-        return
-    found = find_run(database, run_id)
     with open_instance() as instance:
+        if run_id is None:
+            runs = kept_runs(database)
+            units = {run.run_id: describe(instance, run.run_id) for run in runs}
+            show_kept_runs(runs, count_kept(database), units)
+            return
+        found = find_run(database, run_id, instance)
+        if not (yes or dry_run or sys.stdin.isatty()):
+            raise UserError(
+                f"jv undo asks before it writes, and there is no terminal to ask at; to put back what run {found[:8]} "
+                f"replaced, type: jv undo {found[:8]} --yes"
+            )
+        if dry_run or not yes:
+            with waiting("looking up what would be put back"):
+                preview, unit = preview_undo(database, found), describe(instance, found)
+            show_preview(preview, found, unit)
+            if dry_run or not preview.restored:
+                return
+            if not _confirmed("Put these back?"):
+                typer.echo("Nothing was put back.")
+                raise typer.Exit(1)
         outcome = execute_op(instance, "undo", PUT_BACK, {"run": found})
     show_undone(outcome, found)
     if not outcome.well:
         raise typer.Exit(1)
+
+
+def _confirmed(question: str) -> bool:
+    """Whether the answer is yes; no answer (end of input, Ctrl-C) is none."""
+    try:
+        return bool(typer.confirm(question))
+    except typer.Abort:
+        typer.echo()
+        return False
 
 
 @app.command()

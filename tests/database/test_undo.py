@@ -10,11 +10,17 @@ from pipelines import Pipeline, assert_equal_to_reference, nightly_done, version
 
 from jv_assets import publishing
 from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES, bounds
-from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs
+from jv_assets.partitions import ID_RANGES, bounds, range_tags
+from jv_assets.schedules import RESCORE
+from jv_assets.undo_units import UNIT, Unit, describe
+from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs, preview_undo
 
 KEYS = list(ID_RANGES.get_partition_keys())[:3]
 """The ranges that are published here; the others stay as they are."""
+SWITCH = {
+    "match_scores": {"policy": "geometric/impute"},
+    "published_scores": {"switch_policy": True, "accept_shift": True},
+}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +93,50 @@ def test_a_second_undo_writes_nothing(whole: Pipeline) -> None:
     assert versions(whole) == before
     assert whole.total("published_scores", result.run_id, "restored") == 0
     assert whole.total("published_scores", result.run_id, "unchanged") == scored(whole)
+
+
+def test_a_preview_says_what_an_undo_would_do_and_writes_nothing(whole: Pipeline) -> None:
+    low = "10000000-0000-0000-0000-000000000000"
+    whole.sql(
+        "UPDATE match_suggestions SET score_ab = NULL, score_ba = NULL, harmonic_mean = NULL, match_context = NULL "
+        "WHERE id < :low",
+        low=low,
+    )
+    run = switch(whole)
+    (empty,) = whole.sql("SELECT count(harmonic_mean) FROM match_suggestions WHERE id < :low", low=low)
+    before = versions(whole)
+    preview = preview_undo(whole.database, run)
+    assert preview.restored == {None: empty["count"], "harmonic/impute": scored(whole) - empty["count"]}
+    assert preview.left == {}
+    later = switch(whole, "arithmetic/impute")
+    assert preview_undo(whole.database, run).left == {"replaced_since": scored(whole)}
+    assert undo(whole, later).success
+    assert undo(whole, run).success
+    assert preview_undo(whole.database, run).left == {"unchanged": scored(whole) + empty["count"]}
+    assert before != versions(whole)
+
+
+def test_runs_that_belong_together_are_one_undo(whole: Pipeline) -> None:
+    before = content(whole)
+    first = whole.run(first=KEYS[0], last=KEYS[0], **SWITCH)
+    assert first.success
+    tags = {**range_tags(KEYS[2], KEYS[2]), UNIT: first.run_id}
+    second = whole.defs.resolve_job_def("rescore").execute_in_process(
+        instance=whole.instance,
+        asset_selection=[dg.AssetKey(name) for name in RESCORE],
+        run_config={"ops": {name: {"config": config} for name, config in SWITCH.items()}},
+        tags=tags,
+    )
+    assert second.success
+    assert [run.run_id for run in kept_runs(whole.database)] == [first.run_id]
+    assert describe(whole.instance, first.run_id) == Unit("rescore", f"{KEYS[0]}, {KEYS[2]}", "geometric/impute")
+    for given in (second.run_id, second.run_id[:8], first.run_id[:8]):
+        assert find_run(whole.database, given, whole.instance) == first.run_id
+    assert content(whole) != before
+    result = undo(whole, second.run_id[:8])
+    assert result.success
+    assert content(whole) == before
+    assert describe(whole.instance, result.run_id).job == f"undo of {second.run_id[:8]}"
 
 
 def test_no_score_comes_back_as_no_score(whole: Pipeline) -> None:

@@ -125,7 +125,7 @@ def written_in(production: Production, keys: list[str]) -> int:
 @pytest.mark.parametrize("production", ["published"], indirect=True)
 def test_an_undo_whose_connection_is_lost_at_commit(production: Production, lose: Lost) -> None:
     with proxy(production.pooler.url, lose) as (url, between):
-        done = behind(production, url).run("undo", kept_run(production))
+        done = behind(production, url).run("undo", kept_run(production), "--yes")
     assert between.lost == [lose] * TIMES
     assert_undone(production, done)
     assert len(production.retries()) == TIMES

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.parametrize("production", ["published"], indirect=True)
 
 def test_backends_terminated_during_an_undo(production: Production) -> None:
     production.tarry(0.4)
-    process = production.jv.start("undo", kept_run(production))
+    process = production.jv.start("undo", kept_run(production), "--yes")
     wait_until(lambda: is_publishing(production))
     with backends_terminated(production):
         done = ended(process)
@@ -25,7 +25,7 @@ def test_backends_terminated_during_an_undo(production: Production) -> None:
 def test_an_undo_that_is_killed(production: Production) -> None:
     run = kept_run(production)
     with held(production, RANGE_8):
-        process = production.jv.start("undo", run)
+        process = production.jv.start("undo", run, "--yes")
         wait_until(lambda: waiting(production))
         process.kill()
         process.communicate(timeout=SECONDS)
@@ -33,7 +33,7 @@ def test_an_undo_that_is_killed(production: Production) -> None:
     assert_told(production, cause)
     [killed] = production.jv.runs()
     assert (killed.job, killed.status) == ("undo", "FAILURE")
-    again = production.jv.well("undo", run).out
+    again = production.jv.well("undo", run, "--yes").out
     restored, already, _ = again.splitlines()
     assert restored.endswith("have the scores of before again")
     assert already.endswith("had them already")
@@ -45,7 +45,7 @@ def test_an_undo_that_is_killed(production: Production) -> None:
 def test_a_pooler_that_stays_away_during_an_undo(production: Production) -> None:
     run = kept_run(production)
     production.tarry(0.4)
-    process = production.jv.start("undo", run, first=without_waits)
+    process = production.jv.start("undo", run, "--yes", first=without_waits)
     wait_until(lambda: is_publishing(production))
     production.pooler.kill()
     done = ended(process)
@@ -58,7 +58,7 @@ def test_a_pooler_that_stays_away_during_an_undo(production: Production) -> None
     assert set(production.failed()["put_back"]) == {"0", "2", "4", "6", "8", "a", "c", "e"}
     assert_told(production, "no connection to the database ")
     assert f"jv undo {run[:8]}" in production.jv.well("status").out
-    production.jv.well("undo", run)
+    production.jv.well("undo", run, "--yes")
     assert_as_before(production)
 
 

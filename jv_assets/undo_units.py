@@ -1,0 +1,84 @@
+"""Which runs `jv undo` takes back together, and what each of them was.
+
+A command may need several runs: one for each unbroken series of partitions, and one for the rest where some failed. So
+does a backfill. What they replace is kept under one id, that of the first run or of the backfill.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from jv_assets.partitions import ID_RANGES, keys_of_run, listed
+
+UNIT = "jv/undo_unit"
+"""Tag of a run that goes on with what another one began: the id under which is kept what both replace."""
+_BACKFILL = "dagster/backfill"
+_UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a unit did, as people read it: the job, the id ranges that it published, the policy of its scores."""
+
+    job: str = _UNKNOWN
+    ranges: str = _UNKNOWN
+    policy: str = _UNKNOWN
+
+
+def unit_of(run: dg.DagsterRun) -> str:
+    """Return the id under which is kept what this run replaces."""
+    return run.tags.get(UNIT) or run.tags.get(_BACKFILL) or run.run_id
+
+
+def parts_of(instance: dg.DagsterInstance, units: Sequence[str]) -> dict[str, str]:
+    """Return the units by the ids of the runs that belong to them, as far as Dagster still knows those runs."""
+    return {run.run_id: unit for unit in units for run in _runs(instance, unit)}
+
+
+def describe(instance: dg.DagsterInstance, unit: str) -> Unit:
+    """Return what the unit did, as far as Dagster still knows its runs."""
+    runs = _runs(instance, unit)
+    if not runs:
+        return Unit()
+    first = runs[0]
+    if first.job_name == "undo":
+        config: Any = first.run_config
+        [op] = config["ops"].values()
+        return Unit(f"undo of {op['config']['run'][:8]}")
+    policies = [policy for run in runs if (policy := _policy(instance, run))]
+    return Unit(first.job_name, _ranges(runs), next(iter(policies), _UNKNOWN))
+
+
+def _runs(instance: dg.DagsterInstance, unit: str) -> list[dg.DagsterRun]:
+    """The oldest first."""
+    filters = (dg.RunsFilter(run_ids=[unit]), dg.RunsFilter(tags={UNIT: unit}), dg.RunsFilter(tags={_BACKFILL: unit}))
+    return [run for wanted in filters for run in instance.get_runs(wanted)[::-1]]
+
+
+def _ranges(runs: Sequence[dg.DagsterRun]) -> str:
+    every = list(ID_RANGES.get_partition_keys())
+    published = dg.AssetKey("published_scores")
+    keys = {key for run in runs if published in (run.asset_selection or {published}) for key in _keys(run)}
+    return "all" if len(keys) == len(every) else listed(sorted(keys, key=every.index)) or _UNKNOWN
+
+
+def _keys(run: dg.DagsterRun) -> list[str]:
+    """None where the run's ranges were cut in another way."""
+    try:
+        return keys_of_run(run)
+    except ValueError:
+        return []
+
+
+def _policy(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """Of what it scored, by its config or by what its first range says."""
+    ops: Any = run.run_config.get("ops", {})
+    if policy := ops.get("match_scores", {}).get("config", {}).get("policy"):
+        return str(policy)
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        made = entry.asset_materialization
+        if made and "policy" in made.metadata:
+            return str(made.metadata["policy"].value)
+    return None
