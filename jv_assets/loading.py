@@ -180,15 +180,32 @@ def _rows(path: Path, errors: _Errors) -> Iterator[tuple[int, list[str]]]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            errors.add(path, line, "", f"not CSV: {error}; what follows was not read")
+            separator = _other_separator(text.splitlines()[line - 1 : line], _TABLES[path.stem])
+            reason = _SEPARATOR.format(separator) if separator else f"not CSV: {error}; what follows was not read"
+            errors.add(path, line, "", reason)
             return
         if cells is None:
             return
-        if cells:
+        if cells and not (line == 1 and cells[0].startswith("sep=")):  # by which Excel names the separator
             yield line, cells
 
 
+_SEPARATOR = "the separator looks like {}; save the file with commas between the cells"
+
+
+def _other_separator(header: list[str], columns: dict[str, str]) -> str | None:
+    """What stands between the names of columns, where it is no comma."""
+    for separator, name in ((";", '";"'), ("\t", "a tab"), ("|", '"|"')):
+        names = [part.strip().strip('"') for cell in header for part in cell.split(separator)]
+        if len(names) > len(header) and sum(part in columns for part in names) > 1:
+            return name
+    return None
+
+
 def _check_header(path: Path, line: int, header: list[str], columns: dict[str, str], errors: _Errors) -> None:
+    if separator := _other_separator(header, columns):
+        errors.add(path, line, "", _SEPARATOR.format(separator))
+        return
     for name in dict.fromkeys(header):
         if _OURS.fullmatch(name):
             errors.add(path, line, name, "vectors and scores are not loaded but made here; remove the column")

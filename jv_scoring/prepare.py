@@ -29,6 +29,10 @@ COMPARED = ("seeking", "offering", "who_you_serve")
 """The three texts that pairs are compared by; `offering` stands for `what_you_do` where that takes its place."""
 
 NULLS: tuple[Nulls, Nulls] = ("impute", "redistribute")
+_NUMBERS = (
+    *(factor.column for group in TARGET_DIMENSIONS.values() for factor in group),
+    *("intent", "momentum", "momentum_redistribute", "context"),
+)
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,11 @@ class Prepared:
 
     @cached_property
     def numbers(self) -> dict[str, npt.NDArray[np.float64]]:
-        """The facts that are numbers: factors and dimensions, per profile."""
-        numbers = self.facts.select_dtypes("number")
-        return {str(name): numbers[name].to_numpy(np.float64) for name in numbers}
+        """The facts that are numbers: factors and dimensions, per profile.
+
+        By name, not by type: the columns of no profile at all may be of any type.
+        """
+        return {name: self.facts[name].to_numpy(np.float64, na_value=np.nan) for name in _NUMBERS}
 
     @cached_property
     def words(self) -> dict[str, list[str]]:

@@ -153,6 +153,27 @@ def test_errors_are_counted_but_not_all_kept(tmp_path: Path) -> None:
     assert str(e.value.errors[1]) == "profiles.csv, line 3, column id: not a uuid: 'x'"
 
 
+def test_another_separator_is_named(tmp_path: Path) -> None:
+    for separator, name in ((";", '";"'), ("\t", "a tab"), ("|", '"|"')):
+        header = separator.join(("id", "name", "bio"))
+        ((file, line, where, why),) = errors_of(write(tmp_path, f"{header}\n"))
+        assert (file, line, where) == ("profiles.csv", 1, "")
+        assert why == f"the separator looks like {name}; save the file with commas between the cells"
+        ((_, line, _, why),) = errors_of(write(tmp_path, f"sep={separator}\n{header}\n"))
+        assert line == 2
+        assert f"looks like {name};" in why
+        quoted = separator.join(('"id"', '"name"', '"bio"'))
+        ((_, _, _, why),) = errors_of(write(tmp_path, f"{quoted}\n"))
+        assert f"looks like {name};" in why
+
+
+def test_the_line_by_which_excel_names_the_separator_is_skipped(tmp_path: Path) -> None:
+    plain = read_csv_folder(write(tmp_path))
+    named = read_csv_folder(write(tmp_path, f"sep=,\n{PROFILES}", f"sep=,\r\n{MATCHES}"))
+    assert named.profiles.equals(plain.profiles)
+    assert list(named.profiles["id"]) == [ID]
+
+
 @pytest.mark.parametrize(
     ("header", "column", "reason"),
     [
