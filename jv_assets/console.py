@@ -188,26 +188,26 @@ def show_report(folder: Path) -> None:
 
 def show_status(
     status: Status,
-    model: str,
-    older: int | None,
     *,
+    model: str,
+    policy: str,
+    older: int | None,
     texts: int,
     left: Mapping[str, Mapping[str, str]],
-    under_way: Sequence[str],
+    going_on: Sequence[str],
 ) -> None:
     """Counts of profiles and matches, what goes on, the ranges that are not done and why, and what to type.
 
-    `older`: scores that are older than the data; None: a profile cannot be read. `texts`: those that wait to be
-    embedded. `left`: by asset and range, the cause.
+    `policy`: the one that the next run scores under. `older`: scores that are older than the data; None: a profile
+    cannot be read. `texts`: those that wait to be embedded. `left`: by asset and range, the cause.
     """
     rows: list[tuple[object, ...]] = [(name.replace("_", " "), count) for name, count in status.profiles.items()]
     table(f"profiles, model {model}", ("", "profiles"), rows)
     rows = [
         (f"scored: {policy}, {version}, model {of}", count) for (policy, version, of), count in status.scored.items()
     ]
-    rows += [(f"no score: {reason}", count) for reason, count in status.null.items()]
-    table("matches", ("", "matches"), [*rows, ("together", status.matches)])
-    for line in under_way:
+    table("matches", ("", "matches"), [*rows, *status.others.items(), ("together", status.matches)])
+    for line in going_on:
         out.print(escape(line), soft_wrap=True)
     for asset, causes in left.items():
         for cause, where in _by_cause(causes).items():
@@ -219,13 +219,21 @@ def show_status(
         out.print(f"scores that are older than their profiles or vectors: {older:,}", soft_wrap=True)
     if status.waiting:
         out.print(f"matches that can be scored and are not: {status.waiting:,}", soft_wrap=True)
+    if status.foreign:
+        out.print(f"scores that another program wrote or changed: {status.foreign:,}", soft_wrap=True)
+    if others := status.other_rules(policy):
+        out.print(
+            f"scores of other rules than {policy}: {others:,}; to replace them, type: "
+            f"jv rescore --policy {policy} --switch-policy",
+            soft_wrap=True,
+        )
     if texts:
         out.print(f"texts that wait to be embedded, new or edited: {texts:,}", soft_wrap=True)
     if any(left.values()):
         out.print("Next: [bold]jv retry[/]")
     elif texts:
         out.print("Next: [bold]jv nightly[/]")
-    elif older or status.waiting:
+    elif older or status.waiting or status.foreign:
         out.print("Next: [bold]jv rescore[/]")
 
 

@@ -14,8 +14,10 @@ from sqlalchemy import Connection, text
 from jv_assets import settings
 from jv_assets.csv_cells import PARSERS
 from jv_assets.errors import UserError
+from jv_assets.pipeline.match_states import context_of, fits, has_score, scorable
 from jv_assets.resources.database import Database
 from jv_scoring.policy import tier
+from jv_scoring.stored_rules import told_policy
 
 COLUMNS = (
     "id",
@@ -27,8 +29,10 @@ COLUMNS = (
     "tier",
     "policy",
     "scoring_version",
+    "other_id",
 )
-"""Of an exported match. `match_score` is our `harmonic_mean`: its consumers know it by the older matcher's name."""
+"""Of an exported match. `match_score` is our `harmonic_mean`: its consumers know it by the older matcher's name.
+`other_id`: the other matches of the same two profiles, with a space between where there are several."""
 
 _MOST_ROWS = 2**62
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -37,36 +41,42 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 @dataclass(frozen=True)
 class TopMatches:
-    """`rows`: the best matches, with `COLUMNS`. `without_score`: how many matches could not be among them for that."""
+    """`rows`: the best matches, with `COLUMNS`.
+
+    Left out and counted: matches `without_score`, and `not_scorable` ones, which have a score of the time when both
+    profiles were there.
+    """
 
     rows: pd.DataFrame
     without_score: int
+    not_scorable: int
 
 
 def top_matches(database: Database, top: int, profile: str | None = None) -> TopMatches:
-    """The `top` matches with the highest harmonic_mean, best first, equal ones by id; of one profile, as A or B.
+    """The `top` pairs with the highest harmonic_mean, best first, equal ones by id; of one profile, as A or B.
 
-    Those without a score are left out and counted. UserError for a `top` below 1, a `profile` that is no uuid, and one
-    that no match has.
+    Of several matches of two profiles, in either order, the one with the highest score is exported, of equal ones the
+    one with the lowest id. UserError for a `top` below 1, a `profile` that is no uuid, and one that no match has.
     """
     if top < 1:
         raise UserError(f"--top {top}: ask for 1 match or more")
     profile_id = None if profile is None else _profile_id(profile)
-    sql = text(_TOP.format(scored=_SCORED, matches=_ALL if profile_id is None else _OF_PROFILE))
+    sql = text(_TOP.replace("{matches}", _ALL if profile_id is None else _OF_PROFILE))
     values = {"top": min(top, _MOST_ROWS)} | ({} if profile_id is None else {"profile": profile_id})
 
     def work(connection: Connection) -> TopMatches:
         result = connection.execute(sql, values).all()
-        found = [tuple(row[1:]) for row in result if row.id is not None]
+        policies = [told_policy(row.policy, row.fits, settings.policy()) for row in result]
+        found = [(*row[2:8], policy, *row[9:11]) for row, policy in zip(result, policies, strict=True) if row.id]
         rows = pd.DataFrame(found, columns=[name for name in COLUMNS if name != "tier"], dtype=object)
         rows = rows.astype(dict.fromkeys(("match_score", "score_ab", "score_ba"), "float64"))
         rows.insert(
             COLUMNS.index("tier"), "tier", pd.Series([tier(score) for score in rows["match_score"]], dtype=object)
         )
-        return TopMatches(rows, int(result[0].without_score))
+        return TopMatches(rows, result[0].without_score, result[0].not_scorable)
 
     found = database.run(work)
-    if profile_id is not None and not (len(found.rows) or found.without_score):
+    if profile_id is not None and not (len(found.rows) or found.without_score or found.not_scorable):
         raise UserError(f"--profile {profile_id}: no match has this profile")
     return found
 
@@ -148,19 +158,37 @@ _OF_PROFILE = """
     UNION ALL
     SELECT * FROM match_suggestions WHERE suggested_profile_id = :profile AND profile_id <> :profile
 """
-_SCORED = "harmonic_mean >= 0 AND harmonic_mean < 'NaN'"  # numeric has a NaN, above all numbers
-# One statement, so one state of the table.
-_TOP = """
-    WITH matches AS NOT MATERIALIZED ({matches}),
-    best AS (
-        SELECT id, profile_id, suggested_profile_id, harmonic_mean, score_ab, score_ba, match_context
-        FROM matches WHERE {scored} ORDER BY harmonic_mean DESC, id LIMIT :top
-    )
-    SELECT n.without_score, b.id::text, b.profile_id::text, b.suggested_profile_id::text,
-        b.harmonic_mean::float8 AS match_score, b.score_ab::float8, b.score_ba::float8, c.policy, c.scoring_version
-    FROM (SELECT count(*) AS without_score FROM matches WHERE ({scored}) IS NOT TRUE) AS n
-    LEFT JOIN best b ON true
-    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(b.match_context) WHEN 'object' THEN b.match_context END)
-        AS c (policy text, scoring_version text) ON true
-    ORDER BY b.harmonic_mean DESC, b.id
+# (A, B) and (B, A) are one pair, and so are two rows of (A, B).
+_SAME_PAIR = """
+    least(o.profile_id, o.suggested_profile_id) = least(m.profile_id, m.suggested_profile_id)
+    AND greatest(o.profile_id, o.suggested_profile_id) = greatest(m.profile_id, m.suggested_profile_id)
 """
+# One statement, so one state of the table.
+_TOP = f"""
+    WITH matches AS NOT MATERIALIZED ({{matches}}),
+    best AS (
+        SELECT m.id, m.profile_id, m.suggested_profile_id, m.harmonic_mean, m.score_ab, m.score_ba, m.match_context
+        FROM matches m
+        WHERE {has_score("m")} AND {scorable("m")} AND NOT EXISTS (
+            SELECT FROM match_suggestions o WHERE {_SAME_PAIR} AND {has_score("o")}
+                AND (o.harmonic_mean > m.harmonic_mean OR o.harmonic_mean = m.harmonic_mean AND o.id < m.id)
+        )
+        ORDER BY m.harmonic_mean DESC, m.id LIMIT :top
+    ),
+    others AS (
+        SELECT m.id, string_agg(o.id::text, ' ' ORDER BY o.id) AS other_id
+        FROM best m JOIN match_suggestions o ON {_SAME_PAIR} AND o.id <> m.id
+        GROUP BY m.id
+    ),
+    counts AS (
+        SELECT count(*) FILTER (WHERE ({has_score("m")}) IS NOT TRUE) AS without_score,
+            count(*) FILTER (WHERE {has_score("m")} AND NOT {scorable("m")}) AS not_scorable
+        FROM matches m
+    )
+    SELECT counts.*, m.id::text, m.profile_id::text, m.suggested_profile_id::text,
+        m.harmonic_mean::float8 AS match_score, m.score_ab::float8, m.score_ba::float8,
+        c.policy, c.scoring_version, others.other_id,
+        CASE WHEN m.id IS NOT NULL THEN {fits("m")} END AS fits
+    FROM counts LEFT JOIN best m ON true LEFT JOIN others ON others.id = m.id {context_of("m")}
+    ORDER BY m.harmonic_mean DESC, m.id
+"""  # noqa: S608 - of our own constants

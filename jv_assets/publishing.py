@@ -20,9 +20,10 @@ from sqlalchemy import Connection, Row, text
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.partitions import bounds
+from jv_assets.pipeline.stored_rules import refusal
 from jv_assets.reading import COMPARED, is_stored, matches_within
 from jv_assets.resources.database import Database
-from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
+from jv_scoring.stored_rules import STAMP, rules_among
 
 BATCH_ROWS = 5_000
 """Rows that one transaction writes at most."""
@@ -118,17 +119,6 @@ def lock_range(connection: Connection, key: str) -> None:
     connection.execute(text(_LOCK_RANGE), {"key": key})
 
 
-def refuse_other_rules(database: Database, policy: str) -> None:
-    """UserError where what is stored was made under another policy, or another version of the rules than this one.
-
-    One stored score tells, since publishing never mixes two; were two mixed all the same, `publish_range` finds it.
-    """
-    row = database.run(lambda connection: connection.execute(text(_STORED_RULES)).first())
-    stored, made = row and (row[0] or CURRENT_POLICY, row[1] or SCORING_VERSION), (policy, SCORING_VERSION)
-    if stored and stored != made:
-        raise _refusal(stored, made)
-
-
 def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
     cost = np.where(scored["reused"].to_numpy(bool), 1, COMPARED_PER_WRITTEN)
     batch = (np.cumsum(cost) - cost) // (COMPARED_PER_WRITTEN * BATCH_ROWS)
@@ -148,34 +138,20 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple
     kept = scored_before & ~same if wanted.only_missing else np.zeros(len(batch), dtype=np.bool_)
     overtaken = present & ~same & ~kept & batch["reused"].to_numpy()
     differing = present & ~same & ~kept & ~overtaken
-    if not (wanted.switch_policy or wanted.dry_run):
-        _refuse_mixing(batch, now, scored_before & differing)
+    replaces_all = wanted.switch_policy and not wanted.only_missing
+    if differing.any() and not (replaces_all or wanted.dry_run):
+        _refuse_mixing(batch, now, scored_before & (differing | kept))
     counts = (mask.sum() for mask in (differing, same, kept, deleted, moved, overtaken))
     return Published(len(batch), *map(int, counts)), batch.index[differing]
 
 
 def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray[np.bool_]) -> None:
-    """A stored score that names no policy or version was made before there was another."""
-    if not affected.any():
-        return
-    made = batch.loc[affected, ["policy", "scoring_version"]].to_numpy()
-    now = now.loc[affected]
-    stored = np.column_stack(
-        [now["stored_policy"].fillna(CURRENT_POLICY), now["stored_version"].fillna(SCORING_VERSION)]
-    )
-    other = (made != stored).any(axis=1)
-    if other.any():
-        raise _refusal(tuple(stored[other][0]), tuple(made[other][0]))
-
-
-def _refusal(stored: tuple[str, str], made: tuple[str, str]) -> UserError:
-    """Each is a policy and a version of the rules."""
-    versions = ("", "") if stored[1] == made[1] else (f" of {stored[1]}", f" of {made[1]}")
-    cure = "score under the stored policy, or " if stored[0] != made[0] else ""
-    return UserError(
-        f"scores are stored under {stored[0]}{versions[0]}, and these were made under {made[0]}{versions[1]}: {cure}"
-        f"replace all on purpose by: jv rescore --policy {made[0]} --switch-policy"
-    )
+    """UserError where the batch's rows would stand beside, or replace, stored scores of other rules."""
+    made = batch.loc[affected, ["policy", "scoring_version"]].reset_index(drop=True)
+    both = list(rules_among(pd.concat([made, now.loc[affected, STAMP].reset_index(drop=True)], axis=1)))
+    for _, mine in both:
+        if {stored for stored, _ in both} - {mine}:
+            raise refusal({mine, *(stored for stored, _ in both)}, mine)
 
 
 def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None = None) -> None:
@@ -220,10 +196,6 @@ def _refuse_side_effects(before: Sequence[Row[Any]], after: Sequence[Row[Any]]) 
         )
 
 
-_STORED_RULES = """
-    SELECT match_context ->> 'policy', match_context ->> 'scoring_version'
-    FROM match_suggestions WHERE harmonic_mean IS NOT NULL LIMIT 1
-"""
 _LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores ' || :key, 0))"
 CREATE_BATCH = """
     CREATE TEMP TABLE batch (

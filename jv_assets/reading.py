@@ -12,12 +12,14 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from jv_assets.loading import frame
+from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.resources.database import Database
 from jv_assets.row_versions import row_versions, unchanged, version_of
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import combine_offering
 from jv_scoring.similarity import WORD_OVERLAP
+from jv_scoring.stored_rules import fitting
 from jv_scoring.text import EMBEDDED_FIELDS
 from jv_scoring.vectors import NONE, Vectors
 
@@ -30,17 +32,17 @@ STORED_COLUMNS = (
     "stored_policy",
     "stored_inputs_hash",
     "stored_word_overlap",
+    "stored_fits",
     "stored_row",
 )
 """Of a match before it is scored: the older matcher's score, what was published last (null where nothing was), how many
-of its four text comparisons were by word overlap (null where it does not say), and the version of the row that had it
-(`version_of`)."""
+of its four text comparisons were by word overlap (null where it does not say), the policies that make the stored scores
+of the stored breakdown (`match_states.fits`), and the version of the row that had all this (`version_of`)."""
 
 COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
 """The columns by which a score differs from what is stored."""
 
 _PROFILES = f"SELECT id::text, {', '.join(INPUT_COLUMNS)} FROM profiles WHERE {{}} ORDER BY id"  # noqa: S608 - of our own constants
-# jsonb_to_record: each ->> would unpack the whole context again.
 _METHODS = ", ".join(
     f"c.breakdown_{of} -> 'synergy' -> 'factors' -> {place} ->> 'method'" for of in ("ab", "ba") for place in (0, 1)
 )
@@ -53,10 +55,9 @@ _MATCHES = f"""
         CASE WHEN harmonic_mean IS NOT NULL AND num_nonnulls({_METHODS}) = 4
             THEN cardinality(array_positions(ARRAY[{_METHODS}], '{WORD_OVERLAP}'))
         END AS stored_word_overlap,
+        CASE WHEN harmonic_mean IS NOT NULL THEN {fits("match_suggestions")} END AS stored_fits,
         {version_of("match_suggestions")} AS stored_row
-    FROM match_suggestions
-    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(match_context) WHEN 'object' THEN match_context END)
-        AS c (scoring_version text, policy text, inputs_hash text, breakdown_ab jsonb, breakdown_ba jsonb) ON true
+    FROM match_suggestions {context_of("match_suggestions")}
     WHERE {{}}
     ORDER BY id
 """  # noqa: S608 - of our own constants
@@ -93,7 +94,7 @@ def read_matches(database: Database, low: str, high: str, known: pd.DataFrame | 
 
 def matches_within(connection: Connection, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
     """`read_matches` in the caller's transaction."""
-    if known is None or not set(_MATCH) <= set(known):
+    if known is None or not set(_MATCH) <= set(known):  # a file of an older version of the program
         return _matches(connection, _WITHIN, {"low": low, "high": high})
     versions = row_versions(connection, "match_suggestions", low, high)
     place = unchanged(known, "stored_row", versions)
@@ -107,8 +108,8 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
 
 
 def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Row by row, whether a score is what its match held when that was read."""
-    same = np.ones(len(scored), dtype=np.bool_)
+    """Row by row, whether a score is what its match held when that was read, with a breakdown that adds up to it."""
+    same = fitting(scored["policy"], matches["stored_fits"])
     for name in COMPARED:
         same &= scored[name].to_numpy() == matches["stored_" + name.removeprefix("scoring_")].to_numpy()
     return same

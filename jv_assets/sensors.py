@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from jv_assets.finishing import parts, request_after
 from jv_assets.partitions import ID_RANGES, all_ranges_tags, key_of
+from jv_assets.pipeline.match_states import context_of, not_ours, scorable
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NOT_ENDED, OF_MATCHES, refresh, rescore
 
@@ -22,11 +23,13 @@ ALL = "all"
 _SECONDS = 60
 # A transaction may be committed some time after the moment that it wrote: a minute is given to all.
 _SETTLED = "SELECT (now() - interval '1 minute')::text"
-_NEW = """
-    SELECT id::text FROM match_suggestions
-    WHERE suggested_at > CAST(:since AS timestamptz) AND suggested_at <= CAST(:until AS timestamptz)
-        AND harmonic_mean IS NULL
-"""
+# Another program may have given it a score of its own. CASE, so that few contexts are read.
+_NEW = f"""
+    SELECT m.id::text FROM match_suggestions m {context_of("m")}
+    WHERE m.suggested_at > CAST(:since AS timestamptz) AND m.suggested_at <= CAST(:until AS timestamptz)
+        AND {scorable("m")}
+        AND CASE WHEN m.harmonic_mean IS NULL THEN true ELSE {not_ours("m")} END
+"""  # noqa: S608 - of our own constants
 _REFERRING = """
     WITH edited AS (
         SELECT id FROM profiles
@@ -42,8 +45,9 @@ _REFERRING = """
 @dg.sensor(
     job=refresh,
     minimum_interval_seconds=_SECONDS,
-    description="When matches were added that have no score, reads and embeds the profiles that changed, then scores "
-    "and publishes the ranges of these matches and no others. Looks for rows with a later suggested_at, by index.",
+    description="When matches were added that have no score, or one of another program, reads and embeds the profiles "
+    "that changed, then scores and publishes the ranges of these matches and no others. Looks for rows with a "
+    "later suggested_at, by index.",
 )
 def new_matches(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]

@@ -1,22 +1,31 @@
 """Where the database stands: what is embedded, scored, NULL and why."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
+from jv_assets import settings
 from jv_assets.embedding import stale_texts
 from jv_assets.partitions import spans
+from jv_assets.pipeline.match_states import context_of, fits, gone, with_itself
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.scoring import ProfilesToScore, facts_of
 from jv_scoring.engine import GONE, SELF
-from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.policy import SCORING_VERSION
+from jv_scoring.stored_rules import OTHER_RULES, is_whole, told_policy
 from jv_scoring.text import EMBEDDED_FIELDS
 
 NOT_YET = "not yet scored"
+NO_VERSION = "none"
+NOT_NAMED = " (not named)"
+"""After a policy that the stored context does not name, but that its breakdown tells."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +33,35 @@ class Status:
     """Counts of profiles and of matches.
 
     `profiles`: embedded (under the configured model's name), under another model, skipped (no usable text), waiting.
-    `null`: matches without a score, by reason. `scored`: matches with one, by policy, version and model as stored.
+    `null`: matches without a score, by reason. `scored`: matches with a score of ours, by policy, version and model.
+    `foreign`: matches whose score was written by another program, or changed: it has no breakdown, or is not what that
+    adds up to. `once`: matches that have a score and can never be scored again, by reason.
     """
 
     profiles: dict[str, int]
     matches: int
     null: dict[str, int]
     scored: dict[tuple[str, str, str], int]
+    foreign: int
+    once: dict[str, int]
 
     @property
     def waiting(self) -> int:
         """Matches that could be scored and are not."""
         return self.null.get(NOT_YET, 0)
+
+    @property
+    def others(self) -> dict[str, int]:
+        """All matches that are not in `scored`, by what is to be said of them."""
+        by_other = {"scored: written by another program": self.foreign} if self.foreign else {}
+        once = {f"scored once, {reason}": count for reason, count in self.once.items()}
+        return by_other | once | {f"no score: {reason}": count for reason, count in self.null.items()}
+
+    def other_rules(self, policy: str) -> int:
+        """Scores of ours, or as good, that were not made under this policy and the current version of the rules."""
+        names = (policy, policy + NOT_NAMED)
+        current = (SCORING_VERSION, NO_VERSION)
+        return sum(n for (of, version, _), n in self.scored.items() if of not in names or version not in current)
 
 
 def read_status(database: Database, model: str) -> Status:
@@ -43,14 +69,36 @@ def read_status(database: Database, model: str) -> Status:
 
     def work(connection: Connection) -> Status:
         profiles = connection.execute(text(_PROFILES), {"model": model}).mappings().one()
-        null: dict[str, int] = dict(
-            connection.execute(text(_NULL), {"gone": GONE, "self": SELF, "not_yet": NOT_YET}).tuples().all()
-        )
-        rows = connection.execute(text(_SCORED), {"policy": f"{CURRENT_POLICY} (not named)"}).all()
-        scored = {(policy, version, of_model): count for policy, version, of_model, count in rows}
-        return Status(dict(profiles), sum(null.values()) + sum(scored.values()), null, scored)
+        rows = connection.execute(text(_MATCHES), {"gone": GONE, "self": SELF, "not_yet": NOT_YET}).all()
+        return _counted(dict(profiles), rows)
 
     return database.run(work)
+
+
+def _counted(profiles: dict[str, int], rows: Sequence[Row[Any]]) -> Status:
+    null: Counter[str] = Counter()
+    once: Counter[str] = Counter()
+    scored: Counter[tuple[str, str, str]] = Counter()
+    foreign = 0
+    for row in rows:
+        if not row.has_score:
+            null[row.reason] += row.matches
+        elif row.reason != NOT_YET:
+            once[row.reason] += row.matches
+        elif not is_whole(row.policy, row.fits):
+            foreign += row.matches
+        else:
+            told = str(told_policy(row.policy, row.fits, settings.policy()))
+            label = told if row.policy or told == OTHER_RULES else told + NOT_NAMED
+            scored[label, row.scoring_version or NO_VERSION, row.embedding_model or "not named"] += row.matches
+    return Status(
+        profiles,
+        matches=sum(row.matches for row in rows),
+        null=dict(null.most_common()),
+        scored=dict(scored.most_common()),
+        foreign=foreign,
+        once=dict(once.most_common()),
+    )
 
 
 def count_older(database: Database, model: str) -> int | None:
@@ -85,6 +133,7 @@ _HASHES = """
     SELECT profile_id::text, suggested_profile_id::text, match_context ->> 'inputs_hash'
     FROM match_suggestions
     WHERE id BETWEEN :low AND :high AND harmonic_mean IS NOT NULL AND match_context ->> 'inputs_hash' IS NOT NULL
+        AND profile_id <> suggested_profile_id
 """
 _VECTORS = ", ".join(f"embedding_{name}" for name in EMBEDDED_FIELDS)
 _USABLE = " OR ".join(rf"length(regexp_replace({name}, '^\s+|\s+$', '', 'g')) >= 5" for name in EMBEDDED_FIELDS)
@@ -99,23 +148,11 @@ _PROFILES = f"""
         FROM profiles
     ) AS p
 """  # noqa: S608 - of our own constants
-_NULL = """
-    SELECT reason, count(*) FROM (
-        SELECT CASE
-            WHEN NOT EXISTS (SELECT FROM profiles p WHERE p.id = m.profile_id)
-                OR NOT EXISTS (SELECT FROM profiles p WHERE p.id = m.suggested_profile_id) THEN :gone
-            WHEN m.profile_id = m.suggested_profile_id THEN :self
-            ELSE :not_yet
-        END AS reason
-        FROM match_suggestions m WHERE m.harmonic_mean IS NULL
-    ) AS n GROUP BY reason ORDER BY count(*) DESC
-"""
-_SCORED = """
-    SELECT coalesce(c.policy, :policy), coalesce(c.scoring_version, 'none'), coalesce(c.embedding_model, 'not named'),
-        count(*)
-    FROM match_suggestions m
-    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(m.match_context) WHEN 'object' THEN m.match_context END)
-        AS c (policy text, scoring_version text, embedding_model text) ON true
-    WHERE m.harmonic_mean IS NOT NULL
-    GROUP BY 1, 2, 3 ORDER BY 4 DESC
-"""
+_MATCHES = f"""
+    SELECT reason, has_score, policy, scoring_version, embedding_model, fits, count(*) AS matches FROM (
+        SELECT CASE WHEN {gone("m")} THEN :gone WHEN {with_itself("m")} THEN :self ELSE :not_yet END AS reason,
+            m.harmonic_mean IS NOT NULL AS has_score, c.policy, c.scoring_version, c.embedding_model,
+            CASE WHEN m.harmonic_mean IS NOT NULL THEN {fits("m")} END AS fits
+        FROM match_suggestions m {context_of("m")} OFFSET 0
+    ) AS n GROUP BY 1, 2, 3, 4, 5, 6
+"""  # noqa: S608 - of our own constants

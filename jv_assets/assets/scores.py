@@ -13,7 +13,8 @@ from jv_assets.errors import UserError
 from jv_assets.former_rows import keep_gone, read_former
 from jv_assets.gates import refuse_shift, refuse_word_overlap
 from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
-from jv_assets.publishing import NEEDED, Wanted, publish_range, refuse_other_rules
+from jv_assets.pipeline.stored_rules import refuse_other_rules
+from jv_assets.publishing import NEEDED, Wanted, publish_range
 from jv_assets.reading import STORED_COLUMNS, read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -157,9 +158,8 @@ def published_scores(
     if not config.dry_run:
         there = files.made("match_scores", context.partition_keys)
         with one_line_failure():
-            if not config.switch_policy:
-                for policy in {files.facts("match_scores", key)["policy"] for key in there}:
-                    refuse_other_rules(database, policy)
+            if config.only_missing or not config.switch_policy:
+                refuse_other_rules(database, files, there)
             if not config.accept_word_overlap:
                 refuse_word_overlap(database, files, there)
             if not config.accept_shift:

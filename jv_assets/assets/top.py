@@ -15,6 +15,7 @@ _COLUMNS = dg.TableSchema(
         dg.TableColumn("score_ab, score_ba", "numeric(5,2)", "what B is worth to A, and A to B, 0-100"),
         dg.TableColumn("tier", "text", "Excellent, Good, Fair or Poor"),
         dg.TableColumn("policy, scoring_version", "text", "what made the score"),
+        dg.TableColumn("other_id", "text", "other matches of the same two profiles, with a space between"),
     ]
 )
 
@@ -31,7 +32,8 @@ class TopConfig(dg.Config):
     description="""
 The best matches of all, in the form that their consumers read: `harmonic_mean` goes out under the name `match_score`.
 
-Reads the published scores of match_suggestions in one statement; matches without a score are left out and counted.
+Reads the published scores of match_suggestions in one statement. Matches without a score, and those whose profile is
+gone, are left out and counted. Two profiles are exported once, with the ids of their other matches in `other_id`.
 Writes top_matches.csv, `top` rows, beside the report, whole or not at all; nothing to the database. `jv export` writes
 the same for any number, or for one profile. Costs a sort of the table: under a second for 30,000 matches.
 """,
@@ -45,7 +47,11 @@ def top_matches(
         found = best_matches(database, config.top)
         path = reports_folder() / "top_matches.csv"
         write_csv(found.rows, path)
-    numbers: dict[str, float] = {"rows": len(found.rows), "without_score": found.without_score}
+    numbers: dict[str, float] = {
+        "rows": len(found.rows),
+        "without_score": found.without_score,
+        "not_scorable": found.not_scorable,
+    }
     if len(found.rows):
         scores = found.rows["match_score"]
         numbers |= {"best_score": float(scores.max()), "least_score": float(scores.min())}

@@ -46,7 +46,8 @@ def export(
 
     found = top_matches(ready_database(), top, profile)
     write_csv(found.rows, out)
-    typer.echo(f"{len(found.rows):,} matches in {out}; {found.without_score:,} without a score were left out")
+    gone = f", and {found.not_scorable:,} that can never be scored again" if found.not_scorable else ""
+    typer.echo(f"{len(found.rows):,} matches in {out}; {found.without_score:,} without a score{gone} were left out")
 
 
 @app.command()

@@ -160,9 +160,10 @@ def status() -> None:
     from jv_assets.running import left_over, open_instance, under_way
     from jv_assets.status import count_older, count_waiting_texts, read_status
 
+    policy = chosen_policy(None)
     database, model = ready_database(), settings.embedding_model()
     with open_instance() as instance, waiting("comparing the stored scores with the data"):
         left, going_on = left_over(instance), under_way(instance)
         status, older = read_status(database, model), count_older(database, model)
         texts = count_waiting_texts(database, model)
-    show_status(status, model, older, texts=texts, left=left, under_way=going_on)
+    show_status(status, model=model, policy=policy, older=older, texts=texts, left=left, going_on=going_on)

@@ -82,7 +82,7 @@ def _compare(before: Status, after: Status) -> None:
         for policy, _, of in [name]
     ]
     rows += [
-        (f"no score: {reason}", before.null.get(reason, 0), after.null.get(reason, 0))
-        for reason in dict.fromkeys([*before.null, *after.null])
+        (what, before.others.get(what, 0), after.others.get(what, 0))
+        for what in dict.fromkeys([*before.others, *after.others])
     ]
     table("matches", ("", "before", "after"), [*rows, ("together", before.matches, after.matches)])

@@ -1,5 +1,6 @@
 """What is stored of a match beside what the rules make of it now, and what is to be said about the difference."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -16,10 +17,11 @@ from jv_assets.loading import frame
 from jv_assets.resources.database import Database
 from jv_scoring.explain import explain_pair
 from jv_scoring.inputs import inputs_hashes
-from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS, POLICIES, SCORING_VERSION, aggregate, parse_policy
+from jv_scoring.policy import DIMENSIONS, POLICIES, SCORING_VERSION, parse_policy
 from jv_scoring.prepare import prepare
 from jv_scoring.reference import PairScore
 from jv_scoring.similarity import calibration_of
+from jv_scoring.stored_rules import OTHER_RULES, is_whole
 
 T = TypeVar("T")
 
@@ -37,7 +39,7 @@ class Version:
 class Explanation:
     """All that is told of a match.
 
-    `policy`: that of `now`, the scores computed from the profiles as they are (None where a profile is gone), and of
+    `policy`: that of `now`, the scores computed from the profiles as they are (None where it cannot be scored), and of
     `what_if`, the same with `changes` (as `b.list_size`; None without any). `stale`: whether the stored row is older
     than the data; None where it cannot be told. `notes`: what to know before reading on. `sizes`: by field, how much A
     and B have there.
@@ -85,9 +87,9 @@ def explain(
     is null; values are written as in the CSV files of `jv load`. A text that changes gets its vector from `embed`;
     without that, it has none.
 
-    Of a match whose profile is gone the stored score is explained, which can neither be made under another policy nor
-    with changes. UserError for these, for a match that there is not or that cannot be scored, and for a policy, column
-    or value that is wrong.
+    Of a match that can never be scored again the stored score is explained, which can neither be made under another
+    policy nor with changes. UserError for these, for a match that there is not or that cannot be scored, and for a
+    policy, column or value that is wrong.
     """
     of_changes = typed(changes or {})
     identity = _checked("MATCH_ID", PARSERS["uuid"], match_id)
@@ -96,7 +98,7 @@ def explain(
         _checked("--policy", parse_policy, policy)
     match = database.run(lambda connection: read_match(connection, identity, embedder_model))
     a, b = match.profiles
-    if a is None or b is None:
+    if match.unscorable or a is None or b is None:
         return _of_stored(match, embedder_model, policy, changes or {})
     chosen = policy or _policy_of(match.stored)
     (changes_a, changes_b), without_vectors = embedded((a, b), of_changes, embed)
@@ -119,14 +121,13 @@ def explain(
 
 
 def _of_stored(match: Match, model: str, policy: str | None, changes: Mapping[str, str]) -> Explanation:
-    """All that can be told of a match whose profile is gone."""
+    """All that can be told of a match that can never be scored again."""
     stored = match.stored
     assert stored  # read_match has seen to it
-    gone = " and ".join(dict.fromkeys(match.gone))
     if changes or policy not in (None, stored.made_under):
         option = "--set" if changes else "--policy"
-        raise UserError(f"{option}: match {match.id} can only be shown as it is stored: its profile {gone} is gone")
-    notes = [f"its profile {gone} is gone: this is what is stored, and no what-if is possible", *_of_row(stored)]
+        raise UserError(f"{option}: match {match.id} can only be shown as it is stored: {match.unscorable}")
+    notes = [f"{match.unscorable}: this is what is stored, and no what-if is possible", *_of_row(stored)]
     return Explanation(
         match_id=match.id,
         profiles=match.profile_ids,
@@ -188,10 +189,14 @@ def _notes(explanation: Explanation, now: PairScore, asked: str | None, waiting:
     if stored is None:
         return ["no score is stored for this match yet: this one is computed now", *waits]
     notes = []
-    if stored.policy is None:
-        notes.append(f"the stored score names no policy: it is taken for {CURRENT_POLICY}")
     made_under = stored.made_under
-    if made_under != explanation.policy:
+    if stored.policy is None and made_under != OTHER_RULES:
+        notes.append(
+            f"the stored score names no policy: it is taken for {made_under}, under which its breakdown adds up"
+        )
+    if made_under == OTHER_RULES:
+        notes.append("the stored score names no policy, and its breakdown tells none: another program wrote it")
+    elif made_under != explanation.policy:
         notes.append(f"the stored score was made under another policy, {made_under}; now: {explanation.policy}")
     elif asked is None and made_under != settings.policy():
         notes.append(f"the stored score was made under {made_under}; the next rescore would be {settings.policy()}")
@@ -218,19 +223,10 @@ def _of_row(stored: Stored) -> list[str]:
     """What is to be said of a stored row, whatever comes out now."""
     if not (stored.pair.breakdown_ab and stored.pair.breakdown_ba):
         return ["the stored score has no breakdown that can be read"]
-    if not _adds_up(stored.pair, stored.made_under):
+    is_number = not math.isnan(stored.pair.harmonic_mean)
+    if is_number and (stored.made_under == OTHER_RULES or not is_whole(stored.policy, stored.fits)):
         return ["the stored score is not what its stored breakdown adds up to"]
     return []
-
-
-def _adds_up(pair: PairScore, policy: str) -> bool:
-    if policy not in POLICIES:
-        return True
-    directions = ((pair.breakdown_ab, pair.score_ab), (pair.breakdown_ba, pair.score_ba))
-    return all(
-        abs(aggregate([breakdown[name]["score"] for name in DIMENSIONS], POLICIES[policy].aggregation) - score) < 0.006
-        for breakdown, score in directions
-    )
 
 
 def _sizes(match: Match) -> dict[str, tuple[str, str]]:

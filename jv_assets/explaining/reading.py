@@ -10,24 +10,27 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, text
 
+from jv_assets import settings
 from jv_assets.embedding import stale_plan
 from jv_assets.errors import UserError
+from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.pipeline.model_names import model_of
 from jv_scoring.factors import INPUT_COLUMNS, NO_DATA, Profile
-from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS
+from jv_scoring.policy import DIMENSIONS
 from jv_scoring.reference import Breakdown, PairScore
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP, calibration_of
+from jv_scoring.stored_rules import OTHER_RULES, told_policy
 from jv_scoring.text import EMBEDDED_FIELDS
 
 _VECTORS = tuple(f"embedding_{name}" for name in EMBEDDED_FIELDS)
 PROFILE_FIELDS = (*INPUT_COLUMNS, *_VECTORS)
 _MODEL = model_of("embeddings_model")
 
-_MATCH = """
-    SELECT id::text, profile_id::text, suggested_profile_id::text, score_ab::float8, score_ba::float8,
-        harmonic_mean::float8, match_context::text
-    FROM match_suggestions WHERE id = :id
-"""
+_MATCH = f"""
+    SELECT m.id::text, m.profile_id::text, m.suggested_profile_id::text, m.score_ab::float8, m.score_ba::float8,
+        m.harmonic_mean::float8, m.match_context::text, {fits("m")} AS fits
+    FROM match_suggestions m {context_of("m")} WHERE m.id = :id
+"""  # noqa: S608 - of our own constants
 _PROFILES = f"""
     SELECT id::text, {", ".join(INPUT_COLUMNS)},
         {", ".join(f"CASE WHEN {_MODEL} = :model THEN {name}::text END AS {name}" for name in _VECTORS)}
@@ -40,10 +43,12 @@ class Stored:
     """A match's row, if it has a score: what was published, as far as it can be read.
 
     `pair` has the scores, and the numbers and methods of the stored breakdowns ({} where there is none that can be
-    read), without their details, but for that there is no data: other programs' may quote the profiles.
+    read), without their details, but for that there is no data: other programs' may quote the profiles. `fits`: the
+    policies that make the stored scores of the stored breakdown, as `match_states.fits` gives them.
     """
 
     pair: PairScore
+    fits: str | None
     policy: str | None
     version: str | None
     model: str | None
@@ -52,8 +57,8 @@ class Stored:
 
     @property
     def made_under(self) -> str:
-        """The policy, the current one where none is named."""
-        return self.policy or CURRENT_POLICY
+        """The policy that is named, or else the one that the breakdown tells; `OTHER_RULES` where nothing does."""
+        return told_policy(self.policy, self.fits, settings.policy()) or OTHER_RULES
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,13 @@ class Match:
     waiting: tuple[str, ...] = ()
 
     @property
-    def gone(self) -> list[str]:
-        """The ids of the profiles that there are no more."""
-        return [name for name, profile in zip(self.profile_ids, self.profiles, strict=True) if profile is None]
+    def unscorable(self) -> str | None:
+        """Why it can never be scored; None where it can."""
+        a, b = self.profile_ids
+        gone = [name for name, profile in zip(self.profile_ids, self.profiles, strict=True) if profile is None]
+        if gone:
+            return f"its profile {' and '.join(dict.fromkeys(gone))} is gone"
+        return f"it matches profile {a} with itself" if a == b else None
 
 
 def read_match(connection: Connection, match_id: str, model: str) -> Match:
@@ -91,11 +100,9 @@ def read_match(connection: Connection, match_id: str, model: str) -> Match:
     waiting = tuple(_waiting(connection, model, (a, b)))
     match = Match(row.id, (a, b), (profiles.get(a), profiles.get(b)), _stored(row), waiting)
     stored = match.stored
-    if match.gone and not (stored and stored.pair.breakdown_ab and stored.pair.breakdown_ba):
-        why = f"its profile {match.gone[0]} is gone" + (", and its stored breakdown cannot be read" if stored else "")
-        raise UserError(f"match {match_id} cannot be scored: {why}")
-    if a == b and not match.gone:
-        raise UserError(f"match {match_id} cannot be scored: it matches profile {a} with itself")
+    if match.unscorable and not (stored and stored.pair.breakdown_ab and stored.pair.breakdown_ba):
+        kept = ", and its stored breakdown cannot be read" if stored else ""
+        raise UserError(f"match {match_id} cannot be scored: {match.unscorable}{kept}")
     return match
 
 
@@ -125,7 +132,7 @@ def _stored(row: Any) -> Stored | None:
     ab, ba, mean = (math.nan if score is None else score for score in (row.score_ab, row.score_ba, row.harmonic_mean))
     pair = PairScore(ab, ba, mean, *(_readable(context.get(name)) for name in ("breakdown_ab", "breakdown_ba")))
     stamp = (context.get(name) for name in ("policy", "scoring_version", "embedding_model", "scored_at", "inputs_hash"))
-    return Stored(pair, *(short(value) if isinstance(value, str) else None for value in stamp))
+    return Stored(pair, row.fits, *(short(value) if isinstance(value, str) else None for value in stamp))
 
 
 def _readable(breakdown: Any) -> Breakdown:

@@ -42,6 +42,7 @@ def facts(explanation: Explanation) -> list[tuple[str, str]]:
         ("model", explanation.model),
         ("stored", f"scored at {stored.scored_at or '?'}" if stored else "no score"),
     ]
+    named += [] if explanation.now else [("exported", "nowhere, since it can never be scored again")]
     return named + ([("changed", ", ".join(explanation.changes))] if explanation.changes else [])
 
 

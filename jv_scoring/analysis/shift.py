@@ -8,10 +8,10 @@ import pandas as pd
 from jv_scoring.analysis.aggregation import spearman, tier_places
 from jv_scoring.analysis.rows import column
 from jv_scoring.analysis.tallies import Joint
-from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
+from jv_scoring.stored_rules import STAMP, same_rules
 
 COLUMNS = [
-    "harmonic_mean", "policy", "scoring_version", "stored_harmonic_mean", "stored_policy", "stored_version"
+    "harmonic_mean", "policy", "scoring_version", "stored_harmonic_mean", *STAMP
 ]  # fmt: skip
 """What `joint_of` reads of a range file."""
 MEAN_SHIFT, SPEARMAN, RECLASSIFIED = 5.0, 0.70, 0.25
@@ -51,13 +51,10 @@ class Shift:
 def joint_of(rows: pd.DataFrame) -> Joint:
     """Stored and computed harmonic_mean of the rows (`COLUMNS`) that are comparable; of several ranges they add up.
 
-    A stored score that names no policy or version was made under these, which are older than the names.
+    A stored score without a breakdown is not, since nothing tells what made it.
     """
     stored = column(rows, "stored_harmonic_mean")
-    policies = rows["stored_policy"].astype(object).fillna(CURRENT_POLICY)
-    versions = rows["stored_version"].astype(object).fillna(SCORING_VERSION)
-    same = (rows["policy"] == policies) & (rows["scoring_version"] == versions)
-    both = same.to_numpy(np.bool_) & ~np.isnan(stored)
+    both = same_rules(rows) & ~np.isnan(stored)
     return Joint.of(stored[both], column(rows, "harmonic_mean")[both])
 
 

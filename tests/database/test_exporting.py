@@ -17,7 +17,7 @@ from jv_assets.migrations.run import migrate
 from jv_assets.resources.database import Database
 
 M = [str(UUID(int=number)) for number in range(8)]
-ANN, BEN, CAT = (str(UUID(int=2**100 + number)) for number in range(3))
+ANN, BEN, CAT, DAN = (str(UUID(int=2**100 + number)) for number in range(4))
 CONTEXT = {"policy": "harmonic/impute", "scoring_version": "ismc_v2_embeddings"}
 
 
@@ -25,6 +25,9 @@ CONTEXT = {"policy": "harmonic/impute", "scoring_version": "ismc_v2_embeddings"}
 def database(database_url: str) -> Database:
     database = Database(url=database_url)
     migrate(database, dimension=384)
+    with database.transaction() as connection:
+        for profile in (ANN, BEN, CAT):
+            connection.execute(text("INSERT INTO profiles (id, name) VALUES (:id, 'somebody')"), {"id": profile})
     return database
 
 
@@ -49,14 +52,16 @@ def filled(database: Database) -> Database:
     add(database, M[4], BEN, CAT, 0, context=None)
     add(database, M[5], CAT, CAT, None)
     add(database, M[6], ANN, CAT, "NaN")
-    add(database, M[7], CAT, BEN, 39.99, context=["not", "an", "object"])
+    add(database, M[7], CAT, DAN, 39.99, context=["not", "an", "object"])
+    with database.transaction() as connection:
+        connection.execute(text("INSERT INTO profiles (id, name) VALUES (:id, 'somebody')"), {"id": DAN})
     return database
 
 
 def test_best_first_equal_ones_by_id_and_those_without_a_score_counted(filled: Database) -> None:
     found = top_matches(filled, 100)
-    assert found.rows["id"].tolist() == [M[2], M[1], M[3], M[7], M[4]]
-    assert found.without_score == 2
+    assert found.rows["id"].tolist() == [M[2], M[1], M[7], M[4]]
+    assert (found.without_score, found.not_scorable) == (2, 0)
     assert top_matches(filled, 2).rows["id"].tolist() == [M[2], M[1]]
     assert top_matches(filled, 2).without_score == 2
     assert top_matches(filled, 10**30).rows.equals(found.rows)
@@ -68,9 +73,11 @@ def test_the_columns_are_the_consumers(filled: Database) -> None:
     assert rows.loc[1].to_dict() == {
         "id": M[1], "profile_id": BEN, "suggested_profile_id": ANN, "match_score": 55.5, "score_ab": 61.5,
         "score_ba": 41.25, "tier": "Fair", "policy": "harmonic/impute", "scoring_version": "ismc_v2_embeddings",
+        "other_id": M[3],
     }  # fmt: skip
-    assert rows["tier"].tolist() == ["Excellent", "Fair", "Fair", "Poor", "Poor"]
-    assert rows["policy"].tolist() == ["harmonic/impute"] * 3 + [None] * 2
+    assert rows["tier"].tolist() == ["Excellent", "Fair", "Poor", "Poor"]
+    assert rows["policy"].tolist() == ["harmonic/impute"] * 2 + [None] * 2
+    assert rows["other_id"].tolist() == [M[6], M[3], None, None]
 
 
 def test_one_profiles_matches_on_either_side(filled: Database) -> None:
@@ -78,6 +85,28 @@ def test_one_profiles_matches_on_either_side(filled: Database) -> None:
     assert found.rows["id"].tolist() == [M[2], M[7], M[4]]
     assert found.without_score == 2  # the one with itself is counted once
     assert top_matches(filled, 1, ANN.upper()).rows["id"].tolist() == [M[2]]
+
+
+def test_of_several_matches_of_two_profiles_the_best_is_exported_and_names_the_others(database: Database) -> None:
+    add(database, M[0], ANN, BEN, 50)
+    add(database, M[1], BEN, ANN, 70)
+    add(database, M[2], ANN, BEN, 70)
+    add(database, M[3], BEN, ANN, 10)
+    add(database, M[4], ANN, CAT, 60)
+    for profile in (None, BEN, ANN):
+        rows = top_matches(database, 1, profile).rows
+        assert rows[["id", "other_id"]].to_numpy().tolist() == [[M[1], f"{M[0]} {M[2]} {M[3]}"]]
+    assert top_matches(database, 2).rows["id"].tolist() == [M[1], M[4]]
+
+
+def test_matches_that_can_never_be_scored_again_are_left_out_and_counted(filled: Database) -> None:
+    add(filled, M[0], ANN, ANN, 99)
+    with filled.transaction() as connection:
+        connection.execute(text("DELETE FROM profiles WHERE id = :id"), {"id": CAT})
+    found = top_matches(filled, 100)
+    assert found.rows["id"].tolist() == [M[1]]
+    assert (found.without_score, found.not_scorable) == (2, 4)
+    assert (len(top_matches(filled, 100, CAT).rows), top_matches(filled, 100, CAT).not_scorable) == (0, 3)
 
 
 def test_an_empty_database_gives_an_empty_file(database: Database, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def rows(before: list[float | None], now: list[float], policy: str = "p", versio
             "stored_harmonic_mean": before,
             "stored_policy": policy,
             "stored_version": version,
+            "stored_fits": None,
         }
     )
 
@@ -45,9 +46,12 @@ def test_what_is_on_another_scale_or_new_is_not_compared() -> None:
         )  # fmt: skip
 
 
-def test_a_score_without_a_policy_was_made_under_the_current_one() -> None:
-    unnamed = rows([10.0], [90.0]).assign(policy=CURRENT_POLICY, stored_policy=None)
-    assert shift_of(joint_of(unnamed)).matches == 1
+@pytest.mark.parametrize(
+    ("fits", "matches"), [(CURRENT_POLICY, 1), (f"{CURRENT_POLICY},q", 1), ("geometric/impute", 0), ("", 0), (None, 0)]
+)
+def test_a_score_that_names_no_policy_was_made_under_one_that_its_breakdown_tells(fits: str, matches: int) -> None:
+    unnamed = rows([10.0], [90.0]).assign(policy=CURRENT_POLICY, stored_policy=None, stored_fits=fits)
+    assert shift_of(joint_of(unnamed)).matches == matches
 
 
 def spread(shift: float) -> Joint:

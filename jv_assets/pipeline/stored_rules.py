@@ -1,0 +1,94 @@
+"""The refusal to publish scores of one policy beside, or over, stored scores of another one."""
+
+from collections.abc import Iterable, Sequence
+from textwrap import shorten
+
+import pandas as pd
+from sqlalchemy import text
+
+from jv_assets.errors import UserError
+from jv_assets.partitions import ID_RANGES, bounds
+from jv_assets.pipeline.match_states import context_of, fits, scorable
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.policy import POLICIES
+from jv_scoring.stored_rules import STAMP, Rules, rules_among
+
+NEEDED = ["policy", "scoring_version", "stored_harmonic_mean", *STAMP]
+"""What a range's file says of the rules: those of the new scores, and those of the scores stored when it was made."""
+_LONGEST = 80
+"""Characters of a name in a message."""
+
+
+def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str]) -> None:
+    """UserError where scorable matches have scores of other rules than the files of these ranges were made by.
+
+    The files tell of every match of these ranges what was stored; where one names other rules, the database is asked
+    whether that still holds. Of each other range the first and the last stored score tell: whoever switches a policy
+    does it range by range, in order of id. What has changed since the files were made, each batch finds by itself.
+    """
+    stored: set[Rules] = set()
+    doubtful: list[str] = []
+    made: Rules | None = None
+    for key in keys:
+        rows = files.read("match_scores", key, NEEDED)
+        if not len(rows):
+            continue
+        made = Rules(rows["policy"].iloc[0], rows["scoring_version"].iloc[0])
+        found = _rules_of(rows)
+        stored |= found
+        if found - {made}:
+            doubtful.append(key)
+    if made is None:
+        return
+    others = [key for key in ID_RANGES.get_partition_keys() if key not in set(keys)]
+    elsewhere = _told(database, _ENDS, others, made)
+    if elsewhere - {made} or any(_told(database, _WHOLE, [key], made) - {made} for key in doubtful):
+        raise refusal(stored | elsewhere, made)
+
+
+def refusal(stored: Iterable[Rules], made: Rules) -> UserError:
+    """What stops a publish of scores that `made` made, where scores of these other rules are stored, too."""
+    everything = set(stored)
+    others = sorted(everything - {made})
+    of_version = any(rules.version != made.version for rules in others)
+    *names, mine = (_named(rules, of_version) for rules in (*others, made))
+    can_stay = len(everything) == 1 and not of_version and others[0].policy in POLICIES
+    return UserError(
+        f"scores are stored under {' and '.join(names)}, and these were made under {mine}: "
+        f"{'score under the stored policy, or ' if can_stay else ''}"
+        f"replace all on purpose by: jv rescore --policy {made.policy} --switch-policy"
+    )
+
+
+def _named(rules: Rules, with_version: bool) -> str:
+    """In one short line, whatever another program called them."""
+    name = f"{rules.policy} of {rules.version}" if with_version else rules.policy
+    return shorten(name, _LONGEST, placeholder="…")
+
+
+def _rules_of(rows: pd.DataFrame) -> set[Rules]:
+    return {stored for stored, _ in rules_among(rows[rows["stored_harmonic_mean"].notna()])}
+
+
+def _told(database: Database, sql: str, keys: Sequence[str], made: Rules) -> set[Rules]:
+    if not keys:
+        return set()
+    ends = [bounds(key) for key in keys]
+    values = {"lows": [low for low, _ in ends], "highs": [high for _, high in ends]}
+    rows = database.run(lambda connection: connection.execute(text(sql), values).all())
+    found = pd.DataFrame(list(map(tuple, rows)), columns=STAMP, dtype=object)
+    return {stored for stored, _ in rules_among(found.assign(policy=made.policy, scoring_version=made.version))}
+
+
+_ROWS = f"""
+    SELECT c.policy, c.scoring_version, {fits("m")} AS fits FROM match_suggestions m {context_of("m")}
+    WHERE m.id BETWEEN spans.low AND spans.high AND m.harmonic_mean IS NOT NULL AND {scorable("m")}
+"""  # noqa: S608 - of our own constants
+_TOLD = "(c.policy IS NOT NULL OR c.breakdown_ab IS NOT NULL) ORDER BY m.id"
+_OF_SPANS = """
+    SELECT DISTINCT found.* FROM unnest(CAST(:lows AS uuid[]), CAST(:highs AS uuid[])) AS spans (low, high)
+    CROSS JOIN LATERAL
+"""
+_WHOLE = f"{_OF_SPANS} ({_ROWS} OFFSET 0) AS found"
+_ENDS = f"{_OF_SPANS} (({_ROWS} AND {_TOLD} LIMIT 1) UNION ALL ({_ROWS} AND {_TOLD} DESC LIMIT 1)) AS found"
