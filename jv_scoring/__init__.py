@@ -12,10 +12,10 @@ Scores go from 0 to 100, their dimensions and factors from 0 to 10.
 """
 
 from jv_scoring.breakdown import match_contexts
-from jv_scoring.engine import score_pairs
+from jv_scoring.library import prepare, score_pair, score_pairs
 from jv_scoring.policy import CURRENT_POLICY, POLICIES, SCORING_VERSION, Policy, tier
-from jv_scoring.prepare import Prepared, prepare
-from jv_scoring.reference import PairScore, score_pair
+from jv_scoring.prepare import Prepared
+from jv_scoring.reference import PairScore
 from jv_scoring.similarity import Calibration, calibration_of
 
 __all__ = [

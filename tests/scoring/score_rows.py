@@ -13,8 +13,9 @@ from profile_strategies import BGE, Profile, everyone_with_everyone, frame, pair
 
 from jv_assets.reading import STORED_COLUMNS
 from jv_assets.scoring import score_matches
-from jv_scoring import CURRENT_POLICY, prepare
+from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis.tallies import Tally, total
+from jv_scoring.prepare import prepare
 
 AnyTally = TypeVar("AnyTally", bound=Tally)
 

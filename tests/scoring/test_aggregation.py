@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from profile_strategies import Profile, everyone_with_everyone, populations
 from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
-from jv_scoring import CURRENT_POLICY, POLICIES, score_pair, tier
+from jv_scoring import CURRENT_POLICY, POLICIES, tier
 from jv_scoring.analysis.aggregation import (
     COLUMNS,
     Aggregation,
@@ -27,6 +27,7 @@ from jv_scoring.analysis.rows import DIMENSION_COLUMNS
 from jv_scoring.analysis.tallies import Joint
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import TIERS
+from jv_scoring.reference import score_pair
 
 RANDOM = st.randoms(use_true_random=False)
 OTHERS = tuple(name for name in POLICIES if name != CURRENT_POLICY)

@@ -22,9 +22,11 @@ from profile_strategies import (
     seeded_population,
 )
 
-from jv_scoring import POLICIES, SCORING_VERSION, calibration_of, match_contexts, prepare, score_pair, score_pairs
+from jv_scoring import POLICIES, SCORING_VERSION, calibration_of, match_contexts
+from jv_scoring.engine import score_pairs
 from jv_scoring.factors import INPUT_COLUMNS
-from jv_scoring.prepare import combine_offering
+from jv_scoring.prepare import combine_offering, prepare
+from jv_scoring.reference import score_pair
 from jv_scoring.vectors import Vectors
 
 SCORED_AT = "2026-02-17T21:04:11+00:00"

@@ -23,11 +23,13 @@ from profile_strategies import (
     seeded_population,
 )
 
-from jv_scoring import POLICIES, PairScore, calibration_of, prepare, score_pair, score_pairs
+from jv_scoring import POLICIES, PairScore, calibration_of
 from jv_scoring.columns import round2
+from jv_scoring.engine import score_pairs
 from jv_scoring.factors import TARGET_DIMENSIONS
 from jv_scoring.policy import DIMENSIONS
-from jv_scoring.prepare import combine_offering
+from jv_scoring.prepare import combine_offering, prepare
+from jv_scoring.reference import score_pair
 from jv_scoring.similarity import OVERLAP_STEPS, SEMANTIC, WORD_OVERLAP, step_score, word_overlap
 from jv_scoring.synergy import SYNERGY, offering_text
 from jv_scoring.text import words

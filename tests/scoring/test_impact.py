@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from profile_strategies import Profile
 from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
-from jv_scoring import CURRENT_POLICY, POLICIES, score_pair
+from jv_scoring import CURRENT_POLICY, POLICIES
 from jv_scoring.analysis.attribution import INPUTS
 from jv_scoring.analysis.impact import BEFORE, COLUMNS, tally
 from jv_scoring.analysis.impact_report import report
+from jv_scoring.reference import score_pair
 
 RANDOM = st.randoms(use_true_random=False)
 NAMES = ["harmonic_mean", "policy", "scoring_version", "inputs_hash", "match_context"]

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from profile_strategies import Profile, frame, populations
 from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
-from jv_scoring import CURRENT_POLICY, POLICIES, score_pair
+from jv_scoring import CURRENT_POLICY, POLICIES
 from jv_scoring.analysis.momentum import COLUMNS, FIELDS, Momentum, report, tally, tally_profiles
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import DIMENSIONS
 from jv_scoring.prepare import profile_facts
+from jv_scoring.reference import score_pair
 
 RANDOM = st.randoms(use_true_random=False)
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from profile_strategies import BGE, MINILM, Profile
 
-from jv_scoring import CURRENT_POLICY, POLICIES, SCORING_VERSION, calibration_of, score_pair, tier
+from jv_scoring import CURRENT_POLICY, POLICIES, SCORING_VERSION, calibration_of, tier
 from jv_scoring import text as text_module
 from jv_scoring.factors import TARGET_DIMENSIONS
 from jv_scoring.policy import DIMENSION_WEIGHTS, FLOOR, TIERS, aggregate, match_score, parse_policy
-from jv_scoring.reference import weighted_mean
+from jv_scoring.reference import score_pair, weighted_mean
 from jv_scoring.roles import normalise_role, role_compatibility
 from jv_scoring.similarity import CALIBRATIONS, LOWEST_SCORE, OVERLAP_STEPS, cosine
 from jv_scoring.synergy import SYNERGY

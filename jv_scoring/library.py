@@ -1,0 +1,160 @@
+"""What programs call: the rules, with their input looked at first. Every mistake is a ValueError that names it."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring import engine, reference
+from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.prepare import Prepared
+from jv_scoring.prepare import prepare as prepare_plain
+from jv_scoring.reference import PairScore
+from jv_scoring.similarity import CALIBRATIONS, REFERENCE_MODEL, Calibration
+from jv_scoring.values import FIELDS, VECTORS, plain, plain_profile
+
+_PAIR = ("id", "profile_id", "suggested_profile_id")
+_ALIKE = 0.8
+_FEWEST_NUMBERS = 8
+"""Of a vector in a table: no model makes shorter ones. Examples of the rules have 8, one pair any number."""
+
+
+def score_pair(
+    a: Mapping[str, Any],
+    b: Mapping[str, Any],
+    policy: str = CURRENT_POLICY,
+    calibration: Calibration = CALIBRATIONS[REFERENCE_MODEL],
+) -> PairScore:
+    """Score profile `a` and profile `b` for each other.
+
+    `a` and `b` map the columns of the profiles table to values; absent keys are null. ValueError for an unknown policy,
+    for a key that looks like a misspelt column, for a value that a column cannot hold, and for vectors of another model
+    than that of `calibration`.
+    """
+    plain = []
+    for side, profile in (("a", a), ("b", b)):
+        if not isinstance(profile, (Mapping, pd.Series)):
+            raise ValueError(f"{side} is {_kind(profile)}: give a dict of columns, such as {{'seeking': '…'}}")  # noqa: TRY004
+        _refuse_misspelt(side, profile.keys(), FIELDS)
+        plain.append(plain_profile(profile, side))
+        _refuse_dimensions(side, (plain[-1].get(name) for name in VECTORS), calibration, fewest=0)
+    return reference.score_pair(plain[0], plain[1], policy, calibration)
+
+
+def prepare(profiles: pd.DataFrame) -> Prepared:
+    """Prepare profiles once for many calls of `score_pairs`: a frame indexed by id, with the profiles table's columns.
+
+    Absent columns are null. ValueError for what is no such frame, for a column that looks misspelt, for an id that is
+    there twice, and for a value that a column cannot hold, with the id and the column.
+    """
+    if not isinstance(profiles, pd.DataFrame):
+        raise ValueError(f"profiles is {_kind(profiles)}: give pd.DataFrame(rows).set_index('id')")  # noqa: TRY004
+    if "id" in profiles and not _same_ids(profiles.index, profiles["id"]):
+        raise ValueError("profiles has its ids in the column id, not as index: give profiles.set_index('id')")
+    _refuse_misspelt("profiles", profiles.columns, FIELDS)
+    if len(profiles.columns) and not set(FIELDS) & set(profiles.columns):
+        raise ValueError(f"profiles has none of the columns that scores depend on; it has {_listed(profiles.columns)}")
+    named = profiles.set_axis(_ids(profiles.index))
+    known = [name for name in FIELDS if name in profiles]
+    columns = {
+        name: pd.Series(
+            [plain(name, value, f"profile {of}") for of, value in zip(named.index, named[name].tolist(), strict=True)],
+            named.index,
+            dtype=object,
+        )
+        for name in known
+    }
+    return prepare_plain(pd.DataFrame(columns, named.index))
+
+
+def score_pairs(
+    profiles: pd.DataFrame | Prepared,
+    pairs: pd.DataFrame,
+    policy: str = CURRENT_POLICY,
+    calibration: Calibration = CALIBRATIONS[REFERENCE_MODEL],
+    overlap: bool = False,
+) -> pd.DataFrame:
+    """Score every pair in both directions, as `engine.score_pairs` says, and look at what was given first.
+
+    Ids may be strings in either case or `uuid.UUID`; they come back as strings. ValueError for an unknown policy, for
+    what `prepare` refuses, for `pairs` without one of its three columns, for ids of another kind than those of
+    `profiles`, and for vectors that are not of the model of `calibration`.
+    """
+    prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
+    if not isinstance(pairs, pd.DataFrame):
+        columns = ", ".join(_PAIR)
+        raise ValueError(f"pairs is {_kind(pairs)}: give pd.DataFrame(rows) with {columns}")  # noqa: TRY004
+    _refuse_misspelt("pairs", pairs.columns, _PAIR)
+    if missing := [name for name in _PAIR if name not in pairs]:
+        raise ValueError(f"pairs has no column {', '.join(missing)}; it has {_listed(pairs.columns)}")
+    known, named = prepared.facts.index, pairs.loc[:, list(_PAIR)]
+    if not all(named[name].isin(known).all() for name in _PAIR[1:]):
+        named = named.assign(**{name: _ids(named[name]) for name in _PAIR[1:]})
+        kinds, found = ({type(value).__name__ for value in of} for of in (known, [*named[_PAIR[1]], *named[_PAIR[2]]]))
+        if found and kinds and not found & kinds:
+            raise ValueError(
+                f"pairs names profiles by {' and '.join(sorted(found))}, and profiles is indexed by "
+                f"{' and '.join(sorted(kinds))}"
+            )
+    for name, vectors in prepared.vectors.items():
+        each = (vectors.of(profile) for profile in [*np.flatnonzero(vectors.row >= 0)[:1].tolist(), *vectors.odd])
+        _refuse_dimensions(f"profiles, vectors of {name}", each, calibration, fewest=_FEWEST_NUMBERS)
+    return engine.score_pairs(prepared, named, policy, calibration, overlap)
+
+
+def _refuse_misspelt(what: str, names: Iterable[object], known: Sequence[str]) -> None:
+    """ValueError for a name that is none of the known ones and looks like one that is missing."""
+    there = {str(name) for name in names}
+    missing = {name.lower(): name for name in known if name not in there}
+    for name in sorted(there - set(known)):
+        if alike := get_close_matches(name.strip().lower(), missing, n=1, cutoff=_ALIKE):
+            raise ValueError(f"{what} has no {missing[alike[0]]}, but {name}: rename it, or leave it out")
+
+
+def _refuse_dimensions(what: str, vectors: Iterable[Any], calibration: Calibration, fewest: int) -> None:
+    """ValueError for a vector that another model makes, or of fewer numbers than any does."""
+    others = {each.dimension: name for name, each in CALIBRATIONS.items() if each != calibration}
+    for vector in vectors:
+        if vector is None or len(vector) == calibration.dimension:
+            continue
+        if len(vector) in others:
+            hint = f"calibration_of({others[len(vector)]!r}) is for those"
+        elif len(vector) < fewest:
+            hint = "no embedding model makes such vectors"
+        else:
+            continue
+        raise ValueError(
+            f"{what}: a vector of {len(vector)} numbers, where the calibration's model makes {calibration.dimension}; "
+            f"{hint}"
+        )
+
+
+def _same_ids(index: pd.Index, column: pd.Series) -> bool:
+    return list(index) == column.tolist()
+
+
+def _ids(values: Iterable[object]) -> pd.Index:
+    """Ids as the database writes them: UUIDs as lower-case text. Any other text, and numbers, stay as they are."""
+    return pd.Index([_plain_id(value) for value in values], dtype=object)
+
+
+def _plain_id(value: object) -> object:
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, str) and len(value) == 36 and not value.islower():
+        try:
+            return str(uuid.UUID(value))
+        except ValueError:
+            return value
+    return value
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(map(str, names)) or "no columns"
+
+
+def _kind(value: object) -> str:
+    return f"of type {type(value).__name__}"
