@@ -11,6 +11,7 @@ from jv_assets.embedding import stale_texts
 from jv_assets.gates import in_words, rise_within, shift_within
 from jv_assets.partitions import bounds, keys_of_run
 from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.text_content import meaningless_shares
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
@@ -18,8 +19,9 @@ from jv_scoring.analysis.fallbacks import RISE
 from jv_scoring.analysis.momentum import FIELDS
 from jv_scoring.text import EMBEDDED_FIELDS
 
-FALLBACK, SKIPPED, SKEW, NORM, DRIFT = 0.10, 0.05, 3.0, 0.01, 0.05
-"""The bounds: shares of evaluations and of matches, the largest range by the mean one, distance from 1, share."""
+FALLBACK, SKIPPED, SKEW, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 3.0, 0.01, 0.05, 0.05
+"""The bounds: shares of evaluations and of matches, the largest range by the mean one, distance from 1, and shares of
+profiles."""
 LISTED = 100
 """Matches in the list of those without a score."""
 Facts = Mapping[str, Mapping[str, Any]]
@@ -99,6 +101,8 @@ def health_of_embeddings(
     specs=[
         _spec("profiles", "coverage_steady", f"The share of profiles with data moved by at most {DRIFT:.0%} in each of "
               "Momentum's four fields since this was last checked over the same ranges."),
+        _spec("profiles", "texts_meaningful", f"At most {MEANINGLESS:.0%} of the profiles have a text that the "
+              "embedding models cannot tell from others: without content, or in another script than Latin."),
     ],
 )  # fmt: skip
 def health_of_profiles(
@@ -110,6 +114,9 @@ def health_of_profiles(
     moved = {name: now[name] - share for name, share in before.items() if abs(now[name] - share) > DRIFT}
     problem = ", ".join(f"{name}: {change:+.1%} of the profiles" for name, change in moved.items()) or None
     yield _warning("profiles", "coverage_steady", problem, {"ranges": len(keys), **now})
+    shares = meaningless_shares(files, keys)
+    problem = ", ".join(f"{name}: {share:.1%} of the profiles" for name, share in shares.items() if share > MEANINGLESS)
+    yield _warning("profiles", "texts_meaningful", problem or None, shares)
 
 
 def fallback_share(facts: Facts) -> float | None:

@@ -14,7 +14,7 @@ KEYS: dict[str, dict[str, str]] = {
         ),
         (
             "blank_texts unknown_roles unknown_tiers jv_history_not_a_list numbers_without_meaning "
-            "engagement_over_1 list_size_0 social_reach_0"
+            "engagement_over_1 texts_without_content texts_in_other_scripts list_size_0 social_reach_0"
         ): ("values that are allowed but odd"),
     },
     "profile_embeddings": {

@@ -9,11 +9,12 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from jv_assets.errors import UserError
+from jv_assets.pipeline.text_content import has_no_content, is_in_another_script
 from jv_assets.tables import PROFILE_COLUMNS
 from jv_scoring.factors import INPUT_COLUMNS, known_tier
 from jv_scoring.roles import normalise_role
 from jv_scoring.synergy import TIER_ORDER
-from jv_scoring.text import has_text
+from jv_scoring.text import EMBEDDED_FIELDS, has_text
 
 _ACCEPTED: dict[str, Any] = {
     "text": TypeAdapter(list[str | None]),
@@ -78,6 +79,8 @@ _ODD: dict[str, tuple[Sequence[str], Callable[[object], bool]]] = {
     "engagement_over_1": (
         ["audience_engagement_score"], lambda value: isinstance(value, (int, float)) and 1 < value < np.inf
     ),
+    "texts_without_content": (EMBEDDED_FIELDS, has_no_content),
+    "texts_in_other_scripts": (EMBEDDED_FIELDS, is_in_another_script),
     "list_size_0": (["list_size"], lambda value: value == 0),
     "social_reach_0": (["social_reach"], lambda value: value == 0),
 }  # fmt: skip

@@ -140,7 +140,14 @@ def score_range(
 def code_hash() -> str:
     """Of the code that makes rows: other code may make them otherwise, under the same policy and version too."""
     here, rules = Path(__file__), Path(jv_scoring.__file__).parent
-    names = ("pipeline/model_names.py", "profile_checks.py", "reading.py", here.name, "text_lengths.py")
+    names = (
+        "pipeline/model_names.py",
+        "pipeline/text_content.py",
+        "profile_checks.py",
+        "reading.py",
+        here.name,
+        "text_lengths.py",
+    )
     ours = [here.parent / name for name in names]
     return sha256(b"\n".join(source.read_bytes() for source in [*ours, *sorted(rules.glob("*.*"))])).hexdigest()[:16]
 

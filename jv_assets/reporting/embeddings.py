@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from jv_assets.pipeline.text_content import MEANINGLESS_TEXTS
 from jv_assets.reporting import charts
 from jv_assets.reporting.figures import SUMMARY, Figure, Section, label, number, of, percent, signed, table, words
 from jv_assets.reporting.numbers import record
@@ -158,6 +159,7 @@ def fallbacks(report: Json) -> Section:
             f"texts ({percent(every['word_overlap_share'])}) fell back to word overlap, because one of the two texts "
             "has no vector."
         )
+    answer += _meaningless(report.get("meaningless_texts", {}))
     apart = [each for each in records[:-1] if each["direction"] != "both" and each["word_overlap_share"] is not None]
     ranges = [each for each in report["fallbacks"] if each["share"] is not None]
     by_factor = Figure(
@@ -175,6 +177,17 @@ def fallbacks(report: Json) -> Section:
         "Ranges cut the matches by id, at random: one that stands out was scored when vectors were missing.",
     )  # fmt: skip
     return Section("Where do fallbacks come from?", answer, [by_factor, by_range])
+
+
+def _meaningless(shares: Json) -> str:
+    """How many profiles have texts whose vectors say nothing, as sentences; empty if that is not known."""
+    if not shares:
+        return ""
+    empty, foreign = (percent(shares[name]) for name in MEANINGLESS_TEXTS)
+    return (
+        f" {empty} of the profiles have a text without content, {foreign} one in another script than Latin: the models "
+        "read English, and cannot tell such texts apart."
+    )
 
 
 _MOVES = ("raised", "unchanged", "lowered")

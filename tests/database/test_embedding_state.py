@@ -138,7 +138,7 @@ def test_a_text_of_which_the_model_makes_no_number_is_named_and_the_others_go_on
     add(database, TWO, seeking="podcast guests")
     run(database)
     edit(database, ONE, seeking="hens, bees")
-    add(database, THREE, seeking="bees", offering="a stage")
+    add(database, THREE, seeking="some bees", offering="a stage")
     written = embedding.embed(database, NoNumbers("bees", number), plan(database))
     assert written.texts == 1
     assert [(item.profile_id, item.field) for item in written.not_finite] == [(THREE, "seeking"), (ONE, "seeking")]

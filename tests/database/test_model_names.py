@@ -1,5 +1,6 @@
 """Vectors under another spelling of the model's name, or another name, and what a rescore makes of them."""
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,11 +10,11 @@ import numpy.typing as npt
 import pytest
 from models import BGE, MINILM
 from pipelines import KEYS, Pipeline, assert_equal_to_reference, failure, nightly_done, versions
+from rich.console import Console
 from sqlalchemy import text
 from test_gates import evaluations
 
-from jv_assets import embedding
-from jv_assets.console import show_outcome
+from jv_assets import console, embedding
 from jv_assets.doctor import examine
 from jv_assets.health import odd_vectors
 from jv_assets.partitions import bounds
@@ -203,7 +204,7 @@ def server_database(whole: Pipeline) -> Database:
 
 
 def test_a_text_without_a_finite_vector_is_named_on_the_terminal(
-    renamed: Pipeline, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    renamed: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others are embedded, and the run goes well."""
     one, other = renamed.sql(
@@ -226,8 +227,10 @@ def test_a_text_without_a_finite_vector_is_named_on_the_terminal(
     named = f"profile {one['id']} seeking"
     assert [of["not_finite_texts"] for of in metadata.values() if of["not_finite"]] == [named]
     assert renamed.total("profile_embeddings", result.run_id, "embedded_texts") == 1
-    show_outcome(Outcome(done={"profile_embeddings": {str(key): of for key, of in metadata.items()}}))
-    assert f"warning: the model made no finite vector of {named}; such texts" in capfd.readouterr().err
+    printed = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(file=printed))
+    console.show_outcome(Outcome(done={"profile_embeddings": {str(key): of for key, of in metadata.items()}}))
+    assert f"warning: the model made no finite vector of {named}; such texts" in " ".join(printed.getvalue().split())
     for row in (one, other):
         renamed.sql("UPDATE profiles SET seeking = :seeking WHERE id = :id", **row)
     assert renamed.run("nightly", NIGHTLY).success

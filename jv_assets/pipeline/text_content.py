@@ -1,0 +1,69 @@
+"""Texts that an embedding model cannot tell apart: without content, or in a script that it does not know.
+
+Both models read English. Their vectors of such texts are alike whatever was meant, so unrelated profiles score 10. The
+rules stay as they are; these texts are counted.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.text import has_text
+
+MEANINGLESS_TEXTS = ("texts_without_content", "texts_in_other_scripts")
+"""Columns of the files of `profiles`: how many texts of a profile are of each kind."""
+_PLACEHOLDERS = frozenset({
+    "asdf", "blank", "empty", "nan", "na", "nil", "no", "none", "nothing", "null", "placeholder", "tba", "tbc", "tbd",
+    "test", "testing", "todo", "undefined", "unknown", "xx", "xxx", "xxxx", "applicable", "available", "not", "yet",
+})  # fmt: skip
+_WORD = re.compile(r"[^\W_]+")
+_LONGEST_WORD = 100
+"""Characters of a word; both models' tokenizers make of a longer one the token for unknown words."""
+
+
+def has_no_content(value: object) -> bool:
+    """Whether a text, which is not blank, has no word that says something.
+
+    True of signs, emoji and invisible characters alone, of placeholders such as `n/a`, and of words beyond what a
+    tokenizer takes.
+    """
+    if not has_text(value):
+        return False
+    words = [word for word in _WORD.findall(_visible(str(value)).lower()) if len(word) <= _LONGEST_WORD]
+    return all(word in _PLACEHOLDERS or (len(word) == 1 and word.isascii()) for word in words)
+
+
+def is_in_another_script(value: object) -> bool:
+    """Whether at least half of a text's letters are of another script than Latin."""
+    if not isinstance(value, str) or value.isascii():
+        return False
+    letters = [character for character in value if character.isalpha()]
+    return bool(letters) and 2 * sum(map(_is_latin, letters)) <= len(letters)
+
+
+def _visible(text: str) -> str:
+    """Without control characters, and those that only shape others: they split no word and say nothing."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _SHAPING)
+
+
+_SHAPING = {"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"}
+
+
+@lru_cache(maxsize=4096)
+def _is_latin(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith("LATIN ")
+
+
+def meaningless_shares(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
+    """Return the share, 0..1, of the profiles with a text of each of `MEANINGLESS_TEXTS`; {} of no profiles."""
+    rows, found = 0, dict.fromkeys(MEANINGLESS_TEXTS, 0)
+    for key in keys:
+        profiles = files.read("profiles", key, ["id", *MEANINGLESS_TEXTS])
+        if set(MEANINGLESS_TEXTS) <= set(profiles):  # else the file is older than the columns
+            rows += len(profiles)
+            found = {name: count + int((profiles[name] > 0).sum()) for name, count in found.items()}
+    return {name: round(count / rows, 4) for name, count in found.items()} if rows else {}
