@@ -527,6 +527,7 @@ ENDS = """
 import os, signal, sys
 from jv_assets.resources.embedder import Embedder
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background has switched off
     embedder = Embedder(sys.argv[1])
     embedder.embed(["a text", "another text"])
     processes = [process.pid for process, _ in embedder._pool._members]

@@ -69,6 +69,8 @@ def test_a_missing_column_is_an_error() -> None:
         ({"jv_history": []}, {}),
         ({"audience_engagement_score": float("inf"), "list_size": -3}, {"numbers_without_meaning": 2}),
         ({"audience_engagement_score": 1.5}, {"engagement_over_1": 1}),
+        ({"seeking": "n/a", "offering": "-----", "bio": "n/a"}, {"texts_without_content": 2}),
+        ({"seeking": "我们帮助企业发展业务", "niche": "健康"}, {"texts_in_other_scripts": 1}),
         ({"list_size": 0, "social_reach": 0}, {"list_size_0": 1, "social_reach_0": 1}),
     ],
 )

@@ -136,6 +136,22 @@ def test_coverage_that_fell_warns_once(whole: Pipeline) -> None:
     assert whole.run(assets=["profiles"]).success
 
 
+def test_texts_that_say_nothing_to_a_model_warn(whole: Pipeline) -> None:
+    whole.sql("ALTER TABLE profiles ADD COLUMN kept text")
+    whole.sql(
+        "UPDATE profiles SET kept = seeking, seeking = CASE WHEN id::text < '8' THEN 'n/a' ELSE '寻找合作伙伴' END"
+    )
+    check = evaluations(whole.run(assets=["profiles"]))["texts_meaningful"]
+    shares = numbers(check)
+    assert not check.passed
+    assert 0.3 < shares["texts_without_content"] < 0.7
+    assert shares["texts_without_content"] + shares["texts_in_other_scripts"] == pytest.approx(1, abs=1e-3)
+    assert f"texts_without_content: {shares['texts_without_content']:.1%} of the profiles" in str(check.description)
+    whole.sql("UPDATE profiles SET seeking = kept")
+    whole.sql("ALTER TABLE profiles DROP COLUMN kept")
+    assert evaluations(whole.run(assets=["profiles"]))["texts_meaningful"].passed
+
+
 def test_vectors_that_are_stale_or_odd_warn(whole: Pipeline) -> None:
     (row,) = whole.sql(
         "SELECT id::text, seeking, embedding_seeking::text AS vector FROM profiles "

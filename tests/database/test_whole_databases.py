@@ -49,7 +49,7 @@ def load(pipeline: Pipeline, whole: Whole) -> None:
                 connection.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values})"), row)
 
 
-ON_PURPOSE = {"accept_shift": True, "switch_policy": True}
+ON_PURPOSE = {"accept_shift": True, "accept_word_overlap": True, "switch_policy": True}
 """What was stored before may be of any policy and version, and as far away as you like."""
 
 
