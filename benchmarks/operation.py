@@ -24,7 +24,7 @@ from dagster._grpc.client import DagsterGrpcClient
 
 from benchmarks.figures import Row, environment, figure, jv, show
 from jv_assets import local, settings
-from jv_assets.ui import LOCATION, MODULE
+from jv_assets.automation.own_runs import LOCATION, MODULE
 
 RANGES, REPEATS = 64, 3
 PREPARE = "from jv_assets.running import open_instance; open_instance().dispose()"

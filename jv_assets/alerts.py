@@ -8,9 +8,10 @@ import dagster as dg
 import tenacity
 
 from jv_assets import settings
+from jv_assets.automation.own_runs import STARTED_BY_JV
 from jv_assets.causes import run_causes
 from jv_assets.finishing import failed_ranges
-from jv_assets.workers import STARTED_BY_JV, again
+from jv_assets.workers import again
 
 _TIMEOUT, _ATTEMPTS = 10, 3
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import dagster as dg
 
+from jv_assets.automation.own_runs import STARTED_BY_JV
 from jv_assets.partitions import FAILED_RANGES, ID_RANGES, keys_of_run, range_tags
 from jv_assets.schedules import NIGHTLY, RESCORE, nightly, rescore
 from jv_assets.undo_units import UNIT, unit_of
-from jv_assets.workers import STARTED_BY_JV
 
 
 @dataclass(frozen=True)

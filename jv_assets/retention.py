@@ -2,7 +2,7 @@
 
 Dagster knows that a range is made only by the event of the run that made it. So a run of which something is the latest
 stays, however old: of any range of any asset the materialization, the observation or the attempt, of any check the
-verdict.
+verdict. And runs of another code location, which may share the instance, are none of ours.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from sqlalchemy import func, select
 
 from jv_assets import settings
+from jv_assets.automation.own_runs import is_ours
 from jv_assets.running import last_attempts
 from jv_assets.schedules import NIGHTLY
 
@@ -25,12 +26,13 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 
 
 def forget_old_runs(instance: dg.DagsterInstance) -> int:
-    """Delete the runs that are older than `JV_KEPT_DAYS` and not needed; returns how many.
+    """Delete our runs that are older than `JV_KEPT_DAYS` and not needed; returns how many.
 
     The run itself goes last: where this is cut off, the next one finds it again.
     """
     before = datetime.now(UTC) - timedelta(days=settings.kept_days())
-    old = [record.dagster_run.run_id for record in instance.get_run_records(_ended_before(before))]
+    runs = (record.dagster_run for record in instance.get_run_records(_ended_before(before)))
+    old = [run.run_id for run in runs if is_ours(instance, run)]
     needed = _needed(instance) if old else set()
     unneeded = [run_id for run_id in old if run_id not in needed]
     for run_id in unneeded:

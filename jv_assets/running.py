@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
+from jv_assets.automation.own_runs import is_ours
 from jv_assets.causes import INTERRUPTIONS, NEVER_DONE, Causes, run_causes
 from jv_assets.dagster_storage import dagster_home
 from jv_assets.errors import UserError
@@ -124,7 +125,8 @@ def left_over(instance: dg.DagsterInstance) -> dict[str, dict[str, str]]:
 def under_way(instance: dg.DagsterInstance) -> list[str]:
     """The runs that wait or go on, the backfills that have more to come, and an undo that was not done, a line each."""
     lines = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *UNDER_WAY])):
+    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *UNDER_WAY]))
+    for run in (run for run in runs if is_ours(instance, run)):
         keys = keys_of_run(run)
         waits = run.status == dg.DagsterRunStatus.QUEUED
         state = "waits for the daemon (jv ui)" if waits else "goes on"
@@ -137,13 +139,14 @@ def under_way(instance: dg.DagsterInstance) -> list[str]:
 
 def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
     """The last undo, where it failed and nothing was published since: no range of an asset tells of it."""
-    last = instance.get_run_records(dg.RunsFilter(job_name="undo"), limit=1)
-    if not last or last[0].dagster_run.status not in _ENDED_BADLY:
+    records = instance.get_run_records(dg.RunsFilter(job_name="undo"))
+    last = next((record for record in records if is_ours(instance, record.dagster_run)), None)
+    if last is None or last.dagster_run.status not in _ENDED_BADLY:
         return []
-    since = instance.get_runs(dg.RunsFilter(created_after=last[0].create_timestamp))
-    if any(run.job_name in ("rescore", "nightly") for run in since):
+    since = instance.get_runs(dg.RunsFilter(created_after=last.create_timestamp))
+    if any(run.job_name in ("rescore", "nightly") and is_ours(instance, run) for run in since):
         return []
-    run = last[0].dagster_run
+    run = last.dagster_run
     return [f"run {run.run_id[:8]} of undo failed: {'; '.join(run_causes(instance, run))}"]
 
 

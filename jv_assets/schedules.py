@@ -8,6 +8,7 @@ import dagster as dg
 from dagster._utils.schedules import cron_string_iterator
 
 from jv_assets import settings
+from jv_assets.automation.own_runs import is_ours
 from jv_assets.partitions import all_ranges_tags
 
 OF_PROFILES = ("profiles", "profile_embeddings")
@@ -69,8 +70,8 @@ report = dg.define_asset_job(
 )
 def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     # a second one would do the same again beside the first, or right after it
-    going = context.instance.get_runs(dg.RunsFilter(job_name=nightly.name, statuses=NOT_ENDED), limit=1)
-    if going:
+    runs = context.instance.get_runs(dg.RunsFilter(job_name=nightly.name, statuses=NOT_ENDED))
+    if going := [run for run in runs if is_ours(context.instance, run)]:
         return dg.SkipReason(f"the nightly run {going[0].run_id} still goes on")
     return dg.RunRequest(tags=all_ranges_tags())
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import dagster as dg
 from sqlalchemy import Connection, text
 
+from jv_assets.automation.own_runs import is_ours
 from jv_assets.finishing import parts, request_after
 from jv_assets.partitions import ID_RANGES, all_ranges_tags, key_of
 from jv_assets.pipeline.match_states import context_of, not_ours, scorable
@@ -88,7 +89,7 @@ def _tick(
     Where the last run that this sensor requested waits or goes on, what has come meanwhile is for the next tick.
     """
     mine = dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}, statuses=NOT_ENDED)
-    if going := context.instance.get_runs(mine, limit=1):
+    if going := [run for run in context.instance.get_runs(mine) if is_ours(context.instance, run)]:
         return dg.SkipReason(f"run {going[0].run_id} still goes on")
 
     def work(connection: Connection) -> tuple[str, int, Sequence[str]]:

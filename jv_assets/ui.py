@@ -19,12 +19,11 @@ import tempfile
 from pathlib import Path
 
 from jv_assets import report_server, settings
+from jv_assets.automation.own_runs import LOCATION, MODULE
 from jv_assets.errors import UserError
 from jv_assets.ports import free_port
 from jv_assets.processes import DiedError, Family, alone, interrupts
 
-MODULE, LOCATION = "jv_assets.definitions", "jv"
-"""As in workspace.yaml."""
 PORTS = range(3000, 3100)
 READY_SECONDS = 180
 

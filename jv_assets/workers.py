@@ -11,8 +11,8 @@ import psutil
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-STARTED_BY_JV = "jv/process"
-"""Tag of runs in a process of `jv`, which goes on by itself; its value is `host:pid`."""
+from jv_assets.automation.own_runs import STARTED_BY_JV, is_ours
+
 LAUNCHED_ON = "jv/host"
 """Tag of runs that the daemon launched: the host that their process is on."""
 UNDER_WAY = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
@@ -25,9 +25,9 @@ def this_process() -> dict[str, str]:
 
 
 def fail_runs_without_process(instance: dg.DagsterInstance) -> None:
-    """Mark as failed the runs of this host whose process was killed."""
+    """Mark as failed our runs of this host whose process was killed."""
     for run in instance.get_runs(dg.RunsFilter(statuses=list(UNDER_WAY))):
-        if gone := process_gone(instance, run):
+        if is_ours(instance, run) and (gone := process_gone(instance, run)):
             instance.report_run_failed(run, message=gone)
 
 
@@ -40,6 +40,8 @@ def process_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None
     if host != socket.gethostname() or _lives(pid, since):
         return None
     cause = f"its process (number {pid} on {host}) was killed or has crashed"
+    if not is_ours(instance, run):
+        return cause
     return f"{cause}; what it had done is kept; type: {again(run)}"
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from jv_assets.automation.own_runs import STARTED_BY_JV
 from jv_assets.partitions import all_ranges_tags
 from jv_assets.schedules import NIGHTLY_REPORTS, nightly, report
-from jv_assets.workers import STARTED_BY_JV
 
 
 @dg.run_status_sensor(

@@ -22,6 +22,7 @@ from serving import LAUNCH, SECONDS, SERVE, Running, running
 from waiting import wait_until
 
 from jv_assets import local, processes, settings, ui
+from jv_assets.automation import own_runs
 from jv_assets.definitions import defs
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -88,7 +89,7 @@ def elsewhere(embedded: Path, database_url: str) -> dict[str, str]:
 
 def test_the_code_location_is_the_one_of_the_workspace() -> None:
     assert (settings.ROOT / "workspace.yaml").read_text().split() == (
-        f"load_from: - python_module: module_name: {ui.MODULE} location_name: {ui.LOCATION}".split()
+        f"load_from: - python_module: module_name: {own_runs.MODULE} location_name: {own_runs.LOCATION}".split()
     )
 
 

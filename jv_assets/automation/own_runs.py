@@ -1,0 +1,45 @@
+"""Which runs of a Dagster instance are ours: another code location may share it, with jobs of the same names."""
+
+from functools import cache
+
+import dagster as dg
+
+MODULE, LOCATION = "jv_assets.definitions", "jv"
+"""Our code, and the name of the code location in each workspace.yaml; `dagster dev -m` names it by the module."""
+STARTED_BY_JV = "jv/process"
+"""Tag of runs in a process of `jv`, which goes on by itself; its value is `host:pid`."""
+REPOSITORY_TAG = ".dagster/repository"
+"""Tag that Dagster gives to each run of a code location; its value is `repository@location`."""
+JOBS = ("rescore", "embed", "refresh", "nightly", "report", "undo", "forget")
+"""The names of our jobs."""
+_OF_ASSETS = "__ASSET_JOB"
+"""The job of assets that somebody materializes in the UI."""
+
+
+def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a run is of one of our jobs, in our code location or in a process of ours."""
+    if run.job_name not in JOBS and not run.job_name.startswith(_OF_ASSETS):
+        return False
+    if run.remote_job_origin:
+        return is_our_location(run.remote_job_origin.repository_origin.code_location_origin.location_name)
+    return STARTED_BY_JV in run.tags or _has_our_steps(instance, run)
+
+
+def is_our_location(name: str) -> bool:
+    """Whether a code location of this name is this pipeline."""
+    return name in (LOCATION, MODULE)
+
+
+def _has_our_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Of a run that some process did without a code location: whether its job is made of our assets and ops alone."""
+    if run.job_snapshot_id is None:
+        return run.job_name in JOBS
+    return set(instance.get_job_snapshot(run.job_snapshot_id).node_names) <= _our_steps()
+
+
+@cache
+def _our_steps() -> set[str]:
+    # here: the definitions import this module
+    from jv_assets.definitions import defs
+
+    return {name for job in (*JOBS, _OF_ASSETS) for name in defs.resolve_job_def(job).graph.node_dict}
