@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from benchmarks.database import DIMENSION, MODEL, fill_vectors
 from benchmarks.figures import Row, Took, environment, figure, jv, show
+from benchmarks.score_log import log_size
 from jv_assets import local
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
 from jv_assets.loading import load_frames
@@ -59,18 +60,20 @@ print(time.perf_counter() - started, memory() - before)
 class Measured:
     """A rescore that writes every row, one after it that finds nothing to write, and one after the edit.
 
-    `profiles`: seconds and KB that it takes to read all profiles from their files, as each run does.
+    `profiles`: seconds and KB that it takes to read all profiles from their files, as each run does. `log`: the entries
+    of the log of published scores after the second, their bytes and those of their index.
     """
 
     first: Took
     again: Took
     night: Took
     profiles: tuple[float, float]
+    log: tuple[int, int, int]
 
     def rows(self, size: Size) -> list[Row]:
         """Rows of name, value, unit, target (or None) and whether it was met."""
         large = size is not DEMO  # of the demo's, starting the process is half
-        matches, (seconds, kb) = size.matches, self.profiles
+        matches, (seconds, kb), (entries, table, index) = size.matches, self.profiles, self.log
         share = self.night.seconds / self.first.seconds
         return [
             figure(f"{matches:,} matches of {size.profiles:,} profiles in {size.ranges} ranges: rescore, every row "
@@ -86,6 +89,7 @@ class Measured:
             figure("… rows written ÷ all", _written(self.night) / matches, "", at_most=0.05),
             figure("… reading all profiles from their files, a profile", 1e6 * seconds / size.profiles, "µs"),
             figure("… memory of that, a profile", kb / size.profiles, "KB"),
+            figure("… log of published scores with its index, an entry", (table + index) / entries, "bytes"),
         ]  # fmt: skip
 
 
@@ -117,14 +121,16 @@ def _measured(size: Size) -> Measured:
         try:
             _fill(home, size)
             first, again = _rescore(home, size), _rescore(home, size)
-            with Database(local.start(home / "postgres").url("jv")).transaction() as connection:
+            database = Database(local.start(home / "postgres").url("jv"))
+            log = log_size(database)
+            with database.transaction() as connection:
                 connection.execute(text(EDIT))
             night, settings = _rescore(home, size), environment(JV_HOME=str(home), JV_ID_RANGES=str(size.ranges))
             told = subprocess.run(
                 [sys.executable, "-c", _READ_PROFILES], env=settings, capture_output=True, text=True, check=True
             )
             seconds, kb = map(float, told.stdout.split())
-            return Measured(first, again, night, (seconds, kb))
+            return Measured(first, again, night, (seconds, kb), log)
         finally:
             local.stop(home / "postgres")
 

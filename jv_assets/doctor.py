@@ -17,14 +17,20 @@ from jv_assets.errors import UserError
 from jv_assets.migrations.run import check_dimensions, is_current, model_dimension
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.setup.dagster_database import look_at_dagster_database
 from jv_assets.setup.vectors import Vectors, look_at_vectors
 from jv_assets.tables import READ, WRITTEN
 
-MEMORY, VERSION = "jv.embedded_texts", "jv.alembic_version"
+MEMORY, LOG, VERSION = "jv.embedded_texts", "jv.score_log_rows", "jv.alembic_version"
 OURS = {
     MEMORY: ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "jv.publish_runs": ("SELECT", "INSERT", "DELETE"),
     "jv.replaced_scores": ("SELECT", "INSERT", "DELETE"),
+    "jv.score_log_sources": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    LOG: ("SELECT", "INSERT"),
+    "jv.score_log_base": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "jv.score_log_seeded": ("SELECT", "INSERT"),
+    "jv.score_log": ("SELECT",),
     VERSION: ("SELECT",),
 }
 """By table of the schema jv, what the pipeline does there."""
@@ -43,13 +49,15 @@ _SERVER = """
 # Not to_regclass for schema jv: that is an error for a role that may not enter it.
 _TABLES = """
     SELECT CASE n.nspname WHEN 'jv' THEN 'jv.' ELSE '' END || c.relname AS name,
-        has_schema_privilege(n.oid, 'USAGE') AS may_enter, pg_has_role(c.relowner, 'USAGE') AS is_owner,
+        has_schema_privilege(n.oid, 'USAGE') AS may_enter,
+        has_schema_privilege(n.oid, 'CREATE') AS may_create,
+        pg_has_role(c.relowner, 'USAGE') AS is_owner,
         row_security_active(c.oid) AS hides_rows,
         ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p
               WHERE has_table_privilege(c.oid, p)) AS may
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
-        OR n.nspname = 'jv' AND c.relkind = 'r'
+        OR n.nspname = 'jv' AND c.relkind IN ('r', 'p', 'v')
 """
 _COLUMNS = """
     SELECT c.relname, a.attname, has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
@@ -81,8 +89,9 @@ def examine(database: Database, embedder: Embedder) -> list[Finding]:
     except UserError as error:
         return [Finding("connection", "error", str(error))]
     pooler = _pooler(database) if seen.is_pooled else Finding("pooler", "ok", "none: the server itself answers")
+    dagster = [Finding("dagster", *found) for found in look_at_dagster_database()]
     model = _finding("model", lambda: f"{embedder.model}: {embedder.place}")
-    return [connected, pooler, *others, model, _finding("folder", _folder), *last]
+    return [connected, pooler, *others, model, _finding("folder", _folder), *last, *dagster]
 
 
 def require_ready(database: Database) -> None:
@@ -187,9 +196,14 @@ def _dimensions(connection: Connection) -> str:
 
 def _privileges(seen: _Seen) -> Finding:
     role = seen.server.role
-    if grants := list(_missing_grants(seen)):
-        statements = "; ".join(f"GRANT {what} TO {role}" for what in grants)
-        return Finding("privileges", "error", f"role {role} may too little; let the tables' owner type: {statements}")
+    statements = [f"GRANT {what} TO {role}" for what in _missing_grants(seen)]
+    if LOG in seen.tables and not (seen.tables[LOG].is_owner and seen.tables[LOG].may_create):
+        # Only its owner may add a partition to a table, and a view reads with the rights of its own.
+        statements.append(f"GRANT CREATE ON SCHEMA jv TO {role}")
+        statements += [f"ALTER TABLE {name} OWNER TO {role}" for name in (LOG, "jv.score_log")]
+    if statements:
+        cure = "; ".join(statements)
+        return Finding("privileges", "error", f"role {role} may too little; let the tables' owner type: {cure}")
     if seen.server.is_superuser and settings.database_url() is None:
         return Finding("privileges", "ok", f"{role}, the superuser of the embedded server")
     warnings = []

@@ -4,6 +4,8 @@ import dagster as dg
 
 from jv_assets import settings
 from jv_assets.partitions import one_line_failure
+from jv_assets.pipeline.score_log import purge
+from jv_assets.resources.database import Database
 
 
 @dg.op(
@@ -22,13 +24,28 @@ def delete_old_runs(context: dg.OpExecutionContext) -> None:
     context.log.info(f"{count:,} runs older than {settings.kept_days()} days are deleted")
 
 
+@dg.op(
+    name="drop_old_months",
+    description="""
+Drops the months of `jv.score_log` that ended more than `JV_SCORE_LOG_DAYS` days ago. The last entry of each match
+stays, because its score may still stand in production.
+""",
+)
+def drop_old_months(context: dg.OpExecutionContext, database: dg.ResourceParam[Database]) -> None:
+    with one_line_failure():
+        dropped = purge(database)
+    context.log.info(f"months of the log of published scores that are dropped: {', '.join(dropped) or 'none'}")
+
+
 @dg.job(
     name="forget",
     executor_def=dg.in_process_executor,
-    description="Delete the runs that are older than JV_KEPT_DAYS days, with their events and logs.",
+    description="Delete the runs that are older than JV_KEPT_DAYS days, with their events and logs, and the months of "
+    "the log of published scores that are older than JV_SCORE_LOG_DAYS days.",
 )
 def forget() -> None:
     delete_old_runs()
+    drop_old_months()
 
 
 @dg.schedule(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.reading import COMPARED, STORED_COLUMNS, is_stored
 from jv_assets.resources.range_files import RangeFiles
@@ -12,7 +13,7 @@ from jv_assets.resources.range_files import RangeFiles
 CONTEXT = "match_context"
 GONE = "gone_matches"
 """The files of the matches that are not scored any more, as their deleted rows cannot tell."""
-KEPT_DAYS = 30
+KEPT_DAYS = settings.score_log_days()
 _SCORE = ["id", "harmonic_mean", "policy", "scoring_version"]
 _MADE_OF = ["profile_id", "suggested_profile_id", "policy", "scoring_version", "inputs_hash", "code_hash"]
 
@@ -49,7 +50,8 @@ def still_right(former: pd.DataFrame, matches: pd.DataFrame, made_of: pd.DataFra
 def keep_gone(files: RangeFiles, key: str, former: pd.DataFrame, rows: pd.DataFrame) -> None:
     """Before these rows take the place of the former ones: keep what those said of matches that are not among them.
 
-    `id`, `harmonic_mean`, `policy`, `scoring_version` and `gone_at` (ISO, UTC), for 30 days or until a match returns.
+    `id`, `harmonic_mean`, `policy`, `scoring_version` and `gone_at` (ISO, UTC),
+    for `JV_SCORE_LOG_DAYS` or until a match returns.
     """
     now = datetime.now(UTC)
     known = read_gone(files, key)

@@ -11,7 +11,7 @@ from jv_assets.tables import WRITTEN
 _ROLE = "SELECT rolsuper FROM pg_roles WHERE rolname = :role"
 _RELATIONS = """
     SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'jv' AND c.relkind = 'r' ORDER BY c.relname
+    WHERE n.nspname = 'jv' AND c.relkind IN ('r', 'p', 'v') ORDER BY c.relname
 """
 
 

@@ -1,80 +1,51 @@
-"""What production held a while ago, beside what is computed now."""
+"""What production held at one moment, beside what is computed now or what it held at a later moment.
 
+The log of published scores tells which score stood at a moment. What it was made of is told by its context, which
+is kept in `jv.replaced_scores` for the last runs only. Of a moment before the log begins, both are told by that table.
+"""
+
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from jv_assets.errors import UserError
 from jv_assets.former_rows import read_gone
 from jv_assets.partitions import bounds
+from jv_assets.pipeline.score_log import log_begins
 from jv_assets.reporting.sampling import Sample
 from jv_assets.reporting.tallies import scored
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import STORED_BEFORE
 from jv_scoring.analysis.impact import BEFORE, COLUMNS
+from jv_scoring.analysis.stored import FACTORS, METHODS, stored_factors
+from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 
+KNOWN = "cause_known"
+"""The column that says whether it is still known what the score of then was made of."""
 _CHUNK = 5_000
 """Contexts, of some 3 KB each, that one statement reads."""
-
-# What the first run since then replaced is what was there; what no run replaced is there still.
-_THEN = """
-    WITH kept AS (
-        SELECT DISTINCT ON (match_id) match_id, harmonic_mean, match_context
-        FROM jv.replaced_scores
-        WHERE match_id BETWEEN :low AND :high AND replaced_at >= :since
-        ORDER BY match_id, replaced_at, run_id
-    ), present AS (
-        SELECT id, harmonic_mean, match_context FROM match_suggestions WHERE id BETWEEN :low AND :high
-    ), before AS (
-        SELECT coalesce(id, match_id) AS id,
-            CASE WHEN match_id IS NULL THEN present.harmonic_mean ELSE kept.harmonic_mean END AS harmonic_mean,
-            CASE WHEN match_id IS NULL THEN present.match_context ELSE kept.match_context END AS match_context
-        FROM present FULL JOIN kept ON match_id = id
-    )
-"""
-_BEFORE = f"""{_THEN}
-    SELECT id::text, harmonic_mean::float8, c.policy, c.scoring_version, c.inputs_hash
-    FROM before
-    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(match_context) WHEN 'object' THEN match_context END)
-        AS c (policy text, scoring_version text, inputs_hash text) ON true
-"""  # noqa: S608 - of our own constants
-_CONTEXTS = f"{_THEN} SELECT id::text, match_context::text FROM before WHERE id = ANY(CAST(:ids AS uuid[]))"  # noqa: S608 - of our own constants
+_SHORTEST = 8
+"""Characters of a run's id, as many as the UI shows."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 
 
-def rows_of(
-    database: Database, files: RangeFiles, key: str, since: datetime, sample: Sample | None = None
-) -> pd.DataFrame:
-    """The matches of a range with `COLUMNS` and `BEFORE`: those that are scored now, and those not any more.
+@dataclass(frozen=True)
+class Moment:
+    """A moment that is compared; `run`: the run whose last score was written at it."""
 
-    A match whose row is gone, of which nothing was kept either, had what its file said last.
-    """
-    now = scored(files, key, [*COLUMNS, *STORED_BEFORE[1:]])
-    gone = read_gone(files, key)
-    vanished = pd.to_datetime(gone["gone_at"], utc=True, format="ISO8601") >= since
-    gone = gone.loc[vanished & ~gone["id"].isin(now["id"])]
-    absent = pd.DataFrame({"id": gone["id"].to_numpy(object)}).reindex(columns=COLUMNS)
-    rows = now[COLUMNS] if absent.empty else pd.concat([now[COLUMNS].astype(object), absent.astype(object)])
-    last_known = pd.concat([now[STORED_BEFORE].set_axis(_NAMES, axis=1), gone.reindex(columns=_NAMES)])
-    rows, last_known = rows.reset_index(drop=True), last_known.reset_index(drop=True)
-    if sample:
-        rows = sample.draw(rows)
-    low, high = bounds(key)
+    at: datetime
+    run: str | None = None
 
-    def work(connection: Connection) -> pd.DataFrame:
-        asked = {"low": low, "high": high, "since": since}
-        then = _frame(connection.execute(text(_BEFORE), asked).all())
-        found = _with_before(rows, then, last_known)
-        ids = found.loc[_asked_for(found), "id"].tolist()
-        contexts: dict[str, str | None] = {}
-        for start in range(0, len(ids), _CHUNK):
-            chunk = {**asked, "ids": ids[start : start + _CHUNK]}
-            contexts |= {row[0]: row[1] for row in connection.execute(text(_CONTEXTS), chunk)}
-        return found.assign(before_context=found["id"].map(contexts).astype(object))
-
-    return database.run(work)
+    def __str__(self) -> str:
+        at = f"{self.at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{at}, when run {self.run[:_SHORTEST]} had written" if self.run else at
 
 
 def hours_ago(hours: float) -> datetime:
@@ -82,27 +53,207 @@ def hours_ago(hours: float) -> datetime:
     return datetime.fromtimestamp(datetime.now(UTC).timestamp() - hours * 3600, UTC)
 
 
+def moment_of(database: Database, option: str, given: str) -> Moment:
+    """The moment that `given` names: itself, or a run's id or the beginning of one; UserError for anything else."""
+    wanted = given.strip().lower()
+    if _DATE.match(wanted):
+        try:
+            at = datetime.fromisoformat(wanted.upper())
+        except ValueError:
+            raise UserError(f"{option} {given}: write a moment as 2026-11-28T03:00Z, in UTC or with its zone") from None
+        return Moment(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
+    if len(wanted) < _SHORTEST:
+        raise UserError(
+            f"{option} {given}: write a run's id, {_SHORTEST} characters of it or more, or 2026-11-28T03:00Z"
+        )
+    found = database.run(lambda connection: connection.execute(text(_RUNS), {"given": wanted}).all())
+    if len(found) != 1:
+        known = "names several runs" if found else "is no run that wrote a score since the log begins"
+        raise UserError(f"{option} {given} {known}: write another run's id, or a moment such as 2026-11-28T03:00Z")
+    return Moment(found[0].at, found[0].run_id)
+
+
+def begins(database: Database, key: str) -> datetime | None:
+    """From when on the log tells what the matches of a range held; None before it is first written to."""
+    return database.run(lambda connection: log_begins(connection, *bounds(key)))
+
+
+def rows_of(
+    database: Database,
+    files: RangeFiles,
+    key: str,
+    since: datetime,
+    sample: Sample | None = None,
+    *,
+    until: datetime | None = None,
+) -> pd.DataFrame:
+    """The matches of a range with `COLUMNS`, `BEFORE` and `KNOWN`: those that are scored now, and those not any more.
+
+    `until`: the scores "now" are those that stood at that moment. A match whose row is gone, of which nothing was kept
+    either, had what its file said last.
+    """
+    now = scored(files, key, [*COLUMNS, *STORED_BEFORE[1:]])
+    gone = read_gone(files, key)
+    gone_at = pd.to_datetime(gone["gone_at"], utc=True, format="ISO8601")
+    unscored = ~gone["id"].isin(now["id"])
+    gone, gone_at = gone.loc[(gone_at >= since) & unscored], gone_at.loc[(gone_at >= since) & unscored]
+    absent = pd.DataFrame({"id": gone["id"].to_numpy(object)}).reindex(columns=COLUMNS)
+    rows = now[COLUMNS] if absent.empty else pd.concat([now[COLUMNS].astype(object), absent.astype(object)])
+    stored = now[STORED_BEFORE].set_axis(_NAMES, axis=1)
+    rows = rows.reset_index(drop=True)
+    if sample:
+        rows = sample.draw(rows)
+
+    def work(connection: Connection) -> pd.DataFrame:
+        after = rows
+        if until:
+            later = pd.concat([stored, gone.loc[gone_at >= until].reindex(columns=_NAMES)], ignore_index=True)
+            after = _as_of(connection, key, until, rows, later)
+        last_known = pd.concat([stored, gone.reindex(columns=_NAMES)], ignore_index=True)
+        state = _State.at(connection, key, since)
+        before = state.of(after["id"], last_known)
+        columns = {name: before[old].to_numpy(object) for name, old in zip(BEFORE, _NAMES[1:], strict=False)}
+        found = after.assign(**columns, **{KNOWN: before[KNOWN].to_numpy(np.bool_)})
+        contexts = state.contexts(connection, found.loc[_asked_for(found), "id"].tolist())
+        return found.assign(before_context=found["id"].map(contexts).astype(object))
+
+    return database.run(work)
+
+
+def causes_lost(rows: pd.DataFrame) -> int:
+    """Of rows by `rows_of`: how many were scored both times, score otherwise now, and no longer tell why."""
+    both = rows["before_harmonic_mean"].notna() & rows["harmonic_mean"].notna()
+    moved = rows["before_harmonic_mean"].astype(np.float64) != rows["harmonic_mean"].astype(np.float64)
+    return int((both & moved & ~rows[KNOWN]).sum())
+
+
 _NAMES = ["id", "harmonic_mean", "policy", "scoring_version", "inputs_hash"]
 
 
-def _frame(rows: Sequence[object]) -> pd.DataFrame:
-    return pd.DataFrame(list(map(tuple, rows)), columns=_NAMES, dtype=object)  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class _State:
+    """What the matches of a range held at a moment: `_NAMES` and `KNOWN`, and the SQL that says so."""
+
+    rows: pd.DataFrame
+    sql: str
+    asked: dict[str, object]
+
+    @classmethod
+    def at(cls, connection: Connection, key: str, moment: datetime) -> "_State":
+        low, high = bounds(key)
+        first = log_begins(connection, low, high)
+        sql = _BY_LOG if first and first <= moment else _BY_WHAT_IS_KEPT
+        asked: dict[str, object] = {"low": low, "high": high, "moment": moment}
+        found = connection.execute(text(sql + _BEFORE), asked).all()
+        return cls(pd.DataFrame(list(map(tuple, found)), columns=[*_NAMES, KNOWN], dtype=object), sql, asked)
+
+    def of(self, ids: pd.Series, last_known: pd.DataFrame) -> pd.DataFrame:
+        """Row by row, with that of `last_known` where the database has no such match."""
+        unknown = last_known.loc[~last_known["id"].isin(self.rows["id"])].astype(object).assign(**{KNOWN: True})
+        whole = pd.concat([self.rows, unknown]).drop_duplicates("id").set_index("id").reindex(ids)
+        return whole.assign(**{KNOWN: whole[KNOWN].ne(False)})
+
+    def contexts(self, connection: Connection, ids: Sequence[str]) -> dict[str, str | None]:
+        """By match."""
+        found: dict[str, str | None] = {}
+        for start in range(0, len(ids), _CHUNK):
+            chunk = {**self.asked, "ids": list(ids[start : start + _CHUNK])}
+            found |= {row[0]: row[1] for row in connection.execute(text(self.sql + _CONTEXTS), chunk)}
+        return found
 
 
-def _with_before(rows: pd.DataFrame, then: pd.DataFrame, last_known: pd.DataFrame) -> pd.DataFrame:
-    """With `BEFORE`, but for the context: of `then`, and of `last_known` where that has no such match."""
-    unknown = last_known.loc[~last_known["id"].isin(then["id"])].astype(object)
-    before = pd.concat([then, unknown]).drop_duplicates("id").set_index("id").reindex(rows["id"])
-    columns = {name: before[old].to_numpy(object) for name, old in zip(BEFORE, _NAMES[1:], strict=False)}
-    return rows.assign(**columns)
+def _as_of(
+    connection: Connection, key: str, until: datetime, rows: pd.DataFrame, last_known: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows with what stood at `until`: scores by the log, factors by the contexts that are still kept."""
+    state = _State.at(connection, key, until)
+    stood = state.of(rows["id"], last_known)
+    as_computed = np.ones(len(rows), np.bool_)
+    for name in _NAMES[1:]:
+        as_computed &= (stood[name].to_numpy(object) == rows[name].to_numpy(object)).astype(np.bool_)
+    other = np.flatnonzero(~as_computed & stood["harmonic_mean"].notna().to_numpy(np.bool_))
+    rows = rows.astype(dict.fromkeys(_NAMES, object))
+    for name in _NAMES[1:]:
+        rows[name] = stood[name].to_numpy(object)
+    rows["policy"] = rows["policy"].fillna(CURRENT_POLICY)
+    rows["scoring_version"] = rows["scoring_version"].fillna(SCORING_VERSION)
+    values = {name: rows[name].to_numpy(object, copy=True) for name in (*FACTORS, *METHODS)}
+    for start in range(0, len(other), _CHUNK):
+        some = other[start : start + _CHUNK]
+        ids = rows["id"].iloc[some].tolist()
+        contexts = state.contexts(connection, ids)
+        factors = stored_factors(contexts.get(match) for match in ids)
+        for name, of_all in values.items():
+            of_all[some] = factors[name].to_numpy(object)
+    return rows.assign(**values)
 
 
-def _asked_for(rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _asked_for(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Those scored then and now, of which anything but the scores is another now."""
     pairs = [("before_policy", "policy"), ("before_version", "scoring_version"), ("before_inputs_hash", "inputs_hash")]
     same = np.ones(len(rows), np.bool_)
     for before, now in pairs:
         same &= (rows[before].astype(object) == rows[now].astype(object)).to_numpy(np.bool_)
     both = rows["before_harmonic_mean"].notna() & rows["harmonic_mean"].notna()
-    asked: np.ndarray[tuple[int], np.dtype[np.bool_]] = both.to_numpy(np.bool_) & ~same
+    asked: npt.NDArray[np.bool_] = both.to_numpy(np.bool_) & ~same
     return asked
+
+
+_RUNS = """
+    SELECT run_id, max(last_at) AS at FROM jv.score_log_sources
+    WHERE NOT seeded AND starts_with(run_id, :given) GROUP BY run_id
+"""
+_PRESENT = """
+    present AS (
+        SELECT id, harmonic_mean, match_context FROM match_suggestions WHERE id BETWEEN :low AND :high
+    )
+"""
+# What the first run since then replaced is what was there; what no run replaced is there still.
+_BY_WHAT_IS_KEPT = f"""
+    WITH kept AS (
+        SELECT DISTINCT ON (match_id) match_id, harmonic_mean, match_context
+        FROM jv.replaced_scores
+        WHERE match_id BETWEEN :low AND :high AND replaced_at >= :moment
+        ORDER BY match_id, replaced_at, run_id
+    ), {_PRESENT}, before AS (
+        SELECT coalesce(id, match_id) AS id,
+            CASE WHEN match_id IS NULL THEN present.harmonic_mean ELSE kept.harmonic_mean END AS harmonic_mean,
+            CASE WHEN match_id IS NULL THEN present.match_context ELSE kept.match_context END AS match_context,
+            NULL AS logged_policy, NULL AS logged_version, true AS known
+        FROM present FULL JOIN kept ON match_id = id
+    )
+"""  # noqa: S608 - of our own constants
+# A match without an entry since then holds it still. Of the others the last entry before tells the score, and the run
+# of the first entry since has kept the context, if that run is still kept and replaced that very score.
+_BY_LOG = f"""
+    WITH changed AS (
+        SELECT DISTINCT ON (match_id) match_id, run_id
+        FROM jv.score_log_rows JOIN jv.score_log_sources s ON s.id = source_id
+        WHERE match_id BETWEEN :low AND :high AND at > :moment
+        ORDER BY match_id, at
+    ), {_PRESENT}, before AS (
+        SELECT coalesce(present.id, changed.match_id) AS id,
+            CASE WHEN changed.match_id IS NULL THEN present.harmonic_mean
+                WHEN logged.match_id IS NULL THEN kept.harmonic_mean ELSE logged.harmonic_mean END AS harmonic_mean,
+            CASE WHEN changed.match_id IS NULL THEN present.match_context
+                WHEN kept.harmonic_mean = coalesce(logged.harmonic_mean, kept.harmonic_mean)
+                THEN kept.match_context END AS match_context,
+            logged.policy AS logged_policy, logged.scoring_version AS logged_version,
+            changed.match_id IS NULL OR kept.match_id IS NOT NULL
+                AND kept.harmonic_mean IS NOT DISTINCT FROM coalesce(logged.harmonic_mean, kept.harmonic_mean) AS known
+        FROM present FULL JOIN changed ON changed.match_id = present.id
+        LEFT JOIN LATERAL (
+            SELECT * FROM jv.score_log l WHERE l.match_id = changed.match_id AND l.at <= :moment
+            ORDER BY l.at DESC LIMIT 1
+        ) AS logged ON true
+        LEFT JOIN jv.replaced_scores kept ON kept.match_id = changed.match_id AND kept.run_id = changed.run_id
+    )
+"""  # noqa: S608 - of our own constants
+_BEFORE = """
+    SELECT id::text, harmonic_mean::float8, coalesce(c.policy, logged_policy),
+        coalesce(c.scoring_version, logged_version), c.inputs_hash, known
+    FROM before
+    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(match_context) WHEN 'object' THEN match_context END)
+        AS c (policy text, scoring_version text, inputs_hash text) ON true
+"""
+_CONTEXTS = "SELECT id::text, match_context::text FROM before WHERE id = ANY(CAST(:ids AS uuid[]))"

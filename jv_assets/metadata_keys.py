@@ -80,6 +80,12 @@ KEYS: dict[str, dict[str, str]] = {
         "raised lowered tiers_up tiers_down rescued": (
             "of the first kind: how many moved, changed their tier, or came to 60 and over from below"
         ),
+        "since until": "the moments that are compared; without the second the first and what was computed last",
+        "log_begins log_begins_later": (
+            "from when on the log of published scores tells what this range held, and whether that is after the first "
+            "moment: it is then told by what the last runs replaced"
+        ),
+        "cause_not_known_any_more": "changed matches of which it is no longer kept what they were scored of",
     },
     "momentum_options": {
         "json": "where all its numbers are",

@@ -4,9 +4,11 @@ A batch is one transaction: it takes the range's lock, compares with what is sto
 differ into a temporary table and updates from there. So a batch may be done twice, after a connection that was lost at
 COMMIT, and resume, retry and publishing again are the same thing. Score, breakdown, policy and version go together.
 
-The same transaction keeps what it replaces, in the schema jv under the run's id, so that `jv undo` can put it back.
+The same transaction keeps what it replaces, in the schema jv under the run's id, so that `jv undo` can put it back, and
+logs what it wrote, so that it is known what stood in production at any moment.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
@@ -20,6 +22,7 @@ from sqlalchemy import Connection, Row, text
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.partitions import bounds
+from jv_assets.pipeline.score_log import ensure_months, refuse_uncounted, seed, update_and_log
 from jv_assets.pipeline.stored_rules import refusal
 from jv_assets.reading import COMPARED, is_stored, matches_within
 from jv_assets.resources.database import Database
@@ -83,6 +86,8 @@ def publish_range(
     `Database.run` raises.
     """
     whole = Published()
+    if not wanted.dry_run:
+        seed(database, *bounds(key))
     for batch in _batches(scored):
 
         def work(connection: Connection, batch: pd.DataFrame = batch) -> Published:
@@ -154,18 +159,27 @@ def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray
             raise refusal({mine, *(stored for stored, _ in both)}, mine)
 
 
-def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None = None) -> None:
-    """Update the matches that `rows` (ids, scores and `match_context`) name, and keep under `run_id` what they held."""
+def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None = None, *, logged: bool = True) -> None:
+    """Update the matches that `rows` (ids, scores and `match_context`) name, and keep under `run_id` what they held.
+
+    Without `logged`, the log of published scores does not say so.
+    """
     columns = ["id", "profile_id", "suggested_profile_id", "score_ab", "score_ba", "harmonic_mean", "match_context"]
+    # One run scores a range with one model, and its rows name policy and version.
+    model = json.loads(rows["match_context"].iloc[0]).get("embedding_model")
+    made_by = rows.reindex(columns=["policy", "scoring_version"]).astype(object)
+    pairs = list(map(tuple, made_by.where(made_by.notna(), None).to_numpy()))
+    known = {pair: json.dumps([*pair, model]) for pair in set(pairs)}
+    values = {name: rows[name].tolist() for name in columns} | {"made_by": [known[pair] for pair in pairs]}
     connection.execute(text(CREATE_BATCH))
     cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY batch ({', '.join(columns)}) FROM STDIN") as copy:
-        for row in zip(*(rows[name].tolist() for name in columns), strict=True):
+    with cursor.copy(f"COPY batch ({', '.join(values)}) FROM STDIN") as copy:
+        for row in zip(*values.values(), strict=True):
             copy.write_row(row)
-    write_batch(connection, rows["id"].min(), rows["id"].max(), run_id)
+    write_batch(connection, rows["id"].min(), rows["id"].max(), run_id, logged=logged)
 
 
-def write_batch(connection: Connection, low: str, high: str, run_id: str | None) -> int:
+def write_batch(connection: Connection, low: str, high: str, run_id: str | None, *, logged: bool = True) -> int:
     """Update from the temporary table `batch`, whose ids are in low..high, by one UPDATE; returns how many rows."""
     ids = {"low": low, "high": high}
     locked = connection.execute(text(_LOCK_ROWS), ids).scalars().all()
@@ -173,7 +187,12 @@ def write_batch(connection: Connection, low: str, high: str, run_id: str | None)
         connection.execute(text(_KEEP), {**ids, "run": run_id})
     some = {"ids": locked[:: max(1, len(locked) // LOOKED_AT)]}
     before = connection.execute(text(_NOT_OURS), some).all()
-    updated = connection.execute(text(_UPDATE), ids).rowcount
+    if logged and locked:
+        ensure_months(connection)
+        updated, entries = update_and_log(connection, _UPDATE, low, high, run_id)
+        refuse_uncounted(entries, updated)
+    else:
+        updated = connection.execute(text(_UPDATE), ids).rowcount
     # A row deleted since the comparison is neither locked nor updated; the next run counts it.
     if updated != len(locked):
         raise RuntimeError(f"{updated} rows were updated where {len(locked)} had been locked")
@@ -200,7 +219,8 @@ _LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores '
 CREATE_BATCH = """
     CREATE TEMP TABLE batch (
         id uuid, profile_id uuid, suggested_profile_id uuid,
-        score_ab numeric(5,2), score_ba numeric(5,2), harmonic_mean numeric(5,2), match_context jsonb
+        score_ab numeric(5,2), score_ba numeric(5,2), harmonic_mean numeric(5,2), match_context jsonb,
+        made_by jsonb
     ) ON COMMIT DROP
 """
 # The bounds keep the planner, which knows nothing of `batch`, from reading the whole table for each batch.

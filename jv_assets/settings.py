@@ -134,6 +134,11 @@ def kept_days() -> int:
     return _whole_number("JV_KEPT_DAYS", default=30, most=36_500)
 
 
+def score_log_days() -> int:
+    """`JV_SCORE_LOG_DAYS`: for how many days the log of published scores tells what stood in production."""
+    return _whole_number("JV_SCORE_LOG_DAYS", default=400)
+
+
 def nightly_cron() -> str:
     """`JV_NIGHTLY_CRON`: when the nightly rescore starts; 03:00 by default."""
     from dagster._utils.schedules import is_valid_cron_string  # here: most commands need no Dagster

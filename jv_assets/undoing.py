@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from jv_assets import publishing
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, bounds, observe_each, one_line_failure
+from jv_assets.pipeline.score_log import seed
 from jv_assets.publishing import CREATE_BATCH, lock_range, prune, write_batch
 from jv_assets.resources.database import Database
 from jv_assets.undo_units import parts_of
@@ -116,6 +117,7 @@ def undo_range(database: Database, key: str, run_id: str, own_id: str) -> Undone
     values = {"low": low, "high": high, "run": run_id}
     ids = database.run(lambda connection: connection.execute(text(_IDS), values).scalars().all())
     whole = Undone()
+    seed(database, low, high)
     for start in range(0, len(ids), publishing.BATCH_ROWS):
         batch = ids[start : start + publishing.BATCH_ROWS]
 
@@ -218,7 +220,10 @@ _KEPT = """
 _FILL_BATCH = f"""
     INSERT INTO batch
     SELECT k.match_id, m.profile_id, m.suggested_profile_id,
-        k.score_ab, k.score_ba, k.harmonic_mean, k.match_context, {_STATE}, last.run_id
+        k.score_ab, k.score_ba, k.harmonic_mean, k.match_context,
+        jsonb_build_array(
+            k.match_context ->> 'policy', k.match_context ->> 'scoring_version', k.match_context ->> 'embedding_model'
+        ), {_STATE}, last.run_id
     {_KEPT}
 """
 _PREVIEW = f"""

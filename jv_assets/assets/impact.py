@@ -1,16 +1,17 @@
 """The asset that compares what production held a while ago with what is computed now."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import dagster as dg
+import pandas as pd
 
 from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.reports import TALLY
 from jv_assets.assets.scores import match_scores
 from jv_assets.errors import UserError
-from jv_assets.former_rows import KEPT_DAYS
-from jv_assets.impact import hours_ago, rows_of
+from jv_assets.impact import Moment, begins, causes_lost, hours_ago, moment_of, rows_of
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.reporting.sampling import sample_of
 from jv_assets.reporting.tallies import keep
@@ -20,9 +21,14 @@ from jv_scoring.analysis import impact, impact_report
 
 
 class ImpactConfig(dg.Config):
-    """`hours`: how far to look back. `sample`: of about so many of all matches; all of them by default."""
+    """`hours`: how far to look back. `since`: in place of that, a moment (2026-11-28T03:00Z), or a run (its id, or 8
+    characters of it): the moment at which it had written. `until`: another one, whose scores are compared in place of
+    those that were computed last. `sample`: of about so many of all matches; all of them by default.
+    """
 
     hours: float = 24
+    since: str | None = None
+    until: str | None = None
     sample: int | None = None
 
 
@@ -30,12 +36,14 @@ class ImpactConfig(dg.Config):
     group_name="reports",
     kinds={"python", "postgres", "parquet"},
     description="""
-What changed in production, for whom? Every match as it was published `hours` ago, against what is computed now.
+What changed in production, for whom? Every match as it was published `hours` ago, or at the run or moment `since`,
+against what is computed now, or at another run or moment `until`.
 
-Reads the range's file of `match_scores`, what production holds, and what publishing runs since then replaced there (so
-it makes no difference whether these were resumed, retried or cut off). Before publishing it says what that would
-change. Scores of the same policy and version are compared; of others it says how many there are. Writes one row of
-JSON a range under JV_HOME, nothing to the database. Costs some 0.3 ms for each match whose inputs changed.
+Reads the range's file of `match_scores`, what production holds, the log of published scores, and what publishing runs
+since then replaced (so it makes no difference whether these were resumed, retried or cut off). Before publishing it
+says what that would change. Scores of the same policy and version are compared; of others it says how many there are.
+Writes one row of JSON a range under JV_HOME, nothing to the database. Costs some 0.3 ms for each match whose inputs
+changed.
 """,
     deps=[match_scores, production.MATCHES],
     partitions_def=ID_RANGES,
@@ -49,17 +57,67 @@ def production_impact(
     files: dg.ResourceParam[RangeFiles],
 ) -> None:
     with one_line_failure():
-        if not 0 < config.hours <= KEPT_DAYS * 24:
-            raise UserError(f"hours: {config.hours:g}: more than 0, and at most {KEPT_DAYS * 24}")
-        sample, since = sample_of(files, config.sample), hours_ago(config.hours)
+        since, until = _moments(database, config)
+        sample = sample_of(files, config.sample)
+    hours = None if config.since else config.hours
 
     def work(key: str) -> Mapping[str, object]:
-        tally = impact.tally(rows_of(database, files, key, since, sample))
+        rows = rows_of(database, files, key, since.at, sample, until=until.at if until else None)
+        if until:
+            _refuse_several_policies(rows, until)
+        tally = impact.tally(rows)
         shown = impact_report.report(tally)
-        size = keep(files, "production_impact", key, tally, shown["matches"], sample=sample, hours=config.hours)
+        compared = _compared(since, until, begins(database, key), causes_lost(rows))
+        size = keep(
+            files,
+            "production_impact",
+            key,
+            tally,
+            shown["matches"],
+            sample=sample,
+            hours=hours,
+            compared=compared | {"policy": tally.policy},
+        )
         change = shown["means"][0]["change"]
         moved = {name: shown["moved"][name] for name in ("raised", "lowered", "tiers_up", "tiers_down", "rescued")}
         numbers = {} if change is None else {"change_of_mean": round(change, 4)}
-        return {"rows": shown["matches"], **shown["states"], **moved, **numbers, "file_bytes": size}
+        told = {name: value for name, value in compared.items() if value is not None}
+        return {"rows": shown["matches"], **shown["states"], **moved, **numbers, **told, "file_bytes": size}
 
     each_range(context, work, again="jv report")
+
+
+def _moments(database: Database, config: ImpactConfig) -> tuple[Moment, Moment | None]:
+    """UserError where they are none, or not in order."""
+    most = settings.score_log_days() * 24
+    if not 0 < config.hours <= most:
+        raise UserError(f"hours: {config.hours:g}: more than 0, and at most {most}")
+    if config.until and not config.since:
+        raise UserError(f"--until {config.until} goes with --since RUN, or a moment")
+    if config.since is None:
+        return Moment(hours_ago(config.hours)), None
+    since = moment_of(database, "--since", config.since)
+    until = moment_of(database, "--until", config.until) if config.until else None
+    if since.at >= (until.at if until else datetime.now(UTC)):
+        raise UserError(f"--since {config.since} is not before {f'--until {config.until}' if until else 'now'}")
+    return since, until
+
+
+def _compared(since: Moment, until: Moment | None, log_begins: datetime | None, lost: int) -> dict[str, object]:
+    """The moments in words, and how far it is known what stood at them."""
+    return {
+        "since": str(since),
+        "until": str(until) if until else None,
+        "log_begins": log_begins.isoformat(timespec="seconds") if log_begins else None,
+        "log_begins_later": log_begins is None or log_begins > since.at,
+        "cause_not_known_any_more": lost,
+    }
+
+
+def _refuse_several_policies(rows: pd.DataFrame, until: Moment) -> None:
+    policies = rows.loc[rows["harmonic_mean"].notna(), "policy"].unique().tolist()
+    if len(policies) > 1:
+        raise UserError(
+            f"at {until} production held scores of several policies ({', '.join(sorted(policies))}), which cannot be "
+            "compared: give another --until"
+        )

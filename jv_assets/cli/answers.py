@@ -57,6 +57,13 @@ def report(
     ] = None,
     *,
     hours: Annotated[float, typer.Option(help="What changed in production: since so many hours ago.")] = 24,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|TIME", help="… since a run had written (its id), or a moment (2026-11-28T03:00Z)."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="RUN|TIME", help="… until another one; by default the scores computed last.")
+    ] = None,
     old_sample: Annotated[
         bool, typer.Option("--old-sample", help="Show also the 50 best by match_score, a biased sample of old figures.")
     ] = False,
@@ -77,7 +84,7 @@ def report(
     before = made.stat().st_mtime_ns if made.exists() else None
     ops: dict[str, dict[str, object]] = {
         "diagnostic_report": {"old_sample": old_sample},
-        "production_impact": {"hours": hours},
+        "production_impact": {"hours": hours, "since": since, "until": until},
     }
     if sample is not None:
         for name in (*TALLIED, "momentum_options"):

@@ -68,18 +68,22 @@ def rescore(
 def nightly() -> None:
     """Everything, as the schedule does it: embed what changed, score every match, publish what differs.
 
-    Forgets runs that are older than JV_KEPT_DAYS, too.
+    Deletes runs older than JV_KEPT_DAYS and entries of the score log older than JV_SCORE_LOG_DAYS, too.
     """
     from jv_assets.finishing import parts
+    from jv_assets.pipeline.score_log import purge
+    from jv_assets.resources.database import Database
     from jv_assets.retention import forget_old_runs
     from jv_assets.running import chosen_keys, open_instance
     from jv_assets.schedules import NIGHTLY
 
     chosen_policy(None)
     settings.kept_days()
+    settings.score_log_days()
     outcome = execute("nightly", parts(NIGHTLY, chosen_keys(None)))
     with open_instance() as instance:
         forget_old_runs(instance)
+    purge(Database())
     if not outcome.well:
         raise typer.Exit(1)
 

@@ -36,7 +36,7 @@ def write_interrupted_scores(database: Database, model: str) -> int:
         return 0
     rows = _scored(database, matches.set_index("id").loc[order].reset_index(), model)
     with database.transaction() as connection:
-        write_scores(connection, rows)
+        write_scores(connection, rows, logged=False)
     return len(rows)
 
 

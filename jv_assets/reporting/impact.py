@@ -15,7 +15,28 @@ def section(report: Json) -> Section:
         _distribution(found), _migration(found), _attribution(found), _most(found, "gains"), _most(found, "losses"),
         _methods(found), _order(found), _scales(found),
     ]  # fmt: skip
-    return Section("What changed in production, for whom?", " ".join(_answer(found)), figures)
+    said = [*_answer(found), *_moments(found.get("compared_moments"))]
+    return Section("What changed in production, for whom?", " ".join(said), figures)
+
+
+def _moments(compared: Json | None) -> list[str]:
+    """Which moments are compared, and how far it is known what stood at them."""
+    if not compared:
+        return []
+    then = "the scores computed last" if compared["until"] is None else f"production at {compared['until']}"
+    said = [f"Compared: production at {compared['since']}, and {then}."]
+    if compared["late"]:
+        began = f"begins at {compared['log_begins']}, later than that" if compared["log_begins"] else "has not begun"
+        said.append(
+            f"The log of published scores {began}, in {number(compared['late'])} ranges: what stood there is told by "
+            "what the last runs replaced, and may be of a later moment."
+        )
+    if lost := compared["cause_not_known_any_more"]:
+        said.append(
+            f"Of {number(lost)} changed matches the cause is not known any more: what their score was made of is kept "
+            "for the last JV_KEPT_RUNS runs only."
+        )
+    return said
 
 
 def _answer(found: Json) -> list[str]:

@@ -53,7 +53,7 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
         "embedding_isolation": embeddings,
         "momentum_bottleneck": low,
         "aggregation_comparison": aggregation.report(merged.aggregation),
-        "production_impact": impact_numbers(merged.impact, merged.hours),
+        "production_impact": impact_numbers(merged.impact, merged.hours, merged.compared),
         "fallbacks": merged.fallbacks,
         "congestion": {
             "policy": aggregation.current(merged.aggregation),
@@ -63,10 +63,14 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
     return report | {"headline": headline(report), "intervals": intervals(report) if merged.sample else []}
 
 
-def impact_numbers(tally: Impact, hours: float) -> Json:
-    """Of the section on production; `hours` 0: the stored scores of this moment against the computed ones."""
+def impact_numbers(tally: Impact, hours: float, compared: Json | None = None) -> Json:
+    """Of the section on production; `hours` 0: not so many hours ago, but at the moments that are `compared`.
+
+    Without `compared` the stored scores of this moment are held against the computed ones.
+    """
     return impact_report.report(tally) | {
         "hours": hours,
+        "compared_moments": compared or None,
         "score_bars": [
             {"side": side, **bar}
             for side in ("before", "now")

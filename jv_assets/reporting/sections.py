@@ -88,7 +88,9 @@ def warnings(report: Json) -> list[str]:
             "matches, drawn by id hash: estimates, of which the report gives the 95 % intervals."
         )
     found += momentum_options.warnings(report)
-    counts = {asset: report[asset]["matches"] for asset in TALLIED}
+    moments = report["production_impact"].get("compared_moments")
+    of_now = [asset for asset in TALLIED if asset != "production_impact" or not (moments and moments["until"])]
+    counts = {asset: report[asset]["matches"] for asset in of_now}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{asset} {number(count)}" for asset, count in counts.items())
         found.append(f"The reports are not of the same matches ({told}): make all of them anew by jv report.")

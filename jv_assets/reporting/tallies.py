@@ -50,16 +50,19 @@ def keep(
     profiles: Tally | None = None,
     sample: Sample | None = None,
     hours: float | None = None,
+    compared: Json | None = None,
 ) -> int:
     """Write a range's tally, and that of its profiles where there is one. Returns the bytes written.
 
     Beside it stands of which scores it is: `fingerprint` of all of the range's, and `sample` where it is of a sample;
-    and of one that looks back, how many `hours`.
+    and of one that looks back, how many `hours`, and which moments are `compared`.
     """
     kept = {_TALLY: tally} | ({_PROFILES: profiles} if profiles else {})
     row = pd.DataFrame({name: [json.dumps(of.to_json(), separators=(",", ":"))] for name, of in kept.items()})
-    facts = {"rows": rows, "policy": tally.policy, "fingerprint": fingerprint_of(files, key)}
-    return files.write(asset, key, row, facts | {"sample": asdict(sample) if sample else None, "hours": hours})
+    policy = None if compared and compared["until"] else tally.policy  # of another moment, when that was another one
+    facts = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key)}
+    more = {"sample": asdict(sample) if sample else None, "hours": hours, "compared": compared}
+    return files.write(asset, key, row, facts | more)
 
 
 def fingerprint_of(files: RangeFiles, key: str) -> str | None:
@@ -94,6 +97,7 @@ class Merged:
     aggregation: Aggregation
     impact: Impact
     hours: float
+    compared: Json
     fallbacks: list[Json]
     sample: Sample | None
     missing: Mapping[str, list[str]]
@@ -133,6 +137,7 @@ def merge(files: RangeFiles) -> Merged:
         return total(each())
 
     isolation, momentum, aggregation, impact = TALLIED
+    _refuse_policies_of_then(facts[impact])
     return Merged(
         isolation=of(isolation, Isolation, note=noted),
         momentum=of(momentum, Momentum),
@@ -140,6 +145,7 @@ def merge(files: RangeFiles) -> Merged:
         aggregation=of(aggregation, Aggregation),
         impact=of(impact, Impact),
         hours=_one_look_back(facts[impact]),
+        compared=_compared(facts[impact]),
         fallbacks=fallbacks,
         sample=sample,
         missing={asset: [key for key in every if key not in keys] for asset, keys in there.items()},
@@ -166,6 +172,19 @@ def _refuse_several_policies(facts: _Facts) -> None:
         )
 
 
+def _refuse_policies_of_then(facts: Mapping[str, Mapping[str, Any]]) -> None:
+    ranges = _ranges_by({"production_impact": facts}, _policy_of_then)
+    if len(ranges) > 1:
+        raise UserError(
+            f"production held scores of several policies then ({_listed(ranges)}): give another --until to jv report"
+        )
+
+
+def _policy_of_then(facts: Mapping[str, Any]) -> str | None:
+    compared = facts.get("compared") or {}
+    return compared["policy"] if compared.get("until") else None
+
+
 def _one_sample(facts: _Facts) -> Sample | None:
     def told(of: Mapping[str, Any]) -> str:
         return f"{of['sample']['wanted']:,} of {of['sample']['of']:,} matches" if of.get("sample") else "all matches"
@@ -179,10 +198,32 @@ def _one_sample(facts: _Facts) -> Sample | None:
 
 
 def _one_look_back(facts: Mapping[str, Mapping[str, Any]]) -> float:
-    ranges = _ranges_by({"production_impact": facts}, lambda of: f"{of['hours']:g} hours")
+    def told(of: Mapping[str, Any]) -> str | None:
+        words = of.get("compared") or {}
+        return f"{of['hours']:g} hours" if of["hours"] else f"{words['since']} until {words['until'] or 'now'}"
+
+    ranges = _ranges_by({"production_impact": facts}, told)
     if len(ranges) > 1:
         raise UserError(f"ranges look back differently ({_listed(ranges)}): make all anew (jv report)")
-    return float(next(iter(facts.values()))["hours"])
+    return float(next(iter(facts.values()))["hours"] or 0)
+
+
+def _compared(facts: Mapping[str, Mapping[str, Any]]) -> Json:
+    """What all ranges compare: of moments the first, since ranges are tallied one after the other; of counts the sum.
+
+    `late`: how many ranges have a log that begins after the first moment; `log_begins`: when the last of these does,
+    None where one has none yet.
+    """
+    every = [of["compared"] for of in facts.values() if of.get("compared")]
+    if not every:
+        return {}
+    late = [of["log_begins"] for of in every if of["log_begins_later"]]
+    return {
+        **{name: min(of[name] for of in every) if every[0][name] else None for name in ("since", "until")},
+        "cause_not_known_any_more": sum(of["cause_not_known_any_more"] for of in every),
+        "late": len(late),
+        "log_begins": max(late) if late and all(late) else None,
+    }
 
 
 def _ranges_by(facts: _Facts, told: Callable[[Mapping[str, Any]], str | None]) -> dict[str, set[str]]:

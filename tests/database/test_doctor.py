@@ -65,7 +65,12 @@ def grant_all_that_is_needed(database: Database, role: str) -> None:
         f"GRANT USAGE ON SCHEMA jv TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON jv.embedded_texts TO {role}",
         f"GRANT SELECT, INSERT, DELETE ON jv.publish_runs, jv.replaced_scores TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON jv.score_log_sources, jv.score_log_base TO {role}",
+        f"GRANT SELECT, INSERT ON jv.score_log_seeded TO {role}",
         f"GRANT SELECT ON jv.alembic_version TO {role}",
+        f"GRANT CREATE ON SCHEMA jv TO {role}",
+        f"ALTER TABLE jv.score_log_rows OWNER TO {role}",
+        f"ALTER TABLE jv.score_log OWNER TO {role}",
     )
 
 
@@ -355,6 +360,14 @@ def test_a_role_with_too_little(database: Database, role: str, revoked: str) -> 
     execute(database, f"REVOKE {revoked} FROM {role}")
     text = error(as_role(database, role), "privileges")
     assert text == f"role {role} may too little; let the tables' owner type: GRANT {revoked} TO {role}"
+
+
+def test_a_role_that_cannot_make_the_months_of_the_log(database: Database, role: str) -> None:
+    grant_all_that_is_needed(database, role)
+    execute(database, f"REVOKE CREATE ON SCHEMA jv FROM {role}")
+    text = error(as_role(database, role), "privileges")
+    owner = "; ".join(f"ALTER TABLE {name} OWNER TO {role}" for name in ("jv.score_log_rows", "jv.score_log"))
+    assert text.endswith(f": GRANT CREATE ON SCHEMA jv TO {role}; {owner}")
 
 
 def test_a_role_that_may_make_no_temporary_table(database: Database, role: str) -> None:

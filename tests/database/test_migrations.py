@@ -37,6 +37,8 @@ MIGRATIONS = [
     "pgvector, the two tables where they are missing, the columns that the pipeline writes, and the schema jv",
     "What each publishing run replaced, so that it can be put back",
     "Indexes by which the sensors find new matches, edited profiles and the matches that refer to them",
+    "The hash of each vector as it was stored, by which another program's is told from ours",
+    "The log of published scores, which tells what stood in production at any moment",
 ]
 
 

@@ -1,0 +1,224 @@
+"""The log of published scores, `jv.score_log`: what stood in production at any moment, however many runs ago.
+
+Every row that publishing or an undo writes gets an entry, in the transaction that writes it. `jv.score_log` is a view
+of:
+
+- `jv.score_log_rows`: the entries, in a partition for each month, which is made when it is needed,
+- `jv.score_log_base`: what each match held before the first of these months. It is filled from what is stored (marked
+  as seeded) before a range is first written to, and by `purge` from the months that it drops,
+- `jv.score_log_sources`: run, policy, version and model of the entries.
+
+So the last entry of a match at or before a moment is what stood at it, from `log_begins` on.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+from jv_assets.resources.database import Database
+
+SEEDED_AT_ONCE = 5_000
+"""Matches that one transaction seeds."""
+
+
+def update_and_log(connection: Connection, update: str, low: str, high: str, run_id: str | None) -> tuple[int, int]:
+    """Run `update` and log what the rows hold then, in one statement; returns how many rows and how many entries.
+
+    `update` sets the scores of match `m` from a temporary table `b`, whose column `made_by` is a JSON array of policy,
+    version and model.
+    """
+    asked = {"low": low, "high": high, "run": run_id}
+    updated, logged = connection.execute(text(_UPDATE_AND_LOG.format(update=update)), asked).one()
+    return updated, logged
+
+
+def ensure_months(connection: Connection) -> None:
+    """Make the partition of this month, and of the next where that begins within a day, if they are missing.
+
+    They are attached, not created in place, because that does not wait for readers and writers of the log.
+    """
+    if not connection.execute(text(_MISSING_MONTHS)).first():
+        return
+    connection.execute(text(_LOCK_MONTHS))
+    for name, first, after in connection.execute(text(_MISSING_MONTHS)).all():
+        # The name and both moments are digits that the server made of its clock.
+        connection.execute(text(f"CREATE TABLE jv.{name} (LIKE jv.score_log_rows)"))
+        connection.execute(
+            text(f"ALTER TABLE jv.score_log_rows ATTACH PARTITION jv.{name} FOR VALUES FROM ('{first}') TO ('{after}')")
+        )
+
+
+def seed(database: Database, low: str, high: str) -> None:
+    """Log what the matches in low..high hold, once: to be called before they are first written to.
+
+    Each page of matches is a transaction of its own, so a seeding that was cut off goes on.
+    """
+    ids = {"low": low, "high": high}
+    if database.run(lambda connection: connection.execute(text(_IS_SEEDED), ids).first()):
+        return
+    after: str | None = None
+    while True:
+
+        def work(connection: Connection, after: str | None = after) -> str | None:
+            return _seed_page(connection, {**ids, "after": after, "count": SEEDED_AT_ONCE})
+
+        after = database.run(work)
+        if after is None:
+            break
+
+    def note(connection: Connection) -> None:
+        ensure_months(connection)
+        connection.execute(text(_NOTE_SEEDED), ids)
+
+    database.run(note)
+
+
+def _seed_page(connection: Connection, asked: dict[str, object]) -> str | None:
+    """Seed the matches after one; returns the last of them, None where there was none."""
+    connection.execute(text(_CREATE_SEED), asked)
+    last: str | None = connection.scalar(text("SELECT max(id::text) FROM seed"))
+    if last is not None:
+        written = connection.execute(text("SELECT DISTINCT scored_at FROM seed WHERE scored_at IS NOT NULL")).scalars()
+        times = {stamp: moment for stamp in written if (moment := _moment(stamp))}
+        connection.execute(text(_SEED), {"stamps": list(times), "moments": list(times.values())})
+    return last
+
+
+def _moment(stamp: str) -> datetime | None:
+    """What a context says of when it was made, in UTC where it names no zone; None where that is no time."""
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def log_begins(connection: Connection, low: str, high: str) -> datetime | None:
+    """From when on the log tells what the matches in low..high held; None where they were never seeded."""
+    begins: datetime | None = connection.scalar(text(_BEGINS), {"low": low, "high": high})
+    return begins
+
+
+def purge(database: Database) -> list[str]:
+    """Drop the months that ended more than `JV_SCORE_LOG_DAYS` days ago; returns their names.
+
+    The last entry of each match goes to the base before, because it may stand for a long time yet.
+    """
+    before = datetime.now(UTC) - timedelta(days=settings.score_log_days())
+
+    def work(connection: Connection) -> list[str]:
+        connection.execute(text(_LOCK_MONTHS))
+        old = list(connection.scalars(text(_ENDED_MONTHS), {"before": before}))
+        for name in old:
+            connection.execute(text(_CARRY.format(month=name)))
+            connection.execute(text(f"ALTER TABLE jv.score_log_rows DETACH PARTITION jv.{name}"))
+            connection.execute(text(f"DROP TABLE jv.{name}"))
+        if old:
+            connection.execute(text(_DROP_GONE), {"before": before})
+            connection.execute(text(_DROP_SOURCES), {"before": before})
+        return old
+
+    return database.run(work)
+
+
+def refuse_uncounted(logged: int, updated: int) -> None:
+    """UserError where the log has not one entry for each row that was written."""
+    if logged != updated:
+        raise UserError(
+            f"jv.score_log took {logged} of {updated} entries, so nothing was written: take the trigger, rule or "
+            "policy that keeps rows out off jv.score_log_rows, then type: jv retry"
+        )
+
+
+# One statement, so that the rows are looked up once.
+_UPDATE_AND_LOG = """
+    WITH updated AS (
+        {update} RETURNING m.id, m.score_ab, m.score_ba, m.harmonic_mean, b.made_by
+    ), sources AS (
+        INSERT INTO jv.score_log_sources (run_id, policy, scoring_version, embedding_model)
+        SELECT CAST(:run AS text), made_by ->> 0, made_by ->> 1, made_by ->> 2
+        FROM (SELECT DISTINCT made_by FROM updated) AS different ORDER BY made_by
+        ON CONFLICT (run_id, policy, scoring_version, embedding_model, seeded)
+            DO UPDATE SET last_at = clock_timestamp()
+        RETURNING id, last_at, jsonb_build_array(policy, scoring_version, embedding_model) AS made_by
+    ), logged AS (
+        INSERT INTO jv.score_log_rows (at, match_id, source_id, score_ab, score_ba, harmonic_mean)
+        SELECT s.last_at, u.id, s.id, u.score_ab, u.score_ba, u.harmonic_mean
+        FROM updated u JOIN sources s ON s.made_by = u.made_by
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM updated), (SELECT count(*) FROM logged)
+"""
+# A month is named by the server's clock, in UTC.
+_MISSING_MONTHS = """
+    SELECT name, first::date::text, (first + interval '1 month')::date::text
+    FROM (SELECT DISTINCT date_trunc('month', clock_timestamp() + ahead) AS first
+          FROM (VALUES (interval '0'), (interval '1 day')) AS given (ahead)) AS months,
+        LATERAL (SELECT 'score_log_' || to_char(first, 'YYYY_MM') AS name) AS named
+    WHERE to_regclass('jv.' || name) IS NULL
+"""
+_LOCK_MONTHS = "SELECT pg_advisory_xact_lock(hashtextextended('jv.score_log', 0))"
+# As the catalogue says it: FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00').
+_BOUND = "CAST(substring(pg_get_expr(c.relpartbound, c.oid) FROM '{word} .''([^'']+)') AS timestamptz)"
+_PARTITIONS = "pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'jv.score_log_rows'::regclass"
+_ENDED_MONTHS = f"""
+    SELECT c.relname FROM {_PARTITIONS} AND {_BOUND.format(word="TO")} <= :before ORDER BY c.relname
+"""  # noqa: S608 - of our own constants
+_CARRY = """
+    INSERT INTO jv.score_log_base (at, match_id, source_id, score_ab, score_ba, harmonic_mean)
+    SELECT DISTINCT ON (match_id) at, match_id, source_id, score_ab, score_ba, harmonic_mean FROM jv.{month}
+    ORDER BY match_id, at DESC
+    ON CONFLICT (match_id) DO UPDATE SET at = excluded.at, source_id = excluded.source_id,
+        score_ab = excluded.score_ab, score_ba = excluded.score_ba, harmonic_mean = excluded.harmonic_mean
+"""
+# A match that is not seen may only be hidden from this role.
+_DROP_GONE = """
+    DELETE FROM jv.score_log_base b
+    WHERE at < :before AND NOT row_security_active('match_suggestions')
+        AND NOT EXISTS (SELECT FROM match_suggestions m WHERE m.id = b.match_id)
+"""
+_DROP_SOURCES = """
+    DELETE FROM jv.score_log_sources
+    WHERE last_at < :before AND id NOT IN (SELECT source_id FROM jv.score_log_base)
+"""
+_IS_SEEDED = "SELECT 1 FROM jv.score_log_seeded WHERE low <= :low AND high >= :high LIMIT 1"
+_NOTE_SEEDED = "INSERT INTO jv.score_log_seeded (low, high) VALUES (:low, :high) ON CONFLICT DO NOTHING"
+_BEGINS = f"""
+    SELECT greatest(
+        (SELECT min(at) FROM jv.score_log_seeded WHERE low <= :low AND high >= :high),
+        (SELECT min({_BOUND.format(word="FROM")}) FROM {_PARTITIONS})
+    ) WHERE EXISTS (SELECT FROM jv.score_log_seeded WHERE low <= :low AND high >= :high)
+"""  # noqa: S608 - of our own constants
+_CREATE_SEED = """
+    CREATE TEMP TABLE seed ON COMMIT DROP AS
+    SELECT m.id, m.score_ab, m.score_ba, m.harmonic_mean,
+        c.policy, c.scoring_version, c.embedding_model, c.scored_at
+    FROM match_suggestions m
+    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(m.match_context) WHEN 'object' THEN m.match_context END)
+        AS c (policy text, scoring_version text, embedding_model text, scored_at text) ON true
+    WHERE m.id BETWEEN :low AND :high AND (CAST(:after AS uuid) IS NULL OR m.id > CAST(:after AS uuid))
+    ORDER BY m.id LIMIT :count
+"""
+# A match that has entries already is older in the log than what is stored now.
+_SEED = """
+    WITH scored AS (
+        SELECT * FROM seed WHERE harmonic_mean IS NOT NULL
+            AND NOT EXISTS (SELECT FROM jv.score_log_rows r WHERE r.match_id = seed.id)
+    ), made_by AS (
+        INSERT INTO jv.score_log_sources (policy, scoring_version, embedding_model, seeded)
+        SELECT DISTINCT policy, scoring_version, embedding_model, true FROM scored ORDER BY 1, 2, 3
+        ON CONFLICT (run_id, policy, scoring_version, embedding_model, seeded)
+            DO UPDATE SET last_at = clock_timestamp()
+        RETURNING id, policy, scoring_version, embedding_model
+    )
+    INSERT INTO jv.score_log_base (match_id, at, source_id, score_ab, score_ba, harmonic_mean)
+    SELECT scored.id, least(coalesce(moment, now()), now()), s.id, score_ab, score_ba, harmonic_mean
+    FROM scored
+    JOIN made_by s ON (s.policy, s.scoring_version, s.embedding_model)
+        IS NOT DISTINCT FROM (scored.policy, scored.scoring_version, scored.embedding_model)
+    LEFT JOIN unnest(CAST(:stamps AS text[]), CAST(:moments AS timestamptz[])) AS t (stamp, moment)
+        ON stamp = scored.scored_at
+    ON CONFLICT DO NOTHING
+"""
