@@ -241,7 +241,7 @@ def test_an_entry_takes_as_many_bytes_as_are_documented(database: Database) -> N
 @pytest.mark.parametrize("given", ["0", "-1", "1.5", "year"])
 def test_days_that_are_none_are_one_line(database: Database, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JV_SCORE_LOG_DAYS", given)
-    with pytest.raises(UserError, match=f"JV_SCORE_LOG_DAYS={given}: set it to a whole number from 1 up"):
+    with pytest.raises(UserError, match=f"JV_SCORE_LOG_DAYS={given}: set it to a whole number from 1"):
         score_log.purge(database)
 
 
