@@ -19,7 +19,7 @@ from jv_scoring.analysis.fallbacks import RISE
 from jv_scoring.analysis.momentum import FIELDS
 from jv_scoring.text import EMBEDDED_FIELDS
 
-FALLBACK, SKIPPED, SKEW, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 3.0, 0.01, 0.05, 0.05
+FALLBACK, SKIPPED, SKEW, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 3.0, 0.01, 0.05, 0.20
 """The bounds: shares of evaluations and of matches, the largest range by the mean one, distance from 1, and shares of
 profiles."""
 LISTED = 100

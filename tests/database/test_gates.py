@@ -145,7 +145,7 @@ def test_texts_that_say_nothing_to_a_model_warn(whole: Pipeline) -> None:
     shares = numbers(check)
     assert not check.passed
     assert 0.3 < shares["texts_without_content"] < 0.7
-    assert shares["texts_without_content"] + shares["texts_in_other_scripts"] == pytest.approx(1, abs=1e-3)
+    assert 1 <= shares["texts_without_content"] + shares["texts_in_other_scripts"] < 1.1, "a profile may have both"
     assert f"texts_without_content: {shares['texts_without_content']:.1%} of the profiles" in str(check.description)
     whole.sql("UPDATE profiles SET seeking = kept")
     whole.sql("ALTER TABLE profiles DROP COLUMN kept")
