@@ -246,7 +246,7 @@ _DROP_EDITED = f"""
     DELETE FROM batch b WHERE NOT EXISTS (
         SELECT FROM profiles p
         WHERE p.id = b.profile_id AND p.id BETWEEN :low AND :high
-        AND (CASE b.field {" ".join(f"WHEN '{f}' THEN p.{f}" for f in EMBEDDED_FIELDS)} END) COLLATE "C"
+        AND (CASE b.field {" ".join(f"WHEN '{f}' THEN p.{f}::text" for f in EMBEDDED_FIELDS)} END) COLLATE "C"
             IS NOT DISTINCT FROM b.stored
         AND (b.embedding IS NOT NULL OR {PROFILE_MODEL} = :model)
     )

@@ -16,6 +16,7 @@ from jv_assets.csv_cells import PARSERS
 from jv_assets.errors import UserError
 from jv_assets.pipeline.match_states import context_of, fits, has_score, scorable
 from jv_assets.resources.database import Database
+from jv_assets.tables import cast, selected
 from jv_scoring.policy import tier
 from jv_scoring.stored_rules import told_policy
 
@@ -186,7 +187,8 @@ _TOP = f"""
         FROM matches m
     )
     SELECT counts.*, m.id::text, m.profile_id::text, m.suggested_profile_id::text,
-        m.harmonic_mean::float8 AS match_score, m.score_ab::float8, m.score_ba::float8,
+        {cast("match_suggestions", "harmonic_mean", "m")} AS match_score,
+        {selected("match_suggestions", ("score_ab", "score_ba"), "m")},
         c.policy, c.scoring_version, others.other_id,
         CASE WHEN m.id IS NOT NULL THEN {fits("m")} END AS fits
     FROM counts LEFT JOIN best m ON true LEFT JOIN others ON others.id = m.id {context_of("m")}

@@ -182,6 +182,6 @@ def _above(share: float | None, bound: float) -> str | None:
 
 _ODD_VECTORS = f"""
     SELECT count(*) FROM profiles
-    CROSS JOIN LATERAL (VALUES {", ".join(f"(embedding_{name})" for name in EMBEDDED_FIELDS)}) AS v (vector)
+    CROSS JOIN LATERAL (VALUES {", ".join(f"(embedding_{name}::vector)" for name in EMBEDDED_FIELDS)}) AS v (vector)
     WHERE id BETWEEN :low AND :high AND {model_of("embeddings_model")} = :model AND abs(vector_norm(vector) - 1) > :norm
 """  # noqa: S608 - of our own constants

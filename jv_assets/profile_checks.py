@@ -19,7 +19,7 @@ from jv_scoring.text import EMBEDDED_FIELDS, has_text
 _ACCEPTED: dict[str, Any] = {
     "text": TypeAdapter(list[str | None]),
     "text[]": TypeAdapter(list[list[Any] | None]),
-    "integer": TypeAdapter(list[int | None]),
+    "integer": TypeAdapter(list[int | float | None]),
     "double precision": TypeAdapter(list[float | None]),
 }
 """By the type that spec/data.md gives a column: what its values must be. jsonb may be anything."""

@@ -26,6 +26,7 @@ from jv_assets.pipeline.score_log import ensure_months, refuse_uncounted, seed, 
 from jv_assets.pipeline.stored_rules import refusal
 from jv_assets.reading import COMPARED, is_stored, matches_within
 from jv_assets.resources.database import Database
+from jv_assets.tables import stored_four
 from jv_scoring.stored_rules import STAMP, rules_among
 
 BATCH_ROWS = 5_000
@@ -219,8 +220,7 @@ _LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores '
 CREATE_BATCH = """
     CREATE TEMP TABLE batch (
         id uuid, profile_id uuid, suggested_profile_id uuid,
-        score_ab numeric(5,2), score_ba numeric(5,2), harmonic_mean numeric(5,2), match_context jsonb,
-        made_by jsonb
+        score_ab numeric, score_ba numeric, harmonic_mean numeric, match_context jsonb, made_by jsonb
     ) ON COMMIT DROP
 """
 # The bounds keep the planner, which knows nothing of `batch`, from reading the whole table for each batch.
@@ -237,7 +237,7 @@ _LOCK_ROWS = f"""
 _KEEP = f"""
     WITH run AS (INSERT INTO jv.publish_runs (run_id) VALUES (:run) ON CONFLICT DO NOTHING)
     INSERT INTO jv.replaced_scores (match_id, run_id, replaced_at, score_ab, score_ba, harmonic_mean, match_context)
-    SELECT m.id, :run, clock_timestamp(), m.score_ab, m.score_ba, m.harmonic_mean, m.match_context
+    SELECT m.id, :run, clock_timestamp(), {stored_four("m")}
     FROM match_suggestions m JOIN batch b ON {_SAME_MATCH}
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - of our own constants

@@ -14,8 +14,10 @@ from sqlalchemy import Connection, Row, text
 from jv_assets.loading import frame
 from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.values import parse_column
 from jv_assets.resources.database import Database
 from jv_assets.row_versions import row_versions, unchanged, version_of
+from jv_assets.tables import cast, selected
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import combine_offering
 from jv_scoring.similarity import WORD_OVERLAP
@@ -42,15 +44,18 @@ of the stored breakdown (`match_states.fits`), and the version of the row that h
 COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
 """The columns by which a score differs from what is stored."""
 
-_PROFILES = f"SELECT id::text, {', '.join(INPUT_COLUMNS)} FROM profiles WHERE {{}} ORDER BY id"  # noqa: S608 - of our own constants
+_PROFILES = f"""
+    SELECT id::text, {selected("profiles", INPUT_COLUMNS)} FROM profiles WHERE {{}} ORDER BY id
+"""  # noqa: S608 - of our own constants
 _METHODS = ", ".join(
     f"c.breakdown_{of} -> 'synergy' -> 'factors' -> {place} ->> 'method'" for of in ("ab", "ba") for place in (0, 1)
 )
 """SQL: how each of the two similarity factors, which come first, was compared in each direction."""
 _MATCHES = f"""
-    SELECT id::text, profile_id::text, suggested_profile_id::text, match_score::float8,
-        score_ab::float8 AS stored_score_ab, score_ba::float8 AS stored_score_ba,
-        harmonic_mean::float8 AS stored_harmonic_mean,
+    SELECT id::text, profile_id::text, suggested_profile_id::text, {selected("match_suggestions", ["match_score"])},
+        {cast("match_suggestions", "score_ab")} AS stored_score_ab,
+        {cast("match_suggestions", "score_ba")} AS stored_score_ba,
+        {cast("match_suggestions", "harmonic_mean")} AS stored_harmonic_mean,
         c.scoring_version AS stored_version, c.policy AS stored_policy, c.inputs_hash AS stored_inputs_hash,
         CASE WHEN harmonic_mean IS NOT NULL AND num_nonnulls({_METHODS}) = 4
             THEN cardinality(array_positions(ARRAY[{_METHODS}], '{WORD_OVERLAP}'))
@@ -64,9 +69,9 @@ _MATCHES = f"""
 # As `jv_scoring.inputs.vectors_digest` makes it of what `read_vectors` reads: 32 bytes a profile, in place of 12 KB.
 _DIGESTS = f"""
     SELECT id::text, {model_of("embeddings_model")} AS model, sha256(
-        'v' || coalesce(vector_send(embedding_seeking), '')
-        || 'v' || coalesce(vector_send(coalesce(embedding_offering, embedding_what_you_do)), '')
-        || 'v' || coalesce(vector_send(embedding_who_you_serve), ''))
+        'v' || coalesce(vector_send(embedding_seeking::vector), '')
+        || 'v' || coalesce(vector_send(coalesce(embedding_offering::vector, embedding_what_you_do::vector)), '')
+        || 'v' || coalesce(vector_send(embedding_who_you_serve::vector), ''))
     FROM profiles WHERE id = ANY(CAST(:ids AS uuid[]))
 """  # noqa: S608 - of our own constants
 _WITHIN, _AMONG = "id BETWEEN :low AND :high", "id = ANY(CAST(:ids AS uuid[]))"
@@ -143,7 +148,10 @@ def _profiles(connection: Connection, where: str, values: Mapping[str, object]) 
 
 
 def _objects(names: Sequence[str], rows: Sequence[Row[Any]]) -> pd.DataFrame:
-    return frame({name: [row[place] for row in rows] for place, name in enumerate(names)})
+    ids = [row[0] for row in rows]
+    return frame(
+        {name: parse_column("profiles", name, ids, [row[place] for row in rows]) for place, name in enumerate(names)}
+    )
 
 
 def _some_at_once(ids: Sequence[str]) -> list[Sequence[str]]:
@@ -184,13 +192,13 @@ def dimension_of(name: str, table: str) -> str:
     column = f"attrelid = 'profiles'::regclass AND attname = 'embedding_{name}'"
     declared = f"(SELECT nullif(atttypmod, -1) FROM pg_attribute WHERE {column})"  # noqa: S608 - of EMBEDDED_FIELDS
     vector = f"{table}.embedding_{name}"
-    return f"CASE WHEN {vector} IS NOT NULL THEN coalesce({declared}, vector_dims({vector})) END"
+    return f"CASE WHEN {vector} IS NOT NULL THEN coalesce({declared}, vector_dims({vector}::vector)) END"
 
 
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:
     """Rows of binary COPY have one size where no value is null and all vectors have one length: nothing is parsed."""
     select = f"""
-        SELECT id, embedding_{name} FROM profiles
+        SELECT id, embedding_{name}::vector FROM profiles
         WHERE id = ANY(%s::uuid[]) AND {model_of("embeddings_model")} = %s AND {dimension_of(name, "profiles")}
     """  # noqa: S608 - of EMBEDDED_FIELDS
     asked = [profiles.tolist(), model, dimension]

@@ -143,9 +143,11 @@ def code_hash() -> str:
     names = (
         "pipeline/model_names.py",
         "pipeline/text_content.py",
+        "pipeline/values.py",
         "profile_checks.py",
         "reading.py",
         here.name,
+        "tables.py",
         "text_lengths.py",
     )
     ours = [here.parent / name for name in names]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from jv_assets import settings
 from jv_assets.embedding import stale_texts
+from jv_assets.errors import UserError
 from jv_assets.partitions import spans
 from jv_assets.pipeline.match_states import context_of, fits, gone, with_itself
 from jv_assets.pipeline.model_names import model_of
@@ -109,7 +110,7 @@ def count_older(database: Database, model: str) -> int | None:
     """
     try:
         facts = pd.concat([facts_of(read_profiles(database, *each)) for each in spans()])
-    except ValueError:
+    except (UserError, ValueError):
         return None
     profiles = ProfilesToScore(database, facts, model)
     return sum(_older_within(database, profiles, *each) for each in spans())
@@ -130,13 +131,13 @@ def _older_within(database: Database, profiles: ProfilesToScore, low: str, high:
 
 
 _HASHES = """
-    SELECT profile_id::text, suggested_profile_id::text, match_context ->> 'inputs_hash'
+    SELECT profile_id::text, suggested_profile_id::text, match_context::jsonb ->> 'inputs_hash'
     FROM match_suggestions
-    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NOT NULL AND match_context ->> 'inputs_hash' IS NOT NULL
+    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NOT NULL AND match_context::jsonb ->> 'inputs_hash' IS NOT NULL
         AND profile_id <> suggested_profile_id
 """
 _VECTORS = ", ".join(f"embedding_{name}" for name in EMBEDDED_FIELDS)
-_USABLE = " OR ".join(rf"length(regexp_replace({name}, '^\s+|\s+$', '', 'g')) >= 5" for name in EMBEDDED_FIELDS)
+_USABLE = " OR ".join(rf"length(regexp_replace({name}::text, '^\s+|\s+$', '', 'g')) >= 5" for name in EMBEDDED_FIELDS)
 _PROFILES = f"""
     SELECT count(*) FILTER (WHERE has_vector AND ours) AS embedded,
         count(*) FILTER (WHERE has_vector AND NOT ours) AS under_another_model,

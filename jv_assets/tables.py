@@ -3,6 +3,7 @@
 The doctor compares this list with the database, and what is read, written, granted and loaded is derived from it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,8 @@ class Kind:
 
     `created` is the type that a new database gets. `accepted` are the types of an existing database that hold the same
     values, by their names in `pg_type`; a domain counts as what it is made of, and `enum` stands for any enum.
-    `cast` makes of a column, in SQL, what Python reads.
+    `cast` makes of a column, in SQL, what is read of it: the same for all accepted types. A number is read as text,
+    since a `real` that was given 0.3 is 0.3 only there.
     """
 
     created: str
@@ -38,7 +40,7 @@ _ANY_TEXT = ("text", "varchar", "bpchar", "citext", "name", "enum")
 _ANY_NUMBER = ("numeric", "int2", "int4", "int8", "float4", "float8")
 ID = Kind("uuid", ("uuid",))
 TEXT = Kind("text", _ANY_TEXT)
-TEXTS = Kind("text[]", ("_text", "_varchar", "_bpchar", "_citext"), "{}::text[]")
+TEXTS = Kind("text[]", ("_text", "_varchar", "_bpchar", "_citext", "jsonb", "json"), "to_json({})::text")
 COUNT = Kind("integer", _ANY_NUMBER)
 NUMBER = Kind("double precision", _ANY_NUMBER)
 DECIMAL = Kind("numeric(5,2)", _ANY_NUMBER)
@@ -128,6 +130,27 @@ MATCHES = {
     "match_context": Column(CONTEXT, ("scores",), "pipeline"),
 }
 TABLES = {"profiles": PROFILES, "match_suggestions": MATCHES}
+
+
+def cast(table: str, name: str, row: str = "") -> str:
+    """SQL: what is read of a column; `row` is what the table is called in the statement."""
+    return TABLES[table][name].kind.cast.format(f"{row}.{name}" if row else name)
+
+
+def selected(table: str, names: Iterable[str], row: str = "") -> str:
+    """SQL: the columns of a SELECT list, each under its own name."""
+    return ", ".join(f"{cast(table, name, row)} AS {name}" for name in names)
+
+
+def exact_score(name: str, row: str) -> str:
+    """SQL: a stored score as numeric, to keep or compare it; a `real` or `double precision` to its shortest text."""
+    return f"{cast('match_suggestions', name, row)}::numeric"
+
+
+def stored_four(row: str) -> str:
+    """SQL: what publishing writes to a match, as it is stored."""
+    scores = [exact_score(name, row) for name in SCORE_COLUMNS[:3]]
+    return ", ".join([*scores, cast("match_suggestions", "match_context", row)])
 
 
 def _created(table: str, writer: Writer) -> dict[str, str]:

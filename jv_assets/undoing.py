@@ -17,6 +17,7 @@ from jv_assets.partitions import ID_RANGES, bounds, observe_each, one_line_failu
 from jv_assets.pipeline.score_log import seed
 from jv_assets.publishing import CREATE_BATCH, lock_range, prune, write_batch
 from jv_assets.resources.database import Database
+from jv_assets.tables import stored_four
 from jv_assets.undo_units import parts_of
 from jv_scoring.policy import CURRENT_POLICY
 
@@ -195,12 +196,13 @@ _IDS = """
     ORDER BY match_id
 """
 _FOUR = "({0}.score_ab, {0}.score_ba, {0}.harmonic_mean, {0}.match_context)"
+_STORED = f"({stored_four('m')})"
 # What the run wrote is what the next one found and kept, so it is still there where the match holds the same.
 _STATE = f"""
     CASE
         WHEN m.id IS NULL THEN 'deleted'
-        WHEN {_FOUR.format("m")} IS NOT DISTINCT FROM {_FOUR.format("k")} THEN 'unchanged'
-        WHEN next.run_id IS NULL OR {_FOUR.format("m")} IS NOT DISTINCT FROM {_FOUR.format("next")} THEN 'restored'
+        WHEN {_STORED} IS NOT DISTINCT FROM {_FOUR.format("k")} THEN 'unchanged'
+        WHEN next.run_id IS NULL OR {_STORED} IS NOT DISTINCT FROM {_FOUR.format("next")} THEN 'restored'
         ELSE 'replaced_since'
     END
 """

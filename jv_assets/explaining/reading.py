@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from jv_assets import settings
 from jv_assets.embedding import stale_plan
 from jv_assets.errors import UserError
 from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.values import parse_column
+from jv_assets.tables import selected
 from jv_scoring.factors import INPUT_COLUMNS, NO_DATA, Profile
 from jv_scoring.policy import DIMENSIONS
 from jv_scoring.reference import Breakdown, PairScore
@@ -27,12 +29,13 @@ PROFILE_FIELDS = (*INPUT_COLUMNS, *_VECTORS)
 _MODEL = model_of("embeddings_model")
 
 _MATCH = f"""
-    SELECT m.id::text, m.profile_id::text, m.suggested_profile_id::text, m.score_ab::float8, m.score_ba::float8,
-        m.harmonic_mean::float8, m.match_context::text, {fits("m")} AS fits
+    SELECT m.id::text, m.profile_id::text, m.suggested_profile_id::text,
+        {selected("match_suggestions", ("score_ab", "score_ba", "harmonic_mean"), "m")}, m.match_context::text,
+        {fits("m")} AS fits
     FROM match_suggestions m {context_of("m")} WHERE m.id = :id
 """  # noqa: S608 - of our own constants
 _PROFILES = f"""
-    SELECT id::text, {", ".join(INPUT_COLUMNS)},
+    SELECT id::text, {selected("profiles", INPUT_COLUMNS)},
         {", ".join(f"CASE WHEN {_MODEL} = :model THEN {name}::text END AS {name}" for name in _VECTORS)}
     FROM profiles WHERE id IN (:a, :b)
 """  # noqa: S608 - of our own constants
@@ -90,13 +93,8 @@ def read_match(connection: Connection, match_id: str, model: str) -> Match:
     if row is None:
         raise UserError(f"no match has the id {match_id}")
     a, b = row.profile_id, row.suggested_profile_id
-    try:
-        found = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
-    except (ValueError, RecursionError) as error:  # a number in jsonb that Python does not read, or too deep a list
-        raise UserError(f"a profile of match {match_id} cannot be read: {error}") from None
-    profiles: dict[str, Profile] = {
-        profile["id"]: {**profile, **{name: _vector(profile[name]) for name in _VECTORS}} for profile in found
-    }
+    found = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
+    profiles = {str(row["id"]): _profile(row) for row in found}
     waiting = tuple(_waiting(connection, model, (a, b)))
     match = Match(row.id, (a, b), (profiles.get(a), profiles.get(b)), _stored(row), waiting)
     stored = match.stored
@@ -117,6 +115,11 @@ def short(value: str) -> str:
     return value if len(value) <= 60 else value[:60] + "…"
 
 
+def _profile(row: RowMapping) -> Profile:
+    values = {name: parse_column("profiles", name, [row["id"]], [row[name]])[0] for name in INPUT_COLUMNS}
+    return {"id": row["id"], **values, **{name: _vector(row[name]) for name in _VECTORS}}
+
+
 def _vector(value: str | None) -> npt.NDArray[np.float32] | None:
     return None if value is None else np.array(value.strip("[]").split(","), np.float32)
 
@@ -129,7 +132,8 @@ def _stored(row: Any) -> Stored | None:
     except (ValueError, RecursionError):
         context = None
     context = context if isinstance(context, dict) else {}
-    ab, ba, mean = (math.nan if score is None else score for score in (row.score_ab, row.score_ba, row.harmonic_mean))
+    scores = (row.score_ab, row.score_ba, row.harmonic_mean)
+    ab, ba, mean = (math.nan if score is None else float(score) for score in scores)
     pair = PairScore(ab, ba, mean, *(_readable(context.get(name)) for name in ("breakdown_ab", "breakdown_ba")))
     stamp = (context.get(name) for name in ("policy", "scoring_version", "embedding_model", "scored_at", "inputs_hash"))
     return Stored(pair, row.fits, *(short(value) if isinstance(value, str) else None for value in stamp))

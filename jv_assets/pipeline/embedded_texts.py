@@ -73,7 +73,9 @@ def _sql(connection: Connection, statement: str) -> str:
     times = connection.scalars(text(_TIMES), {"names": [*_EDITED_AT, "embeddings_updated_at"]}).all()
     edited = [f"p.{name}::timestamptz" for name in times if name in _EDITED_AT]
     since = f"greatest({', '.join(edited)}) > p.embeddings_updated_at::timestamptz"
-    fields = ", ".join(f"('{f}', p.{f}, {dimension_of(f, 'p')}, p.embedding_{f})" for f in EMBEDDED_FIELDS)
+    fields = ", ".join(
+        f"('{f}', p.{f}::text, {dimension_of(f, 'p')}, p.embedding_{f}::vector)" for f in EMBEDDED_FIELDS
+    )
     return statement.format(
         fields=fields,
         vector_hash=vector_hash("f.vector"),

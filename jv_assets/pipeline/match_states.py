@@ -120,7 +120,8 @@ _EXCLUDED = {
     "redistribute": _SOME_FACTOR.format(f'$.*.factors[*] ? (@.detail == "{NO_DATA}" && @.score != null)'),
 }
 _CONTEXT = """
-    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(MATCH.match_context) WHEN 'object' THEN MATCH.match_context END)
+    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(MATCH.match_context::jsonb)
+            WHEN 'object' THEN MATCH.match_context::jsonb END)
         AS c (scoring_version text, policy text, inputs_hash text, embedding_model text,
             breakdown_ab jsonb, breakdown_ba jsonb) ON true
 """

@@ -47,7 +47,8 @@ _CONNECT = {
 # A session's SET would be lost, or leak to another client, behind a transaction pooler.
 _LOCAL_SETTINGS = text(
     "SELECT set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true), "
-    "set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true)"
+    "set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true), "
+    "set_config('extra_float_digits', '1', true)"
 )
 # Beside lost connections, whose class is 08 or missing: what the next attempt may not meet again.
 _PASSING = {

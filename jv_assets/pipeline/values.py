@@ -1,0 +1,79 @@
+"""What the texts that the production tables are read as stand for: one value for every type that a column may have."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jv_assets.errors import UserError
+from jv_assets.tables import TABLES
+
+
+def parse_column(table: str, name: str, ids: Sequence[object], texts: Sequence[Any]) -> list[Any]:
+    """Return the values of a column that was read by its cast; UserError that names the row of one that is none.
+
+    `ids` are the rows' ids, in the same order.
+    """
+    kind = TABLES[table][name].kind.created
+    if kind not in _PARSERS:
+        return list(texts)
+    parse, values = _PARSERS[kind], []
+    for row_id, text in zip(ids, texts, strict=True):
+        try:
+            values.append(None if text is None else parse(text))
+        except (ValueError, OverflowError, RecursionError) as error:
+            reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise UserError(
+                f"{table}.{name} of {row_id} does not hold {_MEANT[kind]}: {reason}; correct it in the table"
+            ) from None
+    return values
+
+
+def _number(text: str) -> float:
+    """A double, as its shortest or exact decimal text stands for it."""
+    value = float(text)
+    if math.isinf(value) and "inf" not in text.lower():
+        raise ValueError("beyond what a double precision number holds")
+    return value
+
+
+def _count(text: str) -> float:
+    """An integer where there is no fraction. It may be beyond 64 bits, but not beyond what a double holds."""
+    digits = text.removeprefix("-")
+    if not digits.isdecimal():
+        return _number(text)
+    _number(text)
+    return int(text)
+
+
+def _json(text: str) -> Any:
+    """A blank text is null: no rule tells it from a null."""
+    return json.loads(text, parse_constant=_not_json) if text.strip() else None
+
+
+def _text_list(text: str) -> Any:
+    value = _json(text)
+    if not isinstance(value, (list, type(None))):
+        raise ValueError("JSON, but not a list")  # noqa: TRY004 - of a text
+    return value
+
+
+def _not_json(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "integer": _count,
+    "double precision": _number,
+    "numeric(5,2)": _number,
+    "jsonb": _json,
+    "text[]": _text_list,
+}
+_MEANT = {
+    "integer": "a number",
+    "double precision": "a number",
+    "numeric(5,2)": "a number",
+    "jsonb": "JSON",
+    "text[]": "a list",
+}
+"""By the type that a new database gets."""
