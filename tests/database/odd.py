@@ -181,9 +181,14 @@ def profiles_given() -> dict[str, Profile]:
     return {row["id"]: row | _vectors_of(row) for row in _population().profiles.to_dict("records")}
 
 
+def first_profile() -> str:
+    """The lowest id of a profile."""
+    return min(profiles_given())
+
+
 @cache
 def _population() -> Any:
-    return make_population(120, 300)
+    return make_population(120, 150)
 
 
 def _vectors_of(row: Profile) -> Profile:

@@ -280,7 +280,7 @@ def test_a_production_database_before_the_first_migration(database_url: str) -> 
         database,
         "CREATE EXTENSION vector",
         *(
-            f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
+            f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())}, PRIMARY KEY (id))"
             for table, columns in (("profiles", PROFILE_COLUMNS), ("match_suggestions", MATCH_COLUMNS))
         ),
     )

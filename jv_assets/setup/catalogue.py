@@ -1,0 +1,143 @@
+"""The production tables as the database's catalogue has them, compared with the list in `jv_assets.tables`.
+
+What a run cannot do exactly is refused before it starts, by column, type and cure.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+from jv_assets.setup.constraints import unpassable
+from jv_assets.tables import CONTEXT, MODEL, SCORE, TABLES, TEXT, TEXTS, VECTOR, Column
+
+_KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
+_HIGHEST_DIGITS, _DECIMALS = 3, 2
+"""A score goes from 0 to 100, with two decimals."""
+_HEADER = 4
+"""Bytes that Postgres adds to the length or precision of a type in a column's typmod."""
+_RELATIONS = """
+    SELECT c.relname AS name, c.relkind AS kind, c.relkind = 'r' AND EXISTS (
+            SELECT FROM pg_inherits WHERE inhparent = c.oid
+        ) AS has_children,
+        (SELECT quote_ident(n.nspname) FROM pg_rewrite w JOIN pg_depend d ON d.objid = w.oid
+            JOIN pg_class o ON o.oid = d.refobjid JOIN pg_namespace n ON n.oid = o.relnamespace
+            WHERE w.ev_class = c.oid AND o.relname = c.relname AND o.relkind IN ('r', 'p') LIMIT 1) AS elsewhere,
+        EXISTS (
+            SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1
+                AND a.attname = 'id' AND a.attnotnull
+        ) AS has_key
+    FROM pg_class c WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
+    ORDER BY c.relname DESC
+"""
+# A domain is what it is made of, with the conditions of each domain on the way.
+_COLUMNS = """
+    WITH RECURSIVE layer AS (
+        SELECT c.relname AS table_name, a.attname AS name, a.attnum, a.atttypid AS type, a.atttypmod AS typmod,
+            format_type(a.atttypid, a.atttypmod) AS shown, a.attgenerated AS generated, a.attnotnull AS not_null,
+            false AS domain_not_null
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions')) AND a.attnum > 0
+            AND NOT a.attisdropped
+        UNION ALL
+        SELECT l.table_name, l.name, l.attnum, t.typbasetype, CASE l.typmod WHEN -1 THEN t.typtypmod ELSE l.typmod END,
+            l.shown, l.generated, l.not_null, l.domain_not_null OR t.typnotnull
+        FROM layer l JOIN pg_type t ON t.oid = l.type WHERE t.typtype = 'd'
+    )
+    SELECT l.*, CASE t.typtype WHEN 'e' THEN 'enum' ELSE t.typname END AS base
+    FROM layer l JOIN pg_type t ON t.oid = l.type WHERE t.typtype <> 'd'
+    ORDER BY l.table_name DESC, l.attnum
+"""
+
+
+def refuse_no_tables(connection: Connection, role: str) -> None:
+    """UserError where one of the two names stands for something else than a table, or no text is safe in the tables."""
+    encoding = connection.scalar(text("SELECT current_setting('server_encoding')"))
+    if encoding != "UTF8":
+        raise UserError(
+            f"the database's encoding is {encoding}, which does not hold every text that the pipeline writes; move the "
+            "tables to one that does: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+        )
+    for found in connection.execute(text(_RELATIONS)):
+        if found.kind in _KINDS:
+            cure = (
+                f"let the pipeline's role find the table in schema {found.elsewhere} first: ALTER ROLE {role} SET "
+                f"search_path = {found.elsewhere}, public"
+                if found.elsewhere
+                else "give in JV_DATABASE_URL the database that has the table"
+            )
+            raise UserError(f"{found.name} is {_KINDS[found.kind]}, but only a table can be read and written; {cure}")
+        if found.has_children:
+            raise UserError(
+                f"{found.name} has tables that inherit from it, so that an id may be there twice; let its owner take "
+                f"each of them off: ALTER TABLE … NO INHERIT {found.name}"
+            )
+
+
+def refuse_unfit(connection: Connection) -> None:
+    """UserError where a column cannot hold, or be read as, exactly what it must, or ids need not be unique."""
+    found = list(connection.execute(text(_COLUMNS)))
+    for table, of_table in groupby(found, key=lambda column: column.table_name):
+        faults = [fault for column in of_table for fault in _faults(table, column)]
+        if faults:
+            causes, cures = ", ".join(cause for cause, _ in faults), ", ".join(cure for _, cure in faults)
+            raise UserError(f"{causes}; let its owner type: ALTER TABLE {table} {cures}")
+    for relation in connection.execute(text(_RELATIONS)):
+        if not relation.has_key:
+            raise UserError(
+                f"{relation.name} has no primary key or unique constraint on id alone, so that an id may be there "
+                f"twice; delete the rows that are too many, then let its owner type: ALTER TABLE {relation.name} ADD "
+                "PRIMARY KEY (id)"
+            )
+    if problem := unpassable(connection, found):
+        raise UserError(problem)
+
+
+def _faults(table: str, found: Row[Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a column, and the part of an ALTER TABLE that mends it."""
+    column = TABLES[table].get(found.name)
+    if column is None or not (column.read_by or column.written_by == "pipeline"):
+        return
+    name, created = f"{table}.{found.name}", column.kind.created
+    if found.generated:
+        virtual = f"DROP COLUMN {found.name}, ADD COLUMN {found.name} {created}"
+        stored = f"ALTER COLUMN {found.name} DROP EXPRESSION"
+        if column.written_by == "pipeline":
+            yield f"{name} is generated, but the pipeline writes it", virtual if found.generated == "v" else stored
+        return
+    if reason := _unfit(column, found):
+        yield f"{name} is {found.shown}, {reason}", _retyped(column, found)
+    elif column.kind in (SCORE, CONTEXT, VECTOR) and found.not_null:
+        yield f"{name} is NOT NULL, but NULL says that there is none", f"ALTER COLUMN {found.name} DROP NOT NULL"
+
+
+def _unfit(column: Column, found: Row[Any]) -> str | None:
+    kind, precision = column.kind, found.typmod - _HEADER
+    if found.base not in kind.accepted:
+        return f"which is not read as {kind.created}"
+    if column.written_by == "pipeline" and found.domain_not_null:
+        return "which is NOT NULL, but NULL says that there is none"
+    if kind == SCORE and found.base == "numeric" and found.typmod >= 0:
+        digits, decimals = precision >> 16, ((precision & 0x7FF) ^ 1024) - 1024
+        if digits - decimals < _HIGHEST_DIGITS or decimals < _DECIMALS:
+            return "which does not hold 0 to 100 with two decimals"
+    if kind == MODEL and found.typmod >= 0 and precision < len(settings.embedding_model()):
+        return f"too short for {settings.embedding_model()}"
+    return None
+
+
+def _retyped(column: Column, found: Row[Any]) -> str:
+    """The type that a new database gets, and how the values come there."""
+    created = f"vector({found.typmod})" if column.kind == VECTOR and found.typmod > 0 else column.kind.created
+    using = f"{found.name}::{created}"
+    if column.kind == TEXTS:
+        using = f"string_to_array({found.name}::text, ',')"
+    elif column.kind == TEXT and found.base.startswith("_"):
+        using = f"array_to_string({found.name}, ', ')"
+    elif column.kind == SCORE or column.kind.created == "integer":
+        using = f"{found.name}::text::{created}"
+    return f"ALTER COLUMN {found.name} TYPE {created} USING {using}"
