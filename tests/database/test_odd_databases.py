@@ -388,7 +388,7 @@ def test_what_was_replaced_in_other_types_is_put_back(odd_database: Callable[[st
     )
     before = odd.rows(f"{select} ORDER BY id")
     assert odd.command("rescore") == Outcome(0)
-    (run,) = kept_runs(odd.database)
+    run = kept_runs(odd.database)[0]
     restored = sum(undo_range(odd.database, key, run.run_id, "own").restored for key in KEYS)
     assert restored > 120
     assert odd.rows(select) == before
