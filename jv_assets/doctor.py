@@ -17,7 +17,7 @@ from jv_assets.errors import UserError
 from jv_assets.migrations.run import check_dimensions, is_current, model_dimension
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
-from jv_assets.setup.catalogue import refuse_no_tables, refuse_unfit
+from jv_assets.setup.catalogue import refuse_no_tables, refuse_unfit, refuse_unpassable
 from jv_assets.setup.dagster_database import look_at_dagster_database
 from jv_assets.setup.vectors import Vectors, look_at_vectors
 from jv_assets.tables import READ, WRITTEN
@@ -172,7 +172,7 @@ def _tables(connection: Connection, seen: _Seen) -> str:
     if absent := [table for table in READ if table not in seen.tables]:
         cure = f"type: jv migrate (or {check})" if len(absent) == len(READ) else check
         raise UserError(f"the database has no table {' and no table '.join(absent)}; {cure}")
-    refuse_no_tables(connection, seen.server.role)
+    refuse_no_tables(connection)
     for table, columns in READ.items():
         if lost := [name for name in columns if name not in seen.columns[table]]:
             raise UserError(f"{table} has no column {', '.join(lost)}, which is read: put it back, or {check}")
@@ -188,6 +188,7 @@ def _tables(connection: Connection, seen: _Seen) -> str:
     if not migrated:
         raise UserError("schema jv is missing or behind; type: jv migrate")
     refuse_unfit(connection)
+    refuse_unpassable(connection)
     return f"{' and '.join(READ)} have all columns, schema jv is up to date"
 
 

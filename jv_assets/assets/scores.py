@@ -21,6 +21,7 @@ from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import every_night_anew
 from jv_assets.scoring import fingerprint, profiles_of_files, range_summary, score_range
+from jv_assets.setup.catalogue import require_fit
 from jv_assets.undo_units import unit_of
 from jv_scoring.policy import parse_policy
 
@@ -158,6 +159,7 @@ def published_scores(
     if not config.dry_run:
         there = files.made("match_scores", context.partition_keys)
         with one_line_failure():
+            require_fit(database)  # no command asked the doctor before a schedule's run
             if config.only_missing or not config.switch_policy:
                 refuse_other_rules(database, files, there)
             if not config.accept_word_overlap:

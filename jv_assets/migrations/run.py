@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.resources.database import Database
+from jv_assets.setup.catalogue import refuse_no_tables
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -36,6 +37,7 @@ def migrate(database: Database, dimension: int | None = None) -> list[str]:
         # An ALTER TABLE that waits keeps all readers of the table waiting behind it.
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
         connection.execute(text(_LOCK))
+        refuse_no_tables(connection)
         check_dimensions(connection, wanted)
         before = _revision(connection)
         config.attributes |= {"connection": connection, "dimension": wanted}

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.resources.database import Database
 from jv_assets.setup.constraints import unpassable
 from jv_assets.tables import CONTEXT, MODEL, SCORE, TABLES, TEXT, TEXTS, VECTOR, Column
 
@@ -20,7 +21,7 @@ _HIGHEST_DIGITS, _DECIMALS = 3, 2
 _HEADER = 4
 """Bytes that Postgres adds to the length or precision of a type in a column's typmod."""
 _RELATIONS = """
-    SELECT c.relname AS name, c.relkind AS kind, c.relkind = 'r' AND EXISTS (
+    SELECT c.relname AS name, quote_ident(current_user) AS role, c.relkind AS kind, c.relkind = 'r' AND EXISTS (
             SELECT FROM pg_inherits WHERE inhparent = c.oid
         ) AS has_children,
         (SELECT quote_ident(n.nspname) FROM pg_rewrite w JOIN pg_depend d ON d.objid = w.oid
@@ -54,7 +55,17 @@ _COLUMNS = """
 """
 
 
-def refuse_no_tables(connection: Connection, role: str) -> None:
+def require_fit(database: Database) -> None:
+    """UserError where a run, be it started by no command, could not read or write the tables exactly."""
+
+    def look(connection: Connection) -> None:
+        refuse_no_tables(connection)
+        refuse_unfit(connection)
+
+    database.run(look)
+
+
+def refuse_no_tables(connection: Connection) -> None:
     """UserError where one of the two names stands for something else than a table, or no text is safe in the tables."""
     encoding = connection.scalar(text("SELECT current_setting('server_encoding')"))
     if encoding != "UTF8":
@@ -65,8 +76,8 @@ def refuse_no_tables(connection: Connection, role: str) -> None:
     for found in connection.execute(text(_RELATIONS)):
         if found.kind in _KINDS:
             cure = (
-                f"let the pipeline's role find the table in schema {found.elsewhere} first: ALTER ROLE {role} SET "
-                f"search_path = {found.elsewhere}, public"
+                f"let the pipeline's role find the table in schema {found.elsewhere} first: ALTER ROLE {found.role} "
+                f"SET search_path = {found.elsewhere}, public"
                 if found.elsewhere
                 else "give in JV_DATABASE_URL the database that has the table"
             )
@@ -80,7 +91,7 @@ def refuse_no_tables(connection: Connection, role: str) -> None:
 
 def refuse_unfit(connection: Connection) -> None:
     """UserError where a column cannot hold, or be read as, exactly what it must, or ids need not be unique."""
-    found = list(connection.execute(text(_COLUMNS)))
+    found = connection.execute(text(_COLUMNS)).all()
     for table, of_table in groupby(found, key=lambda column: column.table_name):
         faults = [fault for column in of_table for fault in _faults(table, column)]
         if faults:
@@ -93,7 +104,11 @@ def refuse_unfit(connection: Connection) -> None:
                 f"twice; delete the rows that are too many, then let its owner type: ALTER TABLE {relation.name} ADD "
                 "PRIMARY KEY (id)"
             )
-    if problem := unpassable(connection, found):
+
+
+def refuse_unpassable(connection: Connection) -> None:
+    """UserError where a condition of the database refuses whatever the pipeline would write."""
+    if problem := unpassable(connection, connection.execute(text(_COLUMNS)).all()):
         raise UserError(problem)
 
 

@@ -9,6 +9,7 @@ from models import MINILM
 from odd import (
     COMMANDS,
     SCORED,
+    TEMPLATE,
     Case,
     Meant,
     Odd,
@@ -23,7 +24,8 @@ from odd import (
     state,
     templates,
 )
-from pipelines import KEYS
+from pipelines import KEYS, failure
+from sqlalchemy import text
 
 from jv_assets import local
 from jv_assets.doctor import require_ready
@@ -34,6 +36,7 @@ from jv_assets.impact import hours_ago
 from jv_assets.impact import rows_of as impact_rows
 from jv_assets.migrations.run import migrate
 from jv_assets.resources.database import Database
+from jv_assets.schedules import NIGHTLY
 from jv_assets.status import count_older, read_status
 from jv_assets.undoing import kept_runs, undo_range
 
@@ -392,6 +395,24 @@ def test_what_was_replaced_in_other_types_is_put_back(odd_database: Callable[[st
     restored = sum(undo_range(odd.database, key, run.run_id, "own").restored for key in KEYS)
     assert restored > 120
     assert odd.rows(select) == before
+
+
+def test_a_run_of_the_schedule_is_refused_too(odd_database: Callable[[str], Odd]) -> None:
+    """It asks no doctor before it starts; it would round each score, every night."""
+    odd = odd_database(TEMPLATE)
+    odd.change(retyped(MATCHES, score_ba="integer"))
+    result = odd.run("nightly", NIGHTLY)
+    assert failure(result).startswith("match_suggestions.score_ba is integer, which is not read as numeric(5,2); let ")
+    assert odd.rows("SELECT count(score_ab) FROM match_suggestions") == [(0,)]
+
+
+def test_migrating_a_view_is_refused_in_one_line(database_url: str) -> None:
+    database = Database(url=database_url)
+    with database.transaction() as connection:
+        connection.execute(text("CREATE VIEW profiles AS SELECT 1 AS id"))
+        connection.execute(text("CREATE TABLE match_suggestions (id uuid PRIMARY KEY)"))
+    with pytest.raises(UserError, match=r"^profiles is a view, but only a table can be read and written; give in JV_"):
+        migrate(database, dimension=384)
 
 
 def test_a_database_of_another_encoding(server: local.Server) -> None:
