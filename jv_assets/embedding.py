@@ -268,7 +268,7 @@ def _set_vector(name: str) -> str:
 
 
 _SET_VECTOR = {name: _set_vector(name) for name in EMBEDDED_FIELDS}
-_VECTOR = "CASE b.field " + " ".join(f"WHEN '{f}' THEN p.embedding_{f}" for f in EMBEDDED_FIELDS) + " END"
+_VECTOR = "CASE b.field " + " ".join(f"WHEN '{f}' THEN p.embedding_{f}::vector" for f in EMBEDDED_FIELDS) + " END"
 # The vector as the column holds it, which need not be to the last bit what was sent.
 _REMEMBER = f"""
     INSERT INTO jv.embedded_texts (profile_id, field, text_hash, model, vector_hash)

@@ -45,7 +45,7 @@ COUNT = Kind("integer", _ANY_NUMBER)
 NUMBER = Kind("double precision", _ANY_NUMBER)
 DECIMAL = Kind("numeric(5,2)", _ANY_NUMBER)
 JSON = Kind("jsonb", ("jsonb", "json", "text", "varchar"))
-TIME = Kind("timestamptz", ("timestamptz", "timestamp"))
+TIME = Kind("timestamptz", ("timestamptz", "timestamp", "date"))
 # What the pipeline writes must come back as it was written.
 VECTOR = Kind("vector", ("vector", "halfvec"), "{}::vector")
 SCORE = Kind("numeric(5,2)", ("numeric", "float4", "float8"))
@@ -92,8 +92,8 @@ PROFILES = {
     "content_platforms": Column(JSON, ("scores",)),
     "enrichment_metadata": Column(JSON),
     "created_at": Column(TIME),
-    "updated_at": Column(TIME, ("sensors",)),
-    "profile_updated_at": Column(TIME),
+    "updated_at": Column(TIME, ("vectors", "sensors")),
+    "profile_updated_at": Column(TIME, ("vectors",)),
     "last_active_at": Column(TIME),
     "last_enriched_at": Column(TIME),
     "embedding_seeking": Column(VECTOR, ("scores", "vectors"), "pipeline"),
@@ -101,7 +101,7 @@ PROFILES = {
     "embedding_who_you_serve": Column(VECTOR, ("scores", "vectors"), "pipeline"),
     "embedding_what_you_do": Column(VECTOR, ("scores", "vectors"), "pipeline"),
     "embeddings_model": Column(MODEL, ("scores", "vectors"), "pipeline"),
-    "embeddings_updated_at": Column(TIME, (), "pipeline"),
+    "embeddings_updated_at": Column(TIME, ("vectors",), "pipeline"),
 }
 MATCHES = {
     "id": Column(ID, ("scores", "sensors")),
