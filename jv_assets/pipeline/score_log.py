@@ -193,10 +193,12 @@ _BEGINS = f"""
 """  # noqa: S608 - of our own constants
 _CREATE_SEED = """
     CREATE TEMP TABLE seed ON COMMIT DROP AS
-    SELECT m.id, m.score_ab, m.score_ba, m.harmonic_mean,
+    SELECT m.id, m.score_ab::text::numeric AS score_ab, m.score_ba::text::numeric AS score_ba,
+        m.harmonic_mean::text::numeric AS harmonic_mean,
         c.policy, c.scoring_version, c.embedding_model, c.scored_at
     FROM match_suggestions m
-    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(m.match_context) WHEN 'object' THEN m.match_context END)
+    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(m.match_context::jsonb)
+            WHEN 'object' THEN m.match_context::jsonb END)
         AS c (policy text, scoring_version text, embedding_model text, scored_at text) ON true
     WHERE m.id BETWEEN :low AND :high AND (CAST(:after AS uuid) IS NULL OR m.id > CAST(:after AS uuid))
     ORDER BY m.id LIMIT :count
