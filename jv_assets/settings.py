@@ -17,14 +17,31 @@ DEMO_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 def home() -> str:
     """`JV_HOME`: the folder or bucket URL where range files and reports go; by default `.jv` in the checkout.
 
-    With `JV_DATABASE_URL` the default is a folder of that database's own below it: the files and the runs of one
-    database must not be taken for those of another.
+    With `JV_DATABASE_URL` the default is a folder below it for that user, host and database: behind one pooler host the
+    user name may choose the project. UserError for a relative folder, which would be another one in each directory.
     """
     if given := os.environ.get("JV_HOME"):
-        return given
+        return given if "://" in given else _absolute(given)
     url = database_url()
-    place = re.sub(r"[^\w.-]+", "_", url.rpartition("@")[2].split("?")[0].split("://")[-1]) if url else ""
-    return str(ROOT / ".jv" / place)
+    return str(ROOT / ".jv" / (_place(url) if url else ""))
+
+
+def _absolute(folder: str) -> str:
+    try:
+        path = Path(folder).expanduser()
+    except RuntimeError:  # there is no such user
+        raise UserError(f"JV_HOME={folder}: there is no such user; write the folder from / on") from None
+    if not path.is_absolute():
+        raise UserError(f"JV_HOME={folder} would be another folder in each directory; write {path.absolute()}")
+    return str(path)
+
+
+def _place(url: str) -> str:
+    """User, host, port and database of a URL, without the password, as the name of a folder."""
+    before, _, after = url.rpartition("@")
+    user = before.partition("://")[2].partition(":")[0]
+    server = after.split("?")[0].split("://")[-1]
+    return re.sub(r"[^\w.@-]+", "_", f"{user}@{server}" if user else server)
 
 
 def state_dir() -> Path:
@@ -154,7 +171,7 @@ def nightly_timezone() -> str:
     name = os.environ.get("JV_NIGHTLY_TIMEZONE") or "UTC"
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: of a folder of zones, such as Europe
         raise UserError(f"JV_NIGHTLY_TIMEZONE={name}: no such time zone; use a name such as Europe/Berlin") from None
     return name
 
