@@ -27,9 +27,9 @@ class Part:
 
 
 def parts(assets: Sequence[str], keys: Sequence[str]) -> list[Part]:
-    """A part for each unbroken series of ranges: a run cannot be over others."""
+    """A part for each unbroken series of ranges: a run cannot be over others. Ranges that do not exist are left out."""
     every = list(ID_RANGES.get_partition_keys())
-    places = sorted(every.index(key) for key in keys)
+    places = sorted(every.index(key) for key in keys if key in every)
     series = [[place for _, place in group] for _, group in groupby(enumerate(places), lambda at: at[1] - at[0])]
     return [Part(tuple(assets), every[group[0]], every[group[-1]]) for group in series]
 

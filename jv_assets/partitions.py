@@ -57,12 +57,18 @@ def key_of(row_id: str) -> str:
 
 
 def keys_of_run(run: dg.DagsterRun) -> list[str]:
-    """The ranges that a run is over, by its tags; all of them for a run over none, such as a check by itself."""
+    """The ranges that a run is over, by its tags; all of them for a run over none, such as a check by itself.
+
+    Of a run over ranges that do not exist here, the first and the last one, as it is tagged.
+    """
     keys = list(ID_RANGES.get_partition_keys())
     if "dagster/partition" in run.tags:
         return [run.tags["dagster/partition"]]
     if _FIRST in run.tags and _LAST in run.tags:
-        return keys[keys.index(run.tags[_FIRST]) : keys.index(run.tags[_LAST]) + 1]
+        first, last = run.tags[_FIRST], run.tags[_LAST]
+        if first not in keys or last not in keys:  # of another JV_ID_RANGES
+            return list(dict.fromkeys([first, last]))
+        return keys[keys.index(first) : keys.index(last) + 1]
     return keys
 
 
