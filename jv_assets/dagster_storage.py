@@ -78,17 +78,14 @@ class Storage(DagsterPostgresStorage):
     def _opened(cls, url: URL, inst_data: ConfigurableClassData | None) -> Self:
         # psycopg 2: Dagster's event log does not work over psycopg 3
         for_dagster = url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-        words: dict[str, Any] = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
         try:
-            with psycopg.connect(**{"connect_timeout": 10, **words}) as connection:
+            with psycopg.connect(**_words(url)) as connection:
                 # the first processes, opening it at once, would otherwise all make the tables
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
                 storage = cls(postgres_url=for_dagster, inst_data=inst_data)
                 storage._event_log_storage = _EventLog(for_dagster, should_autocreate_tables=False)
         except psycopg.Error as error:
-            reason = " ".join(str(error).split())
-            where = f"{url.host}:{url.port or 5432}/{url.database}"
-            raise UserError(f"no connection to Dagster's database {where}: {reason}; check JV_DAGSTER_URL") from None
+            raise _unreachable(url, error) from None
         for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
             part._engine = _engine(for_dagster)
         return storage
@@ -152,7 +149,28 @@ class ComputeLogs(LocalComputeLogManager):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        return cls(base_dir=str(settings.state_dir() / "dagster" / "logs"), inst_data=inst_data)
+        try:
+            return cls(base_dir=str(settings.state_dir() / "dagster" / "logs"), inst_data=inst_data)
+        except UserError as error:
+            raise _StorageError(str(error)) from None
+
+
+def connect_for_good() -> psycopg.Connection[tuple[Any, ...]]:
+    """Open a connection to Dagster's database that stays open for as long as a process lives."""
+    url = _url()
+    try:
+        return psycopg.connect(**_words(url), autocommit=True, keepalives_idle=20, keepalives_interval=10)
+    except psycopg.Error as error:
+        raise _unreachable(url, error) from None
+
+
+def _words(url: URL) -> dict[str, Any]:
+    return {"connect_timeout": 10, **url.translate_connect_args(username="user", database="dbname"), **url.query}
+
+
+def _unreachable(url: URL, error: psycopg.Error) -> UserError:
+    reason, where = " ".join(str(error).split()), f"{url.host}:{url.port or 5432}/{url.database}"
+    return UserError(f"no connection to Dagster's database {where}: {reason}; check JV_DAGSTER_URL")
 
 
 def _url() -> URL:

@@ -44,6 +44,7 @@ def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool =
     Returns the exit code: 0, or 1 where a process ended by itself. Raises UserError with what is to be mended first.
     """
     from jv_assets.dagster_storage import dagster_home
+    from jv_assets.one_daemon import the_only_daemon
     from jv_assets.running import open_instance
 
     try:
@@ -51,6 +52,8 @@ def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool =
             open_instance().dispose()  # makes Dagster's tables, or says in one line what is wrong
             folder = dagster_home() / ("ui-read-only" if read_only else "ui")
             lock = stack.enter_context(alone(folder, "the Dagster UI is running already, at"))
+            if not read_only:
+                stack.enter_context(the_only_daemon())
             port = free_port(host, port, PORTS, "--port")
             address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             lock.write(address)
