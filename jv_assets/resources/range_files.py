@@ -1,10 +1,11 @@
 """One Parquet file a range of an asset, in a folder or a bucket: there whole, or not there."""
 
+import contextlib
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -13,7 +14,9 @@ from upath import UPath
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.resources.home_access import BucketAccess, is_bucket, shown
 
+T = TypeVar("T")
 _FACTS = b"jv"
 _ROW_GROUP = 5_000
 """Rows that a reader takes at a time; also how many one publishing transaction carries."""
@@ -27,6 +30,7 @@ class RangeFiles:
 
     def __init__(self, home: str | None = None, id_ranges: int | None = None) -> None:
         self._home, self._id_ranges = home, id_ranges
+        self._bucket = BucketAccess()
 
     def write(self, asset: str, key: str, rows: pd.DataFrame, facts: Mapping[str, Any]) -> int:
         """Put the rows in place of what the range had; `facts` (JSON) go with them. Returns the bytes written."""
@@ -38,13 +42,9 @@ class RangeFiles:
         pq.write_table(
             table, sink, compression="zstd", row_group_size=_ROW_GROUP, use_dictionary=False, write_statistics=False
         )
-        data = sink.getvalue()
-        path = self.path(asset, key)
-        try:
-            self._put(path, data)
-        except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror or error}; see JV_HOME") from error
-        return int(data.size)
+        data = sink.getvalue().to_pybytes()
+        self.put(self.path(asset, key), data)
+        return len(data)
 
     def read(self, asset: str, key: str, columns: Sequence[str] | None = None, but: Sequence[str] = ()) -> pd.DataFrame:
         """The rows of a range, with these columns, or with all `but` some.
@@ -73,7 +73,7 @@ class RangeFiles:
 
     def exists(self, asset: str, key: str) -> bool:
         """Whether the range was ever written."""
-        return bool(self.path(asset, key).exists())
+        return bool(self._ask(self.path(asset, key), UPath.exists))
 
     def made(self, asset: str, keys: Iterable[str]) -> list[str]:
         """Those of the ranges that were ever written, in their order."""
@@ -84,8 +84,48 @@ class RangeFiles:
         return self._root / asset / f"{key}.parquet"
 
     @cached_property
+    def home(self) -> UPath:
+        """The folder or bucket of these files."""
+        return UPath(self._home or settings.home())
+
+    def get(self, path: UPath) -> bytes:
+        """The bytes of a small file in the home; FileNotFoundError where it is missing."""
+        return bytes(self._ask(path, UPath.read_bytes))
+
+    def put(self, path: UPath, data: bytes) -> None:
+        """Write a small file in the home, whole or not at all. UserError where that cannot be done."""
+        try:
+            self._ask(path, partial(self._put, data=data))
+        except OSError as error:
+            raise UserError(f"cannot write {shown(path)}: {error.strerror or error}; see JV_HOME") from error
+
+    def evict_other_cuts(self) -> None:
+        """Delete the files that were made under another cut: what they hold is older than the files of this one.
+
+        They would otherwise count as made once `JV_ID_RANGES` is set back.
+        """
+
+        def evict(ranges: UPath) -> None:
+            for folder in ranges.iterdir() if ranges.exists() else ():
+                if folder.name != self._cut:
+                    folder.fs.rm(folder.path, recursive=True)
+
+        with contextlib.suppress(FileNotFoundError):  # another run does the same
+            try:
+                self._ask(self._root.parent, evict)
+            except OSError as error:
+                raise UserError(f"cannot delete in {shown(self._root.parent)}: {error.strerror or error}") from error
+
+    def _ask(self, path: UPath, what: Callable[[UPath], T]) -> T:
+        return self._bucket.ask(path, what) if is_bucket(str(path)) else what(path)
+
+    @cached_property
     def _root(self) -> UPath:
-        return UPath(self._home or settings.home()) / "ranges" / str(self._id_ranges or settings.id_ranges())
+        return self.home / "ranges" / self._cut
+
+    @cached_property
+    def _cut(self) -> str:
+        return str(self._id_ranges or settings.id_ranges())
 
     def _table(self, asset: str, key: str, columns: Sequence[str] | None = None, but: Sequence[str] = ()) -> pa.Table:
         def of_whole(path: UPath) -> pa.Table:
@@ -98,25 +138,27 @@ class RangeFiles:
     def _take(self, asset: str, key: str, what: Callable[[UPath], Any]) -> Any:
         path = self.path(asset, key)
         try:
-            return what(path)
+            return self._ask(path, what)
         except FileNotFoundError:
             raise UserError(
                 f"range {key} of {asset} was never made: materialize it first (jv rescore makes all)"
             ) from None
         except (OSError, pa.ArrowInvalid) as error:
             reason = " ".join(str(error).split())
-            raise UserError(f"{path} cannot be read ({reason}): materialize range {key} of {asset} again") from error
+            raise UserError(
+                f"{shown(path)} cannot be read ({reason}): materialize range {key} of {asset} again"
+            ) from error
 
     @staticmethod
-    def _put(path: UPath, data: pa.Buffer) -> None:
+    def _put(path: UPath, data: bytes) -> None:
         """A bucket shows an object only when it is whole; in a folder a finished file is moved to its place."""
         if path.protocol not in ("", "file"):
-            path.write_bytes(data.to_pybytes())
+            path.write_bytes(data)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            whole.write_bytes(data.to_pybytes())
+            whole.write_bytes(data)
             whole.replace(path)
         except BaseException:
             whole.unlink(missing_ok=True)

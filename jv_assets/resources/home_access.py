@@ -1,0 +1,123 @@
+"""Reaching the files of the home: what a folder, a bucket or the library for it says is told in one line."""
+
+import re
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from pyarrow import ArrowInvalid
+from upath import UPath
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+
+T = TypeVar("T")
+SECONDS = 60.0
+"""How long a bucket may take for one file. The libraries wait for minutes, and try again."""
+PATIENCE = 3
+"""After so many failures in a row a bucket is not asked again, so that not every range waits in turn."""
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+"""By the beginning of a URL, the package that fsspec needs for it."""
+_THREAD = "jv-bucket"
+_CHECK = "check its name in JV_HOME, the credentials, and that they may list, read, write and delete there"
+
+
+def is_bucket(home: str) -> bool:
+    """Whether a home is a URL, and no local folder."""
+    return "://" in home
+
+
+def shown(path: object) -> str:
+    """Return a path or URL, or a message with one, without user and password."""
+    return re.sub(r"(://+)[^/@\s]+@", r"\1", str(path))
+
+
+class BucketAccess:
+    """The requests to one bucket: each has a time limit, and after some failures in a row there are no more."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def ask(self, path: UPath, what: Callable[[UPath], T]) -> T:
+        """Return `what(path)`. UserError for any failure but a missing or damaged file."""
+        if self._failures >= PATIENCE:
+            raise UserError(f"{shown(path)}: not tried, because the bucket failed {PATIENCE} times; type: jv doctor")
+        try:
+            found = _within_time(lambda: what(path))
+        except (FileNotFoundError, ArrowInvalid):
+            raise
+        except Exception as error:  # of whichever library reaches it
+            self._failures += 1
+            raise UserError(f"{shown(path)} cannot be used ({_reason(error)}); {_cure(error, path)}") from None
+        self._failures = 0
+        return found
+
+
+def try_home(home: str) -> str:
+    """Write and delete one file in the home; return where it is, for messages. UserError with cause and cure."""
+    return _try_bucket(home) if is_bucket(home) else _try_folder(Path(home))
+
+
+def _try_bucket(home: str) -> str:
+    def write_and_delete(path: UPath) -> None:
+        file = path / f".jv-{uuid.uuid4().hex}"
+        file.write_bytes(b"jv")
+        file.unlink()
+
+    try:
+        BucketAccess().ask(UPath(home), write_and_delete)
+    except ValueError as error:  # of a kind of URL that nobody knows
+        raise UserError(
+            f"JV_HOME {shown(home)}: {error}; write a folder, or a bucket: s3://…, gs://…, az://…"
+        ) from None
+    except FileNotFoundError:
+        raise UserError(f"{shown(home)} cannot be used: there is no such bucket; {_CHECK}") from None
+    return shown(home)
+
+
+def _try_folder(folder: Path) -> str:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"jv")
+    except OSError as error:
+        cure = "make it a folder that you may write, or set JV_HOME to one"
+        raise UserError(f"cannot write to {folder}: {error.strerror}; {cure}") from None
+    return str(folder)
+
+
+def require_bucket() -> None:
+    """UserError where `JV_HOME` is a bucket that cannot be used."""
+    if is_bucket(home := settings.home()):
+        try_home(home)
+
+
+def _within_time(work: Callable[[], T]) -> T:
+    """What `work` returns, in a thread that is left behind where it takes too long."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=_THREAD, daemon=True).start()
+    return future.result(timeout=SECONDS)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError) and not error.args:
+        return f"no answer within {SECONDS:g} s"
+    return shown(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _cure(error: Exception, path: UPath) -> str:
+    protocol = str(path).partition("://")[0]
+    if isinstance(error, ImportError):
+        return f"type: pip install {_PACKAGES.get(protocol, 'the package for ' + protocol)}"
+    return _CHECK
