@@ -1,13 +1,10 @@
 """What the pipeline needs of the database, the model and its folder, examined before it is needed."""
 
 import select
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import psycopg
 from sqlalchemy import Connection, Row, make_url, text
@@ -17,6 +14,7 @@ from jv_assets.errors import UserError
 from jv_assets.migrations.run import check_dimensions, is_current, model_dimension
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.home_access import try_home
 from jv_assets.setup.catalogue import refuse_no_tables, refuse_unfit, refuse_unpassable
 from jv_assets.setup.dagster_database import look_at_dagster_database
 from jv_assets.setup.vectors import Vectors, look_at_vectors
@@ -32,6 +30,9 @@ OURS = {
     "jv.score_log_base": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "jv.score_log_seeded": ("SELECT", "INSERT"),
     "jv.score_log": ("SELECT",),
+    "jv.identity": ("SELECT",),
+    "jv.read_marks": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "jv.published_ranges": ("SELECT", "INSERT", "UPDATE"),
     VERSION: ("SELECT",),
 }
 """By table of the schema jv, what the pipeline does there."""
@@ -302,16 +303,4 @@ def _backend(client: psycopg.Connection[Any], before: str = "") -> int | None:
 
 
 def _folder() -> str:
-    home = settings.home()
-    if "://" in home:
-        url = urlsplit(home)
-        return f"{url._replace(netloc=url.netloc.rpartition('@')[2]).geturl()}, not tried"
-    folder = Path(home).absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"jv")
-    except OSError as error:
-        cure = "make it a folder that you may write, or set JV_HOME to one"
-        raise UserError(f"cannot write to {folder}: {error.strerror}; {cure}") from None
-    return f"{folder} can be written"
+    return f"{try_home(settings.home())} can be written"

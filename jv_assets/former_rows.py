@@ -1,6 +1,8 @@
 """What a range held before it is made anew: rows that can stay as they are, and those of matches that are gone."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +20,16 @@ _SCORE = ["id", "harmonic_mean", "policy", "scoring_version"]
 _MADE_OF = ["profile_id", "suggested_profile_id", "policy", "scoring_version", "inputs_hash", "code_hash"]
 
 
-def read_former(files: RangeFiles, key: str) -> pd.DataFrame:
-    """The rows without their contexts; none where the range was never made, or cannot be read, which this run mends."""
+def read_former(
+    files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool] = lambda facts: True
+) -> pd.DataFrame:
+    """The rows without their contexts; none where the range was never made, or cannot be read, which this run mends.
+
+    They tell what their matches held only where `may_reuse` says so of the metadata of the range's file.
+    """
     try:
-        return files.read("match_scores", key, but=[CONTEXT])
+        but = [CONTEXT] if may_reuse(files.facts("match_scores", key)) else [CONTEXT, "stored_row"]
+        return files.read("match_scores", key, but=but)
     except UserError:
         return pd.DataFrame(columns=_SCORE, dtype=object)
 

@@ -1,5 +1,6 @@
 """The rows of the files of `profiles`: made anew of the profiles that something was written to since."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,19 @@ from jv_assets.scoring import code_hash, facts_of
 from jv_assets.text_lengths import text_lengths
 
 
-def rows_of(database: Database, files: RangeFiles, key: str) -> pd.DataFrame:
+def rows_of(
+    database: Database, files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool] = lambda facts: True
+) -> pd.DataFrame:
     """The profiles of a range, in order of id: `id`, what `facts_of` makes of them, `text_lengths`, `odd_values`, the
     version of the row they were read from, and `read_vector_digests` of their vectors.
 
-    UserError where a value is not what its column must hold.
+    `may_reuse` is asked with the metadata of the range's file. UserError where a value is not what its column must
+    hold.
     """
     low, high = bounds(key)
     # Before all else: what is written to a profile while it is read is then found the next time.
     versions = read_row_versions(database, "profiles", low, high)
-    former = _former(files, key)
+    former = _former(files, key, may_reuse)
     place = unchanged(former, "row_version", versions)
     kept, ids = former.iloc[place[place >= 0]], versions.index[place < 0].tolist()
     if len(kept) and not ids:
@@ -50,10 +54,11 @@ def _vectors(database: Database, ids: list[str]) -> dict[str, npt.NDArray[np.obj
     return dict(zip(("vectors_model", "vectors_digest"), (np.array(column, object) for column in columns), strict=True))
 
 
-def _former(files: RangeFiles, key: str) -> pd.DataFrame:
+def _former(files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool]) -> pd.DataFrame:
     """What this code made of the range; nothing where it never did, or where it cannot be read: this run mends it."""
     try:
-        if files.facts("profiles", key).get("code_hash") == code_hash():
+        facts = files.facts("profiles", key)
+        if facts.get("code_hash") == code_hash() and may_reuse(facts):
             return files.read("profiles", key)
     except UserError:
         pass

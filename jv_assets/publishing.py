@@ -11,6 +11,7 @@ logs what it wrote, so that it is known what stood in production at any moment.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +23,7 @@ from sqlalchemy import Connection, Row, text
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.partitions import bounds
+from jv_assets.pipeline.published_ranges import note_published, refuse_older
 from jv_assets.pipeline.score_log import ensure_months, refuse_uncounted, seed, update_and_log
 from jv_assets.pipeline.stored_rules import refusal
 from jv_assets.reading import COMPARED, is_stored, matches_within
@@ -77,14 +79,17 @@ def publish_range(
     wanted: Wanted,
     *,
     run_id: str | None = None,
+    as_of: datetime | None = None,
 ) -> Published:
     """Publish the scores of range `key`.
+
+    `as_of` says how old the data are that the scores were made of.
 
     `scored` has the columns `NEEDED`, in order of id, and `STORED_COLUMNS` where they were read; `contexts` gives
     `match_context` of the same rows, and is only called where something is to be written. What is replaced is kept
     under `run_id`; without one nothing is kept. UserError where the stored scores were made under another policy or
-    version of the rules, unless `switch_policy`; where the update changed a column that is not ours; and whatever
-    `Database.run` raises.
+    version of the rules, unless `switch_policy`; where scores of newer data are published; where the update changed a
+    column that is not ours; and whatever `Database.run` raises.
     """
     whole = Published()
     if not wanted.dry_run:
@@ -96,8 +101,12 @@ def publish_range(
                 lock_range(connection, key)
             stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1], known=batch).set_index("id")
             counts, differing = _compare(batch, stored, wanted)
+            if len(differing) and as_of:
+                refuse_older(connection, bounds(key), as_of)
             if len(differing) and not wanted.dry_run:
                 write_scores(connection, batch.loc[differing].assign(match_context=contexts()), run_id)
+                if as_of:
+                    note_published(connection, bounds(key), as_of)
             return counts
 
         whole += database.run(work)

@@ -102,9 +102,14 @@ def vector_digests(database: Database, facts: pd.DataFrame, model: str) -> list[
     return [digest if made_by == model else none for made_by, digest in of_each]
 
 
-def profiles_of_files(database: Database, files: RangeFiles, model: str) -> ProfilesToScore:
-    """All profiles, as the asset `profiles` left them."""
+def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reuse: bool = True) -> ProfilesToScore:
+    """All profiles, as the asset `profiles` left them.
+
+    Without `may_reuse` nothing that the files say of the profiles' vectors is relied on.
+    """
     facts = files.read_all("profiles", ID_RANGES.get_partition_keys())
+    if not may_reuse:
+        facts = facts.drop(columns="row_version")
     return ProfilesToScore(database, facts.set_index("id"), model)
 
 

@@ -14,9 +14,11 @@ from sqlalchemy import Connection, text
 from jv_assets import publishing
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, bounds, observe_each, one_line_failure
+from jv_assets.pipeline.identity import require_home
 from jv_assets.pipeline.score_log import seed
 from jv_assets.publishing import CREATE_BATCH, lock_range, prune, write_batch
 from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
 from jv_assets.tables import stored_four
 from jv_assets.undo_units import parts_of
 from jv_scoring.policy import CURRENT_POLICY
@@ -168,8 +170,14 @@ every range, in short transactions that may be cut off anywhere: launch it again
 replaced again is left and counted. What this replaces is kept too, so it can be undone itself.
 """,
 )
-def put_back(context: dg.OpExecutionContext, config: UndoConfig, database: dg.ResourceParam[Database]) -> None:
+def put_back(
+    context: dg.OpExecutionContext,
+    config: UndoConfig,
+    database: dg.ResourceParam[Database],
+    files: dg.ResourceParam[RangeFiles],
+) -> None:
     with one_line_failure():
+        require_home(database, files)
         run_id = find_run(database, config.run, context.instance)
 
     def work(key: str) -> dict[str, object]:

@@ -38,7 +38,11 @@ class Pipeline:
         self.home, self.instance = home, instance
         self.database, self.files = Database(url=url), RangeFiles(str(home))
         self.embedder = minilm()
-        self.defs = build(self.database, self.embedder, self.files)
+        self.defs = self.rebuilt()
+
+    def rebuilt(self) -> dg.Definitions:
+        """The definitions over the database as it is reached now."""
+        return build(self.database, self.embedder, self.files)
 
     def run(
         self,

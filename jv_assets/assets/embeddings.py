@@ -9,9 +9,11 @@ from jv_assets import embedding, settings
 from jv_assets.assets import lineage
 from jv_assets.assets.profiles import profiles
 from jv_assets.embedding import NOT_FINITE
-from jv_assets.partitions import ID_RANGES, bounds, each_range
+from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
+from jv_assets.pipeline.identity import require_home
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.text import EMBEDDED_FIELDS
 
 _SECONDS_BETWEEN_LOG_LINES = 5
@@ -60,8 +62,13 @@ without a GPU). Vectors are written as they come: what is killed goes on where i
     },
 )
 def profile_embeddings(
-    context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], embedder: dg.ResourceParam[Embedder]
+    context: dg.AssetExecutionContext,
+    database: dg.ResourceParam[Database],
+    embedder: dg.ResourceParam[Embedder],
+    files: dg.ResourceParam[RangeFiles],
 ) -> None:
+    with one_line_failure():
+        require_home(database, files)
     said = 0.0
 
     def say(key: str, done: int, total: int) -> None:

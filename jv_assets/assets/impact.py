@@ -13,6 +13,7 @@ from jv_assets.assets.scores import match_scores
 from jv_assets.errors import UserError
 from jv_assets.impact import Moment, begins, causes_lost, hours_ago, moment_of, rows_of
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.pipeline.identity import require_home
 from jv_assets.reporting.sampling import sample_of
 from jv_assets.reporting.tallies import keep
 from jv_assets.resources.database import Database
@@ -57,6 +58,7 @@ def production_impact(
     files: dg.ResourceParam[RangeFiles],
 ) -> None:
     with one_line_failure():
+        require_home(database, files)
         since, until = _moments(database, config)
         sample = sample_of(files, config.sample)
     hours = None if config.since else config.hours

@@ -5,6 +5,7 @@ import dagster as dg
 from jv_assets import settings
 from jv_assets.assets import lineage, production
 from jv_assets.partitions import ID_RANGES, each_range
+from jv_assets.pipeline.origins import reading
 from jv_assets.profile_checks import ODD
 from jv_assets.profile_rows import facts_to_keep, rows_of
 from jv_assets.resources.database import Database
@@ -29,7 +30,7 @@ _COLUMNS = dg.TableSchema(
         dg.TableColumn("words_seeking, words_offering, words_who_you_serve", "text", "words for word overlap"),
         dg.TableColumn("characters_seeking, …", "int", "how long those texts are; 0: none"),
         dg.TableColumn("blank_texts, …", "int", "how many of its values are odd, in each way"),
-        dg.TableColumn("row_version", "bigint", "another one after each change of the row, or on another server"),
+        dg.TableColumn("row_version", "bigint", "the transaction that wrote the row"),
         dg.TableColumn("vectors_model, vectors_digest", "", "of its vectors: what made them, and a hash of them"),
     ]
 )
@@ -48,12 +49,13 @@ def profiles(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], files: dg.ResourceParam[RangeFiles]
 ) -> None:
     def work(key: str) -> dict[str, int | float]:
-        rows = rows_of(database, files, key)
-        size = files.write("profiles", key, rows, facts_to_keep(rows))
+        rows = rows_of(database, files, key, origin.may_reuse)
+        size = files.write("profiles", key, rows, facts_to_keep(rows) | origin.stamp())
         coverage = {f"with_{name}": int(rows[name].notna().sum()) for name in _MOMENTUM_FACTORS}
         return {"rows": len(rows), **coverage, **{name: int(rows[name].sum()) for name in ODD}, "file_bytes": size}
 
-    each_range(context, work)
+    with reading(context, database, files) as origin:
+        each_range(context, work)
 
 
 _MOMENTUM_FACTORS = ("audience_engagement", "social_reach", "active_projects", "list_size")

@@ -13,6 +13,7 @@ from jv_assets.errors import UserError
 from jv_assets.former_rows import keep_gone, read_former
 from jv_assets.gates import refuse_shift, refuse_word_overlap
 from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
+from jv_assets.pipeline.origins import Origin, as_of_file, reading
 from jv_assets.pipeline.stored_rules import refuse_other_rules
 from jv_assets.publishing import NEEDED, Wanted, publish_range
 from jv_assets.reading import STORED_COLUMNS, read_matches
@@ -82,23 +83,33 @@ def match_scores(
     embedder: dg.ResourceParam[Embedder],
     files: dg.ResourceParam[RangeFiles],
 ) -> None:
-    with one_line_failure():
-        _known_policy(config.policy)
-        profiles = profiles_of_files(database, files, embedder.model)
-
     def work(key: str) -> Mapping[str, object]:
-        former = read_former(files, key)
+        former = read_former(files, key, origin.may_reuse)
         matches = read_matches(database, *bounds(key), known=former)
         scored = score_range(profiles, matches, config.policy, former)
         summary = range_summary(scored)
         counts = {name: summary[name] for name in ("rows", "semantic", "word_overlap")}
         skipped = dict(scored.skipped)
         facts = {**counts, "skipped": skipped, "policy": config.policy, "fingerprint": fingerprint(scored.rows)}
+        facts |= origin.stamp(*inputs)
         keep_gone(files, key, former, scored.rows)
         size = files.write("match_scores", key, scored.rows, facts)
         return {**summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
-    each_range(context, work)
+    with reading(context, database, files) as origin:
+        with one_line_failure():
+            _known_policy(config.policy)
+            inputs = _facts_of_profiles(files, origin)
+            profiles = profiles_of_files(database, files, embedder.model, all(map(origin.may_reuse, inputs)))
+        each_range(context, work)
+
+
+def _facts_of_profiles(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
+    """Return the metadata of all files of profiles; UserError for one that is not of this database as it is."""
+    inputs = {key: files.facts("profiles", key) for key in ID_RANGES.get_partition_keys()}
+    for key, facts in inputs.items():
+        origin.require("profiles", key, facts)
+    return list(inputs.values())
 
 
 _PUBLISHED_COLUMNS = dg.TableSchema(
@@ -156,20 +167,14 @@ def published_scores(
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.MaterializeResult[None]]:
     wanted = Wanted(config.only_missing, config.dry_run, config.switch_policy)
-    if not config.dry_run:
-        there = files.made("match_scores", context.partition_keys)
-        with one_line_failure():
-            require_fit(database)  # no command asked the doctor before a schedule's run
-            if config.only_missing or not config.switch_policy:
-                refuse_other_rules(database, files, there)
-            if not config.accept_word_overlap:
-                refuse_word_overlap(database, files, there)
-            if not config.accept_shift:
-                refuse_shift(database, files, there)
 
     def work(key: str) -> Mapping[str, object]:
+        facts = files.facts("match_scores", key)
+        origin.require("match_scores", key, facts)
         scored = files.read("match_scores", key, sorted({*NEEDED, *STORED_COLUMNS, *AUDITED}))
-        if broken := broken_rules(scored, files.facts("match_scores", key)):
+        if not origin.may_reuse(facts):
+            scored = scored.drop(columns="stored_row")
+        if broken := broken_rules(scored, facts):
             raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
         published = publish_range(
             database,
@@ -178,12 +183,28 @@ def published_scores(
             cache(partial(_contexts, files, key, scored)),
             wanted,
             run_id=unit_of(context.run),
+            as_of=as_of_file(facts),
         )
         return vars(published)
 
-    each_range(context, work, record=not config.dry_run)
+    with reading(context, database, files, makes_files=False) as origin:
+        if not config.dry_run:
+            with one_line_failure():
+                require_fit(database)  # no command asked the doctor before a schedule's run
+                _refuse_as_a_whole(config, database, files, files.made("match_scores", context.partition_keys))
+        each_range(context, work, record=not config.dry_run)
     if not config.dry_run:
         yield dg.MaterializeResult()
+
+
+def _refuse_as_a_whole(config: PublishConfig, database: Database, files: RangeFiles, keys: list[str]) -> None:
+    """UserError where the scores of these ranges together must not be published."""
+    if config.only_missing or not config.switch_policy:
+        refuse_other_rules(database, files, keys)
+    if not config.accept_word_overlap:
+        refuse_word_overlap(database, files, keys)
+    if not config.accept_shift:
+        refuse_shift(database, files, keys)
 
 
 def _contexts(files: RangeFiles, key: str, scored: pd.DataFrame) -> pd.Series:

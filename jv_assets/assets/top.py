@@ -6,7 +6,9 @@ from jv_assets.assets.scores import published_scores
 from jv_assets.exporting import reports_folder, write_csv
 from jv_assets.exporting import top_matches as best_matches
 from jv_assets.partitions import one_line_failure
+from jv_assets.pipeline.identity import require_home
 from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
 
 _COLUMNS = dg.TableSchema(
     columns=[
@@ -41,9 +43,13 @@ the same for any number, or for one profile. Costs a sort of the table: under a 
     metadata={"dagster/column_schema": _COLUMNS},
 )
 def top_matches(
-    context: dg.AssetExecutionContext, config: TopConfig, database: dg.ResourceParam[Database]
+    context: dg.AssetExecutionContext,
+    config: TopConfig,
+    database: dg.ResourceParam[Database],
+    files: dg.ResourceParam[RangeFiles],
 ) -> dg.MaterializeResult[None]:
     with one_line_failure():
+        require_home(database, files)
         found = best_matches(database, config.top)
         path = reports_folder() / "top_matches.csv"
         write_csv(found.rows, path)

@@ -25,12 +25,17 @@ def ready_database() -> "Database":
     """The database, ready to be used: the embedded one is migrated on the way, another one only by `jv migrate`."""
     from jv_assets.doctor import require_ready
     from jv_assets.migrations.run import migrate as apply
+    from jv_assets.pipeline.identity import refuse_other_home
     from jv_assets.resources.database import Database
+    from jv_assets.resources.home_access import require_bucket
+    from jv_assets.resources.range_files import RangeFiles
 
+    require_bucket()
     database = Database()
     if settings.database_url() is None:
         apply(database)
     require_ready(database)
+    refuse_other_home(database, RangeFiles())
     return database
 
 

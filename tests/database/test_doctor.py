@@ -67,6 +67,9 @@ def grant_all_that_is_needed(database: Database, role: str) -> None:
         f"GRANT SELECT, INSERT, DELETE ON jv.publish_runs, jv.replaced_scores TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON jv.score_log_sources, jv.score_log_base TO {role}",
         f"GRANT SELECT, INSERT ON jv.score_log_seeded TO {role}",
+        f"GRANT SELECT ON jv.identity TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON jv.read_marks TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON jv.published_ranges TO {role}",
         f"GRANT SELECT ON jv.alembic_version TO {role}",
         f"GRANT CREATE ON SCHEMA jv TO {role}",
         f"ALTER TABLE jv.score_log_rows OWNER TO {role}",
@@ -451,5 +454,7 @@ def test_a_folder_that_cannot_be_written(database: Database, home: Path) -> None
 
 
 def test_a_bucket_is_named_without_its_key(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JV_HOME", f"memory://key:{CANARY}@bucket/jv@home")
+    assert look(database)["folder"].text == "memory://bucket/jv@home can be written"
     monkeypatch.setenv("JV_HOME", f"s3://key:{CANARY}@bucket/jv@home")
-    assert look(database)["folder"].text == "s3://bucket/jv@home, not tried"
+    assert error(database, "folder").startswith("s3://bucket/jv@home cannot be used (")

@@ -13,7 +13,7 @@ from pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightl
 from jv_assets import scoring
 from jv_assets.former_rows import CONTEXT
 from jv_assets.partitions import bounds
-from jv_assets.profile_rows import facts_to_keep, rows_of
+from jv_assets.profile_rows import rows_of
 from jv_assets.reading import STORED_COLUMNS, read_matches
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY
@@ -142,7 +142,7 @@ def test_the_files_of_profiles_are_as_if_made_at_once(whole: Pipeline, tmp_path:
 
 def test_profiles_that_other_code_made_are_made_anew(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     marked = whole.files.read("profiles", KEYS[0]).assign(role="marked")
-    whole.files.write("profiles", KEYS[0], marked, facts_to_keep(marked))
+    whole.files.write("profiles", KEYS[0], marked, whole.files.facts("profiles", KEYS[0]))
     only = {"first": KEYS[0], "last": KEYS[0], "assets": ["profiles"]}
     whole.run(**only)
     assert set(whole.files.read("profiles", KEYS[0])["role"]) == {"marked"}

@@ -39,6 +39,7 @@ MIGRATIONS = [
     "Indexes by which the sensors find new matches, edited profiles and the matches that refer to them",
     "The hash of each vector as it was stored, by which another program's is told from ours",
     "The log of published scores, which tells what stood in production at any moment",
+    "What tells this database and its history from others, and newer published scores from older ones",
 ]
 
 

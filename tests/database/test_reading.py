@@ -1,7 +1,6 @@
 """What is read of profiles, vectors and matches is what is stored."""
 
 import io
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,6 @@ import pytest
 from models import BGE, MINILM
 from sqlalchemy import text
 
-from jv_assets import local
 from jv_assets.migrations.run import migrate
 from jv_assets.reading import decode_vectors, read_matches, read_profiles, read_vectors
 from jv_assets.resources.database import Database
@@ -185,21 +183,6 @@ def test_a_row_has_another_version_after_each_change(database: Database) -> None
     assert {versions[TWO] for versions in seen} == {seen[0][TWO]}
     execute(database, "DELETE FROM profiles")
     assert versions_of_profiles(database).empty
-
-
-def test_a_row_of_another_server_is_another_one(database: Database, tmp_path: Path) -> None:
-    other = local.start(tmp_path)
-    try:
-        other.ensure_database("jv")
-        of_other = Database(other.url("jv"))
-        migrate(of_other, dimension=384)
-        servers = []
-        for each in (database, of_other):
-            add(each, ONE)
-            servers.append(versions_of_profiles(each)[ONE] >> 32)
-        assert servers[0] != servers[1]
-    finally:
-        local.stop(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ def load(pipeline: Pipeline, whole: Whole) -> None:
     ranges = pipeline.home / "ranges"
     shutil.rmtree(ranges)
     shutil.copytree(pipeline.home.parent / "ranges", ranges)
-    pipeline.sql("TRUNCATE profiles, match_suggestions, jv.embedded_texts, jv.replaced_scores, jv.publish_runs")
+    ours = "jv.embedded_texts, jv.replaced_scores, jv.publish_runs, jv.published_ranges"
+    pipeline.sql(f"TRUNCATE profiles, match_suggestions, {ours}")
     with pipeline.database.transaction() as connection:
         for table, rows in (("profiles", whole.profiles), ("match_suggestions", whole.matches)):
             kinds = dict(connection.execute(text(_KINDS), {"table": table}).tuples().all())
