@@ -79,6 +79,7 @@ def report(
     if sample is not None and sample < 1:
         raise UserError(f"--sample {sample}: ask for 1 match or more")
     keys, files, made = chosen_keys(None), RangeFiles(), settings.reports_dir() / "report.json"
+    ready_database()
     if not files.made("match_scores", keys):
         raise UserError("no match is scored yet; type: jv nightly")
     before = made.stat().st_mtime_ns if made.exists() else None
