@@ -205,7 +205,8 @@ _RUNS = """
 """
 _PRESENT = """
     present AS (
-        SELECT id, harmonic_mean, match_context FROM match_suggestions WHERE id BETWEEN :low AND :high
+        SELECT id, harmonic_mean::text::numeric AS harmonic_mean, match_context::jsonb AS match_context
+        FROM match_suggestions WHERE id BETWEEN :low AND :high
     )
 """
 # What the first run since then replaced is what was there; what no run replaced is there still.

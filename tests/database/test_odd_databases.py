@@ -386,10 +386,9 @@ def test_what_was_replaced_in_other_types_is_put_back(odd_database: Callable[[st
     odd.change("UPDATE match_suggestions SET score_ab = 12.345678 WHERE score_ab IS NOT NULL")
     odd.change("ALTER TABLE match_suggestions ALTER score_ba TYPE numeric")
     odd.change("UPDATE match_suggestions SET score_ba = 1234.56789 WHERE score_ba IS NOT NULL")
-    select = (
-        "SELECT id, score_ab::text, score_ba::text, harmonic_mean::text, match_context::jsonb FROM match_suggestions"
-    )
-    before = odd.rows(f"{select} ORDER BY id")
+    columns = "id, score_ab::text, score_ba::text, harmonic_mean::text, match_context::jsonb"
+    select = f"SELECT {columns} FROM match_suggestions ORDER BY id"
+    before = odd.rows(select)
     assert odd.command("rescore") == Outcome(0)
     run = kept_runs(odd.database)[0]
     restored = sum(undo_range(odd.database, key, run.run_id, "own").restored for key in KEYS)
@@ -416,7 +415,7 @@ def test_migrating_a_view_is_refused_in_one_line(database_url: str) -> None:
 
 
 def test_a_database_of_another_encoding(server: local.Server) -> None:
-    made = "CREATE DATABASE odd_latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
+    made = "CREATE DATABASE odd_latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'"
     with psycopg.connect(server.url("postgres").replace("+psycopg", "", 1), autocommit=True) as connection:
         connection.execute(made)
     database = Database(url=server.url("odd_latin"))
