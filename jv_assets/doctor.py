@@ -15,9 +15,11 @@ from jv_assets.migrations.run import check_dimensions, is_current, model_dimensi
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.home_access import try_home
+from jv_assets.setup import writability
 from jv_assets.setup.catalogue import refuse_no_tables, refuse_unfit, refuse_unpassable
 from jv_assets.setup.dagster_database import look_at_dagster_database
 from jv_assets.setup.vectors import Vectors, look_at_vectors
+from jv_assets.setup.writability import Use
 from jv_assets.tables import READ, WRITTEN
 
 MEMORY, LOG, VERSION = "jv.embedded_texts", "jv.score_log_rows", "jv.alembic_version"
@@ -54,7 +56,6 @@ _TABLES = """
         has_schema_privilege(n.oid, 'USAGE') AS may_enter,
         has_schema_privilege(n.oid, 'CREATE') AS may_create,
         pg_has_role(c.relowner, 'USAGE') AS is_owner,
-        row_security_active(c.oid) AS hides_rows,
         ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p
               WHERE has_table_privilege(c.oid, p)) AS may
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -85,7 +86,7 @@ def examine(database: Database, embedder: Embedder) -> list[Finding]:
         with database.transaction() as connection:
             seen = _look(connection)
             connection.detach()  # to be closed, not kept: a small pool would lack it in what follows
-            connected, *others = _database_findings(connection, seen, database.place)
+            connected, *others = _database_findings(connection, seen, database.place, "write")
             unfit = any(finding.level == "error" for finding in (connected, *others))
             last = [] if unfit else [_vectors(look_at_vectors(connection, embedder.model))]
     except UserError as error:
@@ -96,12 +97,17 @@ def examine(database: Database, embedder: Embedder) -> list[Finding]:
     return [connected, pooler, *others, model, _finding("folder", _folder), *last, *dagster]
 
 
-def require_ready(database: Database) -> None:
-    """UserError with the first thing that would keep a run from going well. Quick: it is asked before every run."""
+def require_ready(database: Database, use: Use = "write") -> list[str]:
+    """UserError with the first thing that would keep a run from going well. Quick: it is asked before every run.
+
+    Returns what to warn of before `use`.
+    """
     with database.transaction() as connection:
-        for finding in _database_findings(connection, _look(connection), database.place):
+        for finding in _database_findings(connection, _look(connection), database.place, use):
             if finding.level == "error":
                 raise UserError(finding.text)
+        hidden = writability.hidden_rows(connection) if use == "read" else None
+        return [hidden] if hidden else []
 
 
 @dataclass(frozen=True)
@@ -126,12 +132,17 @@ def _look(connection: Connection) -> _Seen:
     return _Seen(server, tables, columns, driver.info.backend_pid != server.pid)
 
 
-def _database_findings(connection: Connection, seen: _Seen, place: str) -> Iterator[Finding]:
-    yield _finding("connection", lambda: _connection(seen, place))
-    yield _finding("pgvector", lambda: _pgvector(seen))
-    yield _finding("tables", lambda: _tables(connection, seen))
-    yield _finding("dimensions", lambda: _dimensions(connection))
-    yield _privileges(seen)
+def _database_findings(connection: Connection, seen: _Seen, place: str, use: Use) -> Iterator[Finding]:
+    found = [
+        _finding("connection", lambda: _connection(seen, place)),
+        _finding("pgvector", lambda: _pgvector(seen)),
+        _finding("tables", lambda: _tables(connection, seen)),
+        _finding("dimensions", lambda: _dimensions(connection)),
+        _privileges(seen),
+    ]
+    yield from found
+    if use != "read" and all(finding.level != "error" for finding in found):
+        yield _finding("writes", lambda: writability.look(connection, use))
 
 
 def _vectors(found: Vectors) -> Finding:
@@ -211,17 +222,9 @@ def _privileges(seen: _Seen) -> Finding:
         return Finding("privileges", "error", f"role {role} may too little; let the tables' owner type: {cure}")
     if seen.server.is_superuser and settings.database_url() is None:
         return Finding("privileges", "ok", f"{role}, the superuser of the embedded server")
-    warnings = []
     if excess := _excess(seen):
         cure = "use one that may only read, and UPDATE the pipeline's columns"
-        warnings.append(f"role {role} may more than it needs ({excess}); {cure}")
-    if hidden := [name for name, table in seen.tables.items() if table.hides_rows]:
-        warnings.append(
-            f"row-level security may hide rows of {' and '.join(hidden)} from role {role}, without a word; let a "
-            f"superuser type: ALTER ROLE {role} BYPASSRLS"
-        )
-    if warnings:
-        return Finding("privileges", "warning", "; ".join(warnings))
+        return Finding("privileges", "warning", f"role {role} may more than it needs ({excess}); {cure}")
     return Finding("privileges", "ok", f"role {role} may do what is needed, and nothing else")
 
 

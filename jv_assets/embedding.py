@@ -15,11 +15,21 @@ import numpy.typing as npt
 from pgvector import Vector
 from sqlalchemy import Connection, text
 
+from jv_assets.pipeline.counted_writes import (
+    Update,
+    copy_rows,
+    require_all_seen,
+    require_count,
+    run_counted,
+    seeing_all,
+    update_rows,
+)
 from jv_assets.pipeline.embedded_texts import PROFILE_MODEL, read_suspects, read_texts, vector_hash
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder, by_length
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
+TABLE, MEMORY = "profiles", "jv.embedded_texts"
 NOT_FINITE = (
     "the model made no finite vector of {}; such texts are compared by word overlap, or by their last vector: set "
     "JV_EMBEDDING_DEVICE to another device, such as cpu, then type: jv nightly"
@@ -83,13 +93,14 @@ class Written:
 
 def plan_range(database: Database, embedder: Embedder, low: str, high: str) -> Plan:
     """Read the range's texts and decide on each."""
-    rows = database.run(lambda connection: read_texts(connection, low, high))
+    rows = database.run(seeing_all(lambda connection: read_texts(connection, low, high)))
     return _plan(embedder.model, embedder.dimension, low, high, rows)
 
 
 def stale_texts(database: Database, embedder: Embedder, low: str, high: str) -> int:
     """How many of the range's texts lack a vector of their own, or have one and nothing to embed."""
-    plan = database.run(lambda connection: stale_plan(connection, embedder.model, embedder.dimension, low, high))
+    look = seeing_all(lambda connection: stale_plan(connection, embedder.model, embedder.dimension, low, high))
+    plan = database.run(look)
     return len(plan.embed) + len(plan.clear)
 
 
@@ -136,10 +147,12 @@ def adopt(database: Database, embedder: Embedder, plan: Plan) -> None:
 
     def work(connection: Connection) -> None:
         _copy_batch(connection, plan, ("profile_id", "field", "text_hash"), rows)
+        asked = int(connection.scalar(text(_ADOPTABLE)) or 0)
         connection.execute(text(_ADOPT), {"model": embedder.model, "low": plan.low, "high": plan.high})
+        require_count(connection, MEMORY, "kept", asked, int(connection.scalar(text(_ADOPTED)) or 0))
 
     if rows:
-        database.run(work)
+        run_counted(database, work)
 
 
 def clear(database: Database, embedder: Embedder, plan: Plan) -> Written:
@@ -150,7 +163,8 @@ def clear(database: Database, embedder: Embedder, plan: Plan) -> Written:
 def forget_deleted(database: Database, low: str, high: str) -> int:
     """Forget what the vectors of profiles that are gone were made from; returns of how many texts."""
     bounds = {"low": low, "high": high}
-    return database.run(lambda connection: connection.execute(text(_FORGET_DELETED), bounds).rowcount)
+    # A profile that is not seen would be taken for deleted.
+    return database.run(seeing_all(lambda connection: connection.execute(text(_FORGET_DELETED), bounds).rowcount))
 
 
 def embed(
@@ -201,46 +215,61 @@ def _write(
         (item.profile_id, item.field, item.stored, item.hash, None if vector is None else Vector(vector).to_text())
         for item, vector in items
     ]
-    fields = [name for name in EMBEDDED_FIELDS if any(item.field == name for item, _ in items)]
     profiles = {item.profile_id for item, _ in items}
-    bounds = {"low": min(profiles, default=plan.low), "high": max(profiles, default=plan.high)}
-    values = bounds | {"model": embedder.model}
+    low, high = min(profiles, default=plan.low), max(profiles, default=plan.high)
 
     def work(connection: Connection) -> Written:
         _copy_batch(connection, plan, columns, rows)
-        deleted = profiles.difference(connection.scalars(text(_LOCK_PROFILES), bounds))
-        dropped = connection.execute(text(_DROP_EDITED), values).rowcount
-        for name in fields:
-            connection.execute(text(_SET_VECTOR[name]), values)
-        connection.execute(text(_REMEMBER), values)
-        connection.execute(text(_FORGET))
-        edited = dropped - sum(item.profile_id in deleted for item, _ in items)
-        return Written(len(items) - dropped, edited, deleted)
+        deleted = profiles.difference(write_vectors(connection, low, high, embedder.model))
+        if deleted:
+            require_all_seen(connection)
+        written = int(connection.scalar(text("SELECT count(*) FROM batch")) or 0)
+        edited = len(items) - written - sum(item.profile_id in deleted for item, _ in items)
+        return Written(written, edited, deleted)
 
-    return database.run(work) if items else Written()
+    return run_counted(database, work) if items else Written()
+
+
+def write_vectors(connection: Connection, low: str, high: str, model: str) -> Sequence[str]:
+    """Write what the temporary table `batch` has for profiles in low..high, and remember its texts in jv.
+
+    Leaves in `batch` what was written, and returns the ids of the profiles that are there.
+    """
+    values = {"low": low, "high": high, "model": model}
+    there = connection.scalars(text(_PROFILES_OF_BATCH), values).all()
+    locked = connection.scalars(text(f"{_PROFILES_OF_BATCH} FOR NO KEY UPDATE"), values).all()
+    require_count(connection, TABLE, "locked", len(there), len(locked))
+    connection.execute(text(_DROP_EDITED), values)
+    by_field = connection.execute(text("SELECT field, count(*) FROM batch GROUP BY field"))
+    counts: dict[str, int] = dict(by_field.tuples().all())
+    updates = [Update(_SET_VECTOR[name], values, counts[name]) for name in EMBEDDED_FIELDS if name in counts]
+    update_rows(connection, TABLE, locked, updates, _OTHERWISE)
+    connection.execute(text(_REMEMBER), values)
+    connection.execute(text(_FORGET))
+    # Of a text whose vector was taken away nothing is remembered.
+    asked = int(connection.scalar(text("SELECT count(*) FROM batch WHERE embedding IS NOT NULL")) or 0)
+    require_count(connection, MEMORY, "kept", asked, int(connection.scalar(text(_REMEMBERED)) or 0))
+    return there
 
 
 def _copy_batch(connection: Connection, plan: Plan, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
     """Put the rows into the temporary table `batch`, once no other run writes the same range."""
     connection.execute(text(_LOCK_RANGE), {"low": plan.low})
-    connection.execute(text(_CREATE_BATCH))
-    cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY batch ({', '.join(columns)}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    connection.execute(text(CREATE_BATCH))
+    copy_rows(connection, TABLE, columns, rows)
 
 
 _LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('profile_embeddings ' || :low, 0))"
-_CREATE_BATCH = """
+CREATE_BATCH = """
     CREATE TEMP TABLE batch (profile_id uuid, field text, stored text, text_hash bytea, embedding vector)
     ON COMMIT DROP
 """
 # The bounds, here and below, keep the planner, which knows nothing of `batch`, from reading the whole table.
 # In order, because whoever else locks more than one profile may deadlock with us otherwise.
-_LOCK_PROFILES = """
+_PROFILES_OF_BATCH = """
     SELECT id::text FROM profiles
     WHERE id IN (SELECT profile_id FROM batch) AND id BETWEEN :low AND :high
-    ORDER BY id FOR NO KEY UPDATE
+    ORDER BY id
 """
 _DROP_EDITED = f"""
     DELETE FROM batch b WHERE NOT EXISTS (
@@ -268,7 +297,11 @@ def _set_vector(name: str) -> str:
 
 
 _SET_VECTOR = {name: _set_vector(name) for name in EMBEDDED_FIELDS}
-_VECTOR = "CASE b.field " + " ".join(f"WHEN '{f}' THEN p.embedding_{f}::vector" for f in EMBEDDED_FIELDS) + " END"
+_OTHERWISE = f"""
+    SELECT count(*) FROM profiles p JOIN batch b ON b.profile_id = p.id
+    WHERE p.id = ANY(CAST(:ids AS uuid[]))
+        AND ({_VECTOR}, p.embeddings_model) IS DISTINCT FROM (b.embedding, :model)
+"""  # noqa: S608 - of EMBEDDED_FIELDS
 # The vector as the column holds it, which need not be to the last bit what was sent.
 _REMEMBER = f"""
     INSERT INTO jv.embedded_texts (profile_id, field, text_hash, model, vector_hash)
@@ -286,6 +319,13 @@ _FORGET_DELETED = """
     WHERE e.profile_id BETWEEN :low AND :high
     AND NOT EXISTS (SELECT FROM profiles p WHERE p.id = e.profile_id AND p.id BETWEEN :low AND :high)
 """
+# A vector that was taken away is still remembered where it should not be.
+_REMEMBERED = """
+    SELECT count(*) FROM batch b JOIN jv.embedded_texts e ON e.profile_id = b.profile_id AND e.field = b.field
+    WHERE b.text_hash IS NOT DISTINCT FROM e.text_hash OR b.embedding IS NULL
+"""
+_ADOPTABLE = "SELECT count(*) FROM batch b JOIN profiles p ON p.id = b.profile_id"
+_ADOPTED = f"{_ADOPTABLE} JOIN jv.embedded_texts e ON e.profile_id = b.profile_id AND e.field = b.field"
 _ADOPT = f"""
     INSERT INTO jv.embedded_texts AS e (profile_id, field, text_hash, model, vector_hash)
     SELECT b.profile_id, b.field, b.text_hash, :model, {vector_hash(_VECTOR)}

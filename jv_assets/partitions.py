@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import dagster as dg
+import psycopg
 
 from jv_assets import progress, settings
 from jv_assets.errors import UserError
@@ -142,9 +143,9 @@ def _try_each(
             done[key] = {**metadata, **rows, "seconds": round(time.perf_counter() - started, 3)}
         except Exception as error:
             failed[key] = f"{type(error).__name__}: {error}".splitlines()[0]
-            if isinstance(error, UserError):
-                failed[key] = str(error)
-                context.log.error(f"{asset}, range {key}: {error}")
+            if isinstance(error, (UserError, psycopg.Error)):
+                failed[key] = _in_one_line(error)
+                context.log.error(f"{asset}, range {key}: {failed[key]}")
             else:
                 context.log.exception(f"{asset}, range {key}: {error}")
         progress.report(asset, number, len(keys))
@@ -165,5 +166,9 @@ def one_line_failure() -> Iterator[None]:
     """Fail the run with a UserError's one line, where its cause concerns all ranges alike."""
     try:
         yield
-    except UserError as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
+    except (UserError, psycopg.Error) as error:
+        raise dg.Failure(_in_one_line(error), allow_retries=False) from None
+
+
+def _in_one_line(error: UserError | psycopg.Error) -> str:
+    return str(error) if isinstance(error, UserError) else f"the database refused it: {error}"

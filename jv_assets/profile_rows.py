@@ -9,11 +9,12 @@ import pandas as pd
 
 from jv_assets.errors import UserError
 from jv_assets.partitions import bounds
+from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.profile_checks import odd_values, validate
 from jv_assets.reading import read_profiles_of, read_vector_digests
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.row_versions import read_row_versions, unchanged
+from jv_assets.row_versions import row_versions, unchanged
 from jv_assets.scoring import code_hash, facts_of
 from jv_assets.text_lengths import text_lengths
 
@@ -25,11 +26,11 @@ def rows_of(
     version of the row they were read from, and `read_vector_digests` of their vectors.
 
     `may_reuse` is asked with the metadata of the range's file. UserError where a value is not what its column must
-    hold.
+    hold, and where rows may be hidden, which would be missed.
     """
     low, high = bounds(key)
     # Before all else: what is written to a profile while it is read is then found the next time.
-    versions = read_row_versions(database, "profiles", low, high)
+    versions = database.run(seeing_all(lambda connection: row_versions(connection, "profiles", low, high)))
     former = _former(files, key, may_reuse)
     place = unchanged(former, "row_version", versions)
     kept, ids = former.iloc[place[place >= 0]], versions.index[place < 0].tolist()

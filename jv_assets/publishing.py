@@ -9,22 +9,29 @@ logs what it wrote, so that it is known what stood in production at any moment.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from jv_assets import settings
-from jv_assets.errors import UserError
 from jv_assets.partitions import bounds
+from jv_assets.pipeline.counted_writes import (
+    Update,
+    copy_rows,
+    require_all_seen,
+    require_count,
+    run_counted,
+    seeing_all,
+    update_rows,
+)
 from jv_assets.pipeline.published_ranges import note_published, refuse_older
-from jv_assets.pipeline.score_log import ensure_months, refuse_uncounted, seed, update_and_log
+from jv_assets.pipeline.score_log import ensure_months, logging_update, refuse_uncounted, seed
 from jv_assets.pipeline.stored_rules import refusal
 from jv_assets.reading import COMPARED, is_stored, matches_within
 from jv_assets.resources.database import Database
@@ -35,9 +42,8 @@ BATCH_ROWS = 5_000
 """Rows that one transaction writes at most."""
 COMPARED_PER_WRITTEN = 10
 """That many rows that are only compared, because they are reused, stand for one of those in a transaction."""
-LOOKED_AT = 20
-"""Rows of a batch, or up to twice as many, of which the update must leave every column that is not ours as it was."""
 KEPT_RUNS = settings.kept_runs()
+TABLE = "match_suggestions"
 NEEDED = ("id", "profile_id", "suggested_profile_id", *COMPARED, "reused")
 """What publishing needs of a scored range, beside `match_context` of the rows that differ."""
 
@@ -88,8 +94,8 @@ def publish_range(
     `scored` has the columns `NEEDED`, in order of id, and `STORED_COLUMNS` where they were read; `contexts` gives
     `match_context` of the same rows, and is only called where something is to be written. What is replaced is kept
     under `run_id`; without one nothing is kept. UserError where the stored scores were made under another policy or
-    version of the rules, unless `switch_policy`; where scores of newer data are published; where the update changed a
-    column that is not ours; and whatever `Database.run` raises.
+    version of the rules, unless `switch_policy`; where scores of newer data are published; where not all rows were
+    updated, or anything else with them; and whatever `Database.run` raises.
     """
     whole = Published()
     if not wanted.dry_run:
@@ -103,13 +109,15 @@ def publish_range(
             counts, differing = _compare(batch, stored, wanted)
             if len(differing) and as_of:
                 refuse_older(connection, bounds(key), as_of)
+            if counts.deleted:
+                require_all_seen(connection)
             if len(differing) and not wanted.dry_run:
                 write_scores(connection, batch.loc[differing].assign(match_context=contexts()), run_id)
                 if as_of:
                     note_published(connection, bounds(key), as_of)
             return counts
 
-        whole += database.run(work)
+        whole += run_counted(database, work)
     if run_id and whole.written and not wanted.dry_run:
         prune(database, key, run_id)
     return whole
@@ -126,7 +134,8 @@ def prune(database: Database, key: str, run_id: str) -> None:
         connection.execute(text(_FORGET_RUNS), {"count": KEPT_RUNS, "run": run_id})
         connection.execute(text(_FORGET_ROWS), {"low": low, "high": high})
 
-    database.run(work)
+    # A run that is not seen would be taken for forgotten.
+    database.run(seeing_all(work))
 
 
 def lock_range(connection: Connection, key: str) -> None:
@@ -182,47 +191,40 @@ def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None 
     known = {pair: json.dumps([*pair, model]) for pair in set(pairs)}
     values = {name: rows[name].tolist() for name in columns} | {"made_by": [known[pair] for pair in pairs]}
     connection.execute(text(CREATE_BATCH))
-    cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY batch ({', '.join(values)}) FROM STDIN") as copy:
-        for row in zip(*values.values(), strict=True):
-            copy.write_row(row)
+    copy_rows(connection, TABLE, list(values), list(zip(*values.values(), strict=True)))
     write_batch(connection, rows["id"].min(), rows["id"].max(), run_id, logged=logged)
 
 
 def write_batch(connection: Connection, low: str, high: str, run_id: str | None, *, logged: bool = True) -> int:
-    """Update from the temporary table `batch`, whose ids are in low..high, by one UPDATE; returns how many rows."""
+    """Update from the temporary table `batch`, whose ids are in low..high, by one UPDATE; returns how many rows.
+
+    MiscountedError where it updates fewer, also of a row that was deleted since it was put there.
+    """
     ids = {"low": low, "high": high}
+    asked = int(connection.scalar(text("SELECT count(*) FROM batch")) or 0)
     locked = connection.execute(text(_LOCK_ROWS), ids).scalars().all()
-    if run_id and locked:
-        connection.execute(text(_KEEP), {**ids, "run": run_id})
-    some = {"ids": locked[:: max(1, len(locked) // LOOKED_AT)]}
-    before = connection.execute(text(_NOT_OURS), some).all()
-    if logged and locked:
+    require_count(connection, TABLE, "locked", asked, len(locked))
+    if not locked:
+        return 0
+    if run_id:
+        _keep(connection, {**ids, "run": run_id}, asked)
+    update = Update(_UPDATE, ids, asked)
+    if logged:
         ensure_months(connection)
-        updated, entries = update_and_log(connection, _UPDATE, low, high, run_id)
-        refuse_uncounted(entries, updated)
-    else:
-        updated = connection.execute(text(_UPDATE), ids).rowcount
-    # A row deleted since the comparison is neither locked nor updated; the next run counts it.
-    if updated != len(locked):
-        raise RuntimeError(f"{updated} rows were updated where {len(locked)} had been locked")
-    _refuse_side_effects(before, connection.execute(text(_NOT_OURS), some).all())
-    return updated
+        update = Update(logging_update(_UPDATE), {**ids, "run": run_id}, asked)
+    [counts] = update_rows(connection, TABLE, locked, [update], _OTHERWISE)
+    if logged:
+        refuse_uncounted(counts[1], asked)
+    return asked
 
 
-def _refuse_side_effects(before: Sequence[Row[Any]], after: Sequence[Row[Any]]) -> None:
-    """Each is of the same rows, locked in between, their columns that are not ours."""
-    changed = {
-        name
-        for (old,), (new,) in zip(before, after, strict=True)
-        for name in old.keys() | new.keys()
-        if old.get(name) != new.get(name)
-    }
-    if changed:
-        raise UserError(
-            f"updating match_suggestions also changed {', '.join(sorted(changed))}, so nothing was written: take the "
-            "trigger that does it off the columns of the scores, then type: jv retry"
-        )
+def _keep(connection: Connection, values: dict[str, str], asked: int) -> None:
+    kept = connection.execute(text(_KEEP), values).rowcount
+    if kept < asked:  # those that this run has replaced before are there already
+        kept = int(connection.scalar(text(_KEPT), values) or 0)
+    require_count(connection, "jv.replaced_scores", "kept", asked, kept)
+    runs = int(connection.scalar(text("SELECT count(*) FROM jv.publish_runs WHERE run_id = :run"), values) or 0)
+    require_count(connection, "jv.publish_runs", "kept", 1, runs)
 
 
 _LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores ' || :key, 0))"
@@ -239,7 +241,7 @@ _SAME_MATCH = """
 """
 # In order, because whoever else locks more than one match may deadlock with us otherwise.
 _LOCK_ROWS = f"""
-    SELECT m.id FROM match_suggestions m WHERE EXISTS (SELECT FROM batch b WHERE {_SAME_MATCH})
+    SELECT m.id::text FROM match_suggestions m WHERE EXISTS (SELECT FROM batch b WHERE {_SAME_MATCH})
     ORDER BY m.id FOR NO KEY UPDATE
 """  # noqa: S608 - of our own constants
 # The clock, not now(): that is when the transaction began, which another may have done while it waited for this one.
@@ -250,15 +252,22 @@ _KEEP = f"""
     FROM match_suggestions m JOIN batch b ON {_SAME_MATCH}
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - of our own constants
+_KEPT = """
+    SELECT count(*) FROM jv.replaced_scores k JOIN batch b ON k.match_id = b.id
+    WHERE k.run_id = :run AND k.match_id BETWEEN :low AND :high
+"""
 _UPDATE = f"""
     UPDATE match_suggestions m
     SET score_ab = b.score_ab, score_ba = b.score_ba, harmonic_mean = b.harmonic_mean, match_context = b.match_context
     FROM batch b
     WHERE {_SAME_MATCH}
 """  # noqa: S608 - of our own constants
-_NOT_OURS = """
-    SELECT to_jsonb(m) - ARRAY['score_ab', 'score_ba', 'harmonic_mean', 'match_context'] FROM match_suggestions m
-    WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
+# As numeric(5,2), because a column of another type may hold the same number otherwise.
+_OTHERWISE = """
+    SELECT count(*) FROM match_suggestions m JOIN batch b ON b.id = m.id
+    WHERE m.id = ANY(CAST(:ids AS uuid[])) AND
+        (m.score_ab::numeric(5,2), m.score_ba::numeric(5,2), m.harmonic_mean::numeric(5,2), m.match_context::jsonb)
+        IS DISTINCT FROM (b.score_ab, b.score_ba, b.harmonic_mean, b.match_context)
 """
 _FORGET_RUNS = """
     DELETE FROM jv.publish_runs

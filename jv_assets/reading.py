@@ -12,6 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from jv_assets.loading import frame
+from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.pipeline.values import parse_column
@@ -93,8 +94,9 @@ def read_matches(database: Database, low: str, high: str, known: pd.DataFrame | 
     """The matches of a range, in order of id: the ids, dtype object, and `STORED_COLUMNS`, numbers as float64.
 
     `known`: what was read before, of these or other matches. Of rows that are as they were then, it is not read again.
+    UserError where rows may be hidden, which would be taken for deleted.
     """
-    return database.run(lambda connection: matches_within(connection, low, high, known))
+    return database.run(seeing_all(lambda connection: matches_within(connection, low, high, known)))
 
 
 def matches_within(connection: Connection, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:

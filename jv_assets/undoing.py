@@ -14,11 +14,13 @@ from sqlalchemy import Connection, text
 from jv_assets import publishing
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, bounds, observe_each, one_line_failure
+from jv_assets.pipeline.counted_writes import require_all_seen, run_counted, seeing_all
 from jv_assets.pipeline.identity import require_home
 from jv_assets.pipeline.score_log import seed
 from jv_assets.publishing import CREATE_BATCH, lock_range, prune, write_batch
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.writability import require_writable
 from jv_assets.tables import stored_four
 from jv_assets.undo_units import parts_of
 from jv_scoring.policy import CURRENT_POLICY
@@ -118,7 +120,7 @@ def undo_range(database: Database, key: str, run_id: str, own_id: str) -> Undone
     """Put back what run `run_id` replaced in range `key`; what this replaces is kept under `own_id`."""
     low, high = bounds(key)
     values = {"low": low, "high": high, "run": run_id}
-    ids = database.run(lambda connection: connection.execute(text(_IDS), values).scalars().all())
+    ids = database.run(seeing_all(lambda connection: connection.execute(text(_IDS), values).scalars().all()))
     whole = Undone()
     seed(database, low, high)
     for start in range(0, len(ids), publishing.BATCH_ROWS):
@@ -128,7 +130,7 @@ def undo_range(database: Database, key: str, run_id: str, own_id: str) -> Undone
             lock_range(connection, key)
             return _undo_batch(connection, low, high, run_id, own_id)
 
-        _add(whole, database.run(work))
+        _add(whole, run_counted(database, work))
     if whole.restored:
         prune(database, key, run_id)
     return whole
@@ -144,6 +146,8 @@ def _undo_batch(connection: Connection, low: str, high: str, run_id: str, own_id
         setattr(done, state, getattr(done, state) + count)
         if state == "replaced_since":
             done.replaced_by.add(last_run)
+    if done.deleted:
+        require_all_seen(connection)
     done.restored = write_batch(connection, low, high, own_id)
     return done
 
@@ -178,6 +182,7 @@ def put_back(
 ) -> None:
     with one_line_failure():
         require_home(database, files)
+        require_writable(database)
         run_id = find_run(database, config.run, context.instance)
 
     def work(key: str) -> dict[str, object]:

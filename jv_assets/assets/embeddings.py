@@ -14,6 +14,7 @@ from jv_assets.pipeline.identity import require_home
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.writability import require_writable
 from jv_scoring.text import EMBEDDED_FIELDS
 
 _SECONDS_BETWEEN_LOG_LINES = 5
@@ -69,6 +70,7 @@ def profile_embeddings(
 ) -> None:
     with one_line_failure():
         require_home(database, files)
+        require_writable(database)
     said = 0.0
 
     def say(key: str, done: int, total: int) -> None:

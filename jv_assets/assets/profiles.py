@@ -4,12 +4,13 @@ import dagster as dg
 
 from jv_assets import settings
 from jv_assets.assets import lineage, production
-from jv_assets.partitions import ID_RANGES, each_range
+from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import reading
 from jv_assets.profile_checks import ODD
 from jv_assets.profile_rows import facts_to_keep, rows_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.writability import require_writable
 
 _DESCRIPTION = """
 What scoring needs of each profile beside its vectors: the factors of Intent, Momentum and Context under both null
@@ -48,6 +49,9 @@ _COLUMNS = dg.TableSchema(
 def profiles(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], files: dg.ResourceParam[RangeFiles]
 ) -> None:
+    with one_line_failure():
+        require_writable(database, "dry run")
+
     def work(key: str) -> dict[str, int | float]:
         rows = rows_of(database, files, key, origin.may_reuse)
         size = files.write("profiles", key, rows, facts_to_keep(rows) | origin.stamp())

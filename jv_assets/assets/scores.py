@@ -23,6 +23,7 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import every_night_anew
 from jv_assets.scoring import fingerprint, profiles_of_files, range_summary, score_range
 from jv_assets.setup.catalogue import require_fit
+from jv_assets.setup.writability import require_writable
 from jv_assets.undo_units import unit_of
 from jv_scoring.policy import parse_policy
 
@@ -99,6 +100,7 @@ def match_scores(
     with reading(context, database, files) as origin:
         with one_line_failure():
             _known_policy(config.policy)
+            require_writable(database, "dry run")
             inputs = _facts_of_profiles(files, origin)
             profiles = profiles_of_files(database, files, embedder.model, all(map(origin.may_reuse, inputs)))
         each_range(context, work)
@@ -188,6 +190,8 @@ def published_scores(
         return vars(published)
 
     with reading(context, database, files, makes_files=False) as origin:
+        with one_line_failure():
+            require_writable(database, "dry run" if config.dry_run else "write")
         if not config.dry_run:
             with one_line_failure():
                 require_fit(database)  # no command asked the doctor before a schedule's run

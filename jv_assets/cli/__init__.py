@@ -3,6 +3,7 @@
 import logging
 import sys
 
+import psycopg
 import typer
 
 # In the order of the help.
@@ -21,6 +22,9 @@ def main() -> None:
         code = app(standalone_mode=False)
     except UserError as error:
         typer.echo(f"jv: {error}", err=True)
+        code = 2
+    except psycopg.Error as error:  # of a command that writes in no run, such as load
+        typer.echo(f"jv: the database refused it: {error}", err=True)
         code = 2
     except typer.TyperException as error:  # a wrong call; where the command is missing its help has been printed
         if message := " ".join(error.format_message().split()):

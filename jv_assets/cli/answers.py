@@ -28,7 +28,9 @@ def explain(
     from jv_assets.resources.embedder import Embedder
 
     model, wanted = settings.embedding_model(), parse_changes(changes or [])
-    explanation = explain_match(ready_database(), model, match_id, policy, changes=wanted, embed=Embedder(model).embed)
+    explanation = explain_match(
+        ready_database("read"), model, match_id, policy, changes=wanted, embed=Embedder(model).embed
+    )
     show(explanation)
     if html:
         write_whole(html, to_html(explanation))
@@ -44,7 +46,7 @@ def export(
     """Write the best matches as CSV; harmonic_mean goes out under the name match_score."""
     from jv_assets.exporting import top_matches, write_csv
 
-    found = top_matches(ready_database(), top, profile)
+    found = top_matches(ready_database("read"), top, profile)
     write_csv(found.rows, out)
     gone = f", and {found.not_scorable:,} that can never be scored again" if found.not_scorable else ""
     typer.echo(f"{len(found.rows):,} matches in {out}; {found.without_score:,} without a score{gone} were left out")
@@ -90,7 +92,7 @@ def report(
     if sample is not None:
         for name in (*TALLIED, "momentum_options"):
             ops.setdefault(name, {})["sample"] = sample
-    outcome = execute("report", parts(REPORTS, keys), ops)
+    outcome = execute("report", parts(REPORTS, keys), ops, use="read")
     if made.exists() and made.stat().st_mtime_ns != before:
         show_report(made.parent)
     if not outcome.well:

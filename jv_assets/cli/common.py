@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from jv_assets.finishing import Part
     from jv_assets.resources.database import Database
     from jv_assets.running import Outcome
+    from jv_assets.setup.writability import Use
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,8 +22,11 @@ app = typer.Typer(
 )
 
 
-def ready_database() -> "Database":
-    """The database, ready to be used: the embedded one is migrated on the way, another one only by `jv migrate`."""
+def ready_database(use: "Use" = "write") -> "Database":
+    """The database, ready to be used: the embedded one is migrated on the way, another one only by `jv migrate`.
+
+    UserError where it is not. For reading, hidden rows are only warned of.
+    """
     from jv_assets.doctor import require_ready
     from jv_assets.migrations.run import migrate as apply
     from jv_assets.pipeline.identity import refuse_other_home
@@ -34,8 +38,10 @@ def ready_database() -> "Database":
     database = Database()
     if settings.database_url() is None:
         apply(database)
-    require_ready(database)
+    warnings = require_ready(database, use)
     refuse_other_home(database, RangeFiles())
+    for warning in warnings:
+        typer.echo(f"jv: warning: {warning}; what is hidden counts as deleted below", err=True)
     return database
 
 
@@ -49,19 +55,23 @@ def chosen_policy(name: str | None) -> str:
         raise UserError(f"{'--policy' if name else 'JV_POLICY'}: {error}") from None
 
 
-def run(job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None) -> None:
+def run(
+    job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None, use: "Use" = "write"
+) -> None:
     """`execute`, with exit code 1 where anything failed."""
-    if not execute(job, plan, ops).well:
+    if not execute(job, plan, ops, use).well:
         raise typer.Exit(1)
 
 
-def execute(job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None) -> "Outcome":
+def execute(
+    job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None, use: "Use" = "write"
+) -> "Outcome":
     """Run the parts of a job in this process and print what they did; `ops` is config by asset."""
     from jv_assets.console import progress_bars, show_outcome
     from jv_assets.running import execute as execute_parts
     from jv_assets.running import open_instance
 
-    ready_database()
+    ready_database(use)
     with open_instance() as instance, progress_bars():
         outcome: Outcome = execute_parts(instance, job, plan, ops)
     show_outcome(outcome, again="jv report" if job == "report" else "jv retry")

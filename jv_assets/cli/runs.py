@@ -54,14 +54,15 @@ def rescore(
     # a match may refer to profiles of any range
     of_some = parts(("profiles",), chosen_keys(None)) + parts(OF_MATCHES, keys)
     plan = parts(RESCORE, keys) if ranges is None else of_some
-    publish = {
+    publish: dict[str, object] = {
         "only_missing": only_missing,
         "dry_run": dry_run,
         "switch_policy": switch_policy,
         "accept_shift": accept_shift,
         "accept_word_overlap": accept_word_overlap,
     }
-    run("rescore", plan, {"match_scores": {"policy": chosen_policy(policy)}, "published_scores": publish})
+    ops: dict[str, dict[str, object]] = {"match_scores": {"policy": chosen_policy(policy)}, "published_scores": publish}
+    run("rescore", plan, ops, use="dry run" if dry_run else "write")
 
 
 @app.command()
@@ -120,7 +121,7 @@ def undo(
 
     if run_id is None and (yes or dry_run):
         raise UserError(f"{'--yes' if yes else '--dry-run'}: name the run that is to be undone; jv undo lists them")
-    database = ready_database()
+    database = ready_database("read" if run_id is None else "dry run" if dry_run else "write")
     with open_instance() as instance:
         if run_id is None:
             runs = kept_runs(database)
@@ -165,7 +166,7 @@ def status() -> None:
     from jv_assets.status import count_older, count_waiting_texts, read_status
 
     policy = chosen_policy(None)
-    database, model = ready_database(), settings.embedding_model()
+    database, model = ready_database("read"), settings.embedding_model()
     with open_instance() as instance, waiting("comparing the stored scores with the data"):
         left, going_on = left_over(instance), under_way(instance)
         status, older = read_status(database, model), count_older(database, model)

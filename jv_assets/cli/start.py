@@ -19,7 +19,7 @@ def ui(
     """Start the Dagster UI with its daemon, on this machine alone; Ctrl-C ends it."""
     from jv_assets.ui import serve
 
-    ready_database()
+    ready_database("read")
     raise typer.Exit(serve(host, port, read_only=read_only))
 
 
@@ -30,7 +30,7 @@ def workers(count: Annotated[int, typer.Argument(metavar="[N]", help="How many."
     from jv_assets.local_workers import serve
 
     require_broker()
-    ready_database()
+    ready_database("read")
     raise typer.Exit(serve(count))
 
 

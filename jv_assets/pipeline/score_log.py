@@ -23,15 +23,13 @@ SEEDED_AT_ONCE = 5_000
 """Matches that one transaction seeds."""
 
 
-def update_and_log(connection: Connection, update: str, low: str, high: str, run_id: str | None) -> tuple[int, int]:
-    """Run `update` and log what the rows hold then, in one statement; returns how many rows and how many entries.
+def logging_update(update: str) -> str:
+    """Return the statement that runs `update` and logs what the rows hold then: one row, of how many were updated and logged.
 
     `update` sets the scores of match `m` from a temporary table `b`, whose column `made_by` is a JSON array of policy,
-    version and model.
+    version and model. The statement takes the parameters of `update` and :run.
     """
-    asked = {"low": low, "high": high, "run": run_id}
-    updated, logged = connection.execute(text(_UPDATE_AND_LOG.format(update=update)), asked).one()
-    return updated, logged
+    return _UPDATE_AND_LOG.format(update=update)
 
 
 def ensure_months(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from jv_assets import local, settings
 from jv_assets.errors import UserError
+from jv_assets.resources.redaction import headline, redacted
 
 T = TypeVar("T")
 
@@ -122,17 +123,16 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """One transaction on a connection of its own: committed at the end, undone by any exception.
 
-        UserError, with cause and cure and without the password, where the database cannot be reached or refuses.
+        UserError, with cause and cure and without the password, where the database cannot be reached or refuses. No
+        error has the statement, its parameters or what a row holds.
         """
         try:
             with self._engine.begin() as connection:
                 connection.execute(_LOCAL_SETTINGS, {"statement": STATEMENT_TIMEOUT, "lock": LOCK_TIMEOUT})
                 yield connection
         except (DBAPIError, psycopg.Error) as error:
-            cause = _driver_error(error)
-            if explained := explain(cause, self.place):
-                raise explained from cause
-            raise cause from None
+            cause = driver_error(error)
+            raise (explain(cause, self.place) or redacted(cause)) from None
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, done in one transaction.
@@ -157,8 +157,12 @@ class Database:
         return result
 
     def _once(self, work: Callable[[Connection], T]) -> T:
-        with self.transaction() as connection:
-            return work(connection)
+        try:
+            with self.transaction() as connection:
+                return work(connection)
+        except (UserError, psycopg.Error) as error:
+            error.__context__ = None  # the driver's own error, which quotes rows
+            raise
 
     @property
     def place(self) -> str:
@@ -176,6 +180,7 @@ class Database:
         return create_engine(
             self._parsed,
             connect_args=_CONNECT,
+            hide_parameters=True,
             pool_size=1,
             max_overflow=-1,
             pool_recycle=_OLDEST_CONNECTION,
@@ -202,10 +207,11 @@ def postgres_url(given: str, variable: str) -> URL:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the next attempt may go well: a lost connection, a lock, a restart of the server."""
-    cause = error.__cause__ if isinstance(error, UserError) else error
-    if not isinstance(cause, (DBAPIError, psycopg.Error)):
+    if isinstance(error, UserError):
+        return error.is_passing
+    if not isinstance(error, (DBAPIError, psycopg.Error)):
         return False
-    cause = _driver_error(cause)
+    cause = driver_error(error)
     if cause.sqlstate in _PASSING:
         return True
     lost = cause.sqlstate is None and isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError))
@@ -220,19 +226,18 @@ def explain(error: psycopg.Error, place: str) -> UserError | None:
             return None
         first = " ".join(str(error).split())
         cure = refused or "check JV_DATABASE_URL and that it runs"
-        return UserError(f"no connection to the database {place}: {first}; {cure}")
+        line = f"no connection to the database {place}: {first}; {cure}"
+        return UserError(line, is_passing=is_passing(error))
     known = next((cure for start, cure in _CURES.items() if state.startswith(start)), None)
     if known and refused and state.startswith("08"):
         known = refused
-    return UserError(f"database {place}: {_headline(error)}; {known}") if known else None
+    if known is None:
+        return None
+    return UserError(f"database {place}: {headline(error)}; {known}", is_passing=is_passing(error))
 
 
-def _headline(error: psycopg.Error) -> str:
-    """The server's message without the statement and the position that may follow it."""
-    return (error.diag.message_primary or str(error).splitlines()[0]).strip()
-
-
-def _driver_error(error: DBAPIError | psycopg.Error) -> psycopg.Error:
+def driver_error(error: DBAPIError | psycopg.Error) -> psycopg.Error:
+    """The driver's own error, with all that it says of rows: to be looked at, never to be shown."""
     original = error if isinstance(error, psycopg.Error) else error.orig
     if not isinstance(original, psycopg.Error):
         return psycopg.OperationalError(str(original))

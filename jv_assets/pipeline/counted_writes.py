@@ -1,0 +1,196 @@
+"""Writes that are believed once they were counted: rows asked for, locked and updated must agree.
+
+One guard for both production tables and for those of schema jv.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from jv_assets.errors import UserError
+from jv_assets.pipeline.obstacles import Table, read_obstacles
+from jv_assets.resources.database import Database, driver_error, is_passing
+from jv_assets.resources.redaction import copied_row, headline
+
+T = TypeVar("T")
+
+LOOKED_AT = 20
+"""Rows of a batch, or up to twice as many, whose other columns are compared where no trigger or rule acts."""
+_OF_A_ROW = ("22", "23", "44")
+"""Classes of SQLSTATE that say that a row cannot be written as it is."""
+
+
+class MiscountedError(UserError):
+    """Not every row that was asked for was locked or updated; nothing of the batch was written."""
+
+
+class RefusedRowError(UserError):
+    """The database refuses one row of the batch. `by_function`: a trigger's function raised that."""
+
+    def __init__(self, table: str, row: str, error: psycopg.Error) -> None:
+        super().__init__(
+            f"row {row} of {table} cannot be written: {headline(error)}; correct that row, or let the table's owner "
+            "change what refuses it, then type: jv retry"
+        )
+        self.by_function = _is_raised(error)
+
+
+@dataclass(frozen=True)
+class Update:
+    """A statement that updates from the temporary table `batch`, ids between :low and :high, and how many rows.
+
+    It may return one row of counts, of which the first is how many rows it updated.
+    """
+
+    sql: str
+    values: Mapping[str, Any]
+    asked: int
+
+
+def run_counted(database: Database, work: Callable[[Connection], T]) -> T:
+    """`Database.run`, once more where the counts disagree: a row may have been deleted while it was waited for.
+
+    The second time that row is not seen, and so counted as deleted. Whatever keeps the counts apart is then an error.
+    """
+    try:
+        return database.run(work)
+    except MiscountedError:
+        pass
+    return database.run(work)
+
+
+def seeing_all(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    """`work`, and then UserError where rows may have been hidden from it, so that their absence proves nothing."""
+
+    def and_look(connection: Connection) -> T:
+        result = work(connection)
+        # Afterwards: as long as this transaction goes on, nobody can change the policies of the tables that it read.
+        require_all_seen(connection)
+        return result
+
+    return and_look
+
+
+def require_all_seen(connection: Connection) -> None:
+    """UserError where row-level security may hide rows of any table from this role."""
+    if hidden := read_obstacles(connection).unseen:
+        raise UserError(hidden)
+
+
+def require_count(connection: Connection, table: str, verb: str, asked: int, done: int) -> None:
+    """MiscountedError, which names the cause, where not all rows that were asked for were locked, updated or kept."""
+    if asked == done:
+        return
+    obstacles = read_obstacles(connection)
+    cause = obstacles.unseen or obstacles.rewritten or obstacles.of(table).suspects
+    cause = cause or "somebody else changes these rows at the same time; type: jv retry"
+    raise MiscountedError(
+        f"{table}: {asked:,} rows were to be {verb}, and {done:,} were, so nothing was written: {cause}"
+    )
+
+
+def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    """Put the rows, whose first value is the id of a row of `table`, into the temporary table `batch`."""
+    cursor = connection.connection.cursor()
+    try:
+        with cursor.copy(f"COPY batch ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        number = copied_row(error)
+        if number is None:
+            raise
+        raise RefusedRowError(table, str(rows[number][0]), error) from None
+
+
+def update_rows(
+    connection: Connection, table: str, ids: Sequence[str], updates: Sequence[Update], other: str
+) -> list[tuple[int, ...]]:
+    """Run the updates of the rows `ids`, locked and in order; each must update what it asks for, and nothing else.
+
+    Returns the counts of each.
+
+    `other`: SQL that counts those of the rows :ids whose columns of ours do not hold what `batch` says.
+    UserError, which names trigger or rule, where another column, another row or another value was written.
+    """
+    known = read_obstacles(connection).of(table)
+    looked_at = list(ids if known.is_acted_on else ids[:: max(1, len(ids) // LOOKED_AT)])
+    before, changes = _not_ours(connection, known, looked_at), _changes(connection)
+    for update in updates:
+        require_count(connection, table, "updated", update.asked, _run(connection, table, ids, update))
+    if known.is_acted_on:
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # what else would act at COMMIT, after the look
+        more = _changes(connection) - changes - sum(update.asked for update in updates)
+        if more > 0:
+            raise _side_effect(known, f"changed {more:,} rows more")
+        values = {**updates[0].values, "ids": looked_at} if updates else {}
+        if updates and connection.scalar(text(other), values):
+            raise _side_effect(known, "changed what is written")
+    after = _not_ours(connection, known, looked_at)
+    changed = {name for old, new in zip(before, after, strict=True) for name in old if old[name] != new.get(name)}
+    if changed:
+        raise _side_effect(known, f"changed {', '.join(sorted(changed))}")
+
+
+def _side_effect(table: Table, what: str) -> UserError:
+    cause = table.suspects or "let the table's owner look for what does it"
+    return UserError(f"updating {table.name} also {what}, so nothing was written: {cause}")
+
+
+def _not_ours(connection: Connection, table: Table, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Of these rows, in order of id, the columns that others write."""
+    if not table.columns:
+        return []
+    columns = ", ".join(table.columns).replace(":", r"\:")  # which would be a parameter
+    select = f"""
+        SELECT to_jsonb(r) FROM (
+            SELECT {columns} FROM {table.name} WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
+        ) AS r
+    """  # noqa: S608 - of the catalogue, quoted
+    return list(connection.scalars(text(select), {"ids": list(ids)}))
+
+
+def _changes(connection: Connection) -> int:
+    """How often this transaction has changed a row of the production tables, triggers included."""
+    return int(connection.scalar(text(_CHANGES)) or 0)
+
+
+def _run(connection: Connection, table: str, ids: Sequence[str], update: Update) -> int:
+    """How many rows it updated; RefusedRowError with the first row that the database does not take."""
+    bounds = {"low": ids[0], "high": ids[-1]} if ids else {}
+    try:
+        with connection.begin_nested():
+            done = connection.execute(text(update.sql), {**update.values, **bounds})
+            return tuple(done.one()) if done.returns_rows else (done.rowcount,)
+    except DBAPIError as error:
+        cause = driver_error(error)
+    if not ((cause.sqlstate or "").startswith(_OF_A_ROW) or _is_raised(cause)):
+        raise cause
+    # The shortest beginning of the batch that is refused ends with the row: a constraint may be about several.
+    good, bad = 0, len(ids)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            with connection.begin_nested() as savepoint:
+                connection.execute(text(update.sql), {**update.values, **bounds, "high": ids[middle - 1]})
+                savepoint.rollback()
+            good = middle
+        except DBAPIError as error:
+            bad, cause = middle, driver_error(error)
+    raise RefusedRowError(table, ids[bad - 1], cause) from None
+
+
+def _is_raised(error: psycopg.Error) -> bool:
+    """Whether a function raised it: an update by itself has no context, but where it waits for a lock."""
+    return bool(error.diag.context) and not is_passing(error)
+
+
+_CHANGES = """
+    SELECT sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
+        + pg_stat_get_xact_tuples_deleted(oid))
+    FROM (VALUES (to_regclass('profiles')), (to_regclass('match_suggestions'))) AS t (oid)
+"""

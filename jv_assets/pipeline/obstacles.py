@@ -1,0 +1,205 @@
+"""What in a database keeps rows from being seen, or an update from doing what it says, as the catalogue has it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from jv_assets.tables import WRITTEN
+
+POLICY = "jv_all_rows"
+"""The name of the policy that shows the pipeline's role all rows, as `jv grant` makes it."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, and what stands in the way there.
+
+    `columns`: those that others write, quoted, generated ones left out. `hiding`: restrictive policies that hide rows.
+    `unseen`: no policy shows the role all rows, or lets it write all. `rules` do something else in place of a write,
+    `also` something beside it. `triggers` would fire for an update of our columns, by name, with their definition.
+    """
+
+    name: str
+    columns: tuple[str, ...] = ()
+    hiding: tuple[str, ...] = ()
+    unseen: bool = False
+    rules: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    triggers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is in the schema jv."""
+        return self.name not in WRITTEN
+
+    @property
+    def is_acted_on(self) -> bool:
+        """Whether something of the database acts when our columns are updated, whatever that is."""
+        return bool(self.triggers or self.also or self.rules)
+
+    @property
+    def suspects(self) -> str | None:
+        """Which triggers and rules may be the cause of an update gone wrong, with a cure; None where there is none."""
+        names = [f"trigger {name}" for name in self.triggers] + [f"rule {name}" for name in self.also]
+        if not names:
+            return None
+        which = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+        cures = [_without_our_columns(self, name) for name in self.triggers]
+        cures += [f"DROP RULE {name} ON {self.name}" for name in self.also]
+        return f"{which} of {self.name} does it; let the table's owner type: {'; '.join(cures)}"
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """The role, quoted, and all tables that the pipeline uses."""
+
+    role: str
+    tables: tuple[Table, ...]
+
+    def of(self, name: str) -> Table:
+        """The table of that name, of which nothing is known where it is missing."""
+        return next((table for table in self.tables if table.name == name), Table(name))
+
+    @property
+    def unseen(self) -> str | None:
+        """Cause and cure, in one line, where the role may not see, or not update, every row of every table."""
+        hidden = [table for table in self.tables if table.unseen or table.hiding]
+        if not hidden:
+            return None
+        names = " and ".join(table.name for table in hidden)
+        cures = [f"let the tables' owner type: jv grant {self.role}, or: {'; '.join(map(self._policy, hidden))}"]
+        if strict := [f"{name} of {table.name}" for table in hidden for name in table.hiding]:
+            which = f"the restrictive {'policies' if len(strict) > 1 else 'policy'} {', '.join(strict)}"
+            cures = [f"{which} must not apply to it: let a superuser type: ALTER ROLE {self.role} BYPASSRLS"]
+        return (
+            f"row-level security may hide rows of {names} from role {self.role}, or refuse to update them, without a "
+            f"word; {'; '.join(cures)}"
+        )
+
+    def _policy(self, table: Table) -> str:
+        return f"CREATE POLICY {POLICY} ON {table.name} TO {self.role} USING (true) WITH CHECK (true)"
+
+    @property
+    def rewritten(self) -> str | None:
+        """Cause and cure where a rule does something else in place of a write, or anything acts on our own tables."""
+        for table in self.tables:
+            for name in (*table.rules, *(table.also if table.is_ours else ())):
+                return (
+                    f"rule {name} of {table.name} does something else than what is written; let the table's owner "
+                    f"type: DROP RULE {name} ON {table.name}"
+                )
+            for name in table.triggers if table.is_ours else ():
+                return (
+                    f"trigger {name} of {table.name} acts on what only the pipeline writes; let the table's owner "
+                    f"type: DROP TRIGGER {name} ON {table.name}"
+                )
+        return None
+
+
+def read_obstacles(connection: Connection) -> Obstacles:
+    """Look at the catalogue; that takes about a millisecond, and no row is read."""
+    ours = {"profiles": list(WRITTEN["profiles"]), "matches": list(WRITTEN["match_suggestions"])}
+    rows = connection.execute(text(_LOOK), ours).all()
+    role = str(connection.scalar(text("SELECT quote_ident(current_user)")))
+    return Obstacles(role, tuple(map(_table, rows)))
+
+
+def _table(row: Any) -> Table:
+    triggers = dict(zip(row.trigger_names, row.trigger_definitions, strict=True))
+    lists = (tuple(row.columns), tuple(row.hiding), row.unseen, tuple(row.rules), tuple(row.also))
+    return Table(row.name, *lists, triggers)
+
+
+def _without_our_columns(table: Table, name: str) -> str:
+    """SQL that makes the trigger anew so that it fires for the platform's columns alone."""
+    definition = table.triggers[name]
+    if " REFERENCING " in definition:  # such a trigger takes no list of columns
+        return f"ALTER TABLE {table.name} DISABLE TRIGGER {name}"
+    listed = re.search(r" UPDATE OF (.+?) ON ", definition)
+    columns: Sequence[str] = table.columns
+    if listed:
+        columns = [column for column in listed[1].split(", ") if column in table.columns]
+    if not columns:
+        return f"DROP TRIGGER {name} ON {table.name}"
+    made = re.sub(r" UPDATE( OF .+?)? ON ", lambda _: f" UPDATE OF {', '.join(columns)} ON ", definition, count=1)
+    if made.startswith("CREATE CONSTRAINT"):  # OR REPLACE is not for these
+        return f"DROP TRIGGER {name} ON {table.name}; {made}"
+    return made.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)
+
+
+# By letter, as pg_policy has the commands. Of schema jv's version only SELECT is used.
+_LOOK = """
+    WITH used AS (
+        SELECT c.oid, CASE n.nspname WHEN 'jv' THEN 'jv.' ELSE '' END || c.relname AS name,
+            CASE WHEN n.nspname <> 'jv' THEN 'rw' WHEN c.relname = 'alembic_version' THEN 'r' ELSE 'rawd' END AS needed,
+            CASE WHEN c.oid = to_regclass('profiles') THEN CAST(:profiles AS name[])
+                WHEN n.nspname <> 'jv' THEN CAST(:matches AS name[]) END AS ours
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
+            OR n.nspname = 'jv' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    ),
+    policy AS (
+        SELECT polrelid, polname, polpermissive, translate(polcmd::text, '*', '') AS command,
+            pg_get_expr(polqual, polrelid) AS seen, pg_get_expr(polwithcheck, polrelid) AS written
+        FROM pg_policy
+        WHERE EXISTS (SELECT FROM unnest(polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE'))
+    ),
+    firing AS (
+        SELECT ARRAY['A', CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END]
+            AS modes
+    ),
+    rule AS (
+        SELECT ev_class AS owner, quote_ident(rulename) AS name, is_instead,
+            CASE ev_type WHEN '2' THEN 'w' WHEN '3' THEN 'a' ELSE 'd' END AS command
+        FROM pg_rewrite, firing WHERE ev_type <> '1' AND ev_enabled::text = ANY (modes) ORDER BY rulename
+    )
+    SELECT u.name,
+        ARRAY(
+            SELECT quote_ident(attname) FROM pg_attribute
+            WHERE attrelid = u.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attname <> ALL (u.ours)
+                AND has_column_privilege(u.oid, attnum, 'SELECT')
+            ORDER BY attnum
+        ) AS columns,
+        ARRAY(
+            SELECT quote_ident(polname) FROM policy
+            WHERE row_security_active(u.oid) AND polrelid = u.oid AND NOT polpermissive
+                AND (command = '' OR strpos(u.needed, command) > 0)
+                AND (coalesce(seen, 'true') <> 'true' OR coalesce(written, 'true') <> 'true')
+            ORDER BY polname
+        ) AS hiding,
+        row_security_active(u.oid) AND EXISTS (
+            SELECT FROM regexp_split_to_table(u.needed, '') AS needed WHERE NOT EXISTS (
+                SELECT FROM policy
+                WHERE polrelid = u.oid AND polpermissive AND command IN ('', needed)
+                    AND (needed = 'a' OR coalesce(seen, 'false') = 'true')
+                    AND (needed IN ('r', 'd') OR coalesce(written, seen, 'false') = 'true')
+            )
+        ) AS unseen,
+        ARRAY(SELECT name FROM rule WHERE owner = u.oid AND is_instead AND strpos(u.needed, command) > 0) AS rules,
+        ARRAY(SELECT name FROM rule WHERE owner = u.oid AND NOT is_instead AND strpos(u.needed, command) > 0) AS also,
+        t.names AS trigger_names, t.definitions AS trigger_definitions
+    FROM used u
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE tree AS (
+            SELECT u.oid AS relation UNION SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = relation
+        )
+        SELECT coalesce(array_agg(quote_ident(tgname)), '{}') AS names,
+            coalesce(array_agg(pg_get_triggerdef(t.oid)), '{}') AS definitions
+        FROM (
+            SELECT DISTINCT ON (tgname) tgname, oid FROM pg_trigger, firing
+            WHERE tgrelid IN (SELECT relation FROM tree) AND NOT tgisinternal
+                AND tgenabled::text = ANY (modes)
+                AND (u.ours IS NULL OR tgtype & 16 > 0 AND (
+                    tgattr::text = '' OR EXISTS (
+                        SELECT FROM pg_attribute
+                        WHERE attrelid = tgrelid AND attname = ANY (u.ours) AND attnum = ANY (tgattr)
+                    )
+                ))
+            ORDER BY tgname, oid
+        ) AS t
+    ) AS t
+    ORDER BY u.name DESC
+"""

@@ -1,0 +1,100 @@
+"""Whether a run could write what it is to write: all rows are seen, and an update changes what it says and no more.
+
+The catalogue tells most of it. Where triggers or rules would act, one row is updated in a savepoint, and rolled back.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from jv_assets import embedding, publishing
+from jv_assets.errors import UserError
+from jv_assets.migrations.run import model_dimension
+from jv_assets.pipeline.counted_writes import RefusedRowError
+from jv_assets.pipeline.obstacles import Obstacles, read_obstacles
+from jv_assets.resources.database import Database, is_passing
+
+Use = Literal["read", "dry run", "write"]
+"""What is to be done with a database: only a write is tried first, and only reading may go on where rows are hidden."""
+
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
+
+
+def require_writable(database: Database, use: Use = "write") -> None:
+    """UserError with what would hide rows, or change an update. It is asked before every run, and is quick."""
+    database.run(lambda connection: look(connection, use))
+
+
+def look(connection: Connection, use: Use) -> str:
+    """Return that all is well, in one line; UserError with cause and cure where it is not."""
+    obstacles = read_obstacles(connection)
+    if cause := obstacles.unseen or obstacles.rewritten:
+        raise UserError(cause)
+    if use == "write":
+        _try_updates(connection, obstacles)
+    return "all rows can be seen and updated, and an update changes nothing else"
+
+
+def hidden_rows(connection: Connection) -> str | None:
+    """Return what to warn of before anything is read and counted; None where all rows can be seen."""
+    return read_obstacles(connection).unseen
+
+
+def _try_updates(connection: Connection, obstacles: Obstacles) -> None:
+    for table, update in _TRIALS.items():
+        if obstacles.of(table).is_acted_on:
+            with connection.begin_nested() as savepoint:
+                try:
+                    connection.execute(text(_LOCK_TIMEOUT))
+                    update(connection)
+                except RefusedRowError as error:
+                    # A constraint may have refused the values of the trial; those of the run will be told of.
+                    if error.by_function:
+                        raise
+                except DBAPIError as error:
+                    if not is_passing(error):
+                        raise
+                finally:
+                    if savepoint.is_active:
+                        savepoint.rollback()
+
+
+def _update_a_match(connection: Connection) -> None:
+    connection.execute(text(publishing.CREATE_BATCH))
+    match = connection.scalar(text(_A_MATCH))
+    if match:
+        publishing.write_batch(connection, match, match, None)
+
+
+def _update_a_profile(connection: Connection) -> None:
+    connection.execute(text(embedding.CREATE_BATCH))
+    vector = str([1.0] + [0.0] * (model_dimension() - 1))
+    profile = connection.scalar(text(_A_PROFILE), {"vector": vector})
+    if profile:
+        embedding.write_vectors(connection, profile, profile, "tried, and rolled back")
+
+
+_TRIALS: dict[str, Callable[[Connection], None]] = {
+    "profiles": _update_a_profile,
+    "match_suggestions": _update_a_match,
+}
+# Of a row that nobody holds. Both means are those of the two scores, as a constraint may ask.
+_A_MATCH = """
+    WITH one AS (SELECT * FROM match_suggestions ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+    INSERT INTO batch
+    SELECT id, profile_id, suggested_profile_id, v.ab, v.ba, v.mean,
+        CASE jsonb_typeof(match_context::jsonb) WHEN 'object' THEN match_context::jsonb ELSE '{}' END
+            || '{"scored_at": "2000-01-01T00:00:00+00:00"}'
+    FROM one
+    JOIN (VALUES (51.25, 48.75, 49.97), (52.25, 47.75, 49.90)) AS v (ab, ba, mean) ON v.ab IS DISTINCT FROM score_ab
+    LIMIT 1
+    RETURNING id::text
+"""
+_A_PROFILE = """
+    WITH one AS (SELECT id, seeking FROM profiles ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+    INSERT INTO batch (profile_id, field, stored, text_hash, embedding)
+    SELECT id, 'seeking', seeking, '', CAST(:vector AS vector) FROM one
+    RETURNING profile_id::text
+"""
