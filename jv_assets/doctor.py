@@ -141,8 +141,9 @@ def _database_findings(connection: Connection, seen: _Seen, place: str, use: Use
         _privileges(seen),
     ]
     yield from found
-    if use != "read" and all(finding.level != "error" for finding in found):
-        yield _finding("writes", lambda: writability.look(connection, use))
+    if use != "read":
+        well = all(finding.level != "error" for finding in found)
+        yield _finding("writes", lambda: writability.look(connection, use if well else "dry run"))
 
 
 def _vectors(found: Vectors) -> Finding:

@@ -22,7 +22,7 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, READ, WRITTEN
 
-SUBJECTS = ["connection", "pooler", "pgvector", "tables", "dimensions", "privileges", "model", "folder", "vectors"]
+SUBJECTS = ["connection", "pooler", "pgvector", "tables", "dimensions", "privileges", "writes", "model", "folder", "vectors"]
 CANARY = "canary-4Y1x"
 
 
@@ -427,10 +427,10 @@ def test_a_role_with_too_much(database: Database, role: str, granted: str, named
 def test_rows_that_row_level_security_hides(database: Database, role: str) -> None:
     grant_all_that_is_needed(database, role)
     execute(database, "ALTER TABLE profiles ENABLE ROW LEVEL SECURITY")
-    text = warning(as_role(database, role), "privileges")
+    text = error(as_role(database, role), "writes")
     assert text.startswith(f"row-level security may hide rows of profiles from role {role}")
-    execute(database, text.rpartition("type: ")[2])
-    assert look(as_role(database, role))["privileges"].level == "ok"
+    execute(database, text.rpartition(", or: ")[2])
+    assert look(as_role(database, role))["writes"].level == "ok"
 
 
 # Model and folder

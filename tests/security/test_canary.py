@@ -1,4 +1,4 @@
-"""No password is anywhere but in the environment: after a day's work of `jv`, all that it left is searched for one."""
+"""No password and no row's value is where it does not belong: after work of `jv`, all that it left is searched."""
 
 import shutil
 import signal
@@ -176,6 +176,60 @@ def test_nothing_but_the_environment_has_the_password(
     assert found.count("row ") > 500
     assert found.count("command ") >= 7  # jv nightly; jv ui, four servers, and the run
     assert found.with_password() == []
+
+
+RAISES = """
+    CREATE FUNCTION raises() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.id::text >= 'c' THEN
+            RAISE EXCEPTION 'not %', NEW USING ERRCODE = 'check_violation', DETAIL = NEW.notes;
+        END IF;
+        IF NEW.id::text >= '8' THEN PERFORM NEW.notes::integer; END IF;
+        RETURN NEW;
+    END $$
+"""
+# A fault for each of four ranges; what each says of it quotes the row.
+FAULTS = """
+    ALTER TABLE {table} ADD CONSTRAINT checked CHECK ({ours} IS NULL OR id >= '40000000-0000-0000-0000-000000000000');
+    CREATE UNIQUE INDEX alone ON {table} (notes)
+        WHERE {ours} IS NOT NULL AND id >= '40000000-0000-0000-0000-000000000000'
+            AND id < '80000000-0000-0000-0000-000000000000';
+    CREATE TRIGGER raises BEFORE UPDATE OF {ours} ON {table} FOR EACH ROW EXECUTE FUNCTION raises();
+"""
+NO_FAULTS = "ALTER TABLE {table} DROP CONSTRAINT checked; DROP INDEX alone; DROP TRIGGER raises ON {table}"
+
+
+def test_nothing_tells_what_a_row_holds_that_the_database_refuses(settings: dict[str, str], tmp_path: Path) -> None:
+    program, found = Program(tmp_path / "home", settings | {"JV_ID_RANGES": "4"}), Found()
+    database = Database(url=settings["JV_DATABASE_URL"])
+    migrate(database, dimension=384)
+    population = make_population(60, 100)
+    load_frames(database, population.profiles, population.matches)
+    program.sql(f"UPDATE profiles SET notes = '{CORE}', email = '{CORE}'")
+    program.sql(f"UPDATE match_suggestions SET notes = '{CORE}'")
+    program.sql(RAISES)
+
+    said = {}
+    for command, table, ours in (
+        ("embed", "profiles", "embeddings_model"),
+        ("rescore", "match_suggestions", "harmonic_mean"),
+    ):
+        program.sql(FAULTS.format(table=table, ours=ours))
+        done = program.run(command)
+        program.sql(NO_FAULTS.format(table=table))
+        assert done.code == 1, done.err
+        found.add_output(command, done)
+        said[table] = done.out + done.err
+    found.add_files(tmp_path / "home")
+    found.add_tables(settings["JV_DAGSTER_URL"])
+    shutil.rmtree(tmp_path / "home")
+    assert found.count("row ") > 50
+    assert found.with_password() == []
+    told = "\n".join(content.decode(errors="replace") for content in found.places.values())
+    for table in said:
+        assert f'new row for relation "{table}" violates check constraint "checked"' in told
+    assert 'duplicate key value violates unique constraint "alone"' in told
+    assert "a function of the database, raises, raised an error (check violation)" in told
+    assert "invalid input syntax for type integer; correct that row" in told
 
 
 def watched(program: Program, found: Found, *words: str) -> Done:
