@@ -31,12 +31,13 @@ class MiscountedError(UserError):
 class RefusedRowError(UserError):
     """The database refuses one row of the batch. `by_function`: a trigger's function raised that."""
 
-    def __init__(self, table: str, row: str, error: psycopg.Error) -> None:
-        super().__init__(
-            f"row {row} of {table} cannot be written: {headline(error)}; correct that row, or let the table's owner "
-            "change what refuses it, then type: jv retry"
-        )
+    def __init__(self, table: Table, row: str, error: psycopg.Error) -> None:
         self.by_function = _is_raised(error)
+        cure = "let the table's owner change what refuses it, then type: jv retry"
+        if self.by_function and table.suspects:
+            cure = f"as {table.suspects}"
+        line = f"row {row} of {table.name} cannot be written: {headline(error)}; correct that row, or {cure}"
+        super().__init__(line)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: 
         number = copied_row(error)
         if number is None:
             raise
-        raise RefusedRowError(table, str(rows[number][0]), error) from None
+        raise RefusedRowError(Table(table), str(rows[number][0]), error) from None
 
 
 def update_rows(
@@ -121,9 +122,9 @@ def update_rows(
     looked_at = list(ids if known.is_acted_on else ids[:: max(1, len(ids) // LOOKED_AT)])
     before, changes = _not_ours(connection, known, looked_at), _changes(connection)
     for update in updates:
-        require_count(connection, table, "updated", update.asked, _run(connection, table, ids, update))
+        require_count(connection, table, "updated", update.asked, _run(connection, known, ids, update))
     if known.is_acted_on:
-        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # what else would act at COMMIT, after the look
+        _act_now(connection, known)
         more = _changes(connection) - changes - sum(update.asked for update in updates)
         if more > 0:
             raise _side_effect(known, f"changed {more:,} rows more")
@@ -159,7 +160,19 @@ def _changes(connection: Connection) -> int:
     return int(connection.scalar(text(_CHANGES)) or 0)
 
 
-def _run(connection: Connection, table: str, ids: Sequence[str], update: Update) -> int:
+def _act_now(connection: Connection, table: Table) -> None:
+    """Have the deferred triggers act, which else would do so at COMMIT, after all looks."""
+    try:
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        return
+    except DBAPIError as error:
+        cause = driver_error(error)
+    if not _is_raised(cause):
+        raise cause
+    raise UserError(f"updating {table.name} fails at its end: {headline(cause)}; {table.suspects}")
+
+
+def _run(connection: Connection, table: Table, ids: Sequence[str], update: Update) -> int:
     """How many rows it updated; RefusedRowError with the first row that the database does not take."""
     bounds = {"low": ids[0], "high": ids[-1]} if ids else {}
     try:
