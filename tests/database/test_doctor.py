@@ -22,7 +22,18 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, READ, WRITTEN
 
-SUBJECTS = ["connection", "pooler", "pgvector", "tables", "dimensions", "privileges", "writes", "model", "folder", "vectors"]
+SUBJECTS = [
+    "connection",
+    "pooler",
+    "pgvector",
+    "tables",
+    "dimensions",
+    "privileges",
+    "writes",
+    "model",
+    "folder",
+    "vectors",
+]
 CANARY = "canary-4Y1x"
 
 
