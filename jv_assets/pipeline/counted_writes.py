@@ -127,19 +127,19 @@ def update_rows(
         _act_now(connection, known)
         more = _changes(connection) - changes - sum(update.asked for update in updates)
         if more > 0:
-            raise _side_effect(known, f"changed {more:,} rows more")
+            raise _side_effect(known, f"{more:,} rows more")
         values = {**updates[0].values, "ids": looked_at} if updates else {}
         if updates and connection.scalar(text(other), values):
-            raise _side_effect(known, "changed what is written")
+            raise _side_effect(known, "what is written")
     after = _not_ours(connection, known, looked_at)
     changed = {name for old, new in zip(before, after, strict=True) for name in old if old[name] != new.get(name)}
     if changed:
-        raise _side_effect(known, f"changed {', '.join(sorted(changed))}")
+        raise _side_effect(known, ", ".join(sorted(changed)))
 
 
 def _side_effect(table: Table, what: str) -> UserError:
     cause = table.suspects or "let the table's owner look for what does it"
-    return UserError(f"updating {table.name} also {what}, so nothing was written: {cause}")
+    return UserError(f"updating {table.name} also changed {what}, so nothing was written: {cause}")
 
 
 def _not_ours(connection: Connection, table: Table, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from typing import Literal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from jv_assets import embedding, publishing
+from jv_assets import embedding, publishing, settings
 from jv_assets.errors import UserError
-from jv_assets.migrations.run import model_dimension
 from jv_assets.pipeline.counted_writes import RefusedRowError
 from jv_assets.pipeline.obstacles import Obstacles, read_obstacles
 from jv_assets.resources.database import Database, is_passing
+from jv_scoring.similarity import calibration_of
 
 Use = Literal["read", "dry run", "write"]
 """What is to be done with a database: only a write is tried first, and only reading may go on where rows are hidden."""
@@ -70,7 +70,7 @@ def _update_a_match(connection: Connection) -> None:
 
 def _update_a_profile(connection: Connection) -> None:
     connection.execute(text(embedding.CREATE_BATCH))
-    vector = str([1.0] + [0.0] * (model_dimension() - 1))
+    vector = str([1.0] + [0.0] * (calibration_of(settings.embedding_model()).dimension - 1))
     profile = connection.scalar(text(_A_PROFILE), {"vector": vector})
     if profile:
         embedding.write_vectors(connection, profile, profile, "tried, and rolled back")

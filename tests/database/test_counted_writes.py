@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dagster as dg
 import numpy as np
 import numpy.typing as npt
+import psycopg
 import pytest
 from models import MINILM
 from servers import pgbouncer
@@ -21,6 +23,7 @@ from jv_assets.errors import UserError
 from jv_assets.granting import grant
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
+from jv_assets.partitions import one_line_failure
 from jv_assets.publishing import Wanted, prune, publish_range
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
@@ -439,6 +442,14 @@ def test_a_deferred_trigger_that_fails_is_named(production: Production, body: st
         assert line.startswith("updating match_suggestions fails at its end: ")
         assert "trigger late of match_suggestions does it; " in line
         assert "canary" not in line
+
+
+def test_an_error_without_a_cure_of_its_own_fails_a_run_in_one_line() -> None:
+    with pytest.raises(dg.Failure) as caught, one_line_failure():
+        raise psycopg.errors.UniqueViolation('duplicate key value violates unique constraint "alone"')
+    said = "the database refused it: duplicate key value violates unique constraint"
+    assert str(caught.value.description).startswith(said)
+    assert caught.value.__suppress_context__
 
 
 def test_the_model_of_the_trial_is_left_nowhere(production: Production) -> None:
