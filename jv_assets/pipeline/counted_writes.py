@@ -113,16 +113,17 @@ def update_rows(
 ) -> list[tuple[int, ...]]:
     """Run the updates of the rows `ids`, locked and in order; each must update what it asks for, and nothing else.
 
-    Returns the counts of each.
-
+    Returns the counts of each update.
     `other`: SQL that counts those of the rows :ids whose columns of ours do not hold what `batch` says.
     UserError, which names trigger or rule, where another column, another row or another value was written.
     """
     known = read_obstacles(connection).of(table)
     looked_at = list(ids if known.is_acted_on else ids[:: max(1, len(ids) // LOOKED_AT)])
     before, changes = _not_ours(connection, known, looked_at), _changes(connection)
+    counts = []
     for update in updates:
-        require_count(connection, table, "updated", update.asked, _run(connection, known, ids, update))
+        counts.append(_run(connection, known, ids, update))
+        require_count(connection, table, "updated", update.asked, counts[-1][0])
     if known.is_acted_on:
         _act_now(connection, known)
         more = _changes(connection) - changes - sum(update.asked for update in updates)
@@ -135,6 +136,7 @@ def update_rows(
     changed = {name for old, new in zip(before, after, strict=True) for name in old if old[name] != new.get(name)}
     if changed:
         raise _side_effect(known, ", ".join(sorted(changed)))
+    return counts
 
 
 def _side_effect(table: Table, what: str) -> UserError:
@@ -172,8 +174,8 @@ def _act_now(connection: Connection, table: Table) -> None:
     raise UserError(f"updating {table.name} fails at its end: {headline(cause)}; {table.suspects}")
 
 
-def _run(connection: Connection, table: Table, ids: Sequence[str], update: Update) -> int:
-    """How many rows it updated; RefusedRowError with the first row that the database does not take."""
+def _run(connection: Connection, table: Table, ids: Sequence[str], update: Update) -> tuple[int, ...]:
+    """Return its counts; RefusedRowError with the first row that the database does not take."""
     bounds = {"low": ids[0], "high": ids[-1]} if ids else {}
     try:
         with connection.begin_nested():

@@ -24,7 +24,7 @@ SEEDED_AT_ONCE = 5_000
 
 
 def logging_update(update: str) -> str:
-    """Return the statement that runs `update` and logs what the rows hold then: one row, of how many were updated and logged.
+    """Return the statement that runs `update` and logs what the rows hold then; it returns both counts in one row.
 
     `update` sets the scores of match `m` from a temporary table `b`, whose column `made_by` is a JSON array of policy,
     version and model. The statement takes the parameters of `update` and :run.

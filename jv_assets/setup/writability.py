@@ -65,7 +65,7 @@ def _update_a_match(connection: Connection) -> None:
     connection.execute(text(publishing.CREATE_BATCH))
     match = connection.scalar(text(_A_MATCH))
     if match:
-        publishing.write_batch(connection, match, match, None)
+        publishing.write_batch(connection, match, match, None, logged=False)
 
 
 def _update_a_profile(connection: Connection) -> None:
