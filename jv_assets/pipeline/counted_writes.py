@@ -117,7 +117,10 @@ def update_rows(
     `other`: SQL that counts those of the rows :ids whose columns of ours do not hold what `batch` says.
     UserError, which names trigger or rule, where another column, another row or another value was written.
     """
-    known = read_obstacles(connection).of(table)
+    obstacles = read_obstacles(connection)
+    if obstacles.rewritten:
+        raise UserError(obstacles.rewritten)
+    known = obstacles.of(table)
     looked_at = list(ids if known.is_acted_on else ids[:: max(1, len(ids) // LOOKED_AT)])
     before, changes = _not_ours(connection, known, looked_at), _changes(connection)
     counts = []
