@@ -297,10 +297,12 @@ def _set_vector(name: str) -> str:
 
 
 _SET_VECTOR = {name: _set_vector(name) for name in EMBEDDED_FIELDS}
+_VECTOR = "CASE b.field " + " ".join(f"WHEN '{f}' THEN p.embedding_{f}::vector" for f in EMBEDDED_FIELDS) + " END"
+# Vectors have length 1, so a column of halfvec rounds less than that away.
 _OTHERWISE = f"""
     SELECT count(*) FROM profiles p JOIN batch b ON b.profile_id = p.id
-    WHERE p.id = ANY(CAST(:ids AS uuid[]))
-        AND ({_VECTOR}, p.embeddings_model) IS DISTINCT FROM (b.embedding, :model)
+    WHERE p.id = ANY(CAST(:ids AS uuid[])) AND (p.embeddings_model IS DISTINCT FROM :model
+        OR ({_VECTOR} IS NULL) <> (b.embedding IS NULL) OR {_VECTOR} <-> b.embedding > 0.001)
 """  # noqa: S608 - of EMBEDDED_FIELDS
 # The vector as the column holds it, which need not be to the last bit what was sent.
 _REMEMBER = f"""
