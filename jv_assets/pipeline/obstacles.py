@@ -19,7 +19,7 @@ class Table:
 
     `columns`: those that others write, quoted, generated ones left out. `hiding`: restrictive policies that hide rows.
     `unseen`: no policy shows the role all rows, or lets it write all. `rules` do something else in place of a write,
-    `also` something beside it. `triggers` would fire for an update of our columns, by name, with their definition.
+    or beside it. `triggers` would fire for an update of our columns, by name, with their definition.
     """
 
     name: str
@@ -27,7 +27,6 @@ class Table:
     hiding: tuple[str, ...] = ()
     unseen: bool = False
     rules: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
     triggers: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -38,17 +37,16 @@ class Table:
     @property
     def is_acted_on(self) -> bool:
         """Whether something of the database acts when our columns are updated, whatever that is."""
-        return bool(self.triggers or self.also or self.rules)
+        return bool(self.triggers or self.rules)
 
     @property
     def suspects(self) -> str | None:
         """Which triggers and rules may be the cause of an update gone wrong, with a cure; None where there is none."""
-        names = [f"trigger {name}" for name in self.triggers] + [f"rule {name}" for name in self.also]
+        names = [f"trigger {name}" for name in self.triggers]
         if not names:
             return None
         which = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
         cures = [_without_our_columns(self, name) for name in self.triggers]
-        cures += [f"DROP RULE {name} ON {self.name}" for name in self.also]
         return f"{which} of {self.name} does it; let the table's owner type: {'; '.join(cures)}"
 
 
@@ -86,7 +84,7 @@ class Obstacles:
     def rewritten(self) -> str | None:
         """Cause and cure where a rule does something else in place of a write, or anything acts on our own tables."""
         for table in self.tables:
-            for name in (*table.rules, *(table.also if table.is_ours else ())):
+            for name in table.rules:
                 return (
                     f"rule {name} of {table.name} does something else than what is written; let the table's owner "
                     f"type: DROP RULE {name} ON {table.name}"
@@ -109,7 +107,7 @@ def read_obstacles(connection: Connection) -> Obstacles:
 
 def _table(row: Any) -> Table:
     triggers = dict(zip(row.trigger_names, row.trigger_definitions, strict=True))
-    lists = (tuple(row.columns), tuple(row.hiding), row.unseen, tuple(row.rules), tuple(row.also))
+    lists = (tuple(row.columns), tuple(row.hiding), row.unseen, tuple(row.rules))
     return Table(row.name, *lists, triggers)
 
 
@@ -152,7 +150,7 @@ _LOOK = """
             AS modes
     ),
     rule AS (
-        SELECT ev_class AS owner, quote_ident(rulename) AS name, is_instead,
+        SELECT ev_class AS owner, quote_ident(rulename) AS name,
             CASE ev_type WHEN '2' THEN 'w' WHEN '3' THEN 'a' ELSE 'd' END AS command
         FROM pg_rewrite, firing WHERE ev_type <> '1' AND ev_enabled::text = ANY (modes) ORDER BY rulename
     )
@@ -178,8 +176,7 @@ _LOOK = """
                     AND (needed IN ('r', 'd') OR coalesce(written, seen, 'false') = 'true')
             )
         ) AS unseen,
-        ARRAY(SELECT name FROM rule WHERE owner = u.oid AND is_instead AND strpos(u.needed, command) > 0) AS rules,
-        ARRAY(SELECT name FROM rule WHERE owner = u.oid AND NOT is_instead AND strpos(u.needed, command) > 0) AS also,
+        ARRAY(SELECT name FROM rule WHERE owner = u.oid AND strpos(u.needed, command) > 0) AS rules,
         t.names AS trigger_names, t.definitions AS trigger_definitions
     FROM used u
     CROSS JOIN LATERAL (
