@@ -81,8 +81,9 @@ def _aggregate(aggregation: str, direction: str) -> str:
     term, mean = _FORMULAS[aggregation]
     weights = {f"{name}_{direction}": f"{weight}::float8" for name, weight in DIMENSION_WEIGHTS.items()}
     weight = " + ".join(f"CASE WHEN {name} IS NULL THEN 0 ELSE {w} END" for name, w in weights.items())
-    terms = (term.format(w=w, s=f"greatest({name}, {FLOOR}::float8)") for name, w in weights.items())
-    total = " + ".join(f"coalesce({each}, 0)" for each in terms)
+    # greatest() passes over a null, and would make the floor of a dimension without a score.
+    terms = {name: term.format(w=w, s=f"greatest({name}, {FLOOR}::float8)") for name, w in weights.items()}
+    total = " + ".join(f"CASE WHEN {name} IS NULL THEN 0 ELSE {each} END" for name, each in terms.items())
     return "10 * " + mean.format(total=f"({total})", weight=f"({weight})")
 
 
