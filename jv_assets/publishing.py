@@ -26,12 +26,11 @@ from jv_assets.pipeline.counted_writes import (
     copy_rows,
     require_all_seen,
     require_count,
-    run_counted,
     seeing_all,
     update_rows,
 )
 from jv_assets.pipeline.published_ranges import note_published, refuse_older
-from jv_assets.pipeline.score_log import ensure_months, logging_update, refuse_uncounted, seed
+from jv_assets.pipeline.score_log import ensure_months, logging_update, refuse_uncounted, require_seeded, run_seeded
 from jv_assets.pipeline.stored_rules import refusal
 from jv_assets.reading import COMPARED, is_stored, matches_within
 from jv_assets.resources.database import Database
@@ -98,13 +97,14 @@ def publish_range(
     updated, or anything else with them; and whatever `Database.run` raises.
     """
     whole = Published()
-    if not wanted.dry_run:
-        seed(database, *bounds(key))
+    if scored.empty and not wanted.dry_run:  # the log begins in every range
+        run_seeded(database, lambda connection: require_seeded(connection, *bounds(key)), *bounds(key))
     for batch in _batches(scored):
 
         def work(connection: Connection, batch: pd.DataFrame = batch) -> Published:
             if not wanted.dry_run:
                 lock_range(connection, key)
+                require_seeded(connection, *bounds(key))
             stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1], known=batch).set_index("id")
             counts, differing = _compare(batch, stored, wanted)
             if len(differing) and as_of:
@@ -117,7 +117,7 @@ def publish_range(
                     note_published(connection, bounds(key), as_of)
             return counts
 
-        whole += run_counted(database, work)
+        whole += run_seeded(database, work, *bounds(key))
     if run_id and whole.written and not wanted.dry_run:
         prune(database, key, run_id)
     return whole

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, text
 from jv_assets import publishing
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, bounds, observe_each, one_line_failure
-from jv_assets.pipeline.counted_writes import require_all_seen, run_counted, seeing_all
+from jv_assets.pipeline.counted_writes import require_all_seen, seeing_all
 from jv_assets.pipeline.identity import require_home
-from jv_assets.pipeline.score_log import seed
+from jv_assets.pipeline.score_log import require_seeded, run_seeded
 from jv_assets.publishing import CREATE_BATCH, lock_range, prune, write_batch
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -122,15 +122,15 @@ def undo_range(database: Database, key: str, run_id: str, own_id: str) -> Undone
     values = {"low": low, "high": high, "run": run_id}
     ids = database.run(seeing_all(lambda connection: connection.execute(text(_IDS), values).scalars().all()))
     whole = Undone()
-    seed(database, low, high)
     for start in range(0, len(ids), publishing.BATCH_ROWS):
         batch = ids[start : start + publishing.BATCH_ROWS]
 
         def work(connection: Connection, low: str = batch[0], high: str = batch[-1]) -> Undone:
             lock_range(connection, key)
+            require_seeded(connection, *bounds(key))
             return _undo_batch(connection, low, high, run_id, own_id)
 
-        _add(whole, run_counted(database, work))
+        _add(whole, run_seeded(database, work, *bounds(key)))
     if whole.restored:
         prune(database, key, run_id)
     return whole

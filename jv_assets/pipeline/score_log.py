@@ -11,13 +11,18 @@ of:
 So the last entry of a match at or before a moment is what stood at it, from `log_begins` on.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection, text
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.pipeline.counted_writes import run_counted
 from jv_assets.resources.database import Database
+
+T = TypeVar("T")
 
 SEEDED_AT_ONCE = 5_000
 """Matches that one transaction seeds."""
@@ -48,14 +53,31 @@ def ensure_months(connection: Connection) -> None:
         )
 
 
+class UnseededError(Exception):
+    """A range is to be written to whose stored scores the log does not hold yet."""
+
+
+def require_seeded(connection: Connection, low: str, high: str) -> None:
+    """UnseededError where the matches in low..high are not seeded: to be asked before they are written to."""
+    if not connection.execute(text(_IS_SEEDED), {"low": low, "high": high}).first():
+        raise UnseededError(f"{low}..{high}")
+
+
+def run_seeded(database: Database, work: Callable[[Connection], T], low: str, high: str) -> T:
+    """`run_counted`; where that ends by UnseededError, which is once for a range, `seed` it and run again."""
+    try:
+        return run_counted(database, work)
+    except UnseededError:
+        seed(database, low, high)
+    return run_counted(database, work)
+
+
 def seed(database: Database, low: str, high: str) -> None:
-    """Log what the matches in low..high hold, once: to be called before they are first written to.
+    """Log what the matches in low..high hold, before they are first written to.
 
     Each page of matches is a transaction of its own, so a seeding that was cut off goes on.
     """
     ids = {"low": low, "high": high}
-    if database.run(lambda connection: connection.execute(text(_IS_SEEDED), ids).first()):
-        return
     after: str | None = None
     while True:
 
@@ -149,13 +171,16 @@ _UPDATE_AND_LOG = """
     )
     SELECT (SELECT count(*) FROM updated), (SELECT count(*) FROM logged)
 """
-# A month is named by the server's clock, in UTC.
+# A month is named by the server's clock, in UTC. The catalogue is read, not asked by to_regclass: that would tell who
+# has waited for the lock what it told before, which is cached.
 _MISSING_MONTHS = """
     SELECT name, first::date::text, (first + interval '1 month')::date::text
     FROM (SELECT DISTINCT date_trunc('month', clock_timestamp() + ahead) AS first
           FROM (VALUES (interval '0'), (interval '1 day')) AS given (ahead)) AS months,
         LATERAL (SELECT 'score_log_' || to_char(first, 'YYYY_MM') AS name) AS named
-    WHERE to_regclass('jv.' || name) IS NULL
+    WHERE NOT EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'jv' AND relname = name
+    )
 """
 _LOCK_MONTHS = "SELECT pg_advisory_xact_lock(hashtextextended('jv.score_log', 0))"
 # As the catalogue says it: FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00').

@@ -32,6 +32,7 @@ MEMORY = {
     "text_hash": "bytea",
     "model": "varchar(100)",
     "embedded_at": "timestamptz",
+    "vector_hash": "bytea",
 }
 MIGRATIONS = [
     "pgvector, the two tables where they are missing, the columns that the pipeline writes, and the schema jv",

@@ -16,8 +16,11 @@ from waiting import wait_for_a_lock
 from jv_assets import publishing
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
+from jv_assets.granting import grant
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
+from jv_assets.partitions import bounds
+from jv_assets.pipeline.score_log import log_begins, seed
 from jv_assets.publishing import Published, Wanted, publish_range
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
@@ -223,6 +226,8 @@ def test_a_match_added_since_it_was_scored_is_left_alone(database: Database) -> 
 
 def test_an_empty_range_is_no_failure(database: Database) -> None:
     assert publish(database, scores(database).iloc[:0]) == {}
+    with database.transaction() as connection:
+        assert log_begins(connection, *bounds("0")) is not None
 
 
 class Counting(Database):
@@ -238,6 +243,7 @@ class Counting(Database):
 def test_a_range_larger_than_a_batch_takes_several(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "BATCH_ROWS", 64)
     rows, counting = scores(database), Counting(url=database.url)
+    seed(database, *bounds("0"))
     assert publish(counting, rows) == {"rows": 200, "written": 200}
     assert counting.transactions == 4
     assert_stored(database, rows)
@@ -291,6 +297,7 @@ class Dying(Database):
 def test_lost_connections_lose_and_double_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "BATCH_ROWS", 50)
     rows, before = scores(database), checksum(database)
+    seed(database, *bounds("0"))
     dying = Dying(database.url)
     assert publish(dying, rows) == {"rows": 200, "written": 200}
     assert dying.deaths == 4
@@ -331,13 +338,13 @@ def test_a_row_that_somebody_holds_is_waited_for(database: Database) -> None:
 
 @pytest.fixture
 def narrow(database: Database) -> Iterator[Database]:
-    """The database as seen by a role that may write the W columns alone."""
+    """The database as seen by a role that has what `jv grant` gives: of the two tables, it may write ours alone."""
     role = f"narrow_{UUID(int=0).hex[:4]}"
     execute(database, f"CREATE ROLE {role} LOGIN PASSWORD 'narrow'")
-    execute(database, f"GRANT SELECT, UPDATE (score_ab, score_ba, harmonic_mean, match_context) "
-                      f"ON match_suggestions TO {role}")  # fmt: skip
+    grant(database, role)
     url = database.url.split("@")[1]
     yield Database(f"postgresql://{role}:narrow@{url}")
+    execute(database, f"REASSIGN OWNED BY {role} TO CURRENT_USER")  # the schema jv and what is in it
     execute(database, f"DROP OWNED BY {role}")
     execute(database, f"DROP ROLE {role}")
 

@@ -1,11 +1,13 @@
 """The log of published scores tells what stood in production at any moment, entry by entry."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from test_publishing import contexts_of, execute, scores
+from waiting import wait_for_a_lock
 
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -36,8 +38,9 @@ def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Database:
 def publish(database: Database, run: str, policy: str = "harmonic/impute", **wanted: bool) -> Published:
     """Publish made-up scores, which are other ones for each policy."""
     rows = scores(database, policy=policy)
-    rows["score_ab"] = (rows["score_ab"] + len(policy)).round(2)
-    contexts = contexts_of(rows).str.replace("}", ', "embedding_model": "m"}')
+    rows["score_ab"] = (rows["score_ab"] - len(policy)).round(2)
+    rows["harmonic_mean"] = (2 / (1 / rows["score_ab"] + 1 / rows["score_ba"])).round(2)
+    contexts = contexts_of(rows).str.replace(r"}$", ', "embedding_model": "m"}', regex=True)
     return publish_range(database, "0", rows, lambda: contexts, Wanted(switch_policy=True, **wanted), run_id=run)
 
 
@@ -166,6 +169,20 @@ def test_a_batch_that_is_done_twice_is_logged_once(database: Database) -> None:
     publish(database, "run")
     assert publish(database, "run").unchanged == 200
     assert entries(database) == 200
+
+
+def test_a_month_that_another_makes_meanwhile_is_made_once(database: Database) -> None:
+    """The second publisher looks for it before the first has committed, and waits."""
+    months = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'jv.score_log_rows'::regclass"
+    assert execute(database, months)[0]["count"] == 0
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as connection:
+            score_log.ensure_months(connection)
+            second = pool.submit(publish, database, "second")
+            wait_for_a_lock(database, second)
+        assert second.result().written == 200
+    assert entries(database) == 200
+    assert execute(database, months)[0]["count"] in (1, 2)
 
 
 def test_a_dry_run_logs_nothing(database: Database) -> None:
