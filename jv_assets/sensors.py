@@ -32,16 +32,17 @@ _NEW = f"""
         AND {scorable("m")}
         AND CASE WHEN m.harmonic_mean IS NULL THEN true ELSE {not_ours("m")} END
 """  # noqa: S608 - of our own constants
-_REFERRING = """
+_REFERRING = f"""
     WITH edited AS (
         SELECT id FROM profiles
         WHERE updated_at > CAST(:since AS timestamptz) AND updated_at <= CAST(:until AS timestamptz)
     )
     SELECT (SELECT count(*) FROM edited), array(
-        SELECT m.id::text FROM match_suggestions m JOIN edited e ON m.profile_id = e.id
+        SELECT m.id::text FROM match_suggestions m JOIN edited e ON m.profile_id = e.id WHERE {scorable("m")}
         UNION SELECT m.id::text FROM match_suggestions m JOIN edited e ON m.suggested_profile_id = e.id
+            WHERE {scorable("m")}
     )
-"""
+"""  # noqa: S608 - of our own constants
 
 
 @dg.sensor(

@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from jv_assets import sensors
 from jv_assets.partitions import ID_RANGES, bounds, key_of
+from jv_assets.pipeline.match_states import scorable
+from jv_assets.resources.database import Database
 from jv_assets.sensors import ALL, CONCERNED, edited_profiles, new_matches, score_concerned
 
 KEYS = list(ID_RANGES.get_partition_keys())
@@ -120,7 +122,8 @@ def test_what_an_edited_profile_concerns_is_scored_again(whole: Pipeline) -> Non
     whole.sql("UPDATE profiles SET updated_at = updated_at + interval '1 ms' WHERE id = :id", **profile)
     data, _ = tick(whole, edited_profiles, cursor)
     referring = whole.sql(
-        "SELECT id::text FROM match_suggestions WHERE profile_id = :id OR suggested_profile_id = :id", **profile
+        f"SELECT id::text FROM match_suggestions m WHERE :id IN (profile_id, suggested_profile_id) AND {scorable('m')}",
+        **profile,
     )
     assert concerned(data) == sorted({key_of(row["id"]) for row in referring})
     versions = {row["id"]: row["xmin"] for row in matches(whole)}
@@ -130,6 +133,30 @@ def test_what_an_edited_profile_concerns_is_scored_again(whole: Pipeline) -> Non
     assert written <= {row["id"] for row in referring}
     assert whole.run().success  # what the other tests added, too
     assert_equal_to_reference(whole)
+
+
+def test_matches_that_can_never_be_scored_concern_no_range(database_url: str) -> None:
+    edited, other, gone = (str(uuid.UUID(int=number)) for number in range(1, 4))
+    pairs = [(edited, other), (other, edited), (edited, gone), (gone, edited), (edited, edited)]
+    with Database(url=database_url).transaction() as connection:
+        connection.execute(text("CREATE TABLE profiles (id uuid PRIMARY KEY, updated_at timestamptz)"))
+        connection.execute(
+            text("CREATE TABLE match_suggestions (id uuid, profile_id uuid, suggested_profile_id uuid)"),
+        )
+        for profile, at in ((edited, "2030-01-02"), (other, "2020-01-01")):
+            connection.execute(
+                text("INSERT INTO profiles VALUES (CAST(:id AS uuid), CAST(:at AS timestamptz))"),
+                {"id": profile, "at": at},
+            )
+        for number, (a, b) in enumerate(pairs):
+            connection.execute(
+                text("INSERT INTO match_suggestions VALUES (CAST(:id AS uuid), CAST(:a AS uuid), CAST(:b AS uuid))"),
+                {"id": str(uuid.UUID(int=number)), "a": a, "b": b},
+            )
+        asked = {"since": "2030-01-01", "until": "2030-01-03"}
+        count, found = connection.execute(text(sensors._REFERRING), asked).one()
+    assert count == 1
+    assert sorted(found) == [str(uuid.UUID(int=number)) for number in (0, 1)]
 
 
 def test_a_tick_waits_for_the_run_of_the_one_before(whole: Pipeline) -> None:
