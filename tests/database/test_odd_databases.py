@@ -203,7 +203,9 @@ REFUSED = [
     ),
     refused(
         "no room for the model's name",
-        retyped(PROFILES, embeddings_model="varchar(20)").replace("embeddings_model::text::varchar(20)", "NULL"),
+        retyped(PROFILES, embeddings_model="varchar(20)").replace(
+            "embeddings_model::text::varchar(20)", f"right(embeddings_model, {len('all-MiniLM-L6-v2')})"
+        ),
         f"profiles.embeddings_model is character varying(20), too short for {MINILM}",
         PROFILES,
         "ALTER COLUMN embeddings_model TYPE varchar(100) USING embeddings_model::varchar(100)",
