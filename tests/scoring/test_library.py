@@ -1,7 +1,6 @@
 """The library by itself: what programs give it is right, or a ValueError that names the field and what was found."""
 
 import re
-import textwrap
 import uuid
 from decimal import Decimal
 from fractions import Fraction
@@ -190,7 +189,7 @@ def test_a_misspelt_key_of_a_dict_and_what_is_no_dict() -> None:
 
 def test_the_page_about_the_library_runs(capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
-    code = textwrap.dedent("\n".join(line for line in page.splitlines() if line.startswith("    ") or not line))
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     exec(compile(code, "library.md", "exec"), {})
     first, *rest = capsys.readouterr().out.splitlines()
     assert float(first.split()[0]) == float(rest[-1].split()[-1]) > 0
