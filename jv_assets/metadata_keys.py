@@ -109,7 +109,7 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "top_matches": {
         "csv": "where the file is",
-        "without_score": "matches left out",
+        "without_score not_scorable": "matches left out: without a score, and scored once but never again",
         "best_score least_score": "of those in it",
     },
 }

@@ -379,7 +379,9 @@ def test_profiles_that_cannot_be_read(loaded: Program) -> None:
     done = loaded.run("rescore")
     assert done.code == 1
     lines = done.err.splitlines()
-    assert lines[0].startswith("profiles failed in 1 range (4): ValueError: Exceeds the limit")
+    assert lines[0].startswith(
+        f"profiles failed in 1 range (4): profiles.jv_history of {broken['id']} does not hold JSON: Exceeds the limit"
+    )
     assert "range 4 of profiles was never made" in lines[1]
     assert lines[-1].endswith("jv retry")
     assert scored(loaded.matches()) == set()
@@ -399,7 +401,7 @@ def test_profiles_that_cannot_be_read(loaded: Program) -> None:
     assert len(done.err.splitlines()) == 2
     assert "profiles failed in 1 range (4)" in done.err
     assert len(scored(loaded.matches())) == 398
-    assert "profiles: failed in 1 range (4): ValueError: " in loaded.well("status").out
+    assert "profiles: failed in 1 range (4): profiles.jv_history of " in loaded.well("status").out
 
     # and what was scored by them is scored again when the range is read
     set_history(loaded, broken["id"], '["a", "b", "c"]')

@@ -24,6 +24,7 @@ from jv_assets.migrations.run import migrate
 from jv_assets.partitions import bounds
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.text import EMBEDDED_FIELDS
 
 T = TypeVar("T")
@@ -482,7 +483,7 @@ def test_two_writers_of_one_range_wait_for_each_other(database: Database) -> Non
 
 COUNTS = (
     *("rows", "skipped", "current", "adopted", "cleared", "embedded_texts", "distinct_texts", "truncated_texts"),
-    *("edited_meanwhile", "deleted_meanwhile"),
+    *("edited_meanwhile", "deleted_meanwhile", "older_than_edit", "overwritten", "not_finite"),
 )
 
 
@@ -492,7 +493,7 @@ def materialize(
     return dg.materialize(
         [profile_embeddings],
         instance=instance,
-        resources={"database": database, "embedder": embedder},
+        resources={"database": database, "embedder": embedder, "files": RangeFiles()},
         tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last},
         raise_on_error=False,
     )
@@ -520,7 +521,7 @@ def test_the_asset_embeds_its_ranges_and_says_what_it_did(database: Database) ->
         log = [entry.user_message for entry in instance.all_logs(result.run_id)]
     assert set(by_range) == {"0", "4", "8"}
     assert all(metadata.pop("seconds") >= 0 for metadata in by_range.values())
-    zeros = dict.fromkeys(COUNTS, 0)
+    zeros = dict.fromkeys(COUNTS, 0) | {"not_finite_texts": ""}
     assert by_range["0"] == zeros | {"dagster/partition_row_count": 0}
     assert by_range["4"] == zeros | {
         "dagster/partition_row_count": 2,
