@@ -157,8 +157,8 @@ def _text_of(entry: dg.EventLogEntry) -> str:
 
 
 def is_publishing(production: Production) -> bool:
-    """Whether an UPDATE of matches is going on at this moment."""
-    going_on = "state = 'active' AND query ~ 'UPDATE match_suggestions' AND pid <> pg_backend_pid()"
+    """Whether scores are written, and logged by the same statement, at this moment; the doctor's trial logs nothing."""
+    going_on = "state = 'active' AND query ~ 'WITH updated AS' AND pid <> pg_backend_pid()"
     return bool(production.sql(f"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND {going_on}"))
 
 
