@@ -80,7 +80,7 @@ KEYS: dict[str, dict[str, str]] = {
         "raised lowered tiers_up tiers_down rescued": (
             "of the first kind: how many moved, changed their tier, or came to 60 and over from below"
         ),
-        "since until": "the moments that are compared; without the second the first and what was computed last",
+        "since": "the first moment that is compared; until, where it was asked for, is the second",
         "log_begins log_begins_later": (
             "from when on the log of published scores tells what this range held, and whether that is after the first "
             "moment: it is then told by what the last runs replaced"
