@@ -114,6 +114,7 @@ def update_rows(
     """Run the updates of the rows `ids`, locked and in order; each must update what it asks for, and nothing else.
 
     Returns the counts of each update.
+
     `other`: SQL that counts those of the rows :ids whose columns of ours do not hold what `batch` says.
     UserError, which names trigger or rule, where another column, another row or another value was written.
     """

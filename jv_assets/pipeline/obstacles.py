@@ -41,7 +41,7 @@ class Table:
 
     @property
     def suspects(self) -> str | None:
-        """Which triggers and rules may be the cause of an update gone wrong, with a cure; None where there is none."""
+        """Return which triggers may be the cause of an update gone wrong, with a cure; None where there are none."""
         names = [f"trigger {name}" for name in self.triggers]
         if not names:
             return None
