@@ -12,7 +12,6 @@ import psycopg
 
 from jv_assets import progress, settings
 from jv_assets.errors import UserError
-from jv_assets.resources.database import doing
 
 # Of every range asset, at every start of every process.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
@@ -136,7 +135,7 @@ def _try_each(
     failed: dict[str, str] = {}
     for number, key in enumerate(keys, start=1):
         started = time.perf_counter()
-        doing.set(f"{asset}, range {key}")
+        progress.doing.set(f"{asset}, range {key}")
         try:
             metadata = work(key)
             rows = {"dagster/partition_row_count": metadata["rows"]} if "rows" in metadata else {}

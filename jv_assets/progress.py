@@ -1,6 +1,13 @@
-"""How far a long step is, for whoever watches: the command line sets a listener, a run in the UI has none."""
+"""What the process works on, and how far it is.
+
+The command line sets a listener, which draws a progress bar. A run in the UI has none.
+"""
 
 from collections.abc import Callable
+from contextvars import ContextVar
+
+doing: ContextVar[str] = ContextVar("doing", default="")
+"""What the transactions are for, such as a partition of an asset. The log names it when a connection is lost."""
 
 listener: Callable[[str, int, int], None] | None = None
 

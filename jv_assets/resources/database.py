@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cached_property
 from typing import TypeVar
 
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from jv_assets import local, settings
+from jv_assets import local, progress, settings
 from jv_assets.errors import UserError
 from jv_assets.resources.redaction import headline, redacted
 
@@ -26,9 +25,6 @@ PATIENCE = 6
 _OLDEST_CONNECTION = 1
 """Seconds since it was made after which a connection is not used for another transaction."""
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = "120s", "60s"
-
-doing: ContextVar[str] = ContextVar("doing", default="")
-"""What the transactions are for, such as a range of an asset: named in the log where one is lost."""
 
 _log = logging.getLogger(__name__)
 # It warns of what it cannot end on a connection that is lost, on a line of its own beside ours.
@@ -256,6 +252,7 @@ def _say_retry(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     # The cure is for whoever has seen all attempts fail.
     cause = str(error).rpartition("; ")[0] if isinstance(error, UserError) else str(error)
-    what = f"{doing.get()}: " if doing.get() else ""
+    work = progress.doing.get()
+    what = f"{work}: " if work else ""
     wait = state.next_action.sleep if state.next_action else 0.0
     _log.warning("%s%s; attempt %d of %d in %.1f s", what, cause, state.attempt_number + 1, ATTEMPTS, wait)
