@@ -26,7 +26,6 @@ from sqlalchemy.engine import URL
 
 from jv_assets import local, settings
 from jv_assets.errors import UserError
-from jv_assets.resources.database import postgres_url
 
 TABLES_LOCK = 4_210_117
 """Key of the advisory lock under which Dagster's tables are made; any number that nobody else uses."""
@@ -174,4 +173,4 @@ def _unreachable(url: URL, error: psycopg.Error) -> UserError:
 
 
 def _url() -> URL:
-    return postgres_url(settings.dagster_url() or local.start().url("dagster"), "JV_DAGSTER_URL")
+    return settings.postgres_url(settings.dagster_url() or local.start().url("dagster"), "JV_DAGSTER_URL")

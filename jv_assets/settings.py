@@ -3,10 +3,14 @@
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jv_assets.errors import UserError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,6 +66,23 @@ def database_url() -> str | None:
 def dagster_url() -> str | None:
     """`JV_DAGSTER_URL`: where Dagster keeps its runs and events, in place of a database of the embedded server."""
     return os.environ.get("JV_DAGSTER_URL") or None
+
+
+def postgres_url(given: str, variable: str) -> "URL":
+    """The URL that an environment variable holds; UserError, without the password, for any that cannot be meant."""
+    # here: to look up a setting needs no SQLAlchemy
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(given)
+    except (ArgumentError, ValueError):  # of a port that is no number
+        raise UserError(f"{variable} is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
+    if "@" in f"{url.host}{url.database}":  # the rest of the password, which messages would show
+        raise UserError(f"{variable} has an @ too many: write the one in the password as %40")
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise UserError(f"{variable} is for {url.get_backend_name()}: write a postgresql:// URL")
+    return url
 
 
 def celery_broker() -> str | None:

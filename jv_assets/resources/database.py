@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import psycopg
 import tenacity
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from jv_assets import local, progress, settings
 from jv_assets.errors import UserError
@@ -185,20 +185,7 @@ class Database:
     @property
     def _parsed(self) -> URL:
         given = self._url or settings.database_url() or local.start().url()
-        return postgres_url(given, "JV_DATABASE_URL").set(drivername="postgresql+psycopg")
-
-
-def postgres_url(given: str, variable: str) -> URL:
-    """The URL that an environment variable holds; UserError, without the password, for any that cannot be meant."""
-    try:
-        url = make_url(given)
-    except (ArgumentError, ValueError):  # of a port that is no number
-        raise UserError(f"{variable} is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
-    if "@" in f"{url.host}{url.database}":  # the rest of the password, which messages would show
-        raise UserError(f"{variable} has an @ too many: write the one in the password as %40")
-    if url.get_backend_name() not in ("postgresql", "postgres"):
-        raise UserError(f"{variable} is for {url.get_backend_name()}: write a postgresql:// URL")
-    return url
+        return settings.postgres_url(given, "JV_DATABASE_URL").set(drivername="postgresql+psycopg")
 
 
 def is_passing(error: BaseException) -> bool:

@@ -9,7 +9,6 @@ from sqlalchemy.engine import URL
 from jv_assets import settings
 from jv_assets.automation.own_runs import REPOSITORY_TAG, is_our_location
 from jv_assets.errors import UserError
-from jv_assets.resources.database import postgres_url
 
 _LOCATIONS = "SELECT DISTINCT value FROM run_tags WHERE key = %s ORDER BY value"
 
@@ -18,7 +17,7 @@ def look_at_dagster_database() -> Iterator[tuple[Literal["ok", "warning", "error
     """Say whose runs are in the database of `JV_DAGSTER_URL`; nothing without one: the embedded server's is our own."""
     if given := settings.dagster_url():
         try:
-            yield _look(postgres_url(given, "JV_DAGSTER_URL"))
+            yield _look(settings.postgres_url(given, "JV_DAGSTER_URL"))
         except UserError as error:
             yield "error", str(error)
 
