@@ -7,12 +7,9 @@ Run as a module, by `jv ui`, in a process of its own.
 import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 from jv_assets import settings
 
-HOST = "127.0.0.1"
-PORTS = range(3100, 3200)
 SERVED = {
     "report.html": "text/html",
     "report.txt": "text/plain",
@@ -25,26 +22,6 @@ SERVED = {
 _NOT_YET = (
     "There is no %s yet: jv report makes it, and so does the job `report` in the Dagster UI. Then load this again.\n"
 )
-
-
-def report_url() -> str:
-    """Where `jv ui` shows the report: by JV_REPORTS_PORT, or where it last did, or would first try to."""
-    port = settings.reports_port()
-    if port is None:
-        try:
-            port = int(_note().read_text())
-        except (OSError, ValueError):
-            port = PORTS[0]
-    return f"http://{HOST}:{port}/report.html"
-
-
-def remember(port: int) -> None:
-    """Note where the report is shown, for `report_url`."""
-    _note().write_text(str(port))
-
-
-def _note() -> Path:
-    return settings.reports_dir().with_name("reports_port")
 
 
 class _Server(ThreadingHTTPServer):
@@ -72,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _found(self) -> tuple[HTTPStatus, str, bytes]:
         name = self.path.partition("?")[0].removeprefix("/") or "report.html"
         # Another name would be that of a page elsewhere, which had it point here to read what we serve.
-        if self.headers.get("Host", "").partition(":")[0] not in (HOST, "localhost"):
+        if self.headers.get("Host", "").partition(":")[0] not in (settings.REPORTS_HOST, "localhost"):
             return HTTPStatus.FORBIDDEN, "text/plain", b"This is served to this machine alone.\n"
         if name not in SERVED:
             return HTTPStatus.NOT_FOUND, "text/plain", f"Here are only {', '.join(SERVED)}.\n".encode()
@@ -87,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main(port: int) -> None:
     """Serve until the process is ended."""
-    with _Server((HOST, port), _Handler) as server:
+    with _Server((settings.REPORTS_HOST, port), _Handler) as server:
         server.serve_forever()
 
 

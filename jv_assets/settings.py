@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PRODUCTION_MODEL = "BAAI/bge-large-en-v1.5"
 DEMO_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
+REPORTS_HOST, REPORTS_PORTS = "127.0.0.1", range(3100, 3200)
+"""Where the report is served: to this machine alone, on the first free port."""
+
 
 def home() -> str:
     """`JV_HOME`: the folder or bucket URL where range files and reports go; by default `.jv` in the checkout.
@@ -150,6 +153,26 @@ def reports_port() -> int | None:
     if port is None or not 1 <= port <= 65535:
         raise UserError(f"JV_REPORTS_PORT={_short(text)}: set it to a port, 1 to 65535")
     return port
+
+
+def report_url() -> str:
+    """Where `jv ui` shows the report: on JV_REPORTS_PORT, else where it last did, else where it tries first."""
+    port = reports_port()
+    if port is None:
+        try:
+            port = int(_reports_port_file().read_text())
+        except (OSError, ValueError):
+            port = REPORTS_PORTS[0]
+    return f"http://{REPORTS_HOST}:{port}/report.html"
+
+
+def note_reports_port(port: int) -> None:
+    """Write down where the report is shown, for `report_url`."""
+    _reports_port_file().write_text(str(port))
+
+
+def _reports_port_file() -> Path:
+    return reports_dir().with_name("reports_port")
 
 
 def kept_runs() -> int:

@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from jv_assets import report_server, settings
+from jv_assets import settings
 from jv_assets.automation.own_runs import LOCATION, MODULE
 from jv_assets.errors import UserError
 from jv_assets.ports import free_port
@@ -65,13 +65,14 @@ def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool =
                 _start(family, scratch, host, port, read_only=True)
                 print(f"{address} is the Dagster UI, to look at only. Ctrl-C ends it.", flush=True)
             else:
-                reports = free_port(report_server.HOST, settings.reports_port(), report_server.PORTS, "JV_REPORTS_PORT")
+                wanted, among = settings.reports_port(), settings.REPORTS_PORTS
+                reports = free_port(settings.REPORTS_HOST, wanted, among, "JV_REPORTS_PORT")
                 family.start("report server", "jv_assets.report_server", str(reports))
                 _start(family, scratch, host, port, read_only=False)
-                report_server.remember(reports)
+                settings.note_reports_port(reports)
                 uses = "choose assets there and materialize them"
                 print(f"{address} is the Dagster UI: {uses}. Ctrl-C ends it.", flush=True)
-                print(f"{report_server.report_url()} is the report of jv report.", flush=True)
+                print(f"{settings.report_url()} is the report of jv report.", flush=True)
             family.wait_for(lambda: False)
     except KeyboardInterrupt:
         return 0

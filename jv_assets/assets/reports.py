@@ -11,7 +11,6 @@ from jv_assets.assets.profiles import profiles
 from jv_assets.assets.scores import match_scores
 from jv_assets.exporting import reports_folder, write_whole
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
-from jv_assets.report_server import report_url
 from jv_assets.reporting.beside import beside
 from jv_assets.reporting.numbers import record, report_of
 from jv_assets.reporting.sampling import sample_of
@@ -185,7 +184,9 @@ def diagnostic_report(
     paths = {kind: dg.MetadataValue.path(str(folder / f"report.{kind}")) for kind in contents}
     shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
     numbers = _known(report["headline"]) | of_last_runs(context.instance)
-    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.url(report_url()), **paths, **numbers, **shown})
+    return dg.MaterializeResult(
+        metadata={"page": dg.MetadataValue.url(settings.report_url()), **paths, **numbers, **shown}
+    )
 
 
 def _known(numbers: Mapping[str, Any]) -> dict[str, Any]:

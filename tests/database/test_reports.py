@@ -17,7 +17,6 @@ from sqlalchemy import text
 from jv_assets import local, settings
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, range_tags
-from jv_assets.report_server import report_url
 from jv_assets.reporting.momentum_options import section as momentum_options_section
 from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.reporting.pictures import PICTURED
@@ -224,7 +223,7 @@ def test_metadata_is_there_for_each_range_and_for_the_report(whole: Reports) -> 
     assert all(values[question].startswith(f"![{question}](data:image/png;base64,") for question in PICTURED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JV_HOME", str(whole.home))
-        assert values["page"] == report_url() == "http://127.0.0.1:3100/report.html"
+        assert values["page"] == settings.report_url() == "http://127.0.0.1:3100/report.html"
 
 
 def test_its_metadata_are_documented(whole: Reports) -> None:
