@@ -16,6 +16,7 @@ from benchmarks.bloat import at_once, scored_parts
 from benchmarks.figures import timed
 from jv_assets import local, publishing
 from jv_assets.demo.population import MATCHES, PROFILES
+from jv_assets.pipeline.id_spans import FIRST, LAST
 from jv_assets.publishing import Wanted, publish_range
 from jv_assets.resources.database import Database
 
@@ -48,7 +49,9 @@ def _published(database: Database, rows: pd.DataFrame, size: int) -> float:
     nothing = ", ".join(f"{name} = NULL" for name in ("score_ab", "score_ba", "harmonic_mean", "match_context"))
     at_once(database, f"UPDATE match_suggestions SET {nothing}", "VACUUM match_suggestions", "CHECKPOINT")
     with patch.object(publishing, "BATCH_ROWS", size):
-        return timed(lambda: publish_range(database, "0", rows, lambda: rows["match_context"], Wanted(), run_id="r"))
+        return timed(
+            lambda: publish_range(database, (FIRST, LAST), rows, lambda: rows["match_context"], Wanted(), run_id="r")
+        )
 
 
 if __name__ == "__main__":

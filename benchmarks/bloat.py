@@ -21,7 +21,7 @@ from jv_assets import local
 from jv_assets.demo.population import make_population
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import spans
+from jv_assets.pipeline.id_spans import FIRST, LAST, id_spans
 from jv_assets.publishing import Wanted, publish_range
 from jv_assets.reading import read_matches, read_profiles
 from jv_assets.resources.database import Database
@@ -91,9 +91,10 @@ def scored_parts(database: Database, profiles: int, matches: int, statements: Se
     population = make_population(profiles, matches)
     at_once(database, *statements)
     load_frames(database, population.profiles, population.matches)
-    facts = pd.concat([facts_of(read_profiles(database, *span)) for span in spans()])
+    facts = pd.concat([facts_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
     to_score = ProfilesToScore(database, facts, DEMO_MODEL)
-    return [score_range(to_score, read_matches(database, *span), CURRENT_POLICY).rows for span in spans()]
+    spans = id_spans(database, TABLE)
+    return [score_range(to_score, read_matches(database, *each), CURRENT_POLICY).rows for each in spans]
 
 
 def _publish(database: Database, parts: Sequence[pd.DataFrame], turn: int) -> None:
@@ -101,7 +102,7 @@ def _publish(database: Database, parts: Sequence[pd.DataFrame], turn: int) -> No
     for rows in parts:
         other = rows.assign(harmonic_mean=np.round(rows["harmonic_mean"] + 0.01 * (turn % 2), 2))
         contexts = pd.Series(np.roll(rows["match_context"], turn), rows.index)
-        publish_range(database, "0", other, lambda: contexts, Wanted())  # noqa: B023
+        publish_range(database, (FIRST, LAST), other, lambda: contexts, Wanted())  # noqa: B023
     at_once(database, f"VACUUM {TABLE}")
 
 

@@ -20,7 +20,8 @@ from jv_assets import local, settings
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import ID_RANGES, bounds
+from jv_assets.partition_cut import equal_width
+from jv_assets.partitions import ID_RANGES
 from jv_assets.publishing import NEEDED, Wanted, publish_range
 from jv_assets.reading import STORED_COLUMNS, read_matches, read_profiles, read_vectors
 from jv_assets.resources.database import Database
@@ -32,6 +33,7 @@ MODEL, DIMENSION = settings.PRODUCTION_MODEL, 1024
 REPEATS = 3
 _FILLED_AT_ONCE = 5_000
 KEYS = list(ID_RANGES.get_partition_keys())
+BOUNDS = equal_width(len(KEYS)).bounds
 
 
 def run() -> list[Row]:
@@ -50,11 +52,11 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
     load_frames(database, population.profiles, population.matches)
     fill_vectors(database)
     for key in KEYS:
-        facts = facts_of(read_profiles(database, *bounds(key)))
+        facts = facts_of(read_profiles(database, *BOUNDS(key)))
         files.write("profiles", key, facts.reset_index(), {"rows": len(facts)})
     profiles = profiles_of_files(database, files, MODEL)
     for key in KEYS:
-        scored = score_range(profiles, read_matches(database, *bounds(key)), "harmonic/impute")
+        scored = score_range(profiles, read_matches(database, *BOUNDS(key)), "harmonic/impute")
         files.write("match_scores", key, scored.rows, {"rows": len(scored.rows), "skipped": dict(scored.skipped)})
     try:
         yield database, files
@@ -138,7 +140,7 @@ def _note_what_is_stored(database: Database, files: RangeFiles) -> None:
     """As making match_scores again does."""
     for key in KEYS:
         rows, facts = files.read("match_scores", key), files.facts("match_scores", key)
-        now = read_matches(database, *bounds(key)).set_index("id").loc[rows["id"], list(STORED_COLUMNS)]
+        now = read_matches(database, *BOUNDS(key)).set_index("id").loc[rows["id"], list(STORED_COLUMNS)]
         files.write("match_scores", key, rows.assign(**{name: now[name].to_numpy() for name in now}), facts)
 
 
@@ -147,7 +149,7 @@ def _publish_all(database: Database, files: RangeFiles, run: str) -> int:
     written = 0
     for key in KEYS:
         scored = files.read("match_scores", key, sorted({*NEEDED, *STORED_COLUMNS}))
-        published = publish_range(database, key, scored, lambda: _contexts(files, key), Wanted(), run_id=run)  # noqa: B023
+        published = publish_range(database, BOUNDS(key), scored, lambda: _contexts(files, key), Wanted(), run_id=run)  # noqa: B023
         written += published.written
     return written
 

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from benchmarks.bloat import at_once, scored_parts
 from benchmarks.figures import Row, figure, show, timed
 from jv_assets import local, publishing
+from jv_assets.pipeline.id_spans import FIRST, LAST
 from jv_assets.publishing import Wanted, publish_range
 from jv_assets.resources.database import Database
 
@@ -69,7 +70,7 @@ def _published(database: Database, rows: pd.DataFrame, turn: int, log: bool) -> 
     at_once(database, f"UPDATE match_suggestions SET {nothing}", forget, "VACUUM match_suggestions", "CHECKPOINT")
 
     def publish() -> None:
-        publish_range(database, "0", rows, lambda: rows["match_context"], Wanted(), run_id=f"{turn} {log}")
+        publish_range(database, (FIRST, LAST), rows, lambda: rows["match_context"], Wanted(), run_id=f"{turn} {log}")
 
     if log:
         return timed(publish)

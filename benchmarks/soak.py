@@ -38,7 +38,7 @@ from jv_assets.embedding import stale_texts
 from jv_assets.former_rows import GONE, read_gone
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import ID_RANGES, bounds
+from jv_assets.partitions import ID_RANGES
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NIGHTLY_REPORTS
 from jv_assets.tables import PROFILE_COLUMNS
@@ -129,7 +129,10 @@ class Platform:
             self._jv("nightly")
         compared = compare(self.pipeline, held, self.known)
         assert checksums(self.pipeline) == before
-        stale = (stale_texts(self.pipeline.database, self.pipeline.embedder, *bounds(key)) for key in KEYS)
+        stale = (
+            stale_texts(self.pipeline.database, self.pipeline.embedder, *self.pipeline.files.cut.profiles.bounds(key))
+            for key in KEYS
+        )
         assert sum(stale) == 0
         for run_id in after:
             self._end(run_id)

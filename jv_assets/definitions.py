@@ -1,6 +1,7 @@
 """The one Definitions: everything, listed."""
 
 import warnings
+from functools import partial
 
 import dagster as dg
 
@@ -18,6 +19,7 @@ from jv_assets.checks import audit
 from jv_assets.finishing import finish_the_other_ranges
 from jv_assets.forgetting import every_day, forget
 from jv_assets.health import health_of_embeddings, health_of_profiles, health_of_scores
+from jv_assets.pipeline.stored_cut import read_cut
 from jv_assets.reporting.nightly import report_after_nightly
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -53,10 +55,15 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
             *(finish_the_other_ranges, report_after_nightly, alert),
             *(new_matches, edited_profiles, score_concerned),
         ],
-        resources={"database": database, "embedder": embedder, "files": files},
+        resources={
+            "database": database,
+            "embedder": embedder,
+            "files": dg.ResourceDefinition(lambda _: files.of_a_run()),
+        },
         # A process a step would cost some seconds each, and could not share the profiles among the ranges of a run.
         executor=dg.in_process_executor,
     )
 
 
-defs = build(Database(), Embedder(settings.embedding_model()), RangeFiles())
+_database = Database()
+defs = build(_database, Embedder(settings.embedding_model()), RangeFiles(read_cut=partial(read_cut, _database)))

@@ -25,6 +25,7 @@ from jv_assets.pipeline.counted_writes import (
     update_rows,
 )
 from jv_assets.pipeline.embedded_texts import PROFILE_MODEL, read_suspects, read_texts, vector_hash
+from jv_assets.pipeline.id_locks import lock_ids
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder, by_length
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
@@ -146,7 +147,7 @@ def adopt(database: Database, embedder: Embedder, plan: Plan) -> None:
     rows = [(item.profile_id, item.field, item.hash) for item in (*plan.adopt, *plan.unhashed)]
 
     def work(connection: Connection) -> None:
-        _copy_batch(connection, plan, ("profile_id", "field", "text_hash"), rows)
+        _copy_batch(connection, ("profile_id", "field", "text_hash"), rows)
         asked = int(connection.scalar(text(_ADOPTABLE)) or 0)
         connection.execute(text(_ADOPT), {"model": embedder.model, "low": plan.low, "high": plan.high})
         require_count(connection, MEMORY, "kept", asked, int(connection.scalar(text(_ADOPTED)) or 0))
@@ -219,7 +220,7 @@ def _write(
     low, high = min(profiles, default=plan.low), max(profiles, default=plan.high)
 
     def work(connection: Connection) -> Written:
-        _copy_batch(connection, plan, columns, rows)
+        _copy_batch(connection, columns, rows)
         deleted = profiles.difference(write_vectors(connection, low, high, embedder.model))
         if deleted:
             require_all_seen(connection)
@@ -252,14 +253,16 @@ def write_vectors(connection: Connection, low: str, high: str, model: str) -> Se
     return there
 
 
-def _copy_batch(connection: Connection, plan: Plan, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    """Put the rows into the temporary table `batch`, once no other run writes the same range."""
-    connection.execute(text(_LOCK_RANGE), {"low": plan.low})
+def _copy_batch(connection: Connection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    """Put the rows, which begin with a profile's id, into the temporary table `batch` once nobody else writes them."""
+    profiles = [str(row[0]) for row in rows]
+    lock_ids(connection, LOCKED, min(profiles), max(profiles))
     connection.execute(text(CREATE_BATCH))
     copy_rows(connection, TABLE, columns, rows)
 
 
-_LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('profile_embeddings ' || :low, 0))"
+LOCKED = "profile_embeddings"
+"""What the locks on ids are named by."""
 CREATE_BATCH = """
     CREATE TEMP TABLE batch (profile_id uuid, field text, stored text, text_hash bytea, embedding vector)
     ON COMMIT DROP

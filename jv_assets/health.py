@@ -9,7 +9,7 @@ from sqlalchemy import text
 from jv_assets.checks import found
 from jv_assets.embedding import stale_texts
 from jv_assets.gates import in_words, rise_within, shift_within
-from jv_assets.partitions import bounds, keys_of_run
+from jv_assets.partitions import keys_of_run
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.pipeline.text_content import meaningless_shares
 from jv_assets.resources.database import Database
@@ -73,7 +73,7 @@ def health_of_scores(
     skew = skew_of(facts)
     uneven = f"the largest range is {skew:.1f} times the mean one" if skew and skew > SKEW else None
     yield _warning("match_scores", "ranges_even", uneven, {"largest_by_mean": skew})
-    stale = sum(stale_texts(database, embedder, *bounds(key)) for key in keys)
+    stale = sum(stale_texts(database, embedder, *files.cut.profiles.bounds(key)) for key in keys)
     problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
     yield _warning("match_scores", "embeddings_current", problem, {"texts": stale})
 
@@ -89,9 +89,10 @@ def health_of_embeddings(
     context: dg.AssetCheckExecutionContext,
     database: dg.ResourceParam[Database],
     embedder: dg.ResourceParam[Embedder],
+    files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.AssetCheckResult]:
-    keys = keys_of_run(context.run)
-    odd = sum(odd_vectors(database, embedder.model, key) for key in keys)
+    within = map(files.cut.profiles.bounds, keys_of_run(context.run))
+    odd = sum(odd_vectors(database, embedder.model, low, high) for low, high in within)
     problem = f"{odd:,} vectors are not of length 1: something else wrote them" if odd else None
     yield _warning("profile_embeddings", "unit_vectors", problem, {"vectors": odd})
 
@@ -147,9 +148,8 @@ def skew_of(facts: Facts) -> float | None:
     return max(rows) * len(rows) / sum(rows) if rows and sum(rows) >= _FEWEST * len(rows) else None
 
 
-def odd_vectors(database: Database, model: str, key: str) -> int:
-    """How many vectors of the range under this model's name are not of length 1."""
-    low, high = bounds(key)
+def odd_vectors(database: Database, model: str, low: str, high: str) -> int:
+    """How many vectors of these profiles under this model's name are not of length 1."""
     values = {"low": low, "high": high, "model": model, "norm": NORM}
     return int(database.run(lambda connection: connection.execute(text(_ODD_VECTORS), values).scalar_one()))
 

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
 from jv_assets.former_rows import read_gone
-from jv_assets.partitions import bounds
 from jv_assets.pipeline.score_log import log_begins
 from jv_assets.reporting.sampling import Sample
 from jv_assets.reporting.tallies import scored
@@ -73,9 +72,9 @@ def moment_of(database: Database, option: str, given: str) -> Moment:
     return Moment(found[0].at, found[0].run_id)
 
 
-def begins(database: Database, key: str) -> datetime | None:
+def begins(database: Database, within: tuple[str, str]) -> datetime | None:
     """From when on the log tells what the matches of a range held; None before it is first written to."""
-    return database.run(lambda connection: log_begins(connection, *bounds(key)))
+    return database.run(lambda connection: log_begins(connection, *within))
 
 
 def rows_of(
@@ -103,14 +102,15 @@ def rows_of(
     rows = rows.reset_index(drop=True)
     if sample:
         rows = sample.draw(rows)
+    within = files.cut.matches.bounds(key)
 
     def work(connection: Connection) -> pd.DataFrame:
         after = rows
         if until:
             later = pd.concat([stored, gone.loc[gone_at >= until].reindex(columns=_NAMES)], ignore_index=True)
-            after = _as_of(connection, key, until, rows, later)
+            after = _as_of(connection, within, until, rows, later)
         last_known = pd.concat([stored, gone.reindex(columns=_NAMES)], ignore_index=True)
-        state = _State.at(connection, key, since)
+        state = _State.at(connection, within, since)
         before = state.of(after["id"], last_known)
         columns = {name: before[old].to_numpy(object) for name, old in zip(BEFORE, _NAMES[1:], strict=False)}
         found = after.assign(**columns, **{KNOWN: before[KNOWN].to_numpy(np.bool_)})
@@ -139,8 +139,8 @@ class _State:
     asked: dict[str, object]
 
     @classmethod
-    def at(cls, connection: Connection, key: str, moment: datetime) -> "_State":
-        low, high = bounds(key)
+    def at(cls, connection: Connection, within: tuple[str, str], moment: datetime) -> "_State":
+        low, high = within
         first = log_begins(connection, low, high)
         sql = _BY_LOG if first and first <= moment else _BY_WHAT_IS_KEPT
         asked: dict[str, object] = {"low": low, "high": high, "moment": moment}
@@ -163,10 +163,10 @@ class _State:
 
 
 def _as_of(
-    connection: Connection, key: str, until: datetime, rows: pd.DataFrame, last_known: pd.DataFrame
+    connection: Connection, within: tuple[str, str], until: datetime, rows: pd.DataFrame, last_known: pd.DataFrame
 ) -> pd.DataFrame:
     """The rows with what stood at `until`: scores by the log, factors by the contexts that are still kept."""
-    state = _State.at(connection, key, until)
+    state = _State.at(connection, within, until)
     stood = state.of(rows["id"], last_known)
     as_computed = np.ones(len(rows), np.bool_)
     for name in _NAMES[1:]:

@@ -1,26 +1,20 @@
-"""One partitioning for everything: the uuid space cut into ranges by leading hex digits."""
+"""The partitions of all assets, their runs, and the work on each partition of a run."""
 
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 import dagster as dg
 import psycopg
 
 from jv_assets import progress, settings
 from jv_assets.errors import UserError
+from jv_assets.partition_cut import range_keys
 
 # Of every range asset, at every start of every process.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
-
-
-def range_keys(count: int) -> list[str]:
-    """The keys of `count` (a power of two, 1 to 4,096) equal ranges: the leading hex digits of their first uuid."""
-    digits = max(1, -(-(count.bit_length() - 1) // 4))
-    return [f"{first:0{digits}x}" for first in range(0, 16**digits, 16**digits // count)]
 
 
 def listed(keys: Sequence[str]) -> str:
@@ -32,28 +26,6 @@ FAILED_RANGES = "failed_ranges"
 """Metadata of a failed step: the cause of each range that failed."""
 
 ID_RANGES = dg.StaticPartitionsDefinition(range_keys(settings.id_ranges()))
-
-
-def bounds(key: str) -> tuple[str, str]:
-    """The first and the last uuid of a range, both in it."""
-    return _bounds(key, len(ID_RANGES.get_partition_keys()))
-
-
-def spans() -> list[tuple[str, str]]:
-    """All ranges together, as the bounds of 64 at most: for what is read of all of them, be they thousands."""
-    count = min(64, len(ID_RANGES.get_partition_keys()))
-    return [_bounds(key, count) for key in range_keys(count)]
-
-
-def _bounds(key: str, count: int) -> tuple[str, str]:
-    first = int(key.ljust(32, "0"), 16)
-    return str(UUID(int=first)), str(UUID(int=first + 2**128 // count - 1))
-
-
-def key_of(row_id: str) -> str:
-    """The range that a uuid is in."""
-    keys = ID_RANGES.get_partition_keys()
-    return keys[UUID(row_id).int * len(keys) >> 128]
 
 
 def keys_of_run(run: dg.DagsterRun) -> list[str]:

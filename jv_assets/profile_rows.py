@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from jv_assets.errors import UserError
-from jv_assets.partitions import bounds
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.profile_checks import odd_values, validate
 from jv_assets.reading import read_profiles_of, read_vector_digests
@@ -28,7 +27,7 @@ def rows_of(
     `may_reuse` is asked with the metadata of the range's file. UserError where a value is not what its column must
     hold, and where rows may be hidden, which would be missed.
     """
-    low, high = bounds(key)
+    low, high = files.cut.profiles.bounds(key)
     # Before all else: what is written to a profile while it is read is then found the next time.
     versions = database.run(seeing_all(lambda connection: row_versions(connection, "profiles", low, high)))
     former = _former(files, key, may_reuse)

@@ -1,8 +1,9 @@
 """The publishing protocol: of a range's scores, write those that differ from what is stored, in short transactions.
 
-A batch is one transaction: it takes the range's lock, compares with what is stored at that moment, copies the rows that
-differ into a temporary table and updates from there. So a batch may be done twice, after a connection that was lost at
-COMMIT, and resume, retry and publishing again are the same thing. Score, breakdown, policy and version go together.
+A batch is one transaction: it takes the lock on its ids, compares with what is stored at that moment, copies the rows
+that differ into a temporary table and updates from there. So a batch may be done twice, after a connection that was
+lost at COMMIT, and resume, retry and publishing again are the same thing. Score, breakdown, policy and version go
+together.
 
 The same transaction keeps what it replaces, in the schema jv under the run's id, so that `jv undo` can put it back, and
 logs what it wrote, so that it is known what stood in production at any moment.
@@ -20,7 +21,6 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from jv_assets import settings
-from jv_assets.partitions import bounds
 from jv_assets.pipeline.counted_writes import (
     Update,
     copy_rows,
@@ -29,6 +29,7 @@ from jv_assets.pipeline.counted_writes import (
     seeing_all,
     update_rows,
 )
+from jv_assets.pipeline.id_locks import lock_ids
 from jv_assets.pipeline.published_ranges import note_published, refuse_older
 from jv_assets.pipeline.score_log import ensure_months, logging_update, refuse_uncounted, require_seeded, run_seeded
 from jv_assets.pipeline.stored_rules import refusal
@@ -43,6 +44,8 @@ COMPARED_PER_WRITTEN = 10
 """That many rows that are only compared, because they are reused, stand for one of those in a transaction."""
 KEPT_RUNS = settings.kept_runs()
 TABLE = "match_suggestions"
+LOCKED = "published_scores"
+"""What the locks on ids are named by."""
 NEEDED = ("id", "profile_id", "suggested_profile_id", *COMPARED, "reused")
 """What publishing needs of a scored range, beside `match_context` of the rows that differ."""
 
@@ -78,7 +81,7 @@ class Wanted:
 
 def publish_range(
     database: Database,
-    key: str,
+    within: tuple[str, str],
     scored: pd.DataFrame,
     contexts: Callable[[], pd.Series],
     wanted: Wanted,
@@ -86,7 +89,7 @@ def publish_range(
     run_id: str | None = None,
     as_of: datetime | None = None,
 ) -> Published:
-    """Publish the scores of range `key`.
+    """Publish the scores of the matches whose id is `within` these two, both in it.
 
     `as_of` says how old the data are that the scores were made of.
 
@@ -98,37 +101,38 @@ def publish_range(
     """
     whole = Published()
     if scored.empty and not wanted.dry_run:  # the log begins in every range
-        run_seeded(database, lambda connection: require_seeded(connection, *bounds(key)), *bounds(key))
+        run_seeded(database, lambda connection: require_seeded(connection, *within), *within)
     for batch in _batches(scored):
 
         def work(connection: Connection, batch: pd.DataFrame = batch) -> Published:
+            ids = batch["id"].iloc[0], batch["id"].iloc[-1]
             if not wanted.dry_run:
-                lock_range(connection, key)
-                require_seeded(connection, *bounds(key))
-            stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1], known=batch).set_index("id")
+                lock_ids(connection, LOCKED, *ids)
+                require_seeded(connection, *within)
+            stored = matches_within(connection, *ids, known=batch).set_index("id")
             counts, differing = _compare(batch, stored, wanted)
             if len(differing) and as_of:
-                refuse_older(connection, bounds(key), as_of)
+                refuse_older(connection, within, as_of)
             if counts.deleted:
                 require_all_seen(connection)
             if len(differing) and not wanted.dry_run:
                 write_scores(connection, batch.loc[differing].assign(match_context=contexts()), run_id)
                 if as_of:
-                    note_published(connection, bounds(key), as_of)
+                    note_published(connection, within, as_of)
             return counts
 
-        whole += run_seeded(database, work, *bounds(key))
+        whole += run_seeded(database, work, *within)
     if run_id and whole.written and not wanted.dry_run:
-        prune(database, key, run_id)
+        prune(database, within, run_id)
     return whole
 
 
-def prune(database: Database, key: str, run_id: str) -> None:
-    """Forget what all but the last `JV_KEPT_RUNS` runs replaced in range `key`; of these, only runs before `run_id`.
+def prune(database: Database, within: tuple[str, str], run_id: str) -> None:
+    """Forget what all but the last `JV_KEPT_RUNS` runs replaced of these ids; of the runs, only those before `run_id`.
 
     A run is forgotten first and its rows then, range by range, so that none can be undone of which a part is gone.
     """
-    low, high = bounds(key)
+    low, high = within
 
     def work(connection: Connection) -> None:
         connection.execute(text(_FORGET_RUNS), {"count": KEPT_RUNS, "run": run_id})
@@ -136,11 +140,6 @@ def prune(database: Database, key: str, run_id: str) -> None:
 
     # A run that is not seen would be taken for forgotten.
     database.run(seeing_all(work))
-
-
-def lock_range(connection: Connection, key: str) -> None:
-    """Keep other publishers out of range `key` until the end of the transaction."""
-    connection.execute(text(_LOCK_RANGE), {"key": key})
 
 
 def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -227,7 +226,6 @@ def _keep(connection: Connection, values: dict[str, str], asked: int) -> None:
     require_count(connection, "jv.publish_runs", "kept", 1, runs)
 
 
-_LOCK_RANGE = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores ' || :key, 0))"
 CREATE_BATCH = """
     CREATE TEMP TABLE batch (
         id uuid, profile_id uuid, suggested_profile_id uuid,

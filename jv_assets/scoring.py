@@ -14,7 +14,8 @@ import pandas as pd
 
 import jv_scoring
 from jv_assets.former_rows import still_right
-from jv_assets.partitions import ID_RANGES, spans
+from jv_assets.partitions import ID_RANGES
+from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.reading import STORED_COLUMNS, read_vector_digests, read_vectors
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -92,7 +93,7 @@ class ProfilesToScore:
 
 def vector_digests(database: Database, facts: pd.DataFrame, model: str) -> list[bytes]:
     """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
-    versions = pd.concat([read_row_versions(database, "profiles", low, high) for low, high in spans()])
+    versions = pd.concat([read_row_versions(database, "profiles", *each) for each in id_spans(database, "profiles")])
     place = unchanged(facts.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
     found = read_vector_digests(database, versions.index[place < 0].tolist())
     if (known := facts.iloc[place[place >= 0]]).size:

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, text
 
 from jv_assets.automation.own_runs import is_ours
 from jv_assets.finishing import parts, request_after
-from jv_assets.partitions import ID_RANGES, all_ranges_tags, key_of
+from jv_assets.partitions import ID_RANGES, all_ranges_tags
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.pipeline.match_states import context_of, not_ours, scorable
+from jv_assets.pipeline.stored_cut import read_cut
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NOT_ENDED, OF_MATCHES, refresh, rescore
 
@@ -103,7 +104,8 @@ def _tick(
     context.update_cursor(until)
     if not count:
         return dg.SkipReason(f"no {what}")
-    ranges = sorted({key_of(match_id) for match_id in matches})
+    cut = read_cut(database, len(ID_RANGES.get_partition_keys()))
+    ranges = sorted({cut.matches.key_of(match_id) for match_id in matches})
     context.log.info(f"{count:,} {what}, {len(ranges)} ranges of matches to score")
     concerned = ",".join(ranges) if len(ranges) <= MOST else ALL
     return dg.RunRequest(tags=all_ranges_tags() | ({CONCERNED: concerned} if ranges else {}))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, text
 from jv_assets import settings
 from jv_assets.embedding import stale_texts
 from jv_assets.errors import UserError
-from jv_assets.partitions import spans
+from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.match_states import context_of, fits, gone, with_itself
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.reading import read_profiles
@@ -109,17 +109,17 @@ def count_older(database: Database, model: str) -> int | None:
     cannot be told.
     """
     try:
-        facts = pd.concat([facts_of(read_profiles(database, *each)) for each in spans()])
+        facts = pd.concat([facts_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
     except (UserError, ValueError):
         return None
     profiles = ProfilesToScore(database, facts, model)
-    return sum(_older_within(database, profiles, *each) for each in spans())
+    return sum(_older_within(database, profiles, *each) for each in id_spans(database, "match_suggestions"))
 
 
 def count_waiting_texts(database: Database, model: str) -> int:
     """How many texts have no vector, or one that is not of the text as it is now."""
     embedder = Embedder(model)
-    return sum(stale_texts(database, embedder, *each) for each in spans())
+    return sum(stale_texts(database, embedder, *each) for each in id_spans(database, "profiles"))
 
 
 def _older_within(database: Database, profiles: ProfilesToScore, low: str, high: str) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from jv_assets.partitions import ID_RANGES
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.prepare import COMPARED
@@ -29,10 +28,9 @@ def text_lengths(profiles: pd.DataFrame) -> dict[str, list[int]]:
 
 def read_text_lengths(files: RangeFiles, profiles: Iterable[str]) -> Json:
     """By profile and compared text: characters. Without those of whom the files do not say."""
-    keys = ID_RANGES.get_partition_keys()
     by_range: dict[str, set[str]] = {}
     for profile in profiles:
-        by_range.setdefault(max(key for key in keys if key <= profile), set()).add(profile)
+        by_range.setdefault(files.cut.profiles.key_of(profile), set()).add(profile)
     found: Json = {}
     for key, wanted in sorted(by_range.items()):
         if not files.exists("profiles", key):

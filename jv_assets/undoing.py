@@ -13,11 +13,13 @@ from sqlalchemy import Connection, text
 
 from jv_assets import publishing
 from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES, bounds, observe_each, one_line_failure
+from jv_assets.partitions import observe_each, one_line_failure
 from jv_assets.pipeline.counted_writes import require_all_seen, seeing_all
+from jv_assets.pipeline.id_locks import lock_ids
+from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.identity import require_home
 from jv_assets.pipeline.score_log import require_seeded, run_seeded
-from jv_assets.publishing import CREATE_BATCH, lock_range, prune, write_batch
+from jv_assets.publishing import CREATE_BATCH, LOCKED, prune, write_batch
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
@@ -27,6 +29,8 @@ from jv_scoring.policy import CURRENT_POLICY
 
 PUT_BACK = "put_back"
 """The op of the job `undo`: Dagster takes no op with the name of a job."""
+_COUNTED_AT_ONCE = 50_000
+"""Kept rows."""
 _SHORTEST = 8
 """Characters of a run's id, as many as the UI shows."""
 
@@ -61,10 +65,9 @@ def kept_runs(database: Database) -> list[KeptRun]:
 
 
 def count_kept(database: Database) -> dict[str, int]:
-    """By run, how many matches it replaced. Reads all that is kept, range by range."""
+    """By run, how many matches it replaced. Reads all that is kept, an interval of ids at a time."""
     counts: dict[str, int] = {}
-    for key in ID_RANGES.get_partition_keys():
-        low, high = bounds(key)
+    for low, high in id_spans(database, "jv.replaced_scores", column="match_id", rows=_COUNTED_AT_ONCE):
         ids = {"low": low, "high": high}
         for run_id, count in database.run(lambda connection: connection.execute(text(_COUNT), ids).all()):  # noqa: B023
             counts[run_id] = counts.get(run_id, 0) + count
@@ -105,8 +108,7 @@ class Preview:
 def preview_undo(database: Database, run_id: str) -> Preview:
     """What putting back run `run_id` would do now. Writes nothing."""
     found = Preview()
-    for key in ID_RANGES.get_partition_keys():
-        low, high = bounds(key)
+    for low, high in id_spans(database, "jv.replaced_scores", column="match_id", rows=_COUNTED_AT_ONCE):
         values = {"low": low, "high": high, "run": run_id, "unnamed": CURRENT_POLICY}
         for state, policy, count in database.run(lambda connection: connection.execute(text(_PREVIEW), values).all()):  # noqa: B023
             if state == "restored":
@@ -116,9 +118,9 @@ def preview_undo(database: Database, run_id: str) -> Preview:
     return found
 
 
-def undo_range(database: Database, key: str, run_id: str, own_id: str) -> Undone:
-    """Put back what run `run_id` replaced in range `key`; what this replaces is kept under `own_id`."""
-    low, high = bounds(key)
+def undo_range(database: Database, within: tuple[str, str], run_id: str, own_id: str) -> Undone:
+    """Put back what run `run_id` replaced of the matches `within` two ids; keep what this replaces under `own_id`."""
+    low, high = within
     values = {"low": low, "high": high, "run": run_id}
     ids = database.run(seeing_all(lambda connection: connection.execute(text(_IDS), values).scalars().all()))
     whole = Undone()
@@ -126,13 +128,13 @@ def undo_range(database: Database, key: str, run_id: str, own_id: str) -> Undone
         batch = ids[start : start + publishing.BATCH_ROWS]
 
         def work(connection: Connection, low: str = batch[0], high: str = batch[-1]) -> Undone:
-            lock_range(connection, key)
-            require_seeded(connection, *bounds(key))
+            lock_ids(connection, LOCKED, low, high)
+            require_seeded(connection, *within)
             return _undo_batch(connection, low, high, run_id, own_id)
 
-        _add(whole, run_seeded(database, work, *bounds(key)))
+        _add(whole, run_seeded(database, work, *within))
     if whole.restored:
-        prune(database, key, run_id)
+        prune(database, within, run_id)
     return whole
 
 
@@ -186,7 +188,7 @@ def put_back(
         run_id = find_run(database, config.run, context.instance)
 
     def work(key: str) -> dict[str, object]:
-        done = undo_range(database, key, run_id, context.run_id)
+        done = undo_range(database, files.cut.matches.bounds(key), run_id, context.run_id)
         return {**vars(done), "replaced_by": sorted(done.replaced_by), "run": run_id}
 
     observe_each(context, "published_scores", work, again=f"jv undo {run_id[:_SHORTEST]}")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from jv_assets.checks import found
 from jv_assets.errors import UserError
 from jv_assets.explaining import explain
-from jv_assets.partitions import bounds, keys_of_run
+from jv_assets.partitions import keys_of_run
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -68,7 +68,7 @@ def verify(
 
 def left_null(database: Database, files: RangeFiles, key: str) -> int:
     """How many matches that the range's file has scored are NULL in the database, and name the same profiles."""
-    low, high = bounds(key)
+    low, high = files.cut.matches.bounds(key)
     asked = {"low": low, "high": high}
     rows = database.run(seeing_all(lambda connection: connection.execute(text(_NULL), asked).all()))
     if not rows:

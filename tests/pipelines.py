@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 import pytest
+from cuts import bounds
 from models import MINILM, minilm
 from sharing import fill
 from sqlalchemy import text
@@ -18,7 +19,7 @@ from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import ID_RANGES, bounds, range_tags
+from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles

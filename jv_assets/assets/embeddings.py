@@ -9,7 +9,7 @@ from jv_assets import embedding, settings
 from jv_assets.assets import lineage
 from jv_assets.assets.profiles import profiles
 from jv_assets.embedding import NOT_FINITE
-from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
+from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.identity import require_home
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -80,9 +80,10 @@ def profile_embeddings(
             said = time.monotonic()
 
     def work(key: str) -> dict[str, int | str]:
-        plan = embedding.plan_range(database, embedder, *bounds(key))
+        low, high = files.cut.profiles.bounds(key)
+        plan = embedding.plan_range(database, embedder, low, high)
         embedding.adopt(database, embedder, plan)
-        embedding.forget_deleted(database, *bounds(key))
+        embedding.forget_deleted(database, low, high)
         cleared = embedding.clear(database, embedder, plan)
         if plan.embed:
             context.log.info(f"range {key}: {len(plan.embed):,} texts to embed; the model is {embedder.place}")

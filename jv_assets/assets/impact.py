@@ -69,7 +69,7 @@ def production_impact(
             _refuse_several_policies(rows, until)
         tally = impact.tally(rows)
         shown = impact_report.report(tally)
-        compared = _compared(since, until, begins(database, key), causes_lost(rows))
+        compared = _compared(since, until, begins(database, files.cut.matches.bounds(key)), causes_lost(rows))
         size = keep(
             files,
             "production_impact",

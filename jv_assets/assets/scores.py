@@ -12,7 +12,7 @@ from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
 from jv_assets.former_rows import keep_gone, read_former
 from jv_assets.gates import refuse_shift, refuse_word_overlap
-from jv_assets.partitions import ID_RANGES, bounds, each_range, one_line_failure
+from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import Origin, as_of_file, reading
 from jv_assets.pipeline.stored_rules import refuse_other_rules
 from jv_assets.publishing import NEEDED, Wanted, publish_range
@@ -86,7 +86,7 @@ def match_scores(
 ) -> None:
     def work(key: str) -> Mapping[str, object]:
         former = read_former(files, key, origin.may_reuse)
-        matches = read_matches(database, *bounds(key), known=former)
+        matches = read_matches(database, *files.cut.matches.bounds(key), known=former)
         scored = score_range(profiles, matches, config.policy, former)
         summary = range_summary(scored)
         counts = {name: summary[name] for name in ("rows", "semantic", "word_overlap")}
@@ -180,7 +180,7 @@ def published_scores(
             raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
         published = publish_range(
             database,
-            key,
+            files.cut.matches.bounds(key),
             scored,
             cache(partial(_contexts, files, key, scored)),
             wanted,

@@ -1,5 +1,6 @@
 """Commands that say what the scores mean, and hand them out."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +74,7 @@ def report(
     """Make the page of what the scores mean, the options for Momentum, and the best matches as a CSV file."""
     from jv_assets.console import show_report
     from jv_assets.finishing import parts
+    from jv_assets.pipeline.stored_cut import read_cut
     from jv_assets.reporting.tallies import TALLIED
     from jv_assets.resources.range_files import RangeFiles
     from jv_assets.running import chosen_keys
@@ -80,8 +82,8 @@ def report(
 
     if sample is not None and sample < 1:
         raise UserError(f"--sample {sample}: ask for 1 match or more")
-    keys, files, made = chosen_keys(None), RangeFiles(), settings.reports_dir() / "report.json"
-    ready_database()
+    files = RangeFiles(read_cut=partial(read_cut, ready_database()))
+    keys, made = chosen_keys(None), settings.reports_dir() / "report.json"
     if not files.made("match_scores", keys):
         raise UserError("no match is scored yet; type: jv nightly")
     before = made.stat().st_mtime_ns if made.exists() else None

@@ -13,7 +13,7 @@ from jv_assets.errors import UserError
 _NEWEST = "SELECT max(as_of) FROM jv.published_ranges WHERE low <= :high AND high >= :low"
 _NOTE = """
     INSERT INTO jv.published_ranges (low, high, as_of) VALUES (:low, :high, :as_of)
-    ON CONFLICT (low, high) DO UPDATE SET as_of = excluded.as_of WHERE published_ranges.as_of <> excluded.as_of
+    ON CONFLICT (low, high) DO UPDATE SET as_of = excluded.as_of WHERE published_ranges.as_of < excluded.as_of
 """
 
 

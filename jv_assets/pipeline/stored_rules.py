@@ -7,7 +7,8 @@ import pandas as pd
 from sqlalchemy import text
 
 from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES, bounds
+from jv_assets.partition_cut import TableCut
+from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.match_states import context_of, fits, scorable
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -42,8 +43,8 @@ def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str
     if made is None:
         return
     others = [key for key in ID_RANGES.get_partition_keys() if key not in set(keys)]
-    elsewhere = _told(database, _ENDS, others, made)
-    if elsewhere - {made} or any(_told(database, _WHOLE, [key], made) - {made} for key in doubtful):
+    elsewhere = _told(database, _ENDS, files.cut.matches, others, made)
+    if elsewhere - {made} or any(_told(database, _WHOLE, files.cut.matches, [key], made) - {made} for key in doubtful):
         raise refusal(stored | elsewhere, made)
 
 
@@ -71,10 +72,10 @@ def _rules_of(rows: pd.DataFrame) -> set[Rules]:
     return {stored for stored, _ in rules_among(rows[rows["stored_harmonic_mean"].notna()])}
 
 
-def _told(database: Database, sql: str, keys: Sequence[str], made: Rules) -> set[Rules]:
+def _told(database: Database, sql: str, cut: TableCut, keys: Sequence[str], made: Rules) -> set[Rules]:
     if not keys:
         return set()
-    ends = [bounds(key) for key in keys]
+    ends = [cut.bounds(key) for key in keys]
     values = {"lows": [low for low, _ in ends], "highs": [high for _, high in ends]}
     rows = database.run(lambda connection: connection.execute(text(sql), values).all())
     found = pd.DataFrame(list(map(tuple, rows)), columns=STAMP, dtype=object)

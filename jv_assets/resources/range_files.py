@@ -14,6 +14,7 @@ from upath import UPath
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.partition_cut import Cut, equal_cut
 from jv_assets.resources.home_access import BucketAccess, is_bucket, shown
 
 T = TypeVar("T")
@@ -23,14 +24,26 @@ _ROW_GROUP = 5_000
 
 
 class RangeFiles:
-    """The files of all range assets under `JV_HOME` (or `home`), at `ranges/<how many ranges>/<asset>/<range>.parquet`.
+    """The files of all range assets under `JV_HOME` (or `home`), at `ranges/<cut's identity>/<asset>/<range>.parquet`.
 
-    How many ranges there are is part of the path, because it says which rows a range holds.
+    The cut's identity is part of the path, because the cut says which rows a range holds. `read_cut` returns the cut of
+    so many partitions; it is asked once, so that a run has one cut from its start to its end.
     """
 
-    def __init__(self, home: str | None = None, id_ranges: int | None = None) -> None:
-        self._home, self._id_ranges = home, id_ranges
+    def __init__(
+        self, home: str | None = None, id_ranges: int | None = None, read_cut: Callable[[int], Cut] = equal_cut
+    ) -> None:
+        self._home, self._id_ranges, self._read_cut = home, id_ranges, read_cut
         self._bucket = BucketAccess()
+
+    @cached_property
+    def cut(self) -> Cut:
+        """Where the partitions of both tables begin."""
+        return self._read_cut(self._id_ranges or settings.id_ranges())
+
+    def of_a_run(self) -> "RangeFiles":
+        """Return the same files for one run, which reads the cut anew."""
+        return RangeFiles(self._home, self._id_ranges, self._read_cut)
 
     def write(self, asset: str, key: str, rows: pd.DataFrame, facts: Mapping[str, Any]) -> int:
         """Put the rows in place of what the range had; `facts` (JSON) go with them. Returns the bytes written."""
@@ -102,12 +115,12 @@ class RangeFiles:
     def evict_other_cuts(self) -> None:
         """Delete the files that were made under another cut: what they hold is older than the files of this one.
 
-        They would otherwise count as made once `JV_ID_RANGES` is set back.
+        They would otherwise count as made once `JV_ID_RANGES` or the bounds are set back.
         """
 
         def evict(ranges: UPath) -> None:
             for folder in ranges.iterdir() if ranges.exists() else ():
-                if folder.name != self._cut:
+                if folder.name != self.cut.identity:
                     folder.fs.rm(folder.path, recursive=True)
 
         with contextlib.suppress(FileNotFoundError):  # another run does the same
@@ -121,11 +134,7 @@ class RangeFiles:
 
     @cached_property
     def _root(self) -> UPath:
-        return self.home / "ranges" / self._cut
-
-    @cached_property
-    def _cut(self) -> str:
-        return str(self._id_ranges or settings.id_ranges())
+        return self.home / "ranges" / self.cut.identity
 
     def _table(self, asset: str, key: str, columns: Sequence[str] | None = None, but: Sequence[str] = ()) -> pa.Table:
         def of_whole(path: UPath) -> pa.Table:

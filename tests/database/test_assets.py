@@ -9,6 +9,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from cuts import bounds, key_of
 from documented import undocumented
 from models import MINILM
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
@@ -18,7 +19,7 @@ from jv_assets.auditing import RULES
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.finishing import finish_the_other_ranges, parts, rest_of
-from jv_assets.partitions import ID_RANGES, bounds, key_of
+from jv_assets.partitions import ID_RANGES
 from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NIGHTLY, RESCORE

@@ -12,6 +12,7 @@ import dagster as dg
 import numpy as np
 import numpy.typing as npt
 import pytest
+from cuts import bounds
 from models import BGE, MINILM, minilm
 from servers import pgbouncer
 from sqlalchemy import Connection, text
@@ -21,7 +22,7 @@ from jv_assets import embedding
 from jv_assets.assets.embeddings import profile_embeddings
 from jv_assets.errors import UserError
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import bounds
+from jv_assets.pipeline.id_locks import lock_ids
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
@@ -475,7 +476,7 @@ def test_two_writers_of_one_range_wait_for_each_other(database: Database) -> Non
     add(database, ONE, seeking="podcast guests")
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as connection:
-            connection.execute(text(embedding._LOCK_RANGE), {"low": EVERYTHING[0]})
+            lock_ids(connection, embedding.LOCKED, *EVERYTHING)
             second = pool.submit(run, database)
             wait_for_a_lock(database, second)
         assert second.result() == {"rows": 1, "embedded": 1, "distinct": 1}

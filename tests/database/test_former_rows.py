@@ -7,12 +7,12 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
+from cuts import bounds
 from models import MINILM
 from pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions
 
 from jv_assets import scoring
 from jv_assets.former_rows import CONTEXT
-from jv_assets.partitions import bounds
 from jv_assets.profile_rows import rows_of
 from jv_assets.reading import STORED_COLUMNS, read_matches
 from jv_assets.resources.range_files import RangeFiles

@@ -6,11 +6,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from cuts import key_of
 from models import MINILM
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
 from jv_assets.health import coverage, fallback_share, skew_of, skipped, skipped_share
-from jv_assets.partitions import ID_RANGES, key_of
+from jv_assets.partitions import ID_RANGES
 from jv_assets.schedules import NIGHTLY
 
 KEYS = list(ID_RANGES.get_partition_keys())

@@ -19,7 +19,6 @@ from jv_assets.errors import UserError
 from jv_assets.granting import grant
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
-from jv_assets.partitions import bounds
 from jv_assets.pipeline.score_log import log_begins, seed
 from jv_assets.publishing import Published, Wanted, publish_range
 from jv_assets.reading import read_matches
@@ -77,7 +76,7 @@ def breakdown(score: float) -> dict[str, object]:
 
 def publish(database: Database, rows: pd.DataFrame, **wanted: bool) -> dict[str, int]:
     """The counts that are not zero."""
-    counts = publish_range(database, "0", rows, lambda: contexts_of(rows), Wanted(**wanted))
+    counts = publish_range(database, EVERYTHING, rows, lambda: contexts_of(rows), Wanted(**wanted))
     return {name: count for name, count in vars(counts).items() if count}
 
 
@@ -227,7 +226,7 @@ def test_a_match_added_since_it_was_scored_is_left_alone(database: Database) -> 
 def test_an_empty_range_is_no_failure(database: Database) -> None:
     assert publish(database, scores(database).iloc[:0]) == {}
     with database.transaction() as connection:
-        assert log_begins(connection, *bounds("0")) is not None
+        assert log_begins(connection, *EVERYTHING) is not None
 
 
 class Counting(Database):
@@ -243,7 +242,7 @@ class Counting(Database):
 def test_a_range_larger_than_a_batch_takes_several(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "BATCH_ROWS", 64)
     rows, counting = scores(database), Counting(url=database.url)
-    seed(database, *bounds("0"))
+    seed(database, *EVERYTHING)
     assert publish(counting, rows) == {"rows": 200, "written": 200}
     assert counting.transactions == 4
     assert_stored(database, rows)
@@ -297,7 +296,7 @@ class Dying(Database):
 def test_lost_connections_lose_and_double_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "BATCH_ROWS", 50)
     rows, before = scores(database), checksum(database)
-    seed(database, *bounds("0"))
+    seed(database, *EVERYTHING)
     dying = Dying(database.url)
     assert publish(dying, rows) == {"rows": 200, "written": 200}
     assert dying.deaths == 4

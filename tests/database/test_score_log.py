@@ -24,10 +24,8 @@ State = dict[str, tuple[Any, ...]]
 
 
 @pytest.fixture
-def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Database:
+def database(database_url: str) -> Database:
     """With 200 matches in one range, none of them scored."""
-    for module in ("jv_assets.publishing", "jv_assets.undoing"):
-        monkeypatch.setattr(f"{module}.bounds", lambda key: (LOW, HIGH))
     database = Database(url=database_url)
     migrate(database, dimension=384)
     population = make_population(60, 200)
@@ -41,7 +39,8 @@ def publish(database: Database, run: str, policy: str = "harmonic/impute", **wan
     rows["score_ab"] = (rows["score_ab"] - len(policy)).round(2)
     rows["harmonic_mean"] = (2 / (1 / rows["score_ab"] + 1 / rows["score_ba"])).round(2)
     contexts = contexts_of(rows).str.replace(r"}$", ', "embedding_model": "m"}', regex=True)
-    return publish_range(database, "0", rows, lambda: contexts, Wanted(switch_policy=True, **wanted), run_id=run)
+    chosen = Wanted(switch_policy=True, **wanted)
+    return publish_range(database, (LOW, HIGH), rows, lambda: contexts, chosen, run_id=run)
 
 
 def now(database: Database) -> Any:
@@ -99,7 +98,7 @@ def test_every_run_and_every_undo_is_logged(database: Database) -> None:
     for run, policy in (("first", "harmonic/impute"), ("second", "geometric/impute"), ("third", "harmonic/impute")):
         assert publish(database, run, policy).written == 200
         moments.append((now(database), stored(database)))
-    assert undo_range(database, "0", "third", "undo of it").restored == 200
+    assert undo_range(database, (LOW, HIGH), "third", "undo of it").restored == 200
     moments.append((now(database), stored(database)))
     assert [len(expected) for _, expected in moments] == [0, 200, 200, 200, 200]
     assert moments[1][1] == moments[3][1] != moments[2][1] == moments[4][1]
@@ -114,7 +113,7 @@ def test_every_run_and_every_undo_is_logged(database: Database) -> None:
 def test_a_score_that_is_taken_back_to_none_is_an_entry_too(database: Database) -> None:
     publish(database, "run")
     at, expected = now(database), stored(database)
-    undo_range(database, "0", "run", "undo")
+    undo_range(database, (LOW, HIGH), "run", "undo")
     assert stood(database, now(database)) == stored(database) == {}
     assert stood(database, at) == expected
     assert entries(database) == 400

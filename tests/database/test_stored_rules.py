@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cuts import bounds, key_of
 from models import MINILM
 from pipelines import KEYS, Pipeline, assert_equal_to_reference, failure, matches, nightly_done, profiles_by_id
 from test_sensors import concerned, tick
@@ -13,7 +14,6 @@ from jv_assets.console import out, show_status
 from jv_assets.errors import UserError
 from jv_assets.explaining import explain
 from jv_assets.exporting import top_matches
-from jv_assets.partitions import bounds, key_of
 from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.sensors import new_matches
 from jv_assets.status import NOT_YET, Status, read_status

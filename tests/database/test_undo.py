@@ -6,11 +6,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from cuts import bounds
 from pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 
 from jv_assets import publishing
 from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES, bounds, range_tags
+from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.schedules import RESCORE
 from jv_assets.undo_units import UNIT, Unit, describe
 from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs, preview_undo
@@ -211,7 +212,9 @@ def test_a_batch_that_is_done_twice_keeps_what_was_there_first(whole: Pipeline) 
         rows = whole.files.read("match_scores", key)
         contexts = rows["match_context"]
         wanted = publishing.Wanted(switch_policy=True)
-        publishing.publish_range(whole.database, key, rows, lambda contexts=contexts: contexts, wanted, run_id=run)
+        publishing.publish_range(
+            whole.database, bounds(key), rows, lambda contexts=contexts: contexts, wanted, run_id=run
+        )
     assert undo(whole, run).success
     assert content(whole) == before
 

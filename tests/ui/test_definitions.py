@@ -12,7 +12,8 @@ from dagster._core.test_utils import create_run_for_test
 from jv_assets import partitions, schedules, settings
 from jv_assets.definitions import defs
 from jv_assets.errors import UserError
-from jv_assets.partitions import range_keys, range_tags
+from jv_assets.partition_cut import equal_width, range_keys
+from jv_assets.partitions import range_tags
 
 GRAPH = defs.resolve_asset_graph()
 RANGED = ["match_scores", "profile_embeddings", "profiles", "published_scores"]
@@ -87,10 +88,10 @@ def test_many_ranges_are_listed_in_short() -> None:
 
 
 @pytest.mark.parametrize("count", [2**power for power in range(13)])
-def test_ranges_of_any_number_tile_the_uuids(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = range_keys(count)
-    monkeypatch.setattr(partitions, "ID_RANGES", dg.StaticPartitionsDefinition(keys))
-    ends = [[int(uuid.replace("-", ""), 16) for uuid in partitions.bounds(key)] for key in keys]
+def test_ranges_of_any_number_tile_the_uuids(count: int) -> None:
+    cut = equal_width(count)
+    assert cut.keys == range_keys(count)
+    ends = [[int(uuid.replace("-", ""), 16) for uuid in cut.bounds(key)] for key in cut.keys]
     assert len(ends) == count
     assert ends[0][0] == 0
     assert ends[-1][1] == 2**128 - 1

@@ -1,0 +1,109 @@
+"""Where the partitions begin: the first uuid of each partition, for each of the two tables.
+
+By default all partitions have the same width. Where the ids are uneven, `jv repartition` takes the bounds from the ids.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from uuid import UUID
+
+_UUIDS = 2**128
+
+
+def range_keys(count: int) -> list[str]:
+    """The keys of `count` (a power of two, 1 to 4,096) partitions: the leading hex digits of equal ranges."""
+    digits = max(1, -(-(count.bit_length() - 1) // 4))
+    return [f"{first:0{digits}x}" for first in range(0, 16**digits, 16**digits // count)]
+
+
+@dataclass(frozen=True)
+class TableCut:
+    """The partitions of one table.
+
+    firsts: the first uuid of each partition, as a number. They increase, and the first one is 0, so that every uuid is
+    in exactly one partition.
+    """
+
+    firsts: tuple[int, ...]
+
+    @cached_property
+    def keys(self) -> list[str]:
+        return range_keys(len(self.firsts))
+
+    def bounds(self, key: str) -> tuple[str, str]:
+        """Return the first and the last uuid of a partition; both are in it."""
+        place = self.keys.index(key)
+        after = self.firsts[place + 1] if place + 1 < len(self.firsts) else _UUIDS
+        return str(UUID(int=self.firsts[place])), str(UUID(int=after - 1))
+
+    def key_of(self, row_id: str) -> str:
+        """Return the key of the partition that holds a uuid."""
+        return self.keys[bisect_right(self.firsts, UUID(row_id).int) - 1]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The partitions of both tables: the keys are the same, the bounds are each table's own."""
+
+    profiles: TableCut
+    matches: TableCut
+
+    @cached_property
+    def identity(self) -> str:
+        """The number of partitions; where one is not of equal width, also a hash of the bounds.
+
+        Files that were made under another cut hold other rows, so their path has another identity.
+        """
+        count = len(self.matches.firsts)
+        if self == equal_cut(count):
+            return str(count)
+        bounds = f"{self.profiles.firsts} {self.matches.firsts}"
+        return f"{count}-{sha256(bounds.encode()).hexdigest()[:8]}"
+
+
+def equal_cut(count: int) -> Cut:
+    """Cut both tables into `count` partitions of equal width."""
+    return Cut(equal_width(count), equal_width(count))
+
+
+def equal_width(count: int) -> TableCut:
+    """Cut a table into `count` partitions of equal width."""
+    return TableCut(tuple(range(0, _UUIDS, _UUIDS // count)))
+
+
+def even_rows(ids: Sequence[int], count: int) -> TableCut:
+    """Cut a table into `count` partitions that hold the same number of rows, give or take one.
+
+    ids: the ids of all rows, in order. A partition holds at most one row where there are fewer rows than partitions.
+    """
+    if not ids:
+        return equal_width(count)
+    if len(ids) >= count:
+        firsts = [ids[place * len(ids) // count] for place in range(count)]
+    else:
+        firsts = [_between_few(ids, place, count) for place in range(count)]
+    return TableCut(_increasing(firsts))
+
+
+def _between_few(ids: Sequence[int], place: int, count: int) -> int:
+    """The first uuid of the partition at `place`, interpolated between the two ids beside it.
+
+    Row number k, from 0, is at k + 1/2 on a scale of len(ids) on which all partitions have the same width.
+    """
+    at = 2 * place * len(ids)  # on that scale, times 2 * count
+    before = (at - count) // (2 * count)
+    low, start = (ids[before], (2 * before + 1) * count) if before >= 0 else (0, 0)
+    last = before + 1 == len(ids)
+    high, end = (_UUIDS, 2 * len(ids) * count) if last else (ids[before + 1], (2 * before + 3) * count)
+    return low + -(-(high - low) * (at - start) // (end - start)) if end > start else low
+
+
+def _increasing(firsts: Sequence[int]) -> tuple[int, ...]:
+    """The same from 0 up, each moved as little as makes it larger than the one before and leaves room for the rest."""
+    found = [0]
+    for place, first in enumerate(firsts[1:], start=1):
+        found.append(min(max(first, found[-1] + 1), _UUIDS - len(firsts) + place))
+    return tuple(found)
