@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from jv_assets.doctor import Finding
 from jv_assets.embedding import NOT_FINITE
 from jv_assets.partitions import listed
 from jv_assets.running import Outcome
+from jv_assets.setup.repartition import Proposal
 from jv_assets.status import Status
 from jv_assets.undo_units import Unit
 from jv_assets.undoing import KeptRun, Preview
@@ -235,6 +237,23 @@ def show_status(
         out.print("Next: [bold]jv nightly[/]")
     elif older or status.waiting or status.foreign:
         out.print("Next: [bold]jv rescore[/]")
+
+
+def told_cuts(cut_at: Mapping[str, datetime], ranges: int) -> list[str]:
+    """A line for each table whose partitions are not of equal width."""
+    return [
+        f"{table}: {ranges} ranges with bounds from its ids, cut on {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        for table, at in cut_at.items()
+    ]
+
+
+def show_proposal(proposal: Proposal, ranges: int) -> None:
+    """The rows of each table, of its mean partition, and of the largest one under both cuts."""
+    rows = [
+        (name, of.rows, f"{of.rows / ranges:,.1f}", of.largest_now, of.largest_then)
+        for name, of in proposal.sizes.items()
+    ]
+    table(f"{ranges} ranges", ("", "rows", "mean range", "largest now", "largest then"), rows)
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -27,6 +27,7 @@ OURS = {
     MEMORY: ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "jv.publish_runs": ("SELECT", "INSERT", "DELETE"),
     "jv.replaced_scores": ("SELECT", "INSERT", "DELETE"),
+    "jv.partition_cuts": ("SELECT", "INSERT", "DELETE"),
     "jv.score_log_sources": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     LOG: ("SELECT", "INSERT"),
     "jv.score_log_base": ("SELECT", "INSERT", "UPDATE", "DELETE"),

@@ -15,17 +15,17 @@ from jv_assets.pipeline.text_content import meaningless_shares
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.repartition import SKEW
 from jv_scoring.analysis.fallbacks import RISE
 from jv_scoring.analysis.momentum import FIELDS
 from jv_scoring.text import EMBEDDED_FIELDS
 
-FALLBACK, SKIPPED, SKEW, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 3.0, 0.01, 0.05, 0.20
-"""The bounds: shares of evaluations and of matches, the largest range by the mean one, distance from 1, and shares of
-profiles."""
+FALLBACK, SKIPPED, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 0.01, 0.05, 0.20
+"""The bounds: shares of evaluations and of matches, distance from 1, and shares of profiles."""
 LISTED = 100
 """Matches in the list of those without a score."""
 Facts = Mapping[str, Mapping[str, Any]]
-"""Those of the `match_scores` file of each range."""
+"""Those of the file of each range."""
 _FEWEST = 10
 """Matches a range on average that it takes to call ranges uneven."""
 
@@ -48,8 +48,8 @@ def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, 
               "rise beyond it."),
         _spec("match_scores", "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored: profile gone, or "
               f"matched with itself. Lists which have no score, and why, up to {LISTED} of them."),
-        _spec("match_scores", "ranges_even", f"No range has more than {SKEW:g} times the matches of the mean one: ids "
-              "are random, as ranges of equal width need."),
+        _spec("match_scores", "ranges_even", f"No range has more than {SKEW:g} times the matches of the mean one: else "
+              "jv repartition takes the bounds from the ids."),
         _spec("match_scores", "embeddings_current", "Every text that can be embedded has a vector made from it as it "
               "is now."),
     ],
@@ -70,9 +70,7 @@ def health_of_scores(
     yield _warning("match_scores", "few_fallbacks", problem, {"share": share, "stored_share": stored})
     share = skipped_share(facts)
     yield _warning("match_scores", "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(facts)})
-    skew = skew_of(facts)
-    uneven = f"the largest range is {skew:.1f} times the mean one" if skew and skew > SKEW else None
-    yield _warning("match_scores", "ranges_even", uneven, {"largest_by_mean": skew})
+    yield _ranges_even("match_scores", facts)
     stale = sum(stale_texts(database, embedder, *files.cut.profiles.bounds(key)) for key in keys)
     problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
     yield _warning("match_scores", "embeddings_current", problem, {"texts": stale})
@@ -104,6 +102,8 @@ def health_of_embeddings(
               "Momentum's four fields since this was last checked over the same ranges."),
         _spec("profiles", "texts_meaningful", f"At most {MEANINGLESS:.0%} of the profiles have a text that the "
               "embedding models cannot tell from others: without content, or in another script than Latin."),
+        _spec("profiles", "ranges_even", f"No range has more than {SKEW:g} times the profiles of the mean one: else jv "
+              "repartition takes the bounds from the ids."),
     ],
 )  # fmt: skip
 def health_of_profiles(
@@ -118,6 +118,7 @@ def health_of_profiles(
     shares = meaningless_shares(files, keys)
     problem = ", ".join(f"{name}: {share:.1%} of the profiles" for name, share in shares.items() if share > MEANINGLESS)
     yield _warning("profiles", "texts_meaningful", problem or None, shares)
+    yield _ranges_even("profiles", {key: files.facts("profiles", key) for key in keys})
 
 
 def fallback_share(facts: Facts) -> float | None:
@@ -142,8 +143,15 @@ def skipped(facts: Facts) -> dg.TableMetadataValue | None:
     return dg.MetadataValue.table(rows[:LISTED]) if rows else None
 
 
+def _ranges_even(asset: str, facts: Facts) -> dg.AssetCheckResult:
+    skew, uneven = skew_of(facts), None
+    if skew and skew > SKEW:
+        uneven = f"the largest range is {skew:.1f} times the mean one: type jv repartition"
+    return _warning(asset, "ranges_even", uneven, {"largest_by_mean": skew})
+
+
 def skew_of(facts: Facts) -> float | None:
-    """The matches of the largest range by those of the mean one; None of few."""
+    """The rows of the largest range by those of the mean one; None of few."""
     rows = [of["rows"] for of in facts.values()]
     return max(rows) * len(rows) / sum(rows) if rows and sum(rows) >= _FEWEST * len(rows) else None
 

@@ -15,10 +15,12 @@ from jv_assets.dagster_storage import dagster_home
 from jv_assets.errors import UserError
 from jv_assets.finishing import Part, config_for, failed_ranges, parts, rest_of
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
+from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY, OF_MATCHES, RESCORE
 from jv_assets.undo_units import UNIT, unit_of
 from jv_assets.workers import UNDER_WAY, again, fail_runs_without_process, this_process
 
+_HAVE_FILES = ("profiles", "match_scores")
 _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The terminal has a progress bar; the log is in the UI."""
@@ -98,15 +100,18 @@ def chosen_keys(ranges: str | None) -> list[str]:
 
 
 def unfinished(
-    instance: dg.DagsterInstance, asset: str, causes: Causes, also_never_done: bool = True
+    instance: dg.DagsterInstance, asset: str, causes: Causes, files: RangeFiles, also_never_done: bool = True
 ) -> dict[str, str]:
     """The ranges of an asset whose last run failed or was cancelled before them, or (if asked) that were never done.
 
-    With the cause of each.
+    With the cause of each. A range whose file is not there was never done: the file may have been made under another
+    cut, whose range of that name held other rows.
     """
     key = dg.AssetKey(asset)
     cut_off = {k: run for k, run in last_attempts(instance, key).items() if run.status in _ENDED_BADLY}
     done = instance.get_materialized_partitions(key)
+    if also_never_done and asset in _HAVE_FILES:
+        done = set(files.made(asset, sorted(done)))
     left = {}
     for k in ID_RANGES.get_partition_keys():
         if k in cut_off:
@@ -116,14 +121,19 @@ def unfinished(
     return left
 
 
-def left_over(instance: dg.DagsterInstance) -> dict[str, dict[str, str]]:
+def left_over(instance: dg.DagsterInstance, files: RangeFiles) -> dict[str, dict[str, str]]:
     """By asset, the ranges that `jv retry` does, and why. Embeddings are only retried: all of them may take hours."""
     causes = Causes(instance)
-    return {name: unfinished(instance, name, causes, also_never_done=name in RESCORE) for name in NIGHTLY}
+    return {name: unfinished(instance, name, causes, files, also_never_done=name in RESCORE) for name in NIGHTLY}
 
 
 def under_way(instance: dg.DagsterInstance) -> list[str]:
     """The runs that wait or go on, the backfills that have more to come, and an undo that was not done, a line each."""
+    return runs_under_way(instance) + _undo_not_done(instance)
+
+
+def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
+    """The runs that wait or go on, and the backfills that have more to come, a line each."""
     lines = []
     runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *UNDER_WAY]))
     for run in (run for run in runs if is_ours(instance, run)):
@@ -134,7 +144,7 @@ def under_way(instance: dg.DagsterInstance) -> list[str]:
     requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
     for backfill in instance.get_backfills(filters=requested):
         lines.append(f"backfill {backfill.backfill_id} goes on while the daemon runs (jv ui)")
-    return lines + _undo_not_done(instance)
+    return lines
 
 
 def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
@@ -150,13 +160,13 @@ def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
     return [f"run {run.run_id[:8]} of undo failed: {'; '.join(run_causes(instance, run))}"]
 
 
-def retry_plan(instance: dg.DagsterInstance) -> list[Part]:
+def retry_plan(instance: dg.DagsterInstance, files: RangeFiles) -> list[Part]:
     """The runs that do what is left over, and what hangs on it.
 
     A range that was not published is scored again first: what its file holds may be of another policy since. Profiles
     concern all matches, of which the others were meanwhile scored by what had been known of them.
     """
-    left = left_over(instance)
+    left = left_over(instance, files)
     matches = sorted({*left["match_scores"], *left["published_scores"]})
     if left["profiles"] or left["profile_embeddings"]:
         matches = list(ID_RANGES.get_partition_keys())

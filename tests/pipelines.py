@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from jv_assets.demo.population import make_population
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.pipeline.stored_cut import read_cut
 from jv_assets.reading import read_profiles
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -37,7 +39,8 @@ class Pipeline:
 
     def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
         self.home, self.instance = home, instance
-        self.database, self.files = Database(url=url), RangeFiles(str(home))
+        self.database = Database(url=url)
+        self.files = RangeFiles(str(home), read_cut=partial(read_cut, self.database))
         self.embedder = minilm()
         self.defs = self.rebuilt()
 

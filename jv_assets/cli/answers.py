@@ -1,13 +1,12 @@
 """Commands that say what the scores mean, and hand them out."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jv_assets import settings
-from jv_assets.cli.common import app, execute, ready_database
+from jv_assets.cli.common import app, execute, range_files, ready_database
 from jv_assets.errors import UserError
 
 
@@ -74,15 +73,13 @@ def report(
     """Make the page of what the scores mean, the options for Momentum, and the best matches as a CSV file."""
     from jv_assets.console import show_report
     from jv_assets.finishing import parts
-    from jv_assets.pipeline.stored_cut import read_cut
     from jv_assets.reporting.tallies import TALLIED
-    from jv_assets.resources.range_files import RangeFiles
     from jv_assets.running import chosen_keys
     from jv_assets.schedules import REPORTS
 
     if sample is not None and sample < 1:
         raise UserError(f"--sample {sample}: ask for 1 match or more")
-    files = RangeFiles(read_cut=partial(read_cut, ready_database()))
+    files = range_files(ready_database())
     keys, made = chosen_keys(None), settings.reports_dir() / "report.json"
     if not files.made("match_scores", keys):
         raise UserError("no match is scored yet; type: jv nightly")

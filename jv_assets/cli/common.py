@@ -1,6 +1,7 @@
 """The program, and what its commands share."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,6 +12,7 @@ from jv_assets.errors import UserError
 if TYPE_CHECKING:
     from jv_assets.finishing import Part
     from jv_assets.resources.database import Database
+    from jv_assets.resources.range_files import RangeFiles
     from jv_assets.running import Outcome
     from jv_assets.setup.writability import Use
 
@@ -43,6 +45,14 @@ def ready_database(use: "Use" = "write") -> "Database":
     for warning in warnings:
         typer.echo(f"jv: warning: {warning}; what is hidden counts as deleted below", err=True)
     return database
+
+
+def range_files(database: "Database") -> "RangeFiles":
+    """The files of all partitions, under the cut that the database has."""
+    from jv_assets.pipeline.stored_cut import read_cut
+    from jv_assets.resources.range_files import RangeFiles
+
+    return RangeFiles(read_cut=partial(read_cut, database))
 
 
 def chosen_policy(name: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from jv_assets import settings
-from jv_assets.cli.common import app, chosen_policy, execute, ready_database, run
+from jv_assets.cli.common import app, chosen_policy, execute, range_files, ready_database, run
 from jv_assets.errors import UserError
 
 Ranges = Annotated[str | None, typer.Option(help="Only these id ranges, such as 00,3c.")]
@@ -95,9 +95,9 @@ def retry() -> None:
     from jv_assets.running import open_instance, retry_plan
 
     chosen_policy(None)
-    ready_database()
+    files = range_files(ready_database())
     with open_instance() as instance:
-        plan = retry_plan(instance)
+        plan = retry_plan(instance, files)
     if not plan:
         typer.echo("No range has failed and none is left to do.")
         return
@@ -161,14 +161,16 @@ def _confirmed(question: str) -> bool:
 @app.command()
 def status() -> None:
     """What is embedded, scored, skipped and NULL, by reason; which ranges failed."""
-    from jv_assets.console import show_status, waiting
+    from jv_assets.console import show_status, told_cuts, waiting
+    from jv_assets.pipeline.stored_cut import read_cut_times
     from jv_assets.running import left_over, open_instance, under_way
     from jv_assets.status import count_older, count_waiting_texts, read_status
 
     policy = chosen_policy(None)
     database, model = ready_database("read"), settings.embedding_model()
     with open_instance() as instance, waiting("comparing the stored scores with the data"):
-        left, going_on = left_over(instance), under_way(instance)
+        left, going_on = left_over(instance, range_files(database)), under_way(instance)
         status, older = read_status(database, model), count_older(database, model)
         texts = count_waiting_texts(database, model)
-    show_status(status, model=model, policy=policy, older=older, texts=texts, left=left, going_on=going_on)
+    lines = [*told_cuts(read_cut_times(database, settings.id_ranges()), settings.id_ranges()), *going_on]
+    show_status(status, model=model, policy=policy, older=older, texts=texts, left=left, going_on=lines)

@@ -64,6 +64,34 @@ def load(
 
 
 @app.command()
+def repartition(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would come.")] = False,
+) -> None:
+    """Take the bounds of the id ranges from the ids, where ranges of equal width are uneven."""
+    from jv_assets.console import show_proposal, waiting
+    from jv_assets.pipeline.stored_cut import store_cut
+    from jv_assets.running import open_instance, runs_under_way
+    from jv_assets.setup.repartition import propose
+
+    database, ranges = ready_database(), settings.id_ranges()
+    with open_instance() as instance:
+        going_on = runs_under_way(instance)
+    if going_on and not dry_run:
+        raise UserError(f"{going_on[0]}: let it end, or end it in jv ui; then type: jv repartition")
+    with waiting("counting the rows of each range"):
+        proposal = propose(database, ranges)
+    show_proposal(proposal, ranges)
+    if proposal.now == proposal.then:
+        typer.echo("The ranges are even: they stay as they are.")
+    elif dry_run:
+        typer.echo("Nothing was changed. To cut the ranges anew: jv repartition")
+    else:
+        store_cut(database, proposal.then)
+        typer.echo("The ranges have new bounds, and no files yet. To make them: jv nightly")
+
+
+@app.command()
 def doctor() -> None:
     """Examine connection, pooler, pgvector, tables, dimensions, privileges and model."""
     from jv_assets.console import show_findings

@@ -75,7 +75,7 @@ def grant_all_that_is_needed(database: Database, role: str) -> None:
         database,
         f"GRANT USAGE ON SCHEMA jv TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON jv.embedded_texts TO {role}",
-        f"GRANT SELECT, INSERT, DELETE ON jv.publish_runs, jv.replaced_scores TO {role}",
+        f"GRANT SELECT, INSERT, DELETE ON jv.partition_cuts, jv.publish_runs, jv.replaced_scores TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON jv.score_log_sources, jv.score_log_base TO {role}",
         f"GRANT SELECT, INSERT ON jv.score_log_seeded TO {role}",
         f"GRANT SELECT ON jv.identity TO {role}",

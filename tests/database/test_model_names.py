@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from cuts import bounds
 from models import BGE, MINILM
 from pipelines import KEYS, Pipeline, assert_equal_to_reference, failure, nightly_done, versions
 from rich.console import Console
@@ -17,7 +18,6 @@ from test_gates import evaluations
 from jv_assets import console, embedding
 from jv_assets.doctor import examine
 from jv_assets.health import odd_vectors
-from jv_assets.partitions import bounds
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.resources.database import Database
 from jv_assets.running import Outcome

@@ -66,7 +66,7 @@ def test_what_is_superseded_goes_and_what_is_latest_stays(whole: Pipeline) -> No
     assert not verdicts(instance, first)
     for name in NIGHTLY:
         assert instance.get_materialized_partitions(dg.AssetKey(name)) == set(KEYS)
-    assert not any(left_over(instance).values())
+    assert not any(left_over(instance, whole.files).values())
     for check in whole.defs.resolve_asset_graph().asset_check_keys:
         history = instance.event_log_storage.get_asset_check_execution_history(check, limit=1)
         assert history, check
@@ -93,14 +93,14 @@ def test_a_range_that_failed_is_still_to_be_retried(whole: Pipeline) -> None:
     dry = whole.run(published_scores={"dry_run": True}, **SOME)
     assert not refused.success
     assert dry.success
-    before = left_over(instance)
+    before = left_over(instance, whole.files)
     assert set(before["published_scores"]) == set(KEYS[:2])
     age(instance)
     forget_old_runs(instance)
     assert refused.run_id in run_ids(instance)
-    assert left_over(instance) == before
+    assert left_over(instance, whole.files) == before
     assert whole.run(**SOME).success
-    assert not any(left_over(instance).values())
+    assert not any(left_over(instance, whole.files).values())
 
 
 def test_a_forgotten_run_can_still_be_undone(whole: Pipeline) -> None:
