@@ -71,7 +71,7 @@ class Production:
         return [self.sql(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t") for name in tables]
 
     def publish(self, rows: Any) -> publishing.Published:
-        return publish_range(self.pipeline, "0", rows, lambda: contexts_of(rows), Wanted(), run_id="run")
+        return publish_range(self.pipeline, (FIRST, LAST), rows, lambda: contexts_of(rows), Wanted(), run_id="run")
 
     def embed(self) -> embedding.Written:
         plan = embedding.plan_range(self.pipeline, EMBEDDER, FIRST, LAST)
@@ -391,7 +391,7 @@ def test_nothing_is_cleaned_up_because_it_was_not_seen(production: Production) -
         "ALTER TABLE jv.publish_runs ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE jv.publish_runs FORCE ROW LEVEL SECURITY",
     )
-    assert "row-level security" in refusal(lambda: prune(production.pipeline, "0", "run"))
+    assert "row-level security" in refusal(lambda: prune(production.pipeline, (FIRST, LAST), "run"))
     assert "row-level security" in refusal(lambda: read_matches(production.pipeline, FIRST, LAST))
     assert production.contents() == before
 
