@@ -20,6 +20,7 @@ from sqlalchemy import Connection, text
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.pipeline.counted_writes import run_counted
+from jv_assets.pipeline.seeded_ids import note_seeded, seeded_since, unseeded
 from jv_assets.resources.database import Database
 
 T = TypeVar("T")
@@ -58,8 +59,8 @@ class UnseededError(Exception):
 
 
 def require_seeded(connection: Connection, low: str, high: str) -> None:
-    """UnseededError where the matches in low..high are not seeded: to be asked before they are written to."""
-    if not connection.execute(text(_IS_SEEDED), {"low": low, "high": high}).first():
+    """UnseededError where matches in low..high are not seeded: to be asked before they are written to."""
+    if unseeded(connection, low, high):
         raise UnseededError(f"{low}..{high}")
 
 
@@ -73,16 +74,20 @@ def run_seeded(database: Database, work: Callable[[Connection], T], low: str, hi
 
 
 def seed(database: Database, low: str, high: str) -> None:
-    """Log what the matches in low..high hold, before they are first written to.
+    """Log what the matches in low..high hold, before they are first written to; those that are seeded are left out.
 
     Each page of matches is a transaction of its own, so a seeding that was cut off goes on.
     """
-    ids = {"low": low, "high": high}
+    for first, last in database.run(lambda connection: unseeded(connection, low, high)):
+        _seed_interval(database, first, last)
+
+
+def _seed_interval(database: Database, low: str, high: str) -> None:
     after: str | None = None
     while True:
 
         def work(connection: Connection, after: str | None = after) -> str | None:
-            return _seed_page(connection, {**ids, "after": after, "count": SEEDED_AT_ONCE})
+            return _seed_page(connection, {"low": low, "high": high, "after": after, "count": SEEDED_AT_ONCE})
 
         after = database.run(work)
         if after is None:
@@ -90,7 +95,7 @@ def seed(database: Database, low: str, high: str) -> None:
 
     def note(connection: Connection) -> None:
         ensure_months(connection)
-        connection.execute(text(_NOTE_SEEDED), ids)
+        note_seeded(connection, low, high)
 
     database.run(note)
 
@@ -116,9 +121,10 @@ def _moment(stamp: str) -> datetime | None:
 
 
 def log_begins(connection: Connection, low: str, high: str) -> datetime | None:
-    """From when on the log tells what the matches in low..high held; None where they were never seeded."""
-    begins: datetime | None = connection.scalar(text(_BEGINS), {"low": low, "high": high})
-    return begins
+    """From when on the log tells what the matches in low..high held; None where some were never seeded."""
+    seeded = seeded_since(connection, low, high)
+    first_month: datetime | None = connection.scalar(text(_FIRST_MONTH))
+    return max(seeded, first_month) if seeded and first_month else seeded
 
 
 def purge(database: Database) -> list[str]:
@@ -206,14 +212,7 @@ _DROP_SOURCES = """
     DELETE FROM jv.score_log_sources
     WHERE last_at < :before AND id NOT IN (SELECT source_id FROM jv.score_log_base)
 """
-_IS_SEEDED = "SELECT 1 FROM jv.score_log_seeded WHERE low <= :low AND high >= :high LIMIT 1"
-_NOTE_SEEDED = "INSERT INTO jv.score_log_seeded (low, high) VALUES (:low, :high) ON CONFLICT DO NOTHING"
-_BEGINS = f"""
-    SELECT greatest(
-        (SELECT min(at) FROM jv.score_log_seeded WHERE low <= :low AND high >= :high),
-        (SELECT min({_BOUND.format(word="FROM")}) FROM {_PARTITIONS})
-    ) WHERE EXISTS (SELECT FROM jv.score_log_seeded WHERE low <= :low AND high >= :high)
-"""  # noqa: S608 - of our own constants
+_FIRST_MONTH = f"SELECT min({_BOUND.format(word='FROM')}) FROM {_PARTITIONS}"  # noqa: S608 - of our own constants
 _CREATE_SEED = """
     CREATE TEMP TABLE seed ON COMMIT DROP AS
     SELECT m.id, m.score_ab::text::numeric AS score_ab, m.score_ba::text::numeric AS score_ba,

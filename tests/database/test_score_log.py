@@ -229,6 +229,33 @@ def test_months_that_are_over_are_dropped_and_what_stood_stays(database: Databas
     assert begins.day == 1 or begins >= start.replace(day=1)
 
 
+def seeded(database: Database) -> int:
+    return len(execute(database, "SELECT FROM jv.score_log_seeded"))
+
+
+def test_a_partition_that_was_cut_anew_is_seeded_once_and_whole(database: Database) -> None:
+    execute(database, "UPDATE match_suggestions SET harmonic_mean = 50")
+    ids = [row["id"] for row in execute(database, "SELECT id::text FROM match_suggestions ORDER BY id")]
+    score_log.seed(database, LOW, ids[49])
+    first = now(database)
+    score_log.seed(database, ids[120], HIGH)
+    score_log.seed(database, ids[20], ids[40])  # lies within what is seeded
+    assert (seeded(database), entries(database)) == (2, 130)
+    rows = scores(database).iloc[30:151]
+    wanted = Wanted(switch_policy=True)
+    published = publish_range(database, (ids[30], ids[150]), rows, lambda: contexts_of(rows), wanted, run_id="run")
+    assert published.written == 121
+    assert (seeded(database), entries(database)) == (3, 200 + 121)
+    of_base = execute(database, "SELECT match_id::text, harmonic_mean FROM jv.score_log_base ORDER BY match_id")
+    assert [row["match_id"] for row in of_base] == ids
+    assert {row["harmonic_mean"] for row in of_base} == {50}
+    publish(database, "all")
+    assert seeded(database) == 3
+    with database.transaction() as connection:
+        begins = [score_log.log_begins(connection, *ends) for ends in ((ids[20], ids[40]), (LOW, HIGH))]
+    assert begins[0] < first < begins[1]  # type: ignore[operator]
+
+
 def test_the_score_that_stood_when_a_match_was_seen(database: Database) -> None:
     """One look-up by index for each match, which is what an evaluation asks."""
     publish(database, "first")
