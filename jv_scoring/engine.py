@@ -32,8 +32,8 @@ OFFERINGS, AUDIENCES = ("seeking", "offering"), ("who_you_serve", "who_you_serve
 """The compared texts of the two similarity factors, the source's first."""
 
 _METHODS = pd.CategoricalDtype([SEMANTIC, WORD_OVERLAP])
-_ROLE_TABLE = np.array([[role_compatibility(a, b) for b in ROLE_NAMES] for a in ROLE_NAMES])
-_TIER_TABLE = np.array([[tier_score(a, b) for b in TIER_NAMES] for a in TIER_NAMES], np.float64)
+ROLE_TABLE = np.array([[role_compatibility(a, b) for b in ROLE_NAMES] for a in ROLE_NAMES])
+TIER_TABLE = np.array([[tier_score(a, b) for b in TIER_NAMES] for a in TIER_NAMES], np.float64)
 
 
 def score_pairs(
@@ -167,19 +167,19 @@ class _Similarity:
 
 def _synergy_factors(pairs: Pairs, calibration: Calibration, overlap: bool) -> dict[str, object]:
     prepared, a, b = pairs.prepared, pairs.a, pairs.b
-    audience = _similarity(pairs, AUDIENCES, calibration, overlap)
-    roles = _ROLE_TABLE[prepared.roles[a], prepared.roles[b]]  # this and both tables are symmetric
-    tiers = _TIER_TABLE[prepared.tiers[a], prepared.tiers[b]]
+    audience = compare_texts(pairs, AUDIENCES, calibration, overlap)
+    roles = ROLE_TABLE[prepared.roles[a], prepared.roles[b]]  # this and both tables are symmetric
+    tiers = TIER_TABLE[prepared.tiers[a], prepared.tiers[b]]
     factors: dict[str, object] = {}
     for direction, of_source in (("ab", pairs), ("ba", pairs.swapped())):
-        offering = _similarity(of_source, OFFERINGS, calibration, overlap)
+        offering = compare_texts(of_source, OFFERINGS, calibration, overlap)
         factors |= offering.columns("offering_seeking", direction)
         factors |= audience.columns("audience_alignment", direction)
         factors |= {f"role_compatibility_{direction}": roles, f"revenue_tier_{direction}": tiers}
     return factors
 
 
-def _similarity(pairs: Pairs, texts: tuple[str, str], calibration: Calibration, overlap: bool) -> _Similarity:
+def compare_texts(pairs: Pairs, texts: tuple[str, str], calibration: Calibration, overlap: bool) -> _Similarity:
     vectors = pairs.vectors(*texts)
     cosines, semantic = vectors.cosines(), vectors.semantic
     vectors.settle(cosines, lambda values: _distance(values, calibration.steps))

@@ -57,7 +57,7 @@ def prepare(profiles: pd.DataFrame) -> Prepared:
     _refuse_misspelt("profiles", profiles.columns, FIELDS)
     if len(profiles.columns) and not set(FIELDS) & set(profiles.columns):
         raise ValueError(f"profiles has none of the columns that scores depend on; it has {_listed(profiles.columns)}")
-    named = profiles.set_axis(_ids(profiles.index))
+    named = profiles.set_axis(plain_ids(profiles.index))
     known = [name for name in FIELDS if name in profiles]
     columns = {
         name: pd.Series(
@@ -92,7 +92,7 @@ def score_pairs(
         raise ValueError(f"pairs has no column {', '.join(missing)}; it has {_listed(pairs.columns)}")
     known, named = prepared.facts.index, pairs.loc[:, list(_PAIR)]
     if not all(named[name].isin(known).all() for name in _PAIR[1:]):
-        named = named.assign(**{name: _ids(named[name]) for name in _PAIR[1:]})
+        named = named.assign(**{name: plain_ids(named[name]) for name in _PAIR[1:]})
         kinds, found = ({type(value).__name__ for value in of} for of in (known, [*named[_PAIR[1]], *named[_PAIR[2]]]))
         if found and kinds and not found & kinds:
             raise ValueError(
@@ -136,7 +136,7 @@ def _same_ids(index: pd.Index, column: pd.Series) -> bool:
     return list(index) == column.tolist()
 
 
-def _ids(values: Iterable[object]) -> pd.Index:
+def plain_ids(values: Iterable[object]) -> pd.Index:
     """Ids as the database writes them: UUIDs as lower-case text. Any other text, and numbers, stay as they are."""
     return pd.Index([_plain_id(value) for value in values], dtype=object)
 

@@ -1,0 +1,252 @@
+"""Find for every profile its best candidates: exactly the pairs that scoring of all pairs would put first.
+
+`discover` looks at few pairs, because a pair's value is bounded by what its profiles contribute alone
+(`discovery_bounds`). It gives the same, to the last digit, as scoring every pair by `reference.score_pair`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jv_scoring.discovery_lists import BestLists, Keys
+from jv_scoring.discovery_search import Block, Hits, Mask, Population, Tile, tile_pairs
+from jv_scoring.library import plain_ids
+from jv_scoring.policy import CURRENT_POLICY, parse_policy
+from jv_scoring.prepare import Prepared, prepare
+from jv_scoring.similarity import CALIBRATIONS, REFERENCE_MODEL, Calibration
+from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
+from jv_scoring.vectors import Floats, Positions
+
+COLUMNS = ("profile_id", "candidate_id", "rank", "harmonic_mean", "score_ab", "score_ba")
+_ROUNDING = 0.5 + 1e-6
+"""In hundredths of a point: a sum of terms that is worse than a value by more cannot round to it."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """How many candidate pairs a search could have looked at, and how many went into matrix products."""
+
+    possible: int
+    looked_at: int
+
+
+def eligible(profiles: pd.DataFrame) -> Mask:
+    """Return whether each profile has a usable text: five characters or more in one of the embedded fields."""
+    usable = np.zeros(len(profiles), np.bool_)
+    for name in EMBEDDED_FIELDS:
+        if name in profiles:
+            usable |= np.array([text_to_embed(value) is not None for value in profiles[name]], np.bool_)
+    return usable
+
+
+def discover(
+    profiles: pd.DataFrame | Prepared,
+    existing: pd.DataFrame,
+    k: int,
+    policy: str = CURRENT_POLICY,
+    calibration: Calibration = CALIBRATIONS[REFERENCE_MODEL],
+    *,
+    among: Mask | None = None,
+    only: Iterable[object] | None = None,
+) -> pd.DataFrame:
+    """Return the best `k` candidates of every eligible profile.
+
+    `profiles`: indexed by id, with the columns of the profiles table, or what `prepare` made of them. `existing`: the
+    columns `profile_id` and `suggested_profile_id`; pairs that it joins, in either order, are no candidates. `among`
+    says which profiles are eligible; without it, those with a usable text, or all that were prepared. `only` names the
+    profiles that candidates are looked for; without it, every eligible one. ValueError for an unknown policy, and for
+    a `k` below 0.
+
+    Returns a row for each profile and candidate, ordered by `profile_id` and `rank` (from 1): both ids, `rank`,
+    `harmonic_mean`, `score_ab` (the candidate for the profile) and `score_ba`, 0..100 with 2 decimals. Equal values
+    are ranked by the candidate's id. `.attrs["looked"]` is a `Looked`.
+    """
+    if k < 0:
+        raise ValueError(f"{k} candidates a profile cannot be found; give a number from 0")
+    field = Field.of(profiles, existing, policy, calibration, among=among, only=only)
+    search = Search(field, k)
+    search.run()
+    return search.frame()
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a search goes over.
+
+    ids: (profiles,) as an index. rank: (places,) of the profile's id. wanted: (places,) whether its
+    candidates are looked for. taken: (pairs, 2) places that a match joins, the smaller first.
+    """
+
+    ids: pd.Index
+    population: Population
+    rank: Positions
+    wanted: Mask
+    taken: Positions
+
+    @classmethod
+    def of(
+        cls,
+        profiles: pd.DataFrame | Prepared,
+        existing: pd.DataFrame,
+        policy: str,
+        calibration: Calibration,
+        *,
+        among: Mask | None,
+        only: Iterable[object] | None,
+    ) -> "Field":
+        chosen = parse_policy(policy)
+        prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
+        ids = prepared.facts.index
+        known = ids if all(type(name) is str and name.islower() for name in ids) else plain_ids(ids)
+        if among is None:
+            among = np.ones(len(ids), np.bool_) if isinstance(profiles, Prepared) else eligible(profiles)
+        wanted = np.ones(len(ids), np.bool_) if only is None else np.asarray(known.isin(plain_ids(only)))
+        population = Population(prepared, np.flatnonzero(among), wanted, chosen, calibration)
+        rank = np.empty(len(population), np.intp)
+        rank[_by_id(known[population.profile])] = np.arange(len(population))
+        place = np.full(len(ids) + 1, -1)  # the last stands for a profile that is gone
+        place[population.profile] = np.arange(len(population))
+        ends = [place[_positions(known, existing[name])] for name in ("profile_id", "suggested_profile_id")]
+        taken = np.sort(np.stack(ends, axis=1).astype(np.intp), axis=1)
+        taken = np.unique(taken[(taken[:, 0] >= 0) & (taken[:, 0] < taken[:, 1])], axis=0)
+        return cls(ids, population, rank, wanted[population.profile], taken)
+
+    @property
+    def possible(self) -> int:
+        """How many candidate pairs there are with a profile whose candidates are looked for."""
+        count, wanted = len(self.population), int(self.wanted.sum())
+        joined = self.wanted[self.taken].any(axis=1).sum()
+        return wanted * (count - wanted) + wanted * (wanted - 1) // 2 - int(joined)
+
+    def allowed(self, block: Block) -> Mask:
+        """Return (rows, columns) whether each pair of a block is a candidate pair, met for the first time."""
+        one, other = block.one, block.other
+        allowed = np.ones((len(one), len(other)), np.bool_)
+        if one[-1] >= other[0]:
+            allowed &= one[:, None] < other
+        first, last = np.searchsorted(self.taken[:, 0], [one[0], one[-1] + 1])
+        taken = self.taken[first:last]
+        row, column = np.searchsorted(one, taken[:, 0]), np.searchsorted(other, taken[:, 1])
+        column[column == len(other)] = 0
+        here = (one[row] == taken[:, 0]) & (other[column] == taken[:, 1])
+        allowed[row[here], column[here]] = False
+        return allowed
+
+
+def _positions(known: pd.Index, names: pd.Series) -> Positions:
+    """Each name's place in `known`, -1 where it has none."""
+    # The dtype is given, or pandas would look at every id to find one.
+    positions = known.get_indexer(pd.Index(names, dtype=known.dtype))
+    strange = np.flatnonzero(positions < 0)
+    positions[strange] = known.get_indexer(plain_ids(names.iloc[strange]))
+    return positions
+
+
+def _by_id(ids: pd.Index) -> Positions:
+    values = ids.tolist()
+    try:
+        order = sorted(range(len(values)), key=values.__getitem__)
+    except TypeError:  # ids of several types
+        order = sorted(range(len(values)), key=lambda k: str(values[k]))
+    return np.array(order, np.intp)
+
+
+class Search:
+    """One search for the best K of every wanted profile."""
+
+    def __init__(self, field: Field, k: int) -> None:
+        self.field, self.of, self.k = field, field.population, k
+        self.lists = BestLists.new(len(self.of), max(k, 1))
+        self.worst = np.where(field.wanted, np.inf, -np.inf)
+        """(places,) the highest sum of terms with which a pair could still be among the best of a profile."""
+        self.looked_at = 0
+
+    def run(self) -> None:
+        if self.k:
+            for tile, other in tile_pairs(self.of):
+                self._meet(tile, other)
+
+    def _meet(self, tile: Tile, other: Tile) -> None:
+        rows, columns = self._needed(tile, other)
+        if not len(rows) or not len(columns):
+            return
+        block = self.of.block(tile, rows, other, columns)
+        allowed = self.field.allowed(block)
+        self.looked_at += int(allowed.sum())
+        sums = block.sums()
+        sums[~allowed] = np.inf
+        self._seed(block, sums)
+        worst = np.maximum(self.worst[block.one][:, None], self.worst[block.other])
+        hits = block.hits(sums, (sums <= worst) & allowed)
+        self._keep(hits)
+
+    def _needed(self, tile: Tile, other: Tile) -> tuple[Positions, Positions]:
+        """Rows and columns, from the tiles' starts, of all pairs that could be among the best of either profile."""
+        ours, theirs = self.of.least_terms(tile, other), self.of.least_terms(other, tile)
+        worst, others_worst = self.worst[slice(*tile)], self.worst[slice(*other)]
+        rows = (ours + theirs.min() <= worst) | (ours <= (others_worst - theirs).max())
+        columns = (theirs + ours.min() <= others_worst) | (theirs <= (worst - ours).max())
+        return np.flatnonzero(rows), np.flatnonzero(columns)
+
+    def _seed(self, block: Block, sums: Floats) -> None:
+        """Give profiles that have no K candidates yet a first bound, from the pairs of this block that are certain."""
+        unfilled = [~self.lists.full(places) & np.isinf(self.worst[places]) for places in (block.one, block.other)]
+        certain: Floats | None = None
+        for axis, (places, new) in enumerate(zip((block.one, block.other), unfilled, strict=True)):
+            if sums.shape[1 - axis] <= self.k or not new.any():
+                continue
+            if certain is None:
+                certain = np.where(block.unsettled(), np.inf, sums)
+            lines = certain[new] if axis == 0 else certain[:, new].T
+            kth = np.partition(lines, self.k - 1, axis=1)[:, self.k - 1]
+            self._tighten(places[new], np.floor(200 / kth - _ROUNDING))
+
+    def _keep(self, hits: Hits) -> None:
+        """Enter the hits that are better than what either profile holds."""
+        lists, rank = self.lists, self.field.rank
+        profiles: list[Positions] = []
+        keys: list[Keys] = []
+        for owner, candidate, ab, ba in (
+            (hits.one, hits.other, hits.ab, hits.ba),
+            (hits.other, hits.one, hits.ba, hits.ab),
+        ):
+            key = lists.key(hits.value, rank[candidate], 25 * ab + 5 * ba + hits.audience)
+            better = self.field.wanted[owner] & lists.beaten(owner, key)
+            profiles.append(owner[better])
+            keys.append(key[better])
+        changed = lists.merge(np.concatenate(profiles), np.concatenate(keys))
+        self._tighten(changed, lists.floors(changed))
+
+    def _tighten(self, places: Positions, floors: npt.NDArray[np.number]) -> None:
+        """Lower what is still good enough to what can round to these values, in hundredths."""
+        least = np.asarray(floors, np.float64) - _ROUNDING
+        with np.errstate(divide="ignore"):
+            sums = np.where(least > 0, 200 / np.maximum(least, 0), np.inf)
+        self.worst[places] = np.minimum(self.worst[places], sums)
+
+    def frame(self) -> pd.DataFrame:
+        """Return what `discover` returns."""
+        hits, ranks = self._listed()
+        score_ab, score_ba, value = self.of.scores(hits)
+        ids = self.field.ids
+        order = np.lexsort((ranks, self.field.rank[hits.one]))
+        columns = {
+            "profile_id": ids[self.of.profile[hits.one]],
+            "candidate_id": ids[self.of.profile[hits.other]],
+            "rank": ranks,
+            "harmonic_mean": value,
+            "score_ab": score_ab,
+            "score_ba": score_ba,
+        }
+        frame = pd.DataFrame({name: np.asarray(values)[order] for name, values in columns.items()})
+        frame.attrs["looked"] = Looked(self.field.possible, self.looked_at)
+        return frame
+
+    def _listed(self) -> tuple[Hits, Positions]:
+        """Each profile (`one`) with its candidates (`other`), and their ranks from 1."""
+        one, number = np.nonzero(self.lists.keys != self.lists.empty)
+        value, ranks, codes = self.lists.parts(self.lists.keys[one, number])
+        return Hits(one, np.argsort(self.field.rank)[ranks], value, codes // 25, codes // 5 % 5, codes % 5), number + 1

@@ -1,0 +1,61 @@
+"""Word overlap of every profile of one tile with every profile of another, for texts without a vector."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring.prepare import Prepared
+from jv_scoring.vectors import Floats, Positions
+
+
+@dataclass(frozen=True)
+class WordLists:
+    """The words of one compared text as numbers: those of profile k are `words[first[k]:first[k + 1]]`."""
+
+    words: Positions
+    first: Positions
+
+    def of(self, profiles: Positions) -> tuple[Positions, Positions]:
+        """Return the words of these profiles, and for each the place in `profiles` of the profile that has it."""
+        begin, count = self.first[profiles], self.first[profiles + 1] - self.first[profiles]
+        owner = np.repeat(np.arange(len(profiles)), count)
+        within = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        return self.words[begin[owner] + within], owner
+
+
+class WordOverlap:
+    """Shares of common words, as `similarity.word_overlap` has them, for blocks of pairs."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        """Number the words only when a first block asks for them: most populations need few."""
+        self._prepared = prepared
+        self._lists = cache(self._numbered)
+
+    def shares(self, source: str, target: str, rows: Positions, columns: Positions) -> Floats:
+        """Return (rows, columns) shares, 0..1, of the compared text `source` of one with `target` of the other."""
+        counts = self._prepared.word_counts
+        smaller = np.minimum(counts[source][rows][:, None], counts[target][columns])
+        lists = self._lists()
+        words, row = lists[source].of(rows)
+        others, column = lists[target].of(columns)
+        order = np.argsort(others, kind="stable")
+        others, column = others[order], column[order]
+        first, last = np.searchsorted(others, words, "left"), np.searchsorted(others, words, "right")
+        count = last - first
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        met = np.repeat(row, count) * len(columns) + column[np.repeat(first, count) + within]
+        common = np.bincount(met, minlength=smaller.size).reshape(smaller.shape)
+        shares: Floats = np.where(smaller > 0, common / np.maximum(smaller, 1), 0.0)
+        return shares
+
+    def _numbered(self) -> dict[str, WordLists]:
+        spelled = self._prepared.words
+        numbers = pd.factorize(np.array(" ".join(" ".join(texts) for texts in spelled.values()).split(), object))[0]
+        lists, start = {}, 0
+        for name, counts in self._prepared.word_counts.items():
+            first = np.concatenate([[0], np.cumsum(counts)])
+            lists[name] = WordLists(numbers[start : start + first[-1]].astype(np.intp), first)
+            start += int(first[-1])
+        return lists
