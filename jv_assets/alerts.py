@@ -8,7 +8,7 @@ import dagster as dg
 import tenacity
 
 from jv_assets import settings
-from jv_assets.automation.own_runs import STARTED_BY_JV
+from jv_assets.automation.own_runs import started_by_jv
 from jv_assets.causes import run_causes
 from jv_assets.finishing import failed_ranges
 from jv_assets.workers import again
@@ -26,7 +26,7 @@ def alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     url, run = settings.alert_webhook(), context.dagster_run
     if url is None:
         return dg.SkipReason("JV_ALERT_WEBHOOK is not set")
-    if STARTED_BY_JV in run.tags:
+    if started_by_jv(run):
         return dg.SkipReason("it was started by jv, which told whoever typed it")
     post(url, message_of(context.instance, run))
     context.log.info(f"told the webhook of run {run.run_id}")

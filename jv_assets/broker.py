@@ -29,7 +29,7 @@ _CONFIG: dict[str, Any] = {
     "task_acks_late": False,
     "task_default_queue": QUEUE,
     "task_default_priority": 5,
-    "result_expires": 2 * 86_400,  # longer than any run
+    "result_expires": 30 * 86_400,  # longer than any run waits and takes
     "broker_connection_retry_on_startup": True,
     # A daemon that cannot reach the broker must say so, not wait.
     "broker_transport_options": {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},

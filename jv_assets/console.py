@@ -22,8 +22,6 @@ from jv_assets.partitions import listed
 from jv_assets.running import Outcome
 from jv_assets.setup.repartition import Proposal
 from jv_assets.status import Status
-from jv_assets.undo_units import Unit
-from jv_assets.undoing import KeptRun, Preview
 
 # A file has no edge to wrap rows at.
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
@@ -87,7 +85,7 @@ def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
     for values in outcome.done.get("profile_embeddings", {}).values():
         if texts := values.get("not_finite_texts"):
             errors.print(f"[yellow]warning:[/] {escape(NOT_FINITE.format(texts))}", soft_wrap=True)
-    _show_failures(outcome, again)
+    show_failures(outcome, again)
 
 
 def _show_word_overlap(outcome: Outcome) -> None:
@@ -102,7 +100,8 @@ def _show_word_overlap(outcome: Outcome) -> None:
 _COMPARISONS = ("semantic", "word_overlap", "stored_comparisons", "stored_word_overlap")
 
 
-def _show_failures(outcome: Outcome, again: str) -> None:
+def show_failures(outcome: Outcome, again: str) -> None:
+    """A line for each cause, and what to type once it is mended."""
     for asset, causes in outcome.failed.items():
         for cause, where in _by_cause(causes).items():
             errors.print(f"[red]{asset} failed in {_listed(where)}:[/] {escape(cause)}", soft_wrap=True)
@@ -111,68 +110,6 @@ def _show_failures(outcome: Outcome, again: str) -> None:
     if not outcome.well:
         advice = "type it again" if outcome.dry_run else f"the rest is done by: [bold]{again}[/]"
         errors.print(f"Once mended, {advice}", soft_wrap=True)
-
-
-def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int], units: Mapping[str, Unit]) -> None:
-    """The runs that can be undone, the latest first: how many matches each replaced, and what it was."""
-    if not runs:
-        out.print("No run has written a score yet.")
-        return
-    columns = ("run", "wrote at", "matches", "job", "ranges", "policy")
-    shown = [
-        (
-            run.run_id,
-            f"{run.started_at:%Y-%m-%d %H:%M} UTC",
-            rows.get(run.run_id, 0),
-            unit.job,
-            unit.ranges,
-            unit.policy,
-        )
-        for run in runs
-        for unit in (units[run.run_id],)
-    ]
-    table("runs that can be undone", columns, shown)
-
-
-def show_preview(preview: Preview, run_id: str, unit: Unit) -> None:
-    """What an undo would put back and what it would leave."""
-    out.print(f"Undoing run {run_id[:8]} ({unit.job}, ranges {unit.ranges}, policy {unit.policy}):", soft_wrap=True)
-    for policy, count in preview.restored.most_common():
-        what = f"would have their scores under {policy} again" if policy else "would have no score again (NULL)"
-        out.print(f"{count:,} matches {what}", soft_wrap=True)
-    if not preview.restored:
-        out.print("0 matches would change: there is nothing to put back", soft_wrap=True)
-    for name, what in _LEFT.items():
-        if preview.left[name]:
-            out.print(f"{preview.left[name]:,} matches {what}", soft_wrap=True)
-
-
-_LEFT = {
-    "unchanged": "have the scores of before already",
-    "replaced_since": "were replaced again by a later run, and would be left",
-    "deleted": "are gone",
-}
-
-
-def show_undone(outcome: Outcome, run_id: str) -> None:
-    """What an undo put back and what it left, and that it does not last by itself."""
-    counts = {name: int(outcome.total("published_scores", name)) for name in UNDONE}
-    for name, what in UNDONE.items():
-        if counts[name] or name == "restored":
-            out.print(f"{counts[name]:,} matches {what}", soft_wrap=True)
-    later = {run for of in outcome.done.get("published_scores", {}).values() for run in of.get("replaced_by", ())}
-    if later:
-        out.print(f"undo first: {', '.join(sorted(later))}", soft_wrap=True)
-    out.print("The next rescore publishes again what differs: switch the schedule off, or mend the cause, before it.")
-    _show_failures(outcome, f"jv undo {run_id}")
-
-
-UNDONE = {
-    "restored": "have the scores of before again",
-    "unchanged": "had them already",
-    "replaced_since": "were replaced again by a later run, and left",
-    "deleted": "are gone",
-}
 
 
 def show_report(folder: Path) -> None:
@@ -197,11 +134,13 @@ def show_status(
     texts: int,
     left: Mapping[str, Mapping[str, str]],
     going_on: Sequence[str],
+    at_work: bool = False,
 ) -> None:
     """Counts of profiles and matches, what goes on, the ranges that are not done and why, and what to type.
 
     `policy`: the one that the next run scores under. `older`: scores that are older than the data; None: a profile
-    cannot be read. `texts`: those that wait to be embedded. `left`: by asset and range, the cause.
+    cannot be read. `texts`: those that wait to be embedded. `left`: by asset and range, the cause. `at_work`: whether
+    a run is at work, which may do all of that.
     """
     rows: list[tuple[object, ...]] = [(name.replace("_", " "), count) for name, count in status.profiles.items()]
     table(f"profiles, model {model}", ("", "profiles"), rows)
@@ -231,12 +170,17 @@ def show_status(
         )
     if texts:
         out.print(f"texts that wait to be embedded, new or edited: {texts:,}", soft_wrap=True)
-    if any(left.values()):
-        out.print("Next: [bold]jv retry[/]")
-    elif texts:
-        out.print("Next: [bold]jv nightly[/]")
-    elif older or status.waiting or status.foreign:
-        out.print("Next: [bold]jv rescore[/]")
+    if command := _next(status, older, texts, any(left.values())):
+        wait = "wait for the run that goes on, then: [bold]jv status[/]"
+        out.print(f"Next: {wait if at_work else f'[bold]{command}[/]'}")
+
+
+def _next(status: Status, older: int | None, texts: int, is_any_left: bool) -> str | None:
+    if is_any_left:
+        return "jv retry"
+    if texts:
+        return "jv nightly"
+    return "jv rescore" if older or status.waiting or status.foreign else None
 
 
 def told_cuts(cut_at: Mapping[str, datetime], ranges: int) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from jv_assets.automation.own_runs import STARTED_BY_JV
+from jv_assets.automation.own_runs import started_by_jv
 from jv_assets.partitions import FAILED_RANGES, ID_RANGES, keys_of_run, range_tags
 from jv_assets.schedules import NIGHTLY, RESCORE, nightly, rescore
 from jv_assets.undo_units import UNIT, unit_of
@@ -72,7 +72,7 @@ def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[s
 )
 def finish_the_other_ranges(context: dg.RunFailureSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     run = context.dagster_run
-    if STARTED_BY_JV in run.tags:
+    if started_by_jv(run):
         yield dg.SkipReason("jv finishes its own runs")
         return
     selected = {key.to_user_string() for key in run.asset_selection or ()} or set(_ASSETS_OF[run.job_name])

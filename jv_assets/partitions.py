@@ -105,6 +105,7 @@ def _try_each(
     """By range, the metadata of those that went well, and the cause of each that failed."""
     done: dict[str, Mapping[str, Any]] = {}
     failed: dict[str, str] = {}
+    said = time.monotonic()
     for number, key in enumerate(keys, start=1):
         started = time.perf_counter()
         progress.doing.set(f"{asset}, range {key}")
@@ -120,7 +121,14 @@ def _try_each(
             else:
                 context.log.exception(f"{asset}, range {key}: {error}")
         progress.report(asset, number, len(keys))
+        if time.monotonic() - said > _SECONDS_BETWEEN_SIGNS:
+            context.log.info(f"{asset}: {number:,} of {len(keys):,} ranges are done")
+            said = time.monotonic()
     return done, failed
+
+
+_SECONDS_BETWEEN_SIGNS = 600
+"""A step's log tells so often that it makes progress: see `workers.SILENT_HOURS`."""
 
 
 def _failure(asset: str, keys: Sequence[str], failed: Mapping[str, str], again: str) -> dg.Failure:

@@ -13,8 +13,8 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from sqlalchemy import func, select
 
 from jv_assets import settings
+from jv_assets.automation.attempts import last_attempts
 from jv_assets.automation.own_runs import is_ours
-from jv_assets.running import last_attempts
 from jv_assets.schedules import NIGHTLY
 
 _LATEST_OF = (

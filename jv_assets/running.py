@@ -9,8 +9,9 @@ from typing import Any
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
+from jv_assets.automation.attempts import by_id, is_dry, last_attempts
 from jv_assets.automation.own_runs import is_ours
-from jv_assets.causes import INTERRUPTIONS, NEVER_DONE, Causes, run_causes
+from jv_assets.causes import ENDS, NEVER_DONE, Causes, is_interruption, run_causes
 from jv_assets.dagster_storage import dagster_home
 from jv_assets.errors import UserError
 from jv_assets.finishing import Part, config_for, failed_ranges, parts, rest_of
@@ -18,10 +19,16 @@ from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY, OF_MATCHES, RESCORE
 from jv_assets.undo_units import UNIT, unit_of
-from jv_assets.workers import UNDER_WAY, again, fail_runs_without_process, this_process
+from jv_assets.workers import (
+    ENDED_BADLY,
+    UNDER_WAY,
+    again,
+    fail_runs_without_process,
+    is_at_work,
+    this_process,
+)
 
 _HAVE_FILES = ("profiles", "match_scores")
-_ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The terminal has a progress bar; the log is in the UI."""
 
@@ -104,18 +111,21 @@ def unfinished(
 ) -> dict[str, str]:
     """The ranges of an asset whose last run failed or was cancelled before them, or (if asked) that were never done.
 
-    With the cause of each. A range whose file is not there was never done: the file may have been made under another
-    cut, whose range of that name held other rows.
+    With the cause of each. Those that a run at work is to do are none of them. A range whose file is not there was
+    never done: the file may have been made under another cut, whose range of that name held other rows.
     """
     key = dg.AssetKey(asset)
-    cut_off = {k: run for k, run in last_attempts(instance, key).items() if run.status in _ENDED_BADLY}
-    done = instance.get_materialized_partitions(key)
+    attempts, done = last_attempts(instance, key), instance.get_materialized_partitions(key)
     if also_never_done and asset in _HAVE_FILES:
         done = set(files.made(asset, sorted(done)))
+    at_work = {run.run_id for run in by_id(attempts.values()) if is_at_work(instance, run)}
     left = {}
     for k in ID_RANGES.get_partition_keys():
-        if k in cut_off:
-            left[k] = causes.of_range(cut_off[k], asset, k)
+        run = attempts.get(k)
+        if run and run.run_id in at_work:
+            continue
+        if run and run.status in ENDED_BADLY:
+            left[k] = causes.of_range(run, asset, k)
         elif also_never_done and k not in done:
             left[k] = NEVER_DONE
     return left
@@ -134,24 +144,46 @@ def under_way(instance: dg.DagsterInstance) -> list[str]:
 
 def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
     """The runs that wait or go on, and the backfills that have more to come, a line each."""
-    lines = []
-    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *UNDER_WAY]))
-    for run in (run for run in runs if is_ours(instance, run)):
-        keys = keys_of_run(run)
-        waits = run.status == dg.DagsterRunStatus.QUEUED
-        state = "waits for the daemon (jv ui)" if waits else "goes on"
-        lines.append(f"run {run.run_id[:8]} of {run.job_name}, ranges {keys[0]} to {keys[-1]}, {state}")
+    waiting = _our_runs(instance, [dg.DagsterRunStatus.QUEUED])
+    lines = [f"{_named(run)} waits for the daemon (jv ui)" for run in waiting]
+    lines += [f"{_named(run)} goes on{_nevertheless(instance, run)}" for run in at_work(instance)]
     requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
     for backfill in instance.get_backfills(filters=requested):
         lines.append(f"backfill {backfill.backfill_id} goes on while the daemon runs (jv ui)")
     return lines
 
 
+def at_work(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Our runs that a process does, those too that were marked as ended from outside meanwhile."""
+    marked = (run for run in _our_runs(instance, ENDED_BADLY, limit=_LATEST) if is_at_work(instance, run))
+    return [*_our_runs(instance, UNDER_WAY), *marked]
+
+
+_LATEST = 50
+"""Of so many runs that ended badly it is looked up whether their process lives nevertheless."""
+
+
+def _our_runs(
+    instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus], limit: int | None = None
+) -> list[dg.DagsterRun]:
+    runs = instance.get_runs(dg.RunsFilter(statuses=list(statuses)), limit=limit)
+    return [run for run in runs if is_ours(instance, run)]
+
+
+def _named(run: dg.DagsterRun) -> str:
+    keys = keys_of_run(run)
+    return f"run {run.run_id[:8]} of {run.job_name}, ranges {keys[0]} to {keys[-1]},"
+
+
+def _nevertheless(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    return f", although {run_causes(instance, run)[0]}" if run.status in ENDED_BADLY else ""
+
+
 def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
     """The last undo, where it failed and nothing was published since: no range of an asset tells of it."""
     records = instance.get_run_records(dg.RunsFilter(job_name="undo"))
     last = next((record for record in records if is_ours(instance, record.dagster_run)), None)
-    if last is None or last.dagster_run.status not in _ENDED_BADLY:
+    if last is None or last.dagster_run.status not in ENDED_BADLY:
         return []
     since = instance.get_runs(dg.RunsFilter(created_after=last.create_timestamp))
     if any(run.job_name in ("rescore", "nightly") and is_ours(instance, run) for run in since):
@@ -221,49 +253,16 @@ def _in_process(
 
 
 def _was_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether Dagster took a signal for itself and made a failure of it."""
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
-        error = entry.dagster_event.job_failure_data.error if entry.dagster_event else None
-        if error and error.cls_name in INTERRUPTIONS:
-            return True
-    return False
+    """Whether Dagster took a signal for itself and made a failure of it.
 
-
-def last_attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.DagsterRun]:
-    """By range, the last run that was to make it, where it has not been made since. A dry run is not to make it."""
-    storage = instance.event_log_storage
-    latest = storage.get_latest_asset_partition_materialization_attempts_without_materializations(asset)
-    attempts = [(key, run_id) for key, (run_id, _) in latest.items()]
-    runs = _runs(instance, attempts)
-    if any(_is_dry(run) for run in runs.values()):
-        made = storage.get_latest_storage_id_by_partition(asset, dg.DagsterEventType.ASSET_MATERIALIZATION)
-        planned = storage.get_event_records(
-            dg.EventRecordsFilter(
-                dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
-                asset,
-                asset_partitions=list(latest),
-                after_cursor=min(made.get(key, 0) for key in latest),
-            )
-        )
-        since = [record for record in planned if record.storage_id > made.get(record.partition_key or "", 0)]
-        attempts = [(record.partition_key or "", record.run_id) for record in since][::-1]
-        runs = _runs(instance, attempts)
-    return {key: runs[run_id] for key, run_id in attempts if run_id in runs and not _is_dry(runs[run_id])}
-
-
-def _runs(instance: dg.DagsterInstance, attempts: Sequence[tuple[str, str]]) -> dict[str, dg.DagsterRun]:
-    run_ids = sorted({run_id for _, run_id in attempts})
-    return {run.run_id: run for run in instance.get_runs(dg.RunsFilter(run_ids=run_ids))} if run_ids else {}
-
-
-def _is_dry(run: dg.DagsterRun) -> bool:
-    config: Any = run.run_config
-    return bool(config.get("ops", {}).get("published_scores", {}).get("config", {}).get("dry_run"))
+    Where somebody has marked the run as ended before, only the step says so.
+    """
+    return any(is_interruption(entry) for entry in instance.all_logs(run.run_id, of_type=ENDS))
 
 
 def _take_in(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
     outcome.run_ids.append(run.run_id)
-    outcome.dry_run |= _is_dry(run)
+    outcome.dry_run |= is_dry(run)
     _collect(instance, run, outcome)
     if run.status != dg.DagsterRunStatus.SUCCESS:
         _collect_failure(instance, run, outcome)

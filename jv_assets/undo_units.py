@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from jv_assets.partitions import ID_RANGES, keys_of_run, listed
 
@@ -28,7 +29,12 @@ class Unit:
 
 
 def unit_of(run: dg.DagsterRun) -> str:
-    """Return the id under which is kept what this run replaces."""
+    """Return the id under which is kept what this run replaces.
+
+    A run that somebody executed again has its own: it has the tags of the old run, which may have been undone since.
+    """
+    if run.parent_run_id and RETRY_NUMBER_TAG not in run.tags:
+        return run.run_id
     return run.tags.get(UNIT) or run.tags.get(_BACKFILL) or run.run_id
 
 

@@ -7,7 +7,9 @@ import dagster as dg
 MODULE, LOCATION = "jv_assets.definitions", "jv"
 """Our code, and the name of the code location in each workspace.yaml; `dagster dev -m` names it by the module."""
 STARTED_BY_JV = "jv/process"
-"""Tag of runs in a process of `jv`, which goes on by itself; its value is `host:pid`."""
+"""Tag of runs in a process of `jv`, which goes on by itself; its value is `host:pid`. Executing such a run again in the
+UI copies it: see `started_by_jv`.
+"""
 REPOSITORY_TAG = ".dagster/repository"
 """Tag that Dagster gives to each run of a code location; its value is `repository@location`."""
 JOBS = ("rescore", "embed", "refresh", "nightly", "report", "undo", "forget")
@@ -16,13 +18,18 @@ _OF_ASSETS = "__ASSET_JOB"
 """The job of assets that somebody materializes in the UI."""
 
 
+def started_by_jv(run: dg.DagsterRun) -> bool:
+    """Whether a run is in a process of `jv`, and not in one that the daemon launched."""
+    return STARTED_BY_JV in run.tags and run.remote_job_origin is None
+
+
 def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether a run is of one of our jobs, in our code location or in a process of ours."""
     if run.job_name not in JOBS and not run.job_name.startswith(_OF_ASSETS):
         return False
     if run.remote_job_origin:
         return is_our_location(run.remote_job_origin.repository_origin.code_location_origin.location_name)
-    return STARTED_BY_JV in run.tags or _has_our_steps(instance, run)
+    return started_by_jv(run) or _has_our_steps(instance, run)
 
 
 def is_our_location(name: str) -> bool:

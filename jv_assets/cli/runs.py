@@ -114,7 +114,8 @@ def undo(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be put back; write nothing.")] = False,
 ) -> None:
     """Put back the scores that a run replaced: says what that would do, and asks."""
-    from jv_assets.console import show_kept_runs, show_preview, show_undone, waiting
+    from jv_assets.cli.undo_lines import show_kept_runs, show_preview, show_undone
+    from jv_assets.console import waiting
     from jv_assets.running import execute_op, open_instance
     from jv_assets.undo_units import describe
     from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs, preview_undo
@@ -163,14 +164,15 @@ def status() -> None:
     """What is embedded, scored, skipped and NULL, by reason; which ranges failed."""
     from jv_assets.console import show_status, told_cuts, waiting
     from jv_assets.pipeline.stored_cut import read_cut_times
-    from jv_assets.running import left_over, open_instance, under_way
+    from jv_assets.running import at_work, left_over, open_instance, under_way
     from jv_assets.status import count_older, count_waiting_texts, read_status
 
     policy = chosen_policy(None)
     database, model = ready_database("read"), settings.embedding_model()
     with open_instance() as instance, waiting("comparing the stored scores with the data"):
         left, going_on = left_over(instance, range_files(database)), under_way(instance)
+        busy = any(run.job_name != "report" for run in at_work(instance))
         status, older = read_status(database, model), count_older(database, model)
         texts = count_waiting_texts(database, model)
     lines = [*told_cuts(read_cut_times(database, settings.id_ranges()), settings.id_ranges()), *going_on]
-    show_status(status, model=model, policy=policy, older=older, texts=texts, left=left, going_on=lines)
+    show_status(status, model=model, policy=policy, older=older, texts=texts, left=left, going_on=lines, at_work=busy)

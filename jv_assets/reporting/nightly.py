@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from jv_assets.automation.own_runs import STARTED_BY_JV
+from jv_assets.automation.own_runs import started_by_jv
 from jv_assets.partitions import all_ranges_tags
 from jv_assets.schedules import NIGHTLY_REPORTS, nightly, report
 
@@ -21,7 +21,7 @@ from jv_assets.schedules import NIGHTLY_REPORTS, nightly, report
 )
 def report_after_nightly(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     run = context.dagster_run
-    if STARTED_BY_JV in run.tags:
+    if started_by_jv(run):
         yield dg.SkipReason("it was started by jv: jv report makes the reports")
         return
     assets = [dg.AssetKey(name) for name in NIGHTLY_REPORTS]

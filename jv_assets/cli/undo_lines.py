@@ -1,0 +1,70 @@
+"""What `jv undo` prints."""
+
+from collections.abc import Mapping, Sequence
+
+from jv_assets.console import out, show_failures, table
+from jv_assets.running import Outcome
+from jv_assets.undo_units import Unit
+from jv_assets.undoing import KeptRun, Preview
+
+
+def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int], units: Mapping[str, Unit]) -> None:
+    """The runs that can be undone, the latest first: how many matches each replaced, and what it was."""
+    if not runs:
+        out.print("No run has written a score yet.")
+        return
+    columns = ("run", "wrote at", "matches", "job", "ranges", "policy")
+    shown = [
+        (
+            run.run_id,
+            f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+            rows.get(run.run_id, 0),
+            unit.job,
+            unit.ranges,
+            unit.policy,
+        )
+        for run in runs
+        for unit in (units[run.run_id],)
+    ]
+    table("runs that can be undone", columns, shown)
+
+
+def show_preview(preview: Preview, run_id: str, unit: Unit) -> None:
+    """What an undo would put back and what it would leave."""
+    out.print(f"Undoing run {run_id[:8]} ({unit.job}, ranges {unit.ranges}, policy {unit.policy}):", soft_wrap=True)
+    for policy, count in preview.restored.most_common():
+        what = f"would have their scores under {policy} again" if policy else "would have no score again (NULL)"
+        out.print(f"{count:,} matches {what}", soft_wrap=True)
+    if not preview.restored:
+        out.print("0 matches would change: there is nothing to put back", soft_wrap=True)
+    for name, what in _LEFT.items():
+        if preview.left[name]:
+            out.print(f"{preview.left[name]:,} matches {what}", soft_wrap=True)
+
+
+_LEFT = {
+    "unchanged": "have the scores of before already",
+    "replaced_since": "were replaced again by a later run, and would be left",
+    "deleted": "are gone",
+}
+
+
+def show_undone(outcome: Outcome, run_id: str) -> None:
+    """What an undo put back and what it left, and that it does not last by itself."""
+    counts = {name: int(outcome.total("published_scores", name)) for name in UNDONE}
+    for name, what in UNDONE.items():
+        if counts[name] or name == "restored":
+            out.print(f"{counts[name]:,} matches {what}", soft_wrap=True)
+    later = {run for of in outcome.done.get("published_scores", {}).values() for run in of.get("replaced_by", ())}
+    if later:
+        out.print(f"undo first: {', '.join(sorted(later))}", soft_wrap=True)
+    out.print("The next rescore publishes again what differs: switch the schedule off, or mend the cause, before it.")
+    show_failures(outcome, f"jv undo {run_id}")
+
+
+UNDONE = {
+    "restored": "have the scores of before again",
+    "unchanged": "had them already",
+    "replaced_since": "were replaced again by a later run, and left",
+    "deleted": "are gone",
+}

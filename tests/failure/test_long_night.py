@@ -1,0 +1,42 @@
+"""A nightly run that somebody marks as failed while `jv` does it, as the daemon did after a day."""
+
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+from faults import Production, held, waiting
+from judging import assert_whole
+from telling import ended
+from waiting import wait_until
+
+RANGE_8 = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores 8', 0))"
+WAIT = "Next: wait for the run that goes on, then: jv status\n"
+MARKS: dict[str, Callable[[dg.DagsterInstance, dg.DagsterRun], object]] = {
+    "failed": lambda instance, run: instance.report_run_failed(run, "Exceeded maximum runtime of 86400 seconds."),
+    "cancelled": lambda instance, run: instance.report_run_canceled(run),
+}
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_night_that_was_marked_as_ended_goes_on(production: Production, mark: str) -> None:
+    """`jv status` advises nothing that would do the same again, and `jv retry` finds nothing to do, until it ends."""
+    jv = production.jv
+    with held(production, RANGE_8):
+        process = jv.start("nightly")
+        wait_until(lambda: waiting(production))
+        told = jv.well("status").out
+        assert " goes on\n" in told
+        assert told.endswith(WAIT)
+        with jv.instance() as instance:
+            [run] = instance.get_runs()
+            MARKS[mark](instance, run)
+        told = jv.well("status").out
+        assert f"run {run.run_id[:8]} of nightly, ranges 0 to e, goes on, although " in told
+        assert "never done" not in told
+        assert told.endswith(WAIT)
+        assert jv.well("retry").out == "No range has failed and none is left to do.\n"
+    done = ended(process)
+    assert (done.code, done.err) == (0, "")
+    assert [run.status for run in jv.runs()] == ["SUCCESS"]
+    assert "Next:" not in jv.well("status").out
+    assert_whole(production)
