@@ -40,8 +40,12 @@ class TableCut:
         return str(UUID(int=self.firsts[place])), str(UUID(int=after - 1))
 
     def key_of(self, row_id: str) -> str:
-        """Return the key of the partition that holds a uuid."""
-        return self.keys[bisect_right(self.firsts, UUID(row_id).int) - 1]
+        """Return the key of the partition that holds a uuid, as the database writes it: in order of text, too."""
+        return self.keys[bisect_right(self._first_ids, row_id) - 1]
+
+    @cached_property
+    def _first_ids(self) -> list[str]:
+        return [str(UUID(int=first)) for first in self.firsts]
 
 
 @dataclass(frozen=True)
