@@ -44,7 +44,7 @@ def tally(rows: pd.DataFrame) -> Aggregation:
     histograms: dict[str, Histogram] = {}
     matches: dict[str, Floats] = {}
     for name, policy in POLICIES.items():
-        scores = _finals(of_nulls[policy.nulls], policy)
+        scores = finals(of_nulls[policy.nulls], policy)
         histograms |= {f"{name} {of}": Histogram.of(values, SCORES) for of, values in scores.items()}
         matches[name] = scores["harmonic_mean"]
     scored_by = policy_of(rows)
@@ -153,7 +153,8 @@ def kendall(joint: Joint) -> float | None:
     return (differing - 2 * _discordant(first, second, counts)) / norm
 
 
-def _finals(of_direction: dict[str, list[Floats]], policy: Policy) -> dict[str, Floats]:
+def finals(of_direction: dict[str, list[Floats]], policy: Policy) -> dict[str, Floats]:
+    """Return score_ab, score_ba and harmonic_mean under a policy, from each direction's four dimensions in order."""
     ab, ba = (aggregates(of_direction[direction], policy.aggregation) for direction in DIRECTIONS)
     return {name: round2(raw) for name, raw in zip(FINAL, (ab, ba, match_scores(ab, ba)), strict=True)}
 

@@ -1,0 +1,63 @@
+"""The values that evaluation ranks matches by: six policies, parts of the score, the older matcher's, and baselines."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+
+from jv_scoring.analysis import aggregation, isolation
+from jv_scoring.analysis.evaluation_metrics import Values
+from jv_scoring.analysis.rows import column, dimensions, policy_of
+from jv_scoring.columns import Floats
+from jv_scoring.engine import DIRECTIONS
+from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS, POLICIES, parse_policy
+from jv_scoring.prepare import NULLS
+
+KEPT = (*POLICIES, "score_ab", *DIMENSIONS, "word_overlap", "match_score")
+"""The rankings whose values a tally keeps of each exposed match."""
+RANKINGS = (*KEPT, "popularity", "random")
+COLUMNS = list(dict.fromkeys([*aggregation.COLUMNS, *isolation.COLUMNS]))
+"""What `values_of` reads of a `match_scores` range file."""
+
+
+def values_of(rows: pd.DataFrame) -> dict[str, Floats]:
+    """Return (rows,) values by the rankings of `KEPT`; NaN where a match lacks one.
+
+    `score_ab`, dimensions and word overlap are those of the policy that scored the rows.
+    """
+    policy = parse_policy(policy_of(rows) or CURRENT_POLICY)
+    of_nulls = {nulls: {of: dimensions(rows, of, nulls) for of in DIRECTIONS} for nulls in NULLS}
+    by_policy = {
+        name: aggregation.finals(of_nulls[each.nulls], each)["harmonic_mean"] for name, each in POLICIES.items()
+    }
+    return {
+        **by_policy,
+        "score_ab": column(rows, "score_ab"),
+        **dict(zip(DIMENSIONS, of_nulls[policy.nulls]["ab"], strict=True)),
+        "word_overlap": isolation.words_only(rows, policy)["harmonic_mean"],
+        "match_score": column(rows, "match_score"),
+    }
+
+
+def at_seen(rows: pd.DataFrame, policy: str) -> dict[str, Floats]:
+    """Return the same as it stood when each match was seen: `rows` has what the log of published scores says.
+
+    The log has the score of the policy that stood, and of no other; it has no dimension and no word overlap.
+    """
+    found = {name: np.full(len(rows), np.nan) for name in KEPT} | {"match_score": column(rows, "match_score")}
+    stood = rows["stood_policy"].to_numpy()
+    for name in POLICIES:
+        found[name] = np.where(stood == name, column(rows, "stood_harmonic_mean"), np.nan)
+    return found | {"score_ab": np.where(stood == policy, column(rows, "stood_score_ab"), np.nan)}
+
+
+def baselines(rows: pd.DataFrame, places: Mapping[str, int]) -> dict[str, Values]:
+    """Return `popularity` and `random` of these matches; `places` says in how many matches each profile stands."""
+    popular = np.array([places.get(profile, 0) for profile in rows["suggested_profile_id"].tolist()], np.float64)
+    random = np.array([_random(match) for match in rows["id"].tolist()], np.uint64)
+    return {"popularity": popular, "random": random}
+
+
+def _random(match: str) -> int:
+    return int.from_bytes(sha256(match.lower().encode()).digest()[:8])
