@@ -1,8 +1,8 @@
 """Evaluation over 1,000,000 matches of which 50,000 were seen: tallies by range, kept as JSON, merged and reported.
 
 All rankings, both labels, 1,000 draws. Matches, scores and outcomes are drawn at random, range by range, outside what
-is measured; every match has columns as a `match_scores` range file has them. It is a process of its own, so that its peak
-memory is told too.
+is measured; every match has columns as a `match_scores` range file has them. It is a process of its own, which tells
+its peak memory too.
 """
 
 import json
