@@ -9,22 +9,21 @@ from jv_scoring.columns import Floats
 
 DRAWS = 1000
 _SEED = 20260217
-_BYTES_AT_ONCE = 16 << 20
-"""Of multiplicities, which take 8 bytes for each profile and draw."""
+_AT_ONCE = 1 << 20
+"""Drawn profiles in memory at a time, some 40 bytes each."""
 
 
 def multiplicities(profiles: int) -> Iterator[Floats]:
     """Yield how often each draw has each profile: blocks of shape (some draws, profiles), 1,000 draws together.
 
-    The draws are `default_rng(20260217).integers(0, profiles, (1000, profiles))`, a row each. They are drawn row by
-    row, which gives the same numbers and does not hold them all.
+    The draws are `default_rng(20260217).integers(0, profiles, (1000, profiles))`, a row each. They are drawn in blocks
+    of rows, which gives the same numbers and does not hold them all.
     """
-    rng, at_once = np.random.default_rng(_SEED), max(1, _BYTES_AT_ONCE // (8 * max(profiles, 1)))
+    rng, at_once = np.random.default_rng(_SEED), max(1, _AT_ONCE // max(profiles, 1))
     for start in range(0, DRAWS if profiles else 0, at_once):
-        rows = range(start, min(start + at_once, DRAWS))
-        yield np.stack([np.bincount(rng.integers(0, profiles, profiles), minlength=profiles) for _ in rows]).astype(
-            np.float64
-        )
+        rows = min(at_once, DRAWS - start)
+        drawn = rng.integers(0, profiles, (rows, profiles)) + profiles * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * profiles).reshape(rows, profiles).astype(np.float64)
 
 
 def drawn_sums(columns: Ints) -> Floats:

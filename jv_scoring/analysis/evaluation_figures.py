@@ -19,7 +19,7 @@ BETTER, WORSE, NO_DIFFERENCE = "better", "worse", "no difference shown"
 LEAST_POSITIVE, LEAST_PROFILES = 50, 20
 """Matches with label 1, and profiles with a pair, below which nothing is concluded."""
 LEAST_EXPOSED, MOST_WEIGHT = 20, 10.0
-"""Exposed matches below which a tenth's share of exposed is not relied on; the most that a match weighs for it."""
+"""Exposed matches below which nothing can be said for a tenth of match_score; the most that a match weighs."""
 
 
 def figures_of(
@@ -197,15 +197,15 @@ def _counted(positive: Bools) -> Json:
 
 
 def _exposure(match_scores: tuple[Floats, Ints, Ints]) -> tuple[list[Json], Floats]:
-    """The records by tenth of match_score, and (10,) the weight of a match of each; NaN: nothing can be said for it."""
+    """The records by tenth of match_score, and (10,) the weight of a match of each; 0 where none is exposed."""
     values, matches, exposed = match_scores
-    tenth, weights, records = tenths(values, matches), np.full(10, np.nan), []
+    tenth, weights, records = tenths(values, matches), np.zeros(10), []
     for k in np.unique(tenth).tolist():
         mine = tenth == k
         every, seen = int(matches[mine].sum()), int(exposed[mine].sum())
         ends = {"from": float(values[mine].min()), "to": float(values[mine].max())}
         records.append({**ends, "matches": every, "exposed": seen})
-        if seen >= LEAST_EXPOSED:
+        if seen:
             weights[k] = min(every / seen, MOST_WEIGHT)
     return records, weights
 
@@ -218,6 +218,4 @@ def _weighted(
     scores = used.values["match_score"].astype(np.float64)
     tenth = np.zeros(len(scores), np.int64)
     tenth[has] = tenths(values, matches)[np.searchsorted(values, scores[has])]
-    has &= ~np.isnan(weights[tenth])
-    groups, ranked, positive = used.of(policy, has)
-    return weighted_auc(groups, ranked, positive, tenth[has], np.nan_to_num(weights))
+    return weighted_auc(*used.of(policy, has), tenth[has], weights)

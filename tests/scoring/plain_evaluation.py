@@ -254,7 +254,7 @@ def exposure(every: Sequence[Match], used: list[tuple[str, int, dict[str, Any]]]
         seen = sum(exposed for _, exposed in part)
         scores = [score for score, _ in part]
         records.append({"from": min(scores), "to": max(scores), "matches": len(part), "exposed": seen})
-        if seen >= 20:
+        if seen:
             weight_of |= dict.fromkeys(scores, min(10.0, len(part) / seen))
     known = [
         (profile, one, value[policy], weight_of[value["match_score"]])
