@@ -25,6 +25,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
 from jv_assets import local, settings
+from jv_assets.addresses import address_of, connect_words
 from jv_assets.errors import UserError
 
 TABLES_LOCK = 4_210_117
@@ -164,12 +165,12 @@ def connect_for_good() -> psycopg.Connection[tuple[Any, ...]]:
 
 
 def _words(url: URL) -> dict[str, Any]:
-    return {"connect_timeout": 10, **url.translate_connect_args(username="user", database="dbname"), **url.query}
+    return {"connect_timeout": 10, **connect_words(url)}
 
 
 def _unreachable(url: URL, error: psycopg.Error) -> UserError:
-    reason, where = " ".join(str(error).split()), f"{url.host}:{url.port or 5432}/{url.database}"
-    return UserError(f"no connection to Dagster's database {where}: {reason}; check JV_DAGSTER_URL")
+    reason = " ".join(str(error).split())
+    return UserError(f"no connection to Dagster's database {address_of(url).place}: {reason}; check JV_DAGSTER_URL")
 
 
 def _url() -> URL:

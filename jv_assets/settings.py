@@ -1,7 +1,6 @@
 """Every environment variable the product reads, in one place."""
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,6 +11,8 @@ from jv_assets.errors import UserError
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+_UNREADABLE = "unreadable"
+"""The folder for a URL that no command takes: a piece of it may be the password."""
 ROOT = Path(__file__).resolve().parents[1]
 
 PRODUCTION_MODEL = "BAAI/bge-large-en-v1.5"
@@ -45,10 +46,15 @@ def _absolute(folder: str) -> str:
 
 def _place(url: str) -> str:
     """User, host, port and database of a URL, without the password, as the name of a folder."""
-    before, _, after = url.rpartition("@")
-    user = before.partition("://")[2].partition(":")[0]
-    server = after.split("?")[0].split("://")[-1]
-    return re.sub(r"[^\w.@-]+", "_", f"{user}@{server}" if user else server)
+    from sqlalchemy import make_url  # here: not every command needs a database
+    from sqlalchemy.exc import ArgumentError
+
+    from jv_assets.addresses import address_of
+
+    try:
+        return _UNREADABLE if url.count("@") > 1 else address_of(make_url(url)).folder
+    except (ArgumentError, ValueError):
+        return _UNREADABLE
 
 
 def state_dir() -> Path:
@@ -81,7 +87,7 @@ def postgres_url(given: str, variable: str) -> "URL":
         url = make_url(given)
     except (ArgumentError, ValueError):  # of a port that is no number
         raise UserError(f"{variable} is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
-    if "@" in f"{url.host}{url.database}":  # the rest of the password, which messages would show
+    if given.count("@") > 1:  # the rest of the password, which messages would show
         raise UserError(f"{variable} has an @ too many: write the one in the password as %40")
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise UserError(f"{variable} is for {url.get_backend_name()}: write a postgresql:// URL")

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from jv_assets.errors import UserError
 from jv_assets.pipeline.obstacles import Table, read_obstacles
-from jv_assets.resources.database import Database, driver_error, is_passing
+from jv_assets.resources.database import Database
+from jv_assets.resources.database_errors import driver_error, is_passing
 from jv_assets.resources.redaction import copied_row, headline
 
 T = TypeVar("T")
@@ -148,17 +149,17 @@ def _side_effect(table: Table, what: str) -> UserError:
     return UserError(f"updating {table.name} also changed {what}, so nothing was written: {cause}")
 
 
-def _not_ours(connection: Connection, table: Table, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Of these rows, in order of id, the columns that others write."""
+def _not_ours(connection: Connection, table: Table, ids: Sequence[str]) -> list[dict[str, str | None]]:
+    """Of these rows, in order of id, the columns that others write, as text: others may hold what Python cannot."""
     if not table.columns:
         return []
-    columns = ", ".join(table.columns).replace(":", r"\:")  # which would be a parameter
+    columns = [name.replace(":", r"\:") for name in table.columns]  # which would be a parameter
     select = f"""
-        SELECT to_jsonb(r) FROM (
-            SELECT {columns} FROM {table.name} WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
-        ) AS r
+        SELECT ARRAY[{", ".join(f"{name}::text" for name in columns)}] FROM {table.name}
+        WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
     """  # noqa: S608 - of the catalogue, quoted
-    return list(connection.scalars(text(select), {"ids": list(ids)}))
+    rows = connection.scalars(text(select), {"ids": list(ids)})
+    return [dict(zip(table.columns, row, strict=True)) for row in rows]
 
 
 def _changes(connection: Connection) -> int:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, make_url, text
 
+from jv_assets.addresses import address_of
 from jv_assets.errors import UserError
 from jv_assets.resources.database import Database
 from jv_assets.resources.home_access import shown
@@ -53,7 +54,7 @@ def read_identity(database: Database) -> Identity:
     def work(connection: Connection) -> Identity:
         server = connection.scalar(text(_SERVER)) if connection.scalar(text(_MAY_ASK_SERVER)) else None
         oid, name = connection.execute(text(_DATABASE)).one()
-        user = make_url(database.url).username or "postgres"
+        user = address_of(make_url(database.url)).user or "postgres"
         return Identity(server, str(connection.scalar(text(_OWN))), oid, f"{user}@{_server(database)}/{name}")
 
     return database.run(work)

@@ -18,7 +18,7 @@ def headline(error: psycopg.Error) -> str:
         return (str(error).splitlines() or [""])[0].strip()
     kind = re.sub(r"(?<!^)([A-Z])", r" \1", type(error).__name__).lower()
     context = diag.context or ""
-    message = diag.message_primary.strip()
+    message = (diag.message_primary.strip().splitlines() or [""])[0]
     # The message of RAISE is whatever a function made of the row. PL/pgSQL, PL/Python and PL/Perl are in pl*.c.
     if (diag.source_file or "").startswith("pl"):
         return f"a function of the database{_function(context)} raised an error ({kind}), whose words may quote a row"

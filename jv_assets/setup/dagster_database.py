@@ -1,12 +1,13 @@
 """The doctor's look at Dagster's database: whether it is our own."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import psycopg
 from sqlalchemy.engine import URL
 
 from jv_assets import settings
+from jv_assets.addresses import address_of, connect_words
 from jv_assets.automation.own_runs import REPOSITORY_TAG, is_our_location
 from jv_assets.errors import UserError
 
@@ -23,8 +24,7 @@ def look_at_dagster_database() -> Iterator[tuple[Literal["ok", "warning", "error
 
 
 def _look(url: URL) -> tuple[Literal["ok", "warning"], str]:
-    place = f"{url.host}:{url.port or 5432}/{url.database}"
-    words: dict[str, Any] = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+    place, words = address_of(url).place, connect_words(url)
     try:
         with psycopg.connect(**{"connect_timeout": 10, "application_name": "jv", **words}) as connection:
             there = connection.execute("SELECT to_regclass('run_tags') IS NOT NULL").fetchone() == (True,)

@@ -18,7 +18,7 @@ from waiting import wait_until
 
 from jv_assets import local
 from jv_assets.errors import UserError
-from jv_assets.resources import database as module
+from jv_assets.resources import database_errors
 from jv_assets.resources.database import ATTEMPTS, PATIENCE, Database
 
 CANARY = "canary-9Zq7"
@@ -226,6 +226,32 @@ def test_a_connection_that_was_idle_for_too_long(either: Database, database: Dat
     assert kept(database) == [2]
 
 
+def test_a_transaction_that_took_too_long(either: Database, database: Database) -> None:
+    def harm(connection: Connection) -> None:
+        connection.execute(text("SET LOCAL transaction_timeout = '1ms'"))
+        connection.execute(text("SELECT pg_sleep(60)"))
+
+    assert either.run(Attempts(harm)) == 2
+    assert kept(database) == [2]
+
+
+def test_the_servers_own_limit_of_a_transaction(database: Database) -> None:
+    with connect(database.url) as owner:
+        owner.execute(f"ALTER DATABASE {make_url(database.url).database} SET transaction_timeout = '100ms'")
+    work = Attempts(lambda connection: connection.execute(text("SELECT pg_sleep(0.3)")))
+    assert Database(url=database.url).run(work) == 1
+
+
+def test_a_session_that_was_idle_for_too_long(database: Database) -> None:
+    with connect(database.url) as owner:
+        owner.execute(f"ALTER DATABASE {make_url(database.url).database} SET idle_session_timeout = '200ms'")
+        idle = Database(url=database.url)
+        pid = ask(idle, "SELECT pg_backend_pid()")
+        wait_until(lambda: owner.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is None)
+    assert idle.run(Attempts(lambda _: None)) == 1
+    assert kept(database) == [1]
+
+
 def test_a_pooler_that_drops_everybody(database: Database) -> None:
     name = make_url(database.url).database
     with pgbouncer(database.url) as url:
@@ -262,7 +288,7 @@ def raising(state: str) -> Attempts:
     return Attempts(lambda connection: connection.execute(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$")))
 
 
-@pytest.mark.parametrize("state", [*sorted(module._PASSING), "08006"])
+@pytest.mark.parametrize("state", [*sorted(database_errors._PASSING), "08006"])
 def test_an_error_that_passes(database: Database, state: str) -> None:
     assert database.run(raising(state)) == 2
     assert kept(database) == [2]
