@@ -10,6 +10,42 @@ from jv_assets.resources.database import Database
 from jv_assets.tables import WRITTEN
 
 _ROLE = "SELECT rolsuper FROM pg_roles WHERE rolname = :role"
+# From PostgreSQL 16 on, whoever makes a role may administer it, but is no member who may hand something over to it.
+_POWERS = """
+    SELECT quote_ident(me.rolname) AS me, quote_ident(r.rolname) AS role, quote_ident(current_database()) AS database,
+        pg_has_role(me.oid, r.oid, CASE WHEN is_16 THEN 'SET' ELSE 'MEMBER' END)
+            AND pg_has_role(me.oid, r.oid, 'USAGE') AS may_hand_over,
+        me.rolsuper OR pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION') OR me.rolcreaterole AND NOT is_16
+            AS may_grant_role,
+        CASE WHEN is_16 AND NOT me.rolinherit THEN ' WITH INHERIT TRUE' ELSE '' END AS inherits,
+        has_database_privilege(current_database(), 'CREATE')
+            OR r.oid = (SELECT nspowner FROM pg_namespace WHERE nspname = 'jv') AS may_create,
+        has_database_privilege(r.oid, current_database(), 'TEMP') AS has_temp,
+        has_database_privilege(current_database(), 'TEMP WITH GRANT OPTION') AS may_grant_temp,
+        (SELECT quote_ident(rolname) FROM pg_roles JOIN pg_database d ON d.datdba = pg_roles.oid
+            WHERE datname = current_database()) AS database_owner
+    FROM pg_roles me, pg_roles r, (SELECT current_setting('server_version_num')::int >= 160000 AS is_16) AS server
+    WHERE me.rolname = current_user AND r.rolname = :role
+"""
+_NOT_OWNED = """
+    SELECT string_agg(c.oid::regclass::text, ' and ' ORDER BY c.relname DESC) AS names, quote_ident(r.rolname) AS owner,
+        quote_ident(current_user) AS me
+    FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+    WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions')) AND NOT pg_has_role(c.relowner, 'USAGE')
+    GROUP BY 2 ORDER BY 1 LIMIT 1
+"""
+# Of the tables and of pgvector, where the role may not enter yet.
+_CLOSED_SCHEMAS = """
+    SELECT n.nspname AS name, quote_ident(n.nspname) AS quoted, quote_ident(owner.rolname) AS owner,
+        has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION') AS may_grant
+    FROM pg_namespace n JOIN pg_roles owner ON owner.oid = n.nspowner
+    WHERE NOT has_schema_privilege(CAST(:role AS name), n.oid, 'USAGE') AND (
+        n.oid IN (SELECT relnamespace FROM pg_class
+                  WHERE oid IN (to_regclass('profiles'), to_regclass('match_suggestions')))
+        OR n.oid IN (SELECT extnamespace FROM pg_extension WHERE extname = 'vector')
+    )
+    ORDER BY 1
+"""
 # Of a table that is secured against the role: the roles that have the policy, null where there is none.
 _SECURED = """
     SELECT c.relname, (
@@ -42,6 +78,7 @@ def grant(database: Database, role: str) -> list[str]:
     """
     with database.transaction() as connection:
         _refuse_unfit(connection, role)
+        _refuse_powerless(connection, role)
         statements = _statements(connection, role)
         cursor: Cursor[tuple[object, ...]] = connection.connection.cursor()  # type: ignore[assignment]
         for statement in statements:
@@ -50,6 +87,11 @@ def grant(database: Database, role: str) -> list[str]:
 
 
 def _refuse_unfit(connection: Connection, role: str) -> None:
+    if other := connection.execute(text(_NOT_OWNED)).first():
+        raise UserError(
+            f"{other.names} belong to {other.owner}, and not to {other.me}: connect as {other.owner} in "
+            f"JV_DATABASE_URL, then again: jv grant {role}"
+        )
     if not is_current(connection):
         raise UserError("schema jv is missing or behind; type: jv migrate")
     found = connection.execute(text(_ROLE), {"role": role}).first()
@@ -59,10 +101,38 @@ def _refuse_unfit(connection: Connection, role: str) -> None:
         raise UserError(f"role {role} is a superuser, who may do anything: give the pipeline a role of its own")
 
 
+def _refuse_powerless(connection: Connection, role: str) -> None:
+    """UserError with the statement that gives whoever connects the power to run all the others."""
+    found = connection.execute(text(_POWERS), {"role": role}).one()
+    again = f"then again: jv grant {role}"
+    if not found.may_hand_over:
+        who = "type" if found.may_grant_role else "let an administrator type"
+        raise UserError(
+            f"{found.me} is no member of role {found.role}, so that it cannot hand schema jv over to it; {who}: "
+            f"GRANT {found.role} TO {found.me}{found.inherits}; {again}"
+        )
+    lacking = "" if found.may_create else f"GRANT CREATE ON DATABASE {found.database} TO {found.me}"
+    if not (found.has_temp or found.may_grant_temp):
+        lacking = "; ".join(filter(None, [lacking, f"GRANT TEMP ON DATABASE {found.database} TO {found.role}"]))
+    if lacking:
+        where = f"in database {found.database}; let {found.database_owner}"
+        raise UserError(f"{found.me} may too little {where} type: {lacking}; {again}")
+    for schema in connection.execute(text(_CLOSED_SCHEMAS), {"role": role}):
+        if not schema.may_grant:
+            raise UserError(
+                f"role {found.role} may not use schema {schema.quoted}; let {schema.owner} type: GRANT USAGE ON SCHEMA "
+                f"{schema.quoted} TO {found.role}; {again}"
+            )
+
+
 def _statements(connection: Connection, role: str) -> list[sql.Composed]:
     """Nothing here is put together from text: names are quoted as identifiers."""
     name, database = sql.Identifier(role), sql.Identifier(str(connection.scalar(text("SELECT current_database()"))))
     statements = [sql.SQL("GRANT TEMP ON DATABASE {} TO {}").format(database, name)]
+    if not connection.execute(text(_POWERS), {"role": role}).one().may_grant_temp:
+        statements.clear()  # the role has it without us
+    for schema in connection.execute(text(_CLOSED_SCHEMAS), {"role": role}):
+        statements.append(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema.name), name))
     for table, columns in WRITTEN.items():
         ours = sql.SQL(", ").join(map(sql.Identifier, columns))
         statements.append(sql.SQL("GRANT SELECT, UPDATE ({}) ON {} TO {}").format(ours, sql.Identifier(table), name))

@@ -22,6 +22,7 @@ from jv_assets.reporting.tallies import scored
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import STORED_BEFORE
+from jv_assets.tables import selected
 from jv_scoring.analysis.impact import BEFORE, COLUMNS
 from jv_scoring.analysis.stored import FACTORS, METHODS, stored_factors
 from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
@@ -203,12 +204,12 @@ _RUNS = """
     SELECT run_id, max(last_at) AS at FROM jv.score_log_sources
     WHERE NOT seeded AND starts_with(run_id, :given) GROUP BY run_id
 """
-_PRESENT = """
+_PRESENT = f"""
     present AS (
-        SELECT id, harmonic_mean::text::numeric AS harmonic_mean, match_context::jsonb AS match_context
+        SELECT id, harmonic_mean::text::numeric AS harmonic_mean, {selected("match_suggestions", ["match_context"])}
         FROM match_suggestions WHERE id BETWEEN :low AND :high
     )
-"""
+"""  # noqa: S608 - of our own constants
 # What the first run since then replaced is what was there; what no run replaced is there still.
 _BY_WHAT_IS_KEPT = f"""
     WITH kept AS (

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Connection, Row, text
 
+from jv_assets.errors import UserError
 from jv_assets.loading import frame
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.pipeline.match_states import context_of, fits
@@ -62,7 +63,8 @@ _MATCHES = f"""
             THEN cardinality(array_positions(ARRAY[{_METHODS}], '{WORD_OVERLAP}'))
         END AS stored_word_overlap,
         CASE WHEN harmonic_mean IS NOT NULL THEN {fits("match_suggestions")} END AS stored_fits,
-        {version_of("match_suggestions")} AS stored_row
+        {version_of("match_suggestions")} AS stored_row,
+        match_context IS NOT NULL AND ({cast("match_suggestions", "match_context")}) IS NULL AS is_unreadable
     FROM match_suggestions {context_of("match_suggestions")}
     WHERE {{}}
     ORDER BY id
@@ -128,7 +130,13 @@ _NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith(
 
 def _matches(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:
     rows = connection.execute(text(_MATCHES.format(where)), values).all()
-    return _typed(pd.DataFrame(list(map(tuple, rows)), columns=_MATCH, dtype=object))
+    for row in rows:
+        if row.is_unreadable:
+            raise UserError(
+                f"match_suggestions.match_context of {row.id} does not hold JSON that can be read: it has \\u0000 or "
+                "half a surrogate pair; correct it in the table"
+            )
+    return _typed(pd.DataFrame([tuple(row)[:-1] for row in rows], columns=_MATCH, dtype=object))
 
 
 def _typed(matches: pd.DataFrame) -> pd.DataFrame:

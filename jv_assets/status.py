@@ -130,12 +130,12 @@ def _older_within(database: Database, profiles: ProfilesToScore, low: str, high:
     return int(((now != None) & (now != stored["hash"].to_numpy())).sum())  # noqa: E711 - each of them
 
 
-_HASHES = """
-    SELECT profile_id::text, suggested_profile_id::text, match_context::jsonb ->> 'inputs_hash'
-    FROM match_suggestions
-    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NOT NULL AND match_context::jsonb ->> 'inputs_hash' IS NOT NULL
+_HASHES = f"""
+    SELECT profile_id::text, suggested_profile_id::text, c.inputs_hash
+    FROM match_suggestions m {context_of("m")}
+    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NOT NULL AND c.inputs_hash IS NOT NULL
         AND profile_id <> suggested_profile_id
-"""
+"""  # noqa: S608 - of our own constants
 _VECTORS = ", ".join(f"embedding_{name}" for name in EMBEDDED_FIELDS)
 _USABLE = " OR ".join(rf"length(regexp_replace({name}::text, '^\s+|\s+$', '', 'g')) >= 5" for name in EMBEDDED_FIELDS)
 _PROFILES = f"""

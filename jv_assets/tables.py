@@ -36,6 +36,15 @@ class Column:
     written_by: Writer = "platform"
 
 
+# Of a column that is json: null where it holds what jsonb cannot, which is \u0000 and half a surrogate pair. Pairs, and
+# backslashes that are themselves escaped, are passed over. Without braces, since statements are made by str.format.
+_HEX = "[0-9a-fA-F]"
+_WELL = rf"\\\\|\\u[dD][89abAB]{_HEX}{_HEX}\\u[dD][c-fC-F]{_HEX}{_HEX}"
+_AS_JSONB = (
+    r"CASE WHEN pg_typeof({0}) <> 'jsonb'::regtype AND strpos({0}::text, '\u') > 0 "
+    rf"AND regexp_replace({{0}}::text, '{_WELL}', '', 'g') ~ '\\u(0000|[dD][89a-fA-F])' "
+    "THEN NULL ELSE {0}::jsonb END"
+)
 _ANY_TEXT = ("text", "varchar", "bpchar", "citext", "name", "enum")
 _ANY_NUMBER = ("numeric", "int2", "int4", "int8", "float4", "float8")
 ID = Kind("uuid", ("uuid",))
@@ -49,7 +58,7 @@ TIME = Kind("timestamptz", ("timestamptz", "timestamp", "date"))
 # What the pipeline writes must come back as it was written.
 VECTOR = Kind("vector", ("vector", "halfvec"), "{}::vector")
 SCORE = Kind("numeric(5,2)", ("numeric", "float4", "float8"))
-CONTEXT = Kind("jsonb", ("jsonb", "json"), "{}::jsonb")
+CONTEXT = Kind("jsonb", ("jsonb", "json"), _AS_JSONB)
 MODEL = Kind("varchar(100)", ("varchar", "text"))
 
 PROFILES = {

@@ -12,6 +12,7 @@ from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.resources.database import Database
 from jv_assets.setup.catalogue import refuse_no_tables
+from jv_assets.setup.extension import usable_vector
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -38,6 +39,7 @@ def migrate(database: Database, dimension: int | None = None) -> list[str]:
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
         connection.execute(text(_LOCK))
         refuse_no_tables(connection)
+        usable_vector(connection)
         check_dimensions(connection, wanted)
         before = _revision(connection)
         config.attributes |= {"connection": connection, "dimension": wanted}

@@ -8,6 +8,7 @@ Our scores have a context that names the policy and holds both breakdowns. Where
 breakdown tells it: the policy that makes the stored scores of the stored dimensions.
 """
 
+from jv_assets.tables import cast
 from jv_scoring.factors import NO_DATA
 from jv_scoring.policy import DIMENSION_WEIGHTS, FLOOR, POLICIES
 
@@ -120,9 +121,9 @@ _EXCLUDED = {
     "impute": _SOME_FACTOR.format("$.*.factors[*] ? (@.score == null)"),
     "redistribute": _SOME_FACTOR.format(f'$.*.factors[*] ? (@.detail == "{NO_DATA}" && @.score != null)'),
 }
-_CONTEXT = """
-    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(MATCH.match_context::jsonb)
-            WHEN 'object' THEN MATCH.match_context::jsonb END)
+_JSONB = cast("match_suggestions", "match_context", "MATCH")
+_CONTEXT = f"""
+    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof({_JSONB}) WHEN 'object' THEN {_JSONB} END)
         AS c (scoring_version text, policy text, inputs_hash text, embedding_model text,
             breakdown_ab jsonb, breakdown_ba jsonb) ON true
 """

@@ -22,6 +22,7 @@ from jv_assets.errors import UserError
 from jv_assets.pipeline.counted_writes import run_counted
 from jv_assets.pipeline.seeded_ids import note_seeded, seeded_since, unseeded
 from jv_assets.resources.database import Database
+from jv_assets.tables import cast
 
 T = TypeVar("T")
 
@@ -213,18 +214,18 @@ _DROP_SOURCES = """
     WHERE last_at < :before AND id NOT IN (SELECT source_id FROM jv.score_log_base)
 """
 _FIRST_MONTH = f"SELECT min({_BOUND.format(word='FROM')}) FROM {_PARTITIONS}"  # noqa: S608 - of our own constants
-_CREATE_SEED = """
+_JSONB = cast("match_suggestions", "match_context", "m")
+_CREATE_SEED = f"""
     CREATE TEMP TABLE seed ON COMMIT DROP AS
     SELECT m.id, m.score_ab::text::numeric AS score_ab, m.score_ba::text::numeric AS score_ba,
         m.harmonic_mean::text::numeric AS harmonic_mean,
         c.policy, c.scoring_version, c.embedding_model, c.scored_at
     FROM match_suggestions m
-    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(m.match_context::jsonb)
-            WHEN 'object' THEN m.match_context::jsonb END)
+    LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof({_JSONB}) WHEN 'object' THEN {_JSONB} END)
         AS c (policy text, scoring_version text, embedding_model text, scored_at text) ON true
     WHERE m.id BETWEEN :low AND :high AND (CAST(:after AS uuid) IS NULL OR m.id > CAST(:after AS uuid))
     ORDER BY m.id LIMIT :count
-"""
+"""  # noqa: S608 - of our own constants
 # A match that has entries already is older in the log than what is stored now.
 _SEED = """
     WITH scored AS (

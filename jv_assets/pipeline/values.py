@@ -48,7 +48,14 @@ def _count(text: str) -> float:
 
 def _json(text: str) -> Any:
     """A blank text is null: no rule tells it from a null."""
-    return json.loads(text, parse_constant=_not_json) if text.strip() else None
+    try:
+        return json.loads(text, parse_constant=_not_json) if text.strip() else None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # Python makes no whole number of so many digits
+        raise ValueError(
+            "it has a whole number of more than 4,300 digits" if "digits" in str(error) else error
+        ) from None
 
 
 def _text_list(text: str) -> Any:

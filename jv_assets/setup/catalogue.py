@@ -67,12 +67,7 @@ def require_fit(database: Database) -> None:
 
 def refuse_no_tables(connection: Connection) -> None:
     """UserError where one of the two names stands for something else than a table, or no text is safe in the tables."""
-    encoding = connection.scalar(text("SELECT current_setting('server_encoding')"))
-    if encoding != "UTF8":
-        raise UserError(
-            f"the database's encoding is {encoding}, which does not hold every text that the pipeline writes; move the "
-            "tables to one that does: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
-        )
+    refuse_encoding(connection)
     for found in connection.execute(text(_RELATIONS)):
         if found.kind in _KINDS:
             cure = (
@@ -87,6 +82,16 @@ def refuse_no_tables(connection: Connection) -> None:
                 f"{found.name} has tables that inherit from it, so that an id may be there twice; let its owner take "
                 f"each of them off: ALTER TABLE … NO INHERIT {found.name}"
             )
+
+
+def refuse_encoding(connection: Connection) -> None:
+    """UserError where the database does not hold every text."""
+    encoding = connection.scalar(text("SELECT current_setting('server_encoding')"))
+    if encoding != "UTF8":
+        raise UserError(
+            f"the database's encoding is {encoding}, which does not hold every text that the pipeline writes; move the "
+            "tables to one that does: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+        )
 
 
 def refuse_unfit(connection: Connection) -> None:

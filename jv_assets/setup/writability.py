@@ -13,7 +13,10 @@ from jv_assets import embedding, publishing, settings
 from jv_assets.errors import UserError
 from jv_assets.pipeline.counted_writes import RefusedRowError
 from jv_assets.pipeline.obstacles import Obstacles, read_obstacles
-from jv_assets.resources.database import Database, is_passing
+from jv_assets.resources.database import Database
+from jv_assets.resources.database_errors import is_passing
+from jv_assets.setup.replication import refuse_unpublishable
+from jv_assets.tables import cast
 from jv_scoring.similarity import calibration_of
 
 Use = Literal["read", "dry run", "write"]
@@ -33,6 +36,7 @@ def look(connection: Connection, use: Use) -> str:
     if cause := obstacles.unseen or obstacles.rewritten:
         raise UserError(cause)
     if use == "write":
+        refuse_unpublishable(connection)
         _try_updates(connection, obstacles)
     return "all rows can be seen and updated, and an update changes nothing else"
 
@@ -81,17 +85,18 @@ _TRIALS: dict[str, Callable[[Connection], None]] = {
     "match_suggestions": _update_a_match,
 }
 # Of a row that nobody holds. Both means are those of the two scores, as a constraint may ask.
-_A_MATCH = """
+_JSONB = cast("match_suggestions", "match_context")
+_A_MATCH = f"""
     WITH one AS (SELECT * FROM match_suggestions ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
     INSERT INTO batch
     SELECT id, profile_id, suggested_profile_id, v.ab, v.ba, v.mean,
-        CASE jsonb_typeof(match_context::jsonb) WHEN 'object' THEN match_context::jsonb ELSE '{}' END
-            || '{"scored_at": "2000-01-01T00:00:00+00:00"}'
+        CASE jsonb_typeof({_JSONB}) WHEN 'object' THEN {_JSONB} ELSE '{{}}' END
+            || '{{"scored_at": "2000-01-01T00:00:00+00:00"}}'
     FROM one
     JOIN (VALUES (51.25, 48.75, 49.97), (52.25, 47.75, 49.90)) AS v (ab, ba, mean) ON v.ab IS DISTINCT FROM score_ab
     LIMIT 1
     RETURNING id::text
-"""
+"""  # noqa: S608 - of our own constants
 _A_PROFILE = """
     WITH one AS (SELECT id, seeking FROM profiles ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
     INSERT INTO batch (profile_id, field, stored, text_hash, embedding)

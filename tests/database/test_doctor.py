@@ -14,12 +14,12 @@ from models import BGE, MINILM, minilm
 from servers import free_port, pgbouncer
 from sqlalchemy import make_url, text
 
-from jv_assets import doctor
 from jv_assets.doctor import Finding, examine, require_ready
 from jv_assets.errors import UserError
 from jv_assets.migrations.run import migrate
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.setup import pooler
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, READ, WRITTEN
 
 SUBJECTS = [
@@ -177,7 +177,7 @@ def test_a_session_pooler(database: Database, in_turn: int) -> None:
 
 
 def test_a_session_pooler_with_one_connection(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_POOLER_SECONDS", 1.0)
+    monkeypatch.setattr(pooler, "_POOLER_SECONDS", 1.0)
     with pgbouncer(database.url, pool_mode="session", default_pool_size=1) as url:
         text = warning(Database(url=url), "pooler")
         assert text.startswith("it gave no second connection within 1 s")

@@ -1,0 +1,43 @@
+"""pgvector, in whichever schema it is: whether it is there, and whether the role may use it.
+
+Each transaction looks in that schema last (`Database`), which helps a role only where it may use the schema.
+"""
+
+from sqlalchemy import Connection, text
+
+from jv_assets.errors import UserError
+
+_EXTENSION = """
+    SELECT extversion AS version, quote_ident(nspname) AS schema, has_schema_privilege(n.oid, 'USAGE') AS may_use,
+        to_regtype('vector') IS NOT NULL AS is_found, quote_ident(current_user) AS role
+    FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector'
+"""
+_AVAILABLE = "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
+NOT_INSTALLED = "the database server has no pgvector: install it there (the package postgresql-NN-pgvector)"
+
+
+def require_vector(connection: Connection) -> str:
+    """Return the version of pgvector; UserError where the database has none, or the role may not use it."""
+    if version := usable_vector(connection):
+        return version
+    if available := connection.scalar(text(_AVAILABLE)):
+        raise UserError(f"pgvector {available} is not yet in this database; type: jv migrate")
+    raise UserError(NOT_INSTALLED)
+
+
+def usable_vector(connection: Connection) -> str | None:
+    """Return the version of pgvector, None where the database has none; UserError where the role may not use it."""
+    found = connection.execute(text(_EXTENSION)).first()
+    if found is None:
+        return None
+    if not found.may_use:
+        raise UserError(
+            f"role {found.role} may not use schema {found.schema}, where pgvector is; let that schema's owner type: "
+            f"GRANT USAGE ON SCHEMA {found.schema} TO {found.role}"
+        )
+    if not found.is_found:
+        raise UserError(
+            f"role {found.role} looks in no schema that is there; let an administrator type: ALTER ROLE {found.role} "
+            f"SET search_path = public, {found.schema}"
+        )
+    return str(found.version)
