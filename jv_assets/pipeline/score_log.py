@@ -50,6 +50,7 @@ def ensure_months(connection: Connection) -> None:
     for name, first, after in connection.execute(text(_MISSING_MONTHS)).all():
         # The name and both moments are digits that the server made of its clock.
         connection.execute(text(f"CREATE TABLE jv.{name} (LIKE jv.score_log_rows)"))
+        connection.execute(text(f"ALTER TABLE jv.{name} REPLICA IDENTITY FULL"))
         connection.execute(
             text(f"ALTER TABLE jv.score_log_rows ATTACH PARTITION jv.{name} FOR VALUES FROM ('{first}') TO ('{after}')")
         )

@@ -39,15 +39,15 @@ REFUSED = [
     ),
     Case(
         "a filter by a column that does not name the row",
-        "CREATE PUBLICATION some FOR TABLE match_suggestions WHERE (status <> 'hidden')",
+        "CREATE PUBLICATION part FOR TABLE match_suggestions WHERE (status <> 'hidden')",
         says=SAYS.format("match_suggestions"),
-        cure="ALTER PUBLICATION some DROP TABLE match_suggestions; ALTER PUBLICATION some ADD TABLE match_suggestions",
+        cure="ALTER PUBLICATION part DROP TABLE match_suggestions; ALTER PUBLICATION part ADD TABLE match_suggestions",
     ),
     Case(
         "columns without the one that names the row",
-        "CREATE PUBLICATION some FOR TABLE profiles (name)",
+        "CREATE PUBLICATION part FOR TABLE profiles (name)",
         says=SAYS.format("profiles"),
-        cure="ALTER PUBLICATION some DROP TABLE profiles; ALTER PUBLICATION some ADD TABLE profiles",
+        cure="ALTER PUBLICATION part DROP TABLE profiles; ALTER PUBLICATION part ADD TABLE profiles",
     ),
     Case(
         "a part of a table",
