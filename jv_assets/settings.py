@@ -83,6 +83,8 @@ def postgres_url(given: str, variable: str) -> "URL":
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
+    from jv_assets.addresses import connect_words
+
     try:
         url = make_url(given)
     except (ArgumentError, ValueError):  # of a port that is no number
@@ -91,6 +93,10 @@ def postgres_url(given: str, variable: str) -> "URL":
         raise UserError(f"{variable} has an @ too many: write the one in the password as %40")
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise UserError(f"{variable} is for {url.get_backend_name()}: write a postgresql:// URL")
+    try:
+        connect_words(url)
+    except ArgumentError:
+        raise UserError(f"{variable} names several hosts: write a port for each, as host=A,B&port=5432,5432") from None
     return url
 
 

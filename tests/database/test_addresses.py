@@ -27,9 +27,9 @@ PLACES = {
         "a.example:1,b.example:2/jv",
         "me@a.example_1_b.example_2_jv",
     ),
-    "postgresql://me@/jv?host=a.example,b.example&port=7": (
-        "a.example:7,b.example:7/jv",
-        "me@a.example_7_b.example_7_jv",
+    "postgresql://me@/jv?host=a.example,b.example&port=7,8": (
+        "a.example:7,b.example:8/jv",
+        "me@a.example_7_b.example_8_jv",
     ),
     "postgresql://me@[::1]:7/jv": ("[::1]:7/jv", "me@_1_7_jv"),
     "postgresql://me@/?host=db.example&dbname=jv": ("db.example:5432/jv", "me@db.example_jv"),
@@ -54,7 +54,9 @@ def test_what_the_url_leaves_to_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert address_of(make_url("postgresql://")).place == "db.example:6543/me"
 
 
-@pytest.mark.parametrize("query", ["host={host}&port={port}", "host={host}:{port}", "host={host},{host}&port={port}"])
+@pytest.mark.parametrize(
+    "query", ["host={host}&port={port}", "host={host}:{port}", "host={host},{host}&port={port},{port}"]
+)
 def test_it_is_shown_in_every_message(database_url: str, query: str) -> None:
     url = make_url(database_url)
     parts = query.format(host=url.host, port=url.port)
@@ -65,6 +67,11 @@ def test_it_is_shown_in_every_message(database_url: str, query: str) -> None:
     connected = examine(database, minilm())[0]
     assert connected.level == "ok"
     assert f"{url.host}:{url.port}" in connected.text
+
+
+def test_several_hosts_with_one_port() -> None:
+    with pytest.raises(UserError, match=r"^JV_DATABASE_URL names several hosts: write a port for each, as host=A,B&po"):
+        _ = Database(url="postgresql://me@/jv?host=a.example,b.example&port=7").place
 
 
 @pytest.mark.parametrize("where", ["user:{pw}@/db?", "/db?user=me&password={pw}&"])
