@@ -18,7 +18,7 @@ from jv_assets.setup.dagster_database import look_at_dagster_database
 from jv_assets.setup.extension import require_vector
 from jv_assets.setup.pooler import look_at_pooler
 from jv_assets.setup.privileges import VERSION, look_at_privileges
-from jv_assets.setup.seen import Seen, look_at_database
+from jv_assets.setup.seen import Seen, look_at_database, refuse_read_only
 from jv_assets.setup.vectors import Vectors, look_at_vectors
 from jv_assets.setup.writability import Use
 from jv_assets.tables import READ, WRITTEN
@@ -89,12 +89,8 @@ def _finding(subject: str, look: Callable[[], str]) -> Finding:
 
 
 def _connection(seen: Seen, place: str, use: Use) -> str:
-    if seen.server.read_only and use == "write":
-        raise UserError(
-            f"{place} takes no writes: it is a replica, or default_transaction_read_only is on; give the primary in "
-            "JV_DATABASE_URL, or let the server's operator turn that off; jv status, explain, export and report only "
-            "read, and work here"
-        )
+    if use == "write":
+        refuse_read_only(seen.server, place)
     return f"PostgreSQL {seen.server.version} at {place}, as {seen.server.role}"
 
 

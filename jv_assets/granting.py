@@ -7,6 +7,7 @@ from jv_assets.errors import UserError
 from jv_assets.migrations.run import is_current
 from jv_assets.pipeline.obstacles import POLICY
 from jv_assets.resources.database import Database
+from jv_assets.setup.seen import READ_ONLY, refuse_read_only
 from jv_assets.tables import WRITTEN
 
 _ROLE = "SELECT rolsuper FROM pg_roles WHERE rolname = :role"
@@ -77,6 +78,7 @@ def grant(database: Database, role: str) -> list[str]:
     UserError for a role that there is not, a database that is not migrated, and rights that the owner lacks.
     """
     with database.transaction() as connection:
+        refuse_read_only(connection.execute(text(READ_ONLY)).one(), database.place)
         _refuse_unfit(connection, role)
         _refuse_powerless(connection, role)
         statements = _statements(connection, role)
@@ -115,8 +117,10 @@ def _refuse_powerless(connection: Connection, role: str) -> None:
     if not (found.has_temp or found.may_grant_temp):
         lacking = "; ".join(filter(None, [lacking, f"GRANT TEMP ON DATABASE {found.database} TO {found.role}"]))
     if lacking:
-        where = f"in database {found.database}; let {found.database_owner}"
-        raise UserError(f"{found.me} may too little {where} type: {lacking}; {again}")
+        raise UserError(
+            f"{found.me} may too little in database {found.database}; let {found.database_owner} type: "
+            f"{lacking}; {again}"
+        )
     for schema in connection.execute(text(_CLOSED_SCHEMAS), {"role": role}):
         if not schema.may_grant:
             raise UserError(

@@ -13,6 +13,7 @@ from jv_assets.errors import UserError
 from jv_assets.resources.database import Database
 from jv_assets.setup.catalogue import refuse_no_tables
 from jv_assets.setup.extension import usable_vector
+from jv_assets.setup.seen import READ_ONLY, refuse_read_only
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -35,6 +36,7 @@ def migrate(database: Database, dimension: int | None = None) -> list[str]:
     config = _config()
     wanted = dimension or model_dimension()
     with database.transaction() as connection:
+        refuse_read_only(connection.execute(text(READ_ONLY)).one(), database.place)
         # An ALTER TABLE that waits keeps all readers of the table waiting behind it.
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
         connection.execute(text(_LOCK))

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Row, text
 
+from jv_assets.errors import UserError
 from jv_assets.tables import READ
 
 _SERVER = """
@@ -35,6 +36,9 @@ _COLUMNS = """
 """
 
 
+READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS read_only"
+
+
 @dataclass(frozen=True)
 class Seen:
     """What the database says of itself: `tables` by name, `columns` by table and name."""
@@ -56,3 +60,13 @@ def look_at_database(connection: Connection) -> Seen:
     assert isinstance(driver, psycopg.Connection)
     # a pooler tells each client a number of its own, with which it can cancel its statements
     return Seen(server, tables, columns, driver.info.backend_pid != server.pid)
+
+
+def refuse_read_only(server: Row[Any], place: str) -> None:
+    """UserError where nothing can be written, by a row that has `read_only`."""
+    if server.read_only:
+        raise UserError(
+            f"{place} takes no writes: it is a replica, or default_transaction_read_only is on; give the primary in "
+            "JV_DATABASE_URL, or let the server's operator turn that off (jv status, explain, export and report only "
+            "read, and work there)"
+        )

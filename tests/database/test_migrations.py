@@ -41,6 +41,8 @@ MIGRATIONS = [
     "The hash of each vector as it was stored, by which another program's is told from ours",
     "The log of published scores, which tells what stood in production at any moment",
     "What tells this database and its history from others, and newer published scores from older ones",
+    "Where the partitions of a table begin, where that was taken from its ids",
+    "A name for the rows of the log where it is replicated",
 ]
 
 
