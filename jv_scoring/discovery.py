@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from jv_scoring.discovery_field import Field
 from jv_scoring.discovery_lists import BestLists, Keys
-from jv_scoring.discovery_search import Block, Hits, Mask, Population, Tile, tile_pairs
-from jv_scoring.library import plain_ids
-from jv_scoring.policy import CURRENT_POLICY, parse_policy
-from jv_scoring.prepare import Prepared, prepare
+from jv_scoring.discovery_search import Block, Hits, Mask, Tile, tile_pairs
+from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.prepare import Prepared
 from jv_scoring.similarity import CALIBRATIONS, REFERENCE_MODEL, Calibration
-from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 from jv_scoring.vectors import Floats, Positions
 
 COLUMNS = ("profile_id", "candidate_id", "rank", "harmonic_mean", "score_ab", "score_ba")
@@ -31,15 +30,6 @@ class Looked:
 
     possible: int
     looked_at: int
-
-
-def eligible(profiles: pd.DataFrame) -> Mask:
-    """Return whether each profile has a usable text: five characters or more in one of the embedded fields."""
-    usable = np.zeros(len(profiles), np.bool_)
-    for name in EMBEDDED_FIELDS:
-        if name in profiles:
-            usable |= np.array([text_to_embed(value) is not None for value in profiles[name]], np.bool_)
-    return usable
 
 
 def discover(
@@ -62,7 +52,7 @@ def discover(
 
     Returns a row for each profile and candidate, ordered by `profile_id` and `rank` (from 1): both ids, `rank`,
     `harmonic_mean`, `score_ab` (the candidate for the profile) and `score_ba`, 0..100 with 2 decimals. Equal values
-    are ranked by the candidate's id. `.attrs["looked"]` is a `Looked`.
+    are ranked by the candidate's id. `levels` is for `discovery_update.update`. `.attrs["looked"]` is a `Looked`.
     """
     if k < 0:
         raise ValueError(f"{k} candidates a profile cannot be found; give a number from 0")
@@ -70,88 +60,6 @@ def discover(
     search = Search(field, k)
     search.run()
     return search.frame()
-
-
-@dataclass(frozen=True)
-class Field:
-    """What a search goes over.
-
-    ids: (profiles,) as an index. rank: (places,) of the profile's id. wanted: (places,) whether its
-    candidates are looked for. taken: (pairs, 2) places that a match joins, the smaller first.
-    """
-
-    ids: pd.Index
-    population: Population
-    rank: Positions
-    wanted: Mask
-    taken: Positions
-
-    @classmethod
-    def of(
-        cls,
-        profiles: pd.DataFrame | Prepared,
-        existing: pd.DataFrame,
-        policy: str,
-        calibration: Calibration,
-        *,
-        among: Mask | None,
-        only: Iterable[object] | None,
-    ) -> "Field":
-        chosen = parse_policy(policy)
-        prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
-        ids = prepared.facts.index
-        known = ids if all(type(name) is str and name.islower() for name in ids) else plain_ids(ids)
-        if among is None:
-            among = np.ones(len(ids), np.bool_) if isinstance(profiles, Prepared) else eligible(profiles)
-        wanted = np.ones(len(ids), np.bool_) if only is None else np.asarray(known.isin(plain_ids(only)))
-        population = Population(prepared, np.flatnonzero(among), wanted, chosen, calibration)
-        rank = np.empty(len(population), np.intp)
-        rank[_by_id(known[population.profile])] = np.arange(len(population))
-        place = np.full(len(ids) + 1, -1)  # the last stands for a profile that is gone
-        place[population.profile] = np.arange(len(population))
-        ends = [place[_positions(known, existing[name])] for name in ("profile_id", "suggested_profile_id")]
-        taken = np.sort(np.stack(ends, axis=1).astype(np.intp), axis=1)
-        taken = np.unique(taken[(taken[:, 0] >= 0) & (taken[:, 0] < taken[:, 1])], axis=0)
-        return cls(ids, population, rank, wanted[population.profile], taken)
-
-    @property
-    def possible(self) -> int:
-        """How many candidate pairs there are with a profile whose candidates are looked for."""
-        count, wanted = len(self.population), int(self.wanted.sum())
-        joined = self.wanted[self.taken].any(axis=1).sum()
-        return wanted * (count - wanted) + wanted * (wanted - 1) // 2 - int(joined)
-
-    def allowed(self, block: Block) -> Mask:
-        """Return (rows, columns) whether each pair of a block is a candidate pair, met for the first time."""
-        one, other = block.one, block.other
-        allowed = np.ones((len(one), len(other)), np.bool_)
-        if one[-1] >= other[0]:
-            allowed &= one[:, None] < other
-        first, last = np.searchsorted(self.taken[:, 0], [one[0], one[-1] + 1])
-        taken = self.taken[first:last]
-        row, column = np.searchsorted(one, taken[:, 0]), np.searchsorted(other, taken[:, 1])
-        column[column == len(other)] = 0
-        here = (one[row] == taken[:, 0]) & (other[column] == taken[:, 1])
-        allowed[row[here], column[here]] = False
-        return allowed
-
-
-def _positions(known: pd.Index, names: pd.Series) -> Positions:
-    """Each name's place in `known`, -1 where it has none."""
-    # The dtype is given, or pandas would look at every id to find one.
-    positions = known.get_indexer(pd.Index(names, dtype=known.dtype))
-    strange = np.flatnonzero(positions < 0)
-    positions[strange] = known.get_indexer(plain_ids(names.iloc[strange]))
-    return positions
-
-
-def _by_id(ids: pd.Index) -> Positions:
-    values = ids.tolist()
-    try:
-        order = sorted(range(len(values)), key=values.__getitem__)
-    except TypeError:  # ids of several types
-        order = sorted(range(len(values)), key=lambda k: str(values[k]))
-    return np.array(order, np.intp)
 
 
 class Search:
@@ -202,7 +110,7 @@ class Search:
                 certain = np.where(block.unsettled(), np.inf, sums)
             lines = certain[new] if axis == 0 else certain[:, new].T
             kth = np.partition(lines, self.k - 1, axis=1)[:, self.k - 1]
-            self._tighten(places[new], np.floor(200 / kth - _ROUNDING))
+            self.tighten(places[new], np.floor(200 / kth - _ROUNDING))
 
     def _keep(self, hits: Hits) -> None:
         """Enter the hits that are better than what either profile holds."""
@@ -213,14 +121,14 @@ class Search:
             (hits.one, hits.other, hits.ab, hits.ba),
             (hits.other, hits.one, hits.ba, hits.ab),
         ):
-            key = lists.key(hits.value, rank[candidate], 25 * ab + 5 * ba + hits.audience)
+            key = lists.key(hits.value, rank[candidate], _levels(ab, ba, hits.audience))
             better = self.field.wanted[owner] & lists.beaten(owner, key)
             profiles.append(owner[better])
             keys.append(key[better])
         changed = lists.merge(np.concatenate(profiles), np.concatenate(keys))
-        self._tighten(changed, lists.floors(changed))
+        self.tighten(changed, lists.floors(changed))
 
-    def _tighten(self, places: Positions, floors: npt.NDArray[np.number]) -> None:
+    def tighten(self, places: Positions, floors: npt.NDArray[np.number]) -> None:
         """Lower what is still good enough to what can round to these values, in hundredths."""
         least = np.asarray(floors, np.float64) - _ROUNDING
         with np.errstate(divide="ignore"):
@@ -229,7 +137,7 @@ class Search:
 
     def frame(self) -> pd.DataFrame:
         """Return what `discover` returns."""
-        hits, ranks = self._listed()
+        hits, ranks = self.listed()
         score_ab, score_ba, value = self.of.scores(hits)
         ids = self.field.ids
         order = np.lexsort((ranks, self.field.rank[hits.one]))
@@ -240,13 +148,18 @@ class Search:
             "harmonic_mean": value,
             "score_ab": score_ab,
             "score_ba": score_ba,
+            "levels": _levels(hits.ab, hits.ba, hits.audience),
         }
         frame = pd.DataFrame({name: np.asarray(values)[order] for name, values in columns.items()})
         frame.attrs["looked"] = Looked(self.field.possible, self.looked_at)
         return frame
 
-    def _listed(self) -> tuple[Hits, Positions]:
+    def listed(self) -> tuple[Hits, Positions]:
         """Each profile (`one`) with its candidates (`other`), and their ranks from 1."""
         one, number = np.nonzero(self.lists.keys != self.lists.empty)
         value, ranks, codes = self.lists.parts(self.lists.keys[one, number])
         return Hits(one, np.argsort(self.field.rank)[ranks], value, codes // 25, codes // 5 % 5, codes % 5), number + 1
+
+
+def _levels(ab: Positions, ba: Positions, audience: Positions) -> Positions:
+    return 25 * ab + 5 * ba + audience

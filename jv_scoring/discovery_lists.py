@@ -11,6 +11,7 @@ Keys = npt.NDArray[np.int64]
 HIGHEST = 10_000
 """The highest value in hundredths of a point."""
 _CODE_BITS, _VALUE_BITS = 7, 14
+MOST_CODES = (1 << _CODE_BITS) - 1
 MOST_PROFILES = 1 << 20
 """More do not fit in the integers: profile, value, candidate and code in 63 bits."""
 
@@ -49,7 +50,7 @@ class BestLists:
     def parts(self, keys: Keys) -> tuple[Positions, Positions, Positions]:
         """Return values in hundredths, ranks of the candidates, and codes."""
         ranks = keys >> _CODE_BITS & ((1 << self.rank_bits) - 1)
-        return HIGHEST - (keys >> (_CODE_BITS + self.rank_bits)), ranks, keys & ((1 << _CODE_BITS) - 1)
+        return HIGHEST - (keys >> (_CODE_BITS + self.rank_bits)), ranks, keys & (MOST_CODES)
 
     def full(self, profiles: Positions | slice = slice(None)) -> npt.NDArray[np.bool_]:
         """Return whether each profile has K candidates."""
@@ -63,6 +64,14 @@ class BestLists:
     def beaten(self, profiles: Positions, keys: Keys) -> npt.NDArray[np.bool_]:
         """Return whether each key is better than the K-th best of its profile."""
         return np.asarray(keys < self.keys[profiles, -1])
+
+    def counts(self) -> Positions:
+        """Return how many candidates each profile has."""
+        return np.asarray((self.keys != self.empty).sum(axis=1))
+
+    def cut(self, last: Keys) -> None:
+        """Leave out of each list what is worse than a last key."""
+        self.keys[self.keys > last[:, None]] = self.empty
 
     def merge(self, profiles: Positions, keys: Keys) -> Positions:
         """Take in keys, each for its profile; return the profiles that were given some. No candidate comes twice."""

@@ -36,6 +36,8 @@ _LARGE_POPULATION = 20_000
 """From so many on, tiles hold one role and tier each, so that their bounds are tight."""
 _TILE_SIZES = (512, 1024)
 """Profiles of a tile below `_LARGE_POPULATION` and from there on: products are fastest in large tiles."""
+_FEW_TILES = 50
+"""So many tiles have bounds that are kept from the sorting of their pairs to the search."""
 _CACHE_BYTES = 400 << 20
 _TIE = 1e-6
 """In hundredths of a point: values closer to a rounding limit are computed by the rules' own operations."""
@@ -80,6 +82,7 @@ class Population:
         self.parts = Parts(policy.aggregation, parts.own[self.profile], parts.missing[self.profile], parts.shared)
         self.tiles = _tiles(np.stack([self.fresh, self.group if large else self.fresh]), _TILE_SIZES[large])
         self._words = WordOverlap(prepared)
+        self._least: dict[tuple[Tile, Tile], Floats] = {}
         self._matrices: OrderedDict[tuple[str, int], Matrix] = OrderedDict()
 
     def __len__(self) -> int:
@@ -98,11 +101,16 @@ class Population:
 
     def least_terms(self, tile: Tile, other: Tile) -> Floats:
         """Return for each profile of `tile` the least 1 / score that it can have as the target of one in `other`."""
+        if (tile, other) in self._least:
+            return self._least[tile, other]
         places, partners = slice(*tile), np.unique(self.group[slice(*other)])
         groups, each = np.unique(self.group[places], return_inverse=True)
         base, best = self.table.base[np.ix_(groups, partners)], self.table.best[np.ix_(groups, partners)]
         codes = np.take_along_axis(base, best.argmax(axis=1)[:, None], axis=1)[:, 0][each] + code(TOP, TOP)
-        return self.parts.term(self.parts.own[places], self.parts.shared[self.parts.missing[places], codes])
+        least = self.parts.term(self.parts.own[places], self.parts.shared[self.parts.missing[places], codes])
+        if len(self.tiles) <= _FEW_TILES:
+            self._least[tile, other] = least
+        return least
 
     def matrix(self, name: str, tile: Tile) -> Matrix:
         """Return (profiles of the tile, numbers) normalised vectors of a compared text; zeros where there is none."""
@@ -204,8 +212,14 @@ class Block:
 
     def unsettled(self) -> Mask:
         """Return (rows, columns) whether a level of the pair may turn out lower."""
-        row, column = np.indices((len(self.one), len(self.other)), np.intp)
-        unsettled: Mask = self._open(0, row, column) | self._open(1, row, column) | self._open(2, row, column)
+        unsettled = np.zeros(self._levels[0].shape, np.bool_)
+        for texts, products, levels in zip(self._texts, self._similarities, self._levels, strict=True):
+            source, target = self._rows(texts)
+            near = levels_of(products, self.of.limits[0] + self.of.error[texts[0]]) != levels
+            near |= (source == ODD)[:, None] | (target == ODD)
+            near[source == NONE] = False
+            near[:, target == NONE] = False
+            unsettled |= near
         return unsettled
 
     def _hopeful(self, texts: tuple[str, str], products: Matrix) -> Levels:

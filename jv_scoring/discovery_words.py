@@ -36,7 +36,16 @@ class WordOverlap:
     def shares(self, source: str, target: str, rows: Positions, columns: Positions) -> Floats:
         """Return (rows, columns) shares, 0..1, of the compared text `source` of one with `target` of the other."""
         counts = self._prepared.word_counts
-        smaller = np.minimum(counts[source][rows][:, None], counts[target][columns])
+        row, column = np.flatnonzero(counts[source][rows]), np.flatnonzero(counts[target][columns])
+        shares = np.zeros((len(rows), len(columns)))
+        if len(row) and len(column):
+            common = self._common(source, target, rows[row], columns[column])
+            smaller = np.minimum(counts[source][rows[row]][:, None], counts[target][columns[column]])
+            shares[np.ix_(row, column)] = common / smaller
+        return shares
+
+    def _common(self, source: str, target: str, rows: Positions, columns: Positions) -> Positions:
+        """(rows, columns) how many words two texts have in common."""
         lists = self._lists()
         words, row = lists[source].of(rows)
         others, column = lists[target].of(columns)
@@ -46,9 +55,7 @@ class WordOverlap:
         count = last - first
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         met = np.repeat(row, count) * len(columns) + column[np.repeat(first, count) + within]
-        common = np.bincount(met, minlength=smaller.size).reshape(smaller.shape)
-        shares: Floats = np.where(smaller > 0, common / np.maximum(smaller, 1), 0.0)
-        return shares
+        return np.bincount(met, minlength=len(rows) * len(columns)).reshape(len(rows), len(columns))
 
     def _numbered(self) -> dict[str, WordLists]:
         spelled = self._prepared.words

@@ -1,0 +1,182 @@
+"""Spread candidates: accept pairs so that no profile is in more than a cap of them, and nobody would rather swap."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jv_scoring.discovery import Search
+from jv_scoring.discovery_field import Field
+from jv_scoring.discovery_lists import HIGHEST
+from jv_scoring.discovery_search import Mask, tile_pairs
+from jv_scoring.engine import score_pairs
+from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.prepare import Prepared
+from jv_scoring.similarity import CALIBRATIONS, REFERENCE_MODEL, Calibration
+from jv_scoring.vectors import Positions
+
+COLUMNS = ("profile_id", "candidate_id", "harmonic_mean", "score_ab", "score_ba")
+LARGEST_WHOLE = 20_000
+"""Profiles up to which an allocation ranges over all candidate pairs. It keeps two bytes for each two profiles."""
+LIST_LENGTH = 200
+"""Candidates of each profile that an allocation of more profiles ranges over."""
+_PAIRS_AT_ONCE = 2_000_000
+_PAIRS_A_LOOK = 4_096
+_CELLS_AT_ONCE = 1 << 24
+
+Values = npt.NDArray[np.uint16]
+Ranks = tuple[Positions, Positions]
+"""Pairs by their profiles' ranks: the smaller ids, and the larger ones."""
+
+
+@dataclass(frozen=True)
+class Ranged:
+    """What an allocation ranged over.
+
+    lists: the length of the candidate lists; None for all candidate pairs. ran_out: how many profiles have room left
+    and no more of their list, although there are candidates beyond it.
+    """
+
+    lists: int | None
+    ran_out: int
+
+
+def allocate(
+    profiles: pd.DataFrame | Prepared,
+    existing: pd.DataFrame,
+    cap: int,
+    policy: str = CURRENT_POLICY,
+    calibration: Calibration = CALIBRATIONS[REFERENCE_MODEL],
+    *,
+    among: Mask | None = None,
+    lists: int | None = None,
+) -> pd.DataFrame:
+    """Return the stable allocation of candidate pairs in which every profile appears at most `cap` times.
+
+    Pairs are taken from the highest value down, equal ones by the smaller id, then by the larger; each is accepted
+    where both its profiles have room. So no two profiles would both rather have each other than what they got. The
+    arguments are those of `discover`. `lists`: range over every profile's best so many candidates only; above
+    `LARGEST_WHOLE` profiles that is `LIST_LENGTH` unless another number is given. ValueError for an unknown policy,
+    and for a `cap` below 0.
+
+    Returns a row for each accepted pair, in the order of acceptance: `profile_id` (the smaller id), `candidate_id`,
+    `harmonic_mean`, `score_ab`, `score_ba`. `.attrs["ranged"]` is a `Ranged`.
+    """
+    if cap < 0:
+        raise ValueError(f"a profile cannot be in {cap} pairs; give a cap from 0")
+    field = Field.of(profiles, existing, policy, calibration, among=among)
+    if lists is None and len(field.population) > LARGEST_WHOLE:
+        lists = LIST_LENGTH
+    accepted = _Accepted(len(field.population), cap)
+    ran_out = 0
+    if lists is None:
+        for low, high in _best_first(_values(field), accepted.room):
+            accepted.offer(low, high)
+    else:
+        search = Search(field, lists)
+        search.run()
+        accepted.offer(*_listed_pairs(search))
+        ran_out = int((search.lists.full() & (accepted.room[field.rank] > 0)).sum())
+    return _frame(field, accepted, calibration, Ranged(lists, ran_out))
+
+
+class _Accepted:
+    """The pairs accepted so far. room: (ranks,) how many more pairs each profile may be in."""
+
+    def __init__(self, profiles: int, cap: int) -> None:
+        self.room = np.full(profiles, cap, np.int64)
+        self._left = self.room.tolist()
+        self.low: list[int] = []
+        self.high: list[int] = []
+
+    def offer(self, low: Positions, high: Positions) -> None:
+        """Accept each pair in turn where both profiles have room."""
+        left = self._left
+        for start in range(0, len(low), _PAIRS_A_LOOK):
+            some = slice(start, start + _PAIRS_A_LOOK)
+            room = (self.room[low[some]] > 0) & (self.room[high[some]] > 0)
+            taken = len(self.low)
+            for one, other in zip(low[some][room].tolist(), high[some][room].tolist(), strict=True):
+                if left[one] and left[other]:
+                    left[one] -= 1
+                    left[other] -= 1
+                    self.low.append(one)
+                    self.high.append(other)
+            np.subtract.at(self.room, self.low[taken:] + self.high[taken:], 1)
+
+
+def _values(field: Field) -> Values:
+    """(ranks, ranks) above the diagonal: 1 more than each candidate pair's value in hundredths; 0 for no candidate."""
+    of, rank = field.population, field.rank
+    values = np.zeros((len(of), len(of)), np.uint16)
+    for tile, other in tile_pairs(of):
+        block = of.block(tile, np.arange(tile[1] - tile[0]), other, np.arange(other[1] - other[0]))
+        hits = block.hits(block.sums(), field.allowed(block))
+        ones, others = rank[hits.one], rank[hits.other]
+        values[np.minimum(ones, others), np.maximum(ones, others)] = hits.value + 1
+    return values
+
+
+def _best_first(values: Values, room: npt.NDArray[np.int64]) -> Iterator[Ranks]:
+    """Yield all pairs from the best down, in batches; leave out those of profiles that have no room any more."""
+    ranks, top = np.arange(len(values)), HIGHEST + 1
+    counts = _counts(values)
+    batch = max(_PAIRS_AT_ONCE, values.size // 100)
+    while top > 0:
+        free = room[ranks] > 0
+        if free.sum() < len(ranks) / 2:
+            ranks, values = ranks[free], values[np.ix_(free, free)]
+            counts = _counts(values)
+        reached = np.cumsum(counts[top:0:-1])
+        bottom = top - max(int(np.searchsorted(reached, batch, "right")) - 1, 0)
+        found = _between(values, bottom, top)
+        if bottom == top:  # as many as there may be; row by row they are in order already
+            yield from ((ranks[low], ranks[high]) for low, high in found)
+        else:
+            pairs = list(found)
+            low, high = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
+            order = np.argsort(HIGHEST + 1 - values[low, high], kind="stable")
+            yield ranks[low[order]], ranks[high[order]]
+        top = bottom - 1
+
+
+def _between(values: Values, bottom: int, top: int) -> Iterator[Ranks]:
+    for rows in _row_blocks(values):
+        block = values[rows]
+        low, high = np.nonzero((block >= bottom) & (block <= top))
+        yield low + rows.start, high
+
+
+def _counts(values: Values) -> Positions:
+    """How many pairs have each value."""
+    counts = np.zeros(HIGHEST + 2, np.intp)
+    for rows in _row_blocks(values):
+        counts += np.bincount(values[rows].ravel(), minlength=len(counts))
+    return counts
+
+
+def _row_blocks(values: Values) -> Iterator[slice]:
+    step = max(_CELLS_AT_ONCE // max(len(values), 1), 1)
+    yield from (slice(start, start + step) for start in range(0, max(len(values), 1), step))
+
+
+def _listed_pairs(search: Search) -> Ranks:
+    """The pairs of all lists, each once, the best first."""
+    hits, _ = search.listed()
+    ends = np.sort(search.field.rank[np.stack([hits.one, hits.other])], axis=0)
+    low, high, value = np.unique(np.stack([*ends, hits.value]), axis=1)
+    order = np.lexsort((high, low, -value))
+    return low[order], high[order]
+
+
+def _frame(field: Field, accepted: _Accepted, calibration: Calibration, ranged: Ranged) -> pd.DataFrame:
+    of = field.population
+    by_rank = field.ids[of.profile[np.argsort(field.rank)]]
+    ends = [by_rank[np.array(side, np.intp)] for side in (accepted.low, accepted.high)]
+    pairs = pd.DataFrame({"id": np.arange(len(ends[0])), "profile_id": ends[0], "suggested_profile_id": ends[1]})
+    scored = score_pairs(of.prepared, pairs, str(of.policy), calibration)
+    frame = scored.rename(columns={"suggested_profile_id": "candidate_id"})[list(COLUMNS)].copy()
+    frame.attrs = {"ranged": ranged}
+    return frame
