@@ -97,9 +97,10 @@ def match_scores(
         size = files.write("match_scores", key, scored.rows, facts)
         return {**summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
+    with one_line_failure():
+        _known_policy(config.policy)
     with reading(context, database, files) as origin:
         with one_line_failure():
-            _known_policy(config.policy)
             require_writable(database, "dry run")
             inputs = _facts_of_profiles(files, origin)
             profiles = profiles_of_files(database, files, embedder.model, all(map(origin.may_reuse, inputs)))

@@ -23,6 +23,8 @@ LOOKED_AT = 20
 """Rows of a batch, or up to twice as many, whose other columns are compared where no trigger or rule acts."""
 _OF_A_ROW = ("22", "23", "44")
 """Classes of SQLSTATE that say that a row cannot be written as it is."""
+_OF_THE_SERVER = ("53", "58", "XX")
+"""Classes of SQLSTATE that say what the server lacks, such as room on its disk: no function decided that."""
 
 
 class MiscountedError(UserError):
@@ -206,7 +208,12 @@ def _run(connection: Connection, table: Table, ids: Sequence[str], update: Updat
 
 def _is_raised(error: psycopg.Error) -> bool:
     """Whether a function raised it: an update by itself has no context, but where it waits for a lock."""
-    return bool(error.diag.context) and not is_passing(error)
+    return bool(error.diag.context) and not is_passing(error) and not is_of_the_server(error)
+
+
+def is_of_the_server(error: psycopg.Error) -> bool:
+    """Return whether the server could not do what it was asked for, whatever the row."""
+    return (error.sqlstate or "").startswith(_OF_THE_SERVER)
 
 
 _CHANGES = """

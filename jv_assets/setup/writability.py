@@ -6,15 +6,16 @@ The catalogue tells most of it. Where triggers or rules would act, one row is up
 from collections.abc import Callable
 from typing import Literal
 
+import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from jv_assets import embedding, publishing, settings
 from jv_assets.errors import UserError
-from jv_assets.pipeline.counted_writes import RefusedRowError
+from jv_assets.pipeline.counted_writes import RefusedRowError, is_of_the_server
 from jv_assets.pipeline.obstacles import Obstacles, read_obstacles
 from jv_assets.resources.database import Database
-from jv_assets.resources.database_errors import is_passing
+from jv_assets.resources.database_errors import driver_error, is_passing
 from jv_assets.setup.replication import refuse_unpublishable
 from jv_assets.tables import cast
 from jv_scoring.similarity import calibration_of
@@ -57,8 +58,9 @@ def _try_updates(connection: Connection, obstacles: Obstacles) -> None:
                     # A constraint may have refused the values of the trial; those of the run will be told of.
                     if error.by_function:
                         raise
-                except DBAPIError as error:
-                    if not is_passing(error):
+                except (DBAPIError, psycopg.Error) as error:
+                    # A full disk or a lock may be gone when the run writes, and each partition tells of it by itself.
+                    if not (is_passing(error) or is_of_the_server(driver_error(error))):
                         raise
                 finally:
                     if savepoint.is_active:

@@ -170,8 +170,8 @@ def waiting(production: Production, count: int = 1) -> bool:
 
 @contextmanager
 def held(production: Production, statement: str) -> Iterator["psycopg.Connection[dict[str, Any]]"]:
-    """Another client has done this statement in a transaction, and has not ended it."""
-    with connect(production.url) as other, other.transaction():
+    """Another client has run this statement in a transaction, which it rolls back at the end."""
+    with connect(production.url) as other, other.transaction(force_rollback=True):
         other.execute(statement)
         yield other
 

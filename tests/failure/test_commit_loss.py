@@ -18,7 +18,9 @@ from undone import assert_as_before, assert_undone, kept_run
 
 Lost = Literal["the COMMIT", "its answer"]
 TIMES = 3
-"""How often it happens: at every other COMMIT of an update of matches, so that each comes through when tried again."""
+"""How often it happens: at every other COMMIT of an update that is logged, so that each comes through at the retry.
+
+The trial update before a run logs nothing."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Proxy:
                     break
                 body = stream.read(int.from_bytes(head[-4:]) - 4)
                 kind = head[:1] if kind else b"?"
-                updated |= kind in b"PQ" and b"UPDATE match_suggestions" in body
+                updated |= kind in b"PQ" and b"WITH updated AS" in body
                 if kind == b"Q" and body.upper().startswith(b"COMMIT"):
                     if updated and self._is_next_lost():
                         if self.lose == "the COMMIT":

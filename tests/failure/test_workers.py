@@ -1,5 +1,9 @@
 """`jv` killed (-9) before, in and after the batch of a range."""
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from faults import Production, held, waiting
 from judging import assert_whole
@@ -7,34 +11,54 @@ from program import SECONDS
 from telling import ALL, assert_no_trace
 from waiting import wait_until
 
-COMMIT_LOCK = 4_711
-WAITS_AT_COMMIT = f"""
-    CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_advisory_xact_lock_shared({COMMIT_LOCK}); RETURN NULL; END $$;
-    CREATE CONSTRAINT TRIGGER wait_at_commit AFTER UPDATE ON match_suggestions DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.id >= '80000000-0000-0000-0000-000000000000') EXECUTE FUNCTION wait_at_commit()
-"""
-MOMENTS = {
+HELD = {
     "before a batch": "SELECT pg_advisory_xact_lock(hashtextextended('published_scores 8', 0))",
     "in a batch": "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE",
-    "after a batch": f"SELECT pg_advisory_xact_lock({COMMIT_LOCK})",
 }
 """What another client must hold for a publisher to be there, and nowhere else."""
 OF_RANGE_8 = "id >= '80000000-0000-0000-0000-000000000000' AND id < 'a0000000-0000-0000-0000-000000000000'"
 GONE = "was killed or has crashed; what it had done is kept; type: jv retry"
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_jv_killed(production: Production, moment: str) -> None:
-    if moment == "after a batch":
-        production.sql(WAITS_AT_COMMIT)
-    with held(production, MOMENTS[moment]):
+@contextmanager
+def stopped_at(production: Production, moment: str) -> Iterator["subprocess.Popen[str]"]:
+    """`jv rescore`, which goes no further than this moment of the batch of range 8."""
+    if moment != "after a batch":
+        with held(production, HELD[moment]):
+            process = production.jv.start("rescore")
+            wait_until(lambda: waiting(production))
+            yield process
+        return
+    with held(production, HELD["in a batch"]):
         process = production.jv.start("rescore")
         wait_until(lambda: waiting(production))
+        # From now on a COMMIT takes effect on disk, and then waits for a replica that is not there.
+        production.sql("ALTER SYSTEM SET synchronous_standby_names = 'absent'")
+        production.sql("SELECT pg_reload_conf()")
+        wait_until(
+            lambda: production.sql("SHOW synchronous_standby_names") == [{"synchronous_standby_names": "absent"}]
+        )
+    try:
+        wait_until(lambda: commits(production))
+        yield process
+    finally:
+        production.sql("ALTER SYSTEM RESET synchronous_standby_names")
+        production.sql("SELECT pg_reload_conf()")
+
+
+def commits(production: Production) -> bool:
+    """Whether a COMMIT of `jv` waits for the replica."""
+    at_commit = "application_name = 'jv' AND wait_event = 'SyncRep' AND datname = current_database()"
+    return bool(production.sql(f"SELECT pid FROM pg_stat_activity WHERE {at_commit}"))
+
+
+@pytest.mark.parametrize("moment", [*HELD, "after a batch"])
+def test_jv_killed(production: Production, moment: str) -> None:
+    with stopped_at(production, moment) as process:
         process.kill()
         process.communicate(timeout=SECONDS)
     # of its last batch nobody was told: the server undoes it, or (at COMMIT) finishes it
-    wait_until(lambda: not waiting(production))
+    wait_until(lambda: not waiting(production) and not commits(production))
     kept = moment == "after a batch"
     written = f"SELECT count(*) FROM match_suggestions WHERE match_context ? 'inputs_hash' AND {OF_RANGE_8}"
     wait_until(lambda: (production.sql(written)[0]["count"] > 0) == kept)
@@ -51,7 +75,6 @@ def test_jv_killed(production: Production, moment: str) -> None:
     assert [line for line in log if line.endswith(GONE)]
     assert_no_trace(log)
 
-    production.sql("DROP TRIGGER IF EXISTS wait_at_commit ON match_suggestions")
     production.jv.well("retry")
     assert_whole(production)
     assert production.jv.well("retry").out == "No range has failed and none is left to do.\n"
