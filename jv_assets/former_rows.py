@@ -17,7 +17,7 @@ GONE = "gone_matches"
 """The files of the matches that are not scored any more, as their deleted rows cannot tell."""
 KEPT_DAYS = settings.score_log_days()
 _SCORE = ["id", "harmonic_mean", "policy", "scoring_version"]
-_MADE_OF = ["profile_id", "suggested_profile_id", "policy", "scoring_version", "inputs_hash", "code_hash"]
+_MADE_OF = ["profile_id", "suggested_profile_id", "policy", "scoring_version", "inputs_hash", "code_version"]
 
 
 def read_former(

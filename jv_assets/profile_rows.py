@@ -14,8 +14,9 @@ from jv_assets.reading import read_profiles_of, read_vector_digests
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.row_versions import row_versions, unchanged
-from jv_assets.scoring import code_hash, facts_of
+from jv_assets.scoring import facts_of
 from jv_assets.text_lengths import text_lengths
+from jv_scoring.policy import CODE_VERSION
 
 
 def rows_of(
@@ -43,8 +44,8 @@ def rows_of(
 
 
 def facts_to_keep(rows: pd.DataFrame) -> dict[str, Any]:
-    """What goes with the rows, so that other code does not take them for its own."""
-    return {"rows": len(rows), "code_hash": code_hash()}
+    """What goes with the rows, so that code of another version does not reuse them."""
+    return {"rows": len(rows), "code_version": CODE_VERSION}
 
 
 def _vectors(database: Database, ids: list[str]) -> dict[str, npt.NDArray[np.object_]]:
@@ -55,10 +56,10 @@ def _vectors(database: Database, ids: list[str]) -> dict[str, npt.NDArray[np.obj
 
 
 def _former(files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool]) -> pd.DataFrame:
-    """What this code made of the range; nothing where it never did, or where it cannot be read: this run mends it."""
+    """What this version of the code made of the range; nothing where it did not, or where the file cannot be read."""
     try:
         facts = files.facts("profiles", key)
-        if facts.get("code_hash") == code_hash() and may_reuse(facts):
+        if facts.get("code_version") == CODE_VERSION and may_reuse(facts):
             return files.read("profiles", key)
     except UserError:
         pass

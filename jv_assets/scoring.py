@@ -4,15 +4,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-import jv_scoring
 from jv_assets.former_rows import still_right
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.id_spans import id_spans
@@ -27,7 +25,7 @@ from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
 from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
 from jv_scoring.inputs import inputs_hashes, profile_hashes, vectors_digest
-from jv_scoring.policy import SCORING_VERSION
+from jv_scoring.policy import CODE_VERSION, SCORING_VERSION
 from jv_scoring.prepare import COMPARED, NULLS, Prepared, profile_facts
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
@@ -127,7 +125,7 @@ def score_range(
     """
     kept = pd.DataFrame({"id": []}, dtype=object)
     if former is not None and len(former):
-        made_of = {"policy": policy, "scoring_version": SCORING_VERSION, "code_hash": code_hash()}
+        made_of = {"policy": policy, "scoring_version": SCORING_VERSION, "code_version": CODE_VERSION}
         hashes = pd.DataFrame({"inputs_hash": profiles.inputs_hashes(matches)})
         kept = still_right(former, matches, hashes.assign(**made_of))
     rest = matches.loc[~matches["id"].isin(kept["id"])]
@@ -140,24 +138,6 @@ def score_range(
         rows.append(kept.astype({name: kind for name, kind in rows[0].dtypes.items() if kind == "category"}))
     whole = rows[0] if len(rows) == 1 else pd.concat(rows).sort_values("id", ignore_index=True, kind="stable")
     return ScoredRange(whole, skipped, len(kept))
-
-
-@cache
-def code_hash() -> str:
-    """Of the code that makes rows: other code may make them otherwise, under the same policy and version too."""
-    here, rules = Path(__file__), Path(jv_scoring.__file__).parent
-    names = (
-        "pipeline/model_names.py",
-        "pipeline/text_content.py",
-        "pipeline/values.py",
-        "profile_checks.py",
-        "reading.py",
-        here.name,
-        "tables.py",
-        "text_lengths.py",
-    )
-    ours = [here.parent / name for name in names]
-    return sha256(b"\n".join(source.read_bytes() for source in [*ours, *sorted(rules.glob("*.*"))])).hexdigest()[:16]
 
 
 def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
@@ -178,7 +158,7 @@ def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy:
     of_policy = [f"{dimension}_{direction}" for dimension in ("synergy", "momentum") for direction in DIRECTIONS]
     skipped = scored.attrs["unscorable"]
     before = matches.loc[~matches["id"].isin(list(skipped)), list(STORED_COLUMNS)].reset_index(drop=True)
-    stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "code_hash": code_hash()}
+    stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "code_version": CODE_VERSION}
     made = {name: np.full(len(hashes), value, object) for name, value in (stamp | {"match_context": contexts}).items()}
     made["reused"] = np.zeros(len(hashes), np.bool_)
     rows = pd.concat([scored.drop(columns=of_policy), pd.DataFrame(both | made), before], axis=1)

@@ -9,6 +9,12 @@ from typing import Literal, cast
 SCORING_VERSION = "ismc_v2_embeddings"
 """Names the rules in every stored score. A test ties it to their content: whoever changes a rule must change this."""
 
+CODE_VERSION = "1"
+"""Names what the code makes of the same inputs under the same rules: the rows of `profiles` and `match_scores`.
+
+Rows of another version are made anew. A test over golden rows fails when results change and the version does not.
+"""
+
 DIMENSION_WEIGHTS = {"intent": 0.45, "synergy": 0.25, "momentum": 0.20, "context": 0.10}
 DIMENSIONS = tuple(DIMENSION_WEIGHTS)
 FLOOR = 1e-10

@@ -11,6 +11,7 @@ from jv_assets.profile_rows import facts_to_keep, rows_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
+from jv_scoring.policy import CODE_VERSION
 
 _DESCRIPTION = """
 What scoring needs of each profile beside its vectors: the factors of Intent, Momentum and Context under both null
@@ -39,6 +40,7 @@ _COLUMNS = dg.TableSchema(
 
 @dg.asset(
     group_name="score",
+    code_version=CODE_VERSION,
     kinds={"python", "parquet"},
     description=_DESCRIPTION,
     deps=[production.PROFILES],

@@ -25,7 +25,7 @@ from jv_assets.scoring import fingerprint, profiles_of_files, range_summary, sco
 from jv_assets.setup.catalogue import require_fit
 from jv_assets.setup.writability import require_writable
 from jv_assets.undo_units import unit_of
-from jv_scoring.policy import parse_policy
+from jv_scoring.policy import CODE_VERSION, parse_policy
 
 _BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
 
@@ -39,7 +39,7 @@ _SCORED_COLUMNS = dg.TableSchema(
         dg.TableColumn("offering_seeking_ab, …", "double", "the sixteen factors of each direction; null: no data"),
         dg.TableColumn("offering_seeking_method_ab, …_cosine_ab, …_overlap_ab", "", "of the two similarity factors: "
                        "semantic or word_overlap, the cosine, and the score by word overlap alone"),
-        dg.TableColumn("policy, scoring_version, inputs_hash, code_hash", "text", "what made the score"),
+        dg.TableColumn("policy, scoring_version, inputs_hash, code_version", "text", "what made the score"),
         dg.TableColumn("reused", "bool", "the row was there before: nothing of it had changed, here or in production"),
         dg.TableColumn("match_context", "text", "what is published beside the score; null where it was reused"),
         dg.TableColumn("match_score", "double", "the older matcher's, as read"),
@@ -57,6 +57,7 @@ class ScoreConfig(dg.Config):
 
 @dg.asset(
     group_name="score",
+    code_version=CODE_VERSION,
     kinds={"python", "parquet"},
     description="""
 Every match of the range, scored in both directions by the ISMC rules.

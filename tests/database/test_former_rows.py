@@ -146,7 +146,7 @@ def test_profiles_that_other_code_made_are_made_anew(whole: Pipeline, monkeypatc
     only = {"first": KEYS[0], "last": KEYS[0], "assets": ["profiles"]}
     whole.run(**only)
     assert set(whole.files.read("profiles", KEYS[0])["role"]) == {"marked"}
-    monkeypatch.setattr("jv_assets.profile_rows.code_hash", lambda: "another")
+    monkeypatch.setattr("jv_assets.profile_rows.CODE_VERSION", "another")
     whole.run(**only)
     assert "marked" not in set(whole.files.read("profiles", KEYS[0])["role"])
 
@@ -158,7 +158,7 @@ def test_under_another_policy_all_are_scored(whole: Pipeline) -> None:
 
 
 def test_rows_that_other_code_made_are_not_reused(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "code_hash", lambda: "another")
+    monkeypatch.setattr(scoring, "CODE_VERSION", "another")
     first, second = (whole.run(assets=["match_scores"], **SOME) for _ in range(2))
     assert whole.total("match_scores", first.run_id, "reused") == 0
     assert whole.total("match_scores", second.run_id, "reused") > 100
