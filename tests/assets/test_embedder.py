@@ -542,8 +542,17 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(("how", "code"), [("well", 0), ("worker stopped", 0), ("interrupted", -2), ("killed", -9)])
-def test_a_process_with_a_pool_always_ends_and_leaves_none_behind(how: str, code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "codes"),
+    [
+        ("well", {0}),
+        ("worker stopped", {0}),
+        # By itself Python ends by the signal; where a library runs code while Python ends, it exits with 1.
+        ("interrupted", {-2, 1}),
+        ("killed", {-9}),
+    ],
+)
+def test_a_process_with_a_pool_always_ends_and_leaves_none_behind(how: str, codes: set[int], tmp_path: Path) -> None:
     script = tmp_path / "ends.py"
     script.write_text(ENDS)
     done = subprocess.run(
@@ -555,7 +564,8 @@ def test_a_process_with_a_pool_always_ends_and_leaves_none_behind(how: str, code
         timeout=300,
         start_new_session=True,
     )
-    assert done.returncode == code, done.stderr
+    assert done.returncode in codes, done.stderr
+    assert ("KeyboardInterrupt" in done.stderr) == (how == "interrupted")
     processes = [int(pid) for pid in done.stdout.split()]
     assert len(processes) == 2
     wait_until(lambda: not any(map(is_alive, processes)))
