@@ -13,7 +13,7 @@ import typer
 from jv_assets.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 QUOTED, TYPED = re.compile(r"`((?:\.venv/bin/)?jv [^`]+|make [^`]+)`"), re.compile(r"^ {4}((?:\S*/)?jv .*|make .*)$")
