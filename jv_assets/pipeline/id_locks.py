@@ -4,8 +4,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-_BITS, _DEEPEST = 2, 16
-"""Bits of a uuid that one level of the tree takes, and the number of levels: 64 partitions of equal width need 3."""
+_DEEPEST = 32
+"""The longest beginning that is locked, in bits: 4,096 partitions of equal width need 12."""
 _LOCK_ABOVE = (
     "SELECT pg_advisory_xact_lock_shared(hashtextextended(name, 0)) FROM unnest(CAST(:names AS text[])) AS name"
 )
@@ -19,14 +19,13 @@ def lock_ids(connection: Connection, what: str, low: str, high: str) -> None:
     longest beginning that all these ids share, and shared locks are on every shorter beginning: two intervals that
     have an id in common always meet. Locks are taken from the shortest beginning on, so no two writers deadlock.
     """
-    *above, own = _names(what, low, high)
+    *above, own = lock_names(what, low, high)
     connection.execute(text(_LOCK_ABOVE), {"names": above})
     connection.execute(text(_LOCK), {"name": own})
 
 
-def _names(what: str, low: str, high: str) -> list[str]:
+def lock_names(what: str, low: str, high: str) -> list[str]:
     """Of the beginnings that all these ids share, the shortest (no bit at all) first."""
     first, last = UUID(low).int, UUID(high).int
-    shared = 128 - (first ^ last).bit_length()
-    levels = min(shared // _BITS, _DEEPEST)
-    return [f"{what} {level}:{first >> 128 - level * _BITS:x}" for level in range(levels + 1)]
+    shared = min(128 - (first ^ last).bit_length(), _DEEPEST)
+    return [f"{what} {bits}:{first >> 128 - bits:x}" for bits in range(shared + 1)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from waiting import wait_for_a_lock
 
 from jv_assets.partition_cut import equal_width
-from jv_assets.pipeline.id_locks import _names, lock_ids
+from jv_assets.pipeline.id_locks import lock_ids, lock_names
 from jv_assets.resources.database import Database
 
 IDS = st.integers(0, 2**128 - 1)
@@ -23,7 +23,7 @@ def database(database_url: str) -> Database:
 
 def excluded(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether a lock that one holds alone is among the other's, shared or not."""
-    ours, theirs = (_names("", *ends) for ends in (one, other))
+    ours, theirs = (lock_names("", *ends) for ends in (one, other))
     return ours[-1] in theirs or theirs[-1] in ours
 
 
@@ -34,8 +34,9 @@ def test_whoever_shares_an_id_is_excluded(one: tuple[str, str], other: tuple[str
         assert excluded(one, other)
 
 
-def test_partitions_of_one_cut_do_not_wait_for_each_other() -> None:
-    cut = equal_width(64)
+@pytest.mark.parametrize("number", [2, 8, 64, 256])
+def test_partitions_of_one_cut_do_not_wait_for_each_other(number: int) -> None:
+    cut = equal_width(number)
     found = [cut.bounds(key) for key in cut.keys]
     assert not any(excluded(one, other) for one in found for other in found if one != other)
 

@@ -24,6 +24,8 @@ from jv_assets.demo.population import make_population
 from jv_assets.finishing import failed_ranges
 from jv_assets.loading import load_frames
 from jv_assets.migrations.run import migrate
+from jv_assets.partition_cut import equal_width
+from jv_assets.pipeline.id_locks import lock_names
 from jv_assets.resources.database import Database
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -166,6 +168,12 @@ def waiting(production: Production, count: int = 1) -> bool:
     """Whether so many of `jv`'s transactions wait for somebody's lock at this moment."""
     locked = "application_name = 'jv' AND wait_event_type = 'Lock' AND datname = current_database()"
     return len(production.sql(f"SELECT pid FROM pg_stat_activity WHERE {locked}")) >= count
+
+
+def lock_of(key: str, ranges: int = len(KEYS)) -> str:
+    """The statement by which a writer of partition `key` keeps others out, for one who wants to keep `jv` out."""
+    name = lock_names("published_scores", *equal_width(ranges).bounds(key))[-1]
+    return f"SELECT pg_advisory_xact_lock(hashtextextended('{name}', 0))"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import dagster as dg
 import psutil
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus
-from faults import Production, connect, held, waiting
+from faults import Production, connect, held, lock_of, waiting
 from forked import ForkedProgram
 from judging import assert_whole
 from program import JV
@@ -19,13 +19,14 @@ from redis import Redis
 from servers import free_port, redis
 from serving import Running, running
 from sqlalchemy import make_url
-from test_daemon import LOCK, SERVE, launch_backfill
+from test_daemon import SERVE, launch_backfill
 from waiting import wait_until
 
 from jv_assets.causes import run_causes
 from jv_assets.partitions import range_keys
 
-KEYS = range_keys(16)
+RANGES = 16
+KEYS = range_keys(RANGES)
 FIRSTS = KEYS[::4]
 SECONDS = 600
 """How long anything here may take; on a free machine a minute, or two where a worker dies: the daemon
@@ -38,7 +39,7 @@ def scaled_out(production: Production, tmp_path: Path) -> Iterator[Production]:
     """`production` over 16 ranges, with a broker; all is scored that a backfill of four runs is to publish."""
     (tmp_path / "redis").mkdir()
     with redis(tmp_path / "redis") as broker:
-        ours = {"JV_ID_RANGES": "16", "JV_RANGES_PER_RUN": "4", "JV_CELERY_BROKER": broker}
+        ours = {"JV_ID_RANGES": str(RANGES), "JV_RANGES_PER_RUN": "4", "JV_CELERY_BROKER": broker}
         jv = ForkedProgram(production.jv.home, {**production.jv.settings, **ours, "JV_REPORTS_PORT": str(free_port())})
         jv.well("rescore", "--dry-run")
         yield replace(production, jv=jv)
@@ -95,7 +96,7 @@ def is_done(instance: dg.DagsterInstance) -> bool:
 def test_a_run_of_two_workers_told_to_stop(scaled_out: Production, instance: dg.DagsterInstance) -> None:
     """The others are done meanwhile; and the broker's password is nowhere but in the environment."""
     others = {first: ["SUCCESS"] for first in FIRSTS if first != "c"}
-    with backfill(scaled_out) as (workers, pages), held(scaled_out, LOCK.format("f")):
+    with backfill(scaled_out) as (workers, pages), held(scaled_out, lock_of("f", RANGES)):
         wait_until(lambda: waiting(scaled_out) and statuses(instance) == {**others, "c": ["STARTED"]}, SECONDS)
         taken = [len(re.findall("Task execute_job.+ received", log)) for log in logs(scaled_out)]
         assert places_with_password(scaled_out, [psutil.Process(workers.pid), *pages.family]) == []
@@ -116,7 +117,7 @@ def test_a_worker_and_a_run_of_another_one_killed(scaled_out: Production, instan
     once = {first: ["SUCCESS"] for first in FIRSTS}
     with backfill(scaled_out) as (workers, _), ExitStack() as locks:
         for key in ("9", "d"):
-            locks.enter_context(held(scaled_out, LOCK.format(key)))
+            locks.enter_context(held(scaled_out, lock_of(key, RANGES)))
         wait_until(lambda: waiting(scaled_out, 2), SECONDS)
         half = {"8": ["STARTED"], "c": ["STARTED"]}
         assert {first: found for first, found in statuses(instance).items() if found == ["STARTED"]} == half

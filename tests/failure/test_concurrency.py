@@ -2,16 +2,14 @@
 
 import threading
 
-from faults import Production, held, waiting
+from faults import Production, held, lock_of, waiting
 from forked import gives_up_soon
 from judging import assert_whole, current_hashes
 from telling import assert_failed, assert_no_trace, assert_passed, ended
 from waiting import wait_until
 
 ROWS_OF_8 = "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE"
-RANGE_0, RANGE_8 = (
-    f"SELECT pg_advisory_xact_lock(hashtextextended('published_scores {key}', 0))" for key in ("0", "8")
-)
+RANGE_0, RANGE_8 = lock_of("0"), lock_of("8")
 """Takes what a publisher of the range takes first, after it has read the range's scores."""
 
 

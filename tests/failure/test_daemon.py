@@ -10,7 +10,7 @@ import dagster as dg
 import psutil
 import pytest
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
-from faults import KEYS, Production, held, waiting
+from faults import KEYS, Production, held, lock_of, waiting
 from judging import assert_whole
 from servers import free_port
 from serving import Running, running
@@ -25,7 +25,6 @@ BACKFILL = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfil
   ... on PartitionKeysNotFoundError { partitionKeys } } }"""
 SERVE = [sys.executable, "-c", "import sys; from jv_assets.ui import serve; sys.exit(serve(port=int(sys.argv[1])))"]
 STOPPED = "its process was told to end, as when jv ui or the machine is shut down"
-LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores {}', 0))"
 
 
 def test_a_run_and_the_daemon_killed_while_a_backfill_goes_on(production: Production) -> None:
@@ -34,7 +33,7 @@ def test_a_run_and_the_daemon_killed_while_a_backfill_goes_on(production: Produc
     settings = {**jv.settings, "JV_RANGES_PER_RUN": "2", "JV_REPORTS_PORT": str(free_port())}
     with ExitStack() as stack:
         for key in ("8", "c"):
-            stack.enter_context(held(production, LOCK.format(key)))
+            stack.enter_context(held(production, lock_of(key)))
         with running([*SERVE, str(free_port())], jv.home, **settings) as pages:
             launch_backfill(pages)
             others = {"0": "SUCCESS", "4": "SUCCESS"}

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
-from faults import Production, held, waiting
+from faults import Production, held, lock_of, waiting
 from judging import assert_whole
 from telling import ended
 from waiting import wait_until
 
-RANGE_8 = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores 8', 0))"
+RANGE_8 = lock_of("8")
 WAIT = "Next: wait for the run that goes on, then: jv status\n"
 MARKS: dict[str, Callable[[dg.DagsterInstance, dg.DagsterRun], object]] = {
     "failed": lambda instance, run: instance.report_run_failed(run, "Exceeded maximum runtime of 86400 seconds."),

@@ -1,14 +1,14 @@
 """`jv undo` under the faults that publishing bears: every score of before comes back, and no row is written twice."""
 
 import pytest
-from faults import Production, backends_terminated, held, is_publishing, waiting
+from faults import Production, backends_terminated, held, is_publishing, lock_of, waiting
 from forked import without_waits
 from program import SECONDS
 from telling import ALL, assert_no_trace, ended
 from undone import assert_as_before, assert_undone, kept_run
 from waiting import wait_until
 
-RANGE_8 = "SELECT pg_advisory_xact_lock(hashtextextended('published_scores 8', 0))"
+RANGE_8 = lock_of("8")
 pytestmark = pytest.mark.parametrize("production", ["published"], indirect=True)
 
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from faults import Production, held, waiting
+from faults import Production, held, lock_of, waiting
 from judging import assert_whole
 from program import SECONDS
 from telling import ALL, assert_no_trace
 from waiting import wait_until
 
 HELD = {
-    "before a batch": "SELECT pg_advisory_xact_lock(hashtextextended('published_scores 8', 0))",
+    "before a batch": lock_of("8"),
     "in a batch": "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE",
 }
 """What another client must hold for a publisher to be there, and nowhere else."""
