@@ -24,8 +24,8 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import STORED_BEFORE
 from jv_assets.tables import selected
 from jv_scoring.analysis.impact import BEFORE, COLUMNS
-from jv_scoring.analysis.stored import FACTORS, METHODS, stored_factors
-from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
+from jv_scoring.analysis.stored import FACTORS, METHODS, stored_factors, told_policies
+from jv_scoring.policy import SCORING_VERSION
 
 KNOWN = "cause_known"
 """The column that says whether it is still known what the score of then was made of."""
@@ -173,30 +173,35 @@ def _as_of(
     for name in _NAMES[1:]:
         as_computed &= (stood[name].to_numpy(object) == rows[name].to_numpy(object)).astype(np.bool_)
     other = np.flatnonzero(~as_computed & stood["harmonic_mean"].notna().to_numpy(np.bool_))
+    computed = rows["policy"]
     rows = rows.astype(dict.fromkeys(_NAMES, object))
     for name in _NAMES[1:]:
         rows[name] = stood[name].to_numpy(object)
-    rows["policy"] = rows["policy"].fillna(CURRENT_POLICY)
+    policies = rows["policy"].to_numpy(object, copy=True)
     rows["scoring_version"] = rows["scoring_version"].fillna(SCORING_VERSION)
     values = {name: rows[name].to_numpy(object, copy=True) for name in (*FACTORS, *METHODS)}
     for start in range(0, len(other), _CHUNK):
         some = other[start : start + _CHUNK]
         ids = rows["id"].iloc[some].tolist()
         contexts = state.contexts(connection, ids)
-        factors = stored_factors(contexts.get(match) for match in ids)
+        found = pd.Series([contexts.get(match) for match in ids], dtype=object)
+        stored = rows["harmonic_mean"].iloc[some].to_numpy(np.float64)
+        policies[some] = told_policies(rows["policy"].iloc[some], found, stored, computed.iloc[some])
+        factors = stored_factors(found)
         for name, of_all in values.items():
             of_all[some] = factors[name].to_numpy(object)
-    return rows.assign(**values)
+    return rows.assign(policy=policies, **values)
 
 
 def _asked_for(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Those scored then and now, of which anything but the scores is another now."""
+    """Those scored then and now, of which anything but the scores is another now, and those that name no policy."""
     pairs = [("before_policy", "policy"), ("before_version", "scoring_version"), ("before_inputs_hash", "inputs_hash")]
     same = np.ones(len(rows), np.bool_)
     for before, now in pairs:
         same &= (rows[before].astype(object) == rows[now].astype(object)).to_numpy(np.bool_)
     both = rows["before_harmonic_mean"].notna() & rows["harmonic_mean"].notna()
-    asked: npt.NDArray[np.bool_] = both.to_numpy(np.bool_) & ~same
+    unnamed = rows["before_harmonic_mean"].notna() & rows["before_policy"].isna()
+    asked: npt.NDArray[np.bool_] = (both.to_numpy(np.bool_) & ~same) | unnamed.to_numpy(np.bool_)
     return asked
 
 

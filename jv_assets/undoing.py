@@ -11,13 +11,14 @@ from datetime import datetime
 import dagster as dg
 from sqlalchemy import Connection, text
 
-from jv_assets import publishing
+from jv_assets import publishing, settings
 from jv_assets.errors import UserError
 from jv_assets.partitions import observe_each, one_line_failure
 from jv_assets.pipeline.counted_writes import require_all_seen, seeing_all
 from jv_assets.pipeline.id_locks import lock_ids
 from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.identity import require_home
+from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.pipeline.score_log import require_seeded, run_seeded
 from jv_assets.publishing import CREATE_BATCH, LOCKED, prune, write_batch
 from jv_assets.resources.database import Database
@@ -25,7 +26,7 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
 from jv_assets.tables import stored_four
 from jv_assets.undo_units import parts_of
-from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.stored_rules import OTHER_RULES, told_policy
 
 PUT_BACK = "put_back"
 """The op of the job `undo`: Dagster takes no op with the name of a job."""
@@ -99,7 +100,10 @@ def find_run(database: Database, given: str, instance: dg.DagsterInstance | None
 
 @dataclass
 class Preview:
-    """What an undo would do: by policy how many scores come back (None: none was stored), and those it would leave."""
+    """What an undo would do: by policy how many scores come back (None: none was stored), and those it would leave.
+
+    A policy that a stored context does not name is told by its breakdown; `OTHER_RULES` where that tells none.
+    """
 
     restored: Counter[str | None] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
@@ -109,12 +113,13 @@ def preview_undo(database: Database, run_id: str) -> Preview:
     """What putting back run `run_id` would do now. Writes nothing."""
     found = Preview()
     for low, high in id_spans(database, "jv.replaced_scores", column="match_id", rows=_COUNTED_AT_ONCE):
-        values = {"low": low, "high": high, "run": run_id, "unnamed": CURRENT_POLICY}
-        for state, policy, count in database.run(lambda connection: connection.execute(text(_PREVIEW), values).all()):  # noqa: B023
-            if state == "restored":
-                found.restored[policy] += count
+        values = {"low": low, "high": high, "run": run_id}
+        for row in database.run(lambda connection: connection.execute(text(_PREVIEW), values).all()):  # noqa: B023
+            told = told_policy(row.policy, row.fits, preferred=settings.policy()) or OTHER_RULES
+            if row.state == "restored":
+                found.restored[told if row.has_score else None] += row.matches
             else:
-                found.left[state] += count
+                found.left[row.state] += row.matches
     return found
 
 
@@ -232,8 +237,8 @@ _KEPT = """
         SELECT l.run_id FROM jv.replaced_scores l WHERE l.match_id = k.match_id AND l.replaced_at > k.replaced_at
         ORDER BY l.replaced_at DESC LIMIT 1
     ) AS last ON true
-    WHERE k.match_id BETWEEN :low AND :high AND k.run_id = :run
 """
+_OF_RUN = "WHERE k.match_id BETWEEN :low AND :high AND k.run_id = :run"
 _FILL_BATCH = f"""
     INSERT INTO batch
     SELECT k.match_id, m.profile_id, m.suggested_profile_id,
@@ -241,15 +246,16 @@ _FILL_BATCH = f"""
         jsonb_build_array(
             k.match_context ->> 'policy', k.match_context ->> 'scoring_version', k.match_context ->> 'embedding_model'
         ), {_STATE}, last.run_id
-    {_KEPT}
+    {_KEPT} {_OF_RUN}
 """
 _PREVIEW = f"""
-    SELECT {_STATE} AS state,
-        CASE WHEN k.harmonic_mean IS NOT NULL THEN coalesce(k.match_context ->> 'policy', :unnamed) END AS policy,
-        count(*)
-    {_KEPT}
-    GROUP BY 1, 2
-"""
+    SELECT state, has_score, policy, fits, count(*) AS matches FROM (
+        SELECT {_STATE} AS state, k.harmonic_mean IS NOT NULL AS has_score, c.policy,
+            CASE WHEN k.harmonic_mean IS NOT NULL AND c.policy IS NULL THEN {fits("k")} END AS fits
+        {_KEPT} {context_of("k")} {_OF_RUN}
+        OFFSET 0
+    ) AS kept GROUP BY 1, 2, 3, 4
+"""  # noqa: S608 - of our own constants
 _TAKE_THE_OTHERS_OUT = """
     WITH others AS (DELETE FROM batch WHERE state <> 'restored' RETURNING state, last_run)
     SELECT state, last_run, count(*) FROM others GROUP BY state, last_run

@@ -19,6 +19,7 @@ from jv_assets.reporting.tallies import keep
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import impact, impact_report
+from jv_scoring.stored_rules import OTHER_RULES
 
 
 class ImpactConfig(dg.Config):
@@ -118,8 +119,8 @@ def _compared(since: Moment, until: Moment | None, log_begins: datetime | None, 
 
 def _refuse_several_policies(rows: pd.DataFrame, until: Moment) -> None:
     policies = rows.loc[rows["harmonic_mean"].notna(), "policy"].unique().tolist()
-    if len(policies) > 1:
+    if len(policies) > 1 or OTHER_RULES in policies:
+        several = f"several policies ({', '.join(sorted(policies))})" if len(policies) > 1 else OTHER_RULES
         raise UserError(
-            f"at {until} production held scores of several policies ({', '.join(sorted(policies))}), which cannot be "
-            "compared: give another --until"
+            f"at {until} production held scores of {several}, which cannot be compared: give another --until"
         )

@@ -9,11 +9,11 @@ import pandas as pd
 from jv_scoring.analysis.attribution import INPUTS, UNIT, shares
 from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import column, policy_of
-from jv_scoring.analysis.stored import FACTORS, METHODS, SIMILARITIES, Factors, stored_factors
+from jv_scoring.analysis.stored import FACTORS, METHODS, SIMILARITIES, Factors, stored_factors, told_policies
 from jv_scoring.analysis.tallies import SCORE_CHANGES, Counts, Histogram, Ints, Joint, Tally, hundredths
 from jv_scoring.columns import Floats
 from jv_scoring.engine import IDS
-from jv_scoring.policy import CURRENT_POLICY, POLICIES, SCORING_VERSION
+from jv_scoring.policy import POLICIES, SCORING_VERSION
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
 
 STATES = ("same", "policy", "version", "new", "gone")
@@ -34,7 +34,7 @@ COLUMNS = [*IDS, "match_score", "harmonic_mean", "policy", "scoring_version", "i
 """What `tally` reads of a range file. A match that is not scored any more has the ids, and null for all else."""
 BEFORE = ["before_harmonic_mean", "before_policy", "before_version", "before_inputs_hash", "before_context"]
 """What it reads beside them: what production held before, null where it held none. The context (JSON text) is needed
-only where policy, version or hash is another than now."""
+only where policy, version or hash is another than now, or where no policy is named."""
 
 
 class Impact(Tally):
@@ -95,8 +95,7 @@ class _Rows:
         before, now = column(rows, "before_harmonic_mean"), column(rows, "harmonic_mean")
         some = ~(np.isnan(before) & np.isnan(now))
         rows, before, now = rows.loc[some].reset_index(drop=True), before[some], now[some]
-        names = rows["before_policy"].astype(object)
-        policies = names.where(names.notna(), CURRENT_POLICY)  # older than the name
+        policies = told_policies(rows["before_policy"], rows["before_context"], before, rows["policy"])
         policy_before = pd.Index(POLICIES_BEFORE).get_indexer(pd.Index(policies, dtype=object))
         policy_before = np.where(policy_before < 0, len(POLICIES), policy_before)
         readable = (before >= 0) & (before <= 100)
@@ -104,7 +103,7 @@ class _Rows:
         versions = versions.where(versions.notna(), SCORING_VERSION)
         ours = (rows["before_version"] == versions).to_numpy(np.bool_) & readable
         same_version = ours & (policy_before < len(POLICIES))
-        same_policy = (policies == rows["policy"]).to_numpy(np.bool_)
+        same_policy = (policies == rows["policy"].to_numpy(object)).astype(np.bool_)
         kinds = [np.isnan(before), np.isnan(now), same_version & same_policy, same_version]
         states = [STATES.index(state) for state in ("new", "gone", "same", "policy")]
         state = np.select(kinds, states, STATES.index("version")).astype(np.intp)

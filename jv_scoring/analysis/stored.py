@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from jv_scoring.columns import Floats, aggregates, match_scores, round2, weighted_means
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.factors import CONTEXT, INTENT, MOMENTUM, NO_DATA, Factor
-from jv_scoring.policy import Policy
+from jv_scoring.policy import POLICIES, Policy
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
+from jv_scoring.stored_rules import OTHER_RULES
 from jv_scoring.synergy import SYNERGY
 
 GROUPS: dict[str, tuple[Factor[Any], ...]] = {
@@ -53,6 +55,28 @@ def scores(factors: Factors, policy: Policy) -> Floats:
         ]
         raw.append(aggregates(dimensions, policy.aggregation))
     return round2(match_scores(*raw))
+
+
+def told_policies(
+    named: pd.Series, contexts: pd.Series, stored: Floats, preferred: pd.Series
+) -> npt.NDArray[np.object_]:
+    """Return the policy of each stored score: (rows,), null where nothing was stored.
+
+    Where none is `named`, the breakdown in the context tells it: the `preferred` policy where that makes the stored
+    score of it, else the first one that does; `OTHER_RULES` where none does, or where there is no breakdown.
+    """
+    told = named.astype(object).to_numpy(copy=True)
+    at = np.flatnonzero(named.isna().to_numpy() & ~np.isnan(stored))
+    factors = stored_factors(contexts.iloc[at])
+    readable = factors["readable"].to_numpy(np.bool_)
+    values: Factors = {name: np.where(readable, factors[name].to_numpy(np.float64), 0.0) for name in FACTORS}
+    makes = {name: readable & (scores(values, policy) == stored[at]) for name, policy in POLICIES.items()}
+    told[at] = OTHER_RULES
+    for name in reversed(POLICIES):
+        told[at[makes[name]]] = name
+    for name in POLICIES:
+        told[at[makes[name] & (preferred.iloc[at] == name).to_numpy(np.bool_)]] = name
+    return told
 
 
 def _of(context: object) -> dict[str, Any]:

@@ -87,6 +87,20 @@ def test_it_says_what_it_would_put_back_and_asks(program: Program) -> None:
     assert out.splitlines()[:2] == said
     assert out.endswith("Nothing was put back.\n")
     assert program.versions() == before
+    # what is kept of another program's scores names no policy
+    kept_now = "UPDATE jv.replaced_scores SET match_context = {}"
+    program.sql("CREATE TABLE contexts AS SELECT * FROM jv.replaced_scores")
+    program.sql(kept_now.format("match_context - 'policy'"))
+    assert program.well("undo", run, "--dry-run").out.splitlines() == said
+    program.sql(kept_now.format("NULL"))
+    assert (
+        f"{count} matches would have their scores under other rules again" in program.well("undo", run, "--dry-run").out
+    )
+    program.sql(
+        "UPDATE jv.replaced_scores r SET match_context = c.match_context FROM contexts c "
+        "WHERE (r.match_id, r.run_id) = (c.match_id, c.run_id)"
+    )
+    program.sql("DROP TABLE contexts")
     with program.instance() as instance:
         part = instance.get_runs(dg.RunsFilter(job_name="rescore"))[0].run_id
     assert part != run

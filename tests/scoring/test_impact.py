@@ -153,7 +153,7 @@ TWELVE: list[tuple[float | None, str | None, str, float | None]] = [
     (50.00, CURRENT_POLICY, "ismc_v2_embeddings", 50.00),
     (59.99, CURRENT_POLICY, "ismc_v2_embeddings", 60.00),  # rescued, a tier up
     (60.00, CURRENT_POLICY, "ismc_v2_embeddings", 59.00),  # lost, a tier down
-    (30.00, None, "ismc_v2_embeddings", 41.50),  # no policy named: the current one; Poor to Fair
+    (30.00, CURRENT_POLICY, "ismc_v2_embeddings", 41.50),  # Poor to Fair
     (85.00, CURRENT_POLICY, "ismc_v2_embeddings", 79.00),  # Excellent to Good
     (70.00, CURRENT_POLICY, "ismc_v2_embeddings", 72.00),
     (55.00, "geometric/impute", "ismc_v2_embeddings", 54.00),
@@ -252,6 +252,30 @@ def test_another_score_of_the_same_inputs_is_not_attributed() -> None:
     assert shown["unattributed"] == 1
     pieces = {each["piece"]: each["points"] for each in shown["attribution"]}
     assert pieces == dict.fromkeys(pieces, 0.0) | {"not attributed": 1.0}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_policy_that_is_not_named_is_told_by_the_breakdown(policy: str) -> None:
+    """The platform's later engine names none. Where several make the score, it is the policy of now, or the first."""
+    profiles, places = population(1, 5)
+    rows = then_and_now(profiles, profiles, places, (policy, CURRENT_POLICY))
+    makes = [
+        [name for name in POLICIES if score_pair(profiles[a], profiles[b], name).harmonic_mean == score]
+        for (a, b), score in zip(places, rows["before_harmonic_mean"], strict=True)
+    ]
+    told = [CURRENT_POLICY if CURRENT_POLICY in names else names[0] for names in makes]
+    assert report(tally(rows.assign(before_policy=None))) == report(tally(rows.assign(before_policy=told)))
+    gone = rows.assign(harmonic_mean=None, policy=None, scoring_version=None, inputs_hash=None)
+    first = [names[0] for names in makes]
+    assert report(tally(gone.assign(before_policy=None))) == report(tally(gone.assign(before_policy=first)))
+
+
+def test_a_score_that_nothing_tells_the_policy_of_is_of_none_of_ours() -> None:
+    profiles, places = population(1, 5)
+    rows = then_and_now(profiles, profiles, places, (CURRENT_POLICY, CURRENT_POLICY))
+    shown = report(tally(rows.assign(before_policy=None, before_context=None)))
+    assert shown["states"] == dict.fromkeys(shown["states"], 0) | {"version": len(rows)}
+    assert [(each["policy"], each["matches"]) for each in shown["scales"]] == [("another policy", len(rows))]
 
 
 def test_what_is_gone_counts_on_the_scale_it_was_scored_on() -> None:
