@@ -11,12 +11,13 @@ from sqlalchemy import Connection, text
 
 from jv_assets.automation.own_runs import is_ours
 from jv_assets.finishing import parts, request_after
-from jv_assets.partitions import ID_RANGES, all_ranges_tags
+from jv_assets.partitions import ID_RANGES, all_ranges_tags, one_line_failure
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.pipeline.match_states import context_of, not_ours, scorable
 from jv_assets.pipeline.stored_cut import read_cut
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NOT_ENDED, OF_MATCHES, refresh, rescore
+from jv_assets.setup.catalogue import refuse_unfit
 
 CONCERNED = "jv/concerned_ranges"
 """Tag of a run after which these ranges of matches, with commas between, are to be scored, or `all` of them."""
@@ -96,11 +97,13 @@ def _tick(
         return dg.SkipReason(f"run {going[0].run_id} still goes on")
 
     def work(connection: Connection) -> tuple[str, int, Sequence[str]]:
+        refuse_unfit(connection)
         until = str(connection.scalar(text(_SETTLED)))
         return until, *look(connection, {"since": since, "until": until})
 
     # What is hidden would be passed over for good: the next tick begins after this one.
-    until, count, matches = database.run(seeing_all(work))
+    with one_line_failure():
+        until, count, matches = database.run(seeing_all(work))
     context.update_cursor(until)
     if not count:
         return dg.SkipReason(f"no {what}")
@@ -123,7 +126,7 @@ def score_concerned(context: dg.RunStatusSensorContext) -> Iterator[dg.RunReques
     if CONCERNED not in run.tags:
         yield dg.SkipReason("it concerns no ranges of matches")
         return
-    named = run.tags[CONCERNED]
-    keys = ID_RANGES.get_partition_keys() if named == ALL else named.split(",")
-    for part in parts(OF_MATCHES, keys):
+    every, named = list(ID_RANGES.get_partition_keys()), run.tags[CONCERNED].split(",")
+    # ALL is no range, nor are those of another JV_ID_RANGES: then all of them are scored
+    for part in parts(OF_MATCHES, named if set(named) <= set(every) else every):
         yield request_after(run, part)

@@ -179,10 +179,58 @@ def test_of_very_many_ranges_all_are_scored(whole: Pipeline, monkeypatch: pytest
     data, _ = tick(whole, new_matches, "2020-01-01")
     assert concerned(data) == [ALL]
     done = whole.run("refresh", ["profiles"], "0", "0")
-    whole.instance.add_run_tags(done.run_id, {CONCERNED: ALL})
-    (follow,) = followers(whole, done.run_id)
-    assert follow.tags["dagster/asset_partition_range_start"] == KEYS[0]
-    assert follow.tags["dagster/asset_partition_range_end"] == KEYS[-1]
+    for named in (ALL, "04,3c"):  # the second of another JV_ID_RANGES
+        whole.instance.add_run_tags(done.run_id, {CONCERNED: named})
+        (follow,) = followers(whole, done.run_id)
+        assert follow.tags["dagster/asset_partition_range_start"] == KEYS[0]
+        assert follow.tags["dagster/asset_partition_range_end"] == KEYS[-1]
+
+
+ODD_TYPES = {
+    "ids of text": (
+        "ALTER TABLE match_suggestions ALTER id TYPE text",
+        "match_suggestions.id is text, which is not read as uuid",
+        "ALTER TABLE match_suggestions ALTER id TYPE uuid USING id::uuid",
+    ),
+    "a time of text": (
+        "ALTER TABLE match_suggestions ALTER suggested_at TYPE text",
+        "match_suggestions.suggested_at is text, which is not read as timestamptz",
+        "ALTER TABLE match_suggestions ALTER suggested_at TYPE timestamptz USING suggested_at::timestamptz",
+    ),
+    "a profile's id of varchar": (
+        "ALTER TABLE profiles ALTER id TYPE varchar",
+        "profiles.id is character varying, which is not read as uuid",
+        "ALTER TABLE profiles ALTER id TYPE uuid USING id::uuid",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD_TYPES)
+@pytest.mark.parametrize("sensor", [new_matches, edited_profiles], ids=lambda sensor: sensor.name)
+def test_a_column_that_does_not_fit_makes_the_tick_red_in_one_line(
+    whole: Pipeline, sensor: dg.SensorDefinition, case: str
+) -> None:
+    change, line, back = ODD_TYPES[case]
+    whole.sql(change)
+    try:
+        with pytest.raises(dg.Failure) as caught:
+            tick(whole, sensor, "2020-01-01")
+    finally:
+        whole.sql(back)
+    said = str(caught.value.description)
+    assert said.startswith(line)
+    assert "; let its owner type: ALTER TABLE " in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("type_name", ["timestamp", "date"])
+def test_times_of_other_types_are_read(whole: Pipeline, type_name: str) -> None:
+    whole.sql(f"ALTER TABLE match_suggestions ALTER suggested_at TYPE {type_name}")
+    try:
+        data, _ = tick(whole, new_matches, None)
+    finally:
+        whole.sql("ALTER TABLE match_suggestions ALTER suggested_at TYPE timestamptz")
+    assert data.run_requests or data.skip_message == "no new matches"
 
 
 def test_the_ticks_read_by_index(whole: Pipeline) -> None:
