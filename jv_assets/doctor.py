@@ -65,7 +65,7 @@ def require_ready(database: Database, use: Use = "write") -> list[str]:
 
 def _database_findings(connection: Connection, seen: Seen, place: str, use: Use) -> Iterator[Finding]:
     found = [
-        _finding("connection", lambda: _connection(seen, place, use)),
+        _finding("connection", lambda: _connection(connection, seen, place, use)),
         _finding("pgvector", lambda: f"version {require_vector(connection)}"),
         _finding("tables", lambda: _tables(connection, seen)),
         _finding("dimensions", lambda: _dimensions(connection)),
@@ -88,14 +88,14 @@ def _finding(subject: str, look: Callable[[], str]) -> Finding:
         return Finding(subject, "error", str(error))
 
 
-def _connection(seen: Seen, place: str, use: Use) -> str:
+def _connection(connection: Connection, seen: Seen, place: str, use: Use) -> str:
+    refuse_encoding(connection)
     if use == "write":
         refuse_read_only(seen.server, place)
     return f"PostgreSQL {seen.server.version} at {place}, as {seen.server.role}"
 
 
 def _tables(connection: Connection, seen: Seen) -> str:
-    refuse_encoding(connection)
     check = "check the database's name in JV_DATABASE_URL, and the role's search_path"
     if absent := [table for table in READ if table not in seen.tables]:
         cure = f"type: jv migrate (or {check})" if len(absent) == len(READ) else check

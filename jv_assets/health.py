@@ -112,8 +112,10 @@ def health_of_profiles(
     keys = files.made("profiles", keys_of_run(context.run))
     now = coverage(files, keys)
     before = _last_coverage(context, len(keys))
-    moved = {name: now[name] - share for name, share in before.items() if abs(now[name] - share) > DRIFT}
+    moved = {name: now[name] - before[name] for name in now if abs(now[name] - before.get(name, now[name])) > DRIFT}
     problem = ", ".join(f"{name}: {change:+.1%} of the profiles" for name, change in moved.items()) or None
+    if before and not now:
+        problem = "there is no profile any more"
     yield _warning("profiles", "coverage_steady", problem, {"ranges": len(keys), **now})
     shares = meaningless_shares(files, keys)
     problem = ", ".join(f"{name}: {share:.1%} of the profiles" for name, share in shares.items() if share > MEANINGLESS)

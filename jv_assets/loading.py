@@ -186,7 +186,7 @@ def _rows(path: Path, errors: _Errors) -> Iterator[tuple[int, list[str]]]:
             return
         if cells is None:
             return
-        if cells and not (line == 1 and cells[0].startswith("sep=")):  # by which Excel names the separator
+        if cells and not (line == 1 and cells[0].lower().startswith("sep=")):  # by which Excel names the separator
             yield line, cells
 
 

@@ -1,0 +1,60 @@
+"""Databases of other encodings: refused in one line by the doctor and by each command, whatever the client asks for."""
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from models import minilm
+from sqlalchemy import text
+
+from jv_assets import local
+from jv_assets.doctor import examine, require_ready
+from jv_assets.errors import UserError
+from jv_assets.migrations.run import migrate
+from jv_assets.resources.database import Database
+from jv_assets.setup.catalogue import require_fit
+from jv_assets.setup.writability import Use
+
+USES: list[Use] = ["read", "dry run", "write"]
+
+
+@pytest.fixture(params=["SQL_ASCII", "LATIN1", "EUC_JP", "WIN1252"])
+def encoded(request: pytest.FixtureRequest, server: local.Server) -> Iterator[tuple[str, Database]]:
+    """A database of that encoding, with pgvector and both tables, as the platform might have made them."""
+    name = f"test_{uuid.uuid4().hex}"
+    made = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{request.param}' LOCALE_PROVIDER libc LOCALE 'C'"
+    with psycopg.connect(server.url("postgres").replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute(made)
+        database = Database(url=server.url(name))
+        with database.transaction() as other:
+            other.execute(text("CREATE EXTENSION vector"))
+            other.execute(text("CREATE TABLE profiles (id uuid PRIMARY KEY, name text)"))
+            other.execute(text("CREATE TABLE match_suggestions (id uuid PRIMARY KEY)"))
+        yield str(request.param), database
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_it_is_refused_before_anything_starts(encoded: tuple[str, Database]) -> None:
+    name, database = encoded
+    line = (
+        f"the database's encoding is {name}, which does not hold every text that the pipeline writes; move the tables "
+        "to one that does: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+    )
+    assert next(each.text for each in examine(database, minilm()) if each.level == "error") == line
+    for use in USES:
+        with pytest.raises(UserError) as caught:
+            require_ready(database, use)
+        assert str(caught.value) == line
+    for work in (lambda: migrate(database, dimension=384), lambda: require_fit(database)):
+        with pytest.raises(UserError) as caught:
+            work()
+        assert str(caught.value) == line
+
+
+def test_texts_come_as_texts(encoded: tuple[str, Database]) -> None:
+    """Of a database that says SQL_ASCII the driver would give bytes."""
+    with encoded[1].transaction() as connection:
+        connection.execute(text("INSERT INTO profiles VALUES (gen_random_uuid(), 'plain')"))
+        assert connection.scalar(text("SELECT name FROM profiles")) == "plain"
+        assert connection.scalar(text("SHOW client_encoding")) == "UTF8"

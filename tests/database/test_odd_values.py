@@ -1,0 +1,127 @@
+"""Values and tables as they are elsewhere: numbers beyond Python, JSON beyond jsonb, and no row at all."""
+
+from collections.abc import Callable
+
+import pytest
+from models import MINILM
+from odd import SCORED, TEMPLATE, Odd, Outcome, assert_right, assert_settled, first_profile, odd_database, templates
+from pipelines import KEYS, failure
+
+from jv_assets.exporting import top_matches
+from jv_assets.pipeline.stored_rules import refuse_other_rules
+from jv_assets.schedules import NIGHTLY, REPORTS, RESCORE
+from jv_assets.status import count_older, count_waiting_texts, read_status
+
+__all__ = ["odd_database", "templates"]
+DIGITS = "9" * 5_000
+ONE = "id = (SELECT min(id::text)::uuid FROM profiles)"
+TOO_LONG = "does not hold JSON: it has a whole number of more than 4,300 digits; correct it in the table"
+NO_PROFILE = "there is no profile any more"
+UNREADABLE = r"does not hold JSON that can be read: it has \u0000 or half a surrogate pair; correct it in the table"
+
+
+@pytest.mark.parametrize("column", ["jv_history", "content_platforms"])
+def test_a_number_of_5000_digits_that_scoring_reads(odd_database: Callable[..., Odd], column: str) -> None:
+    odd = odd_database()
+    odd.change(f"UPDATE profiles SET {column} = '[{{\"n\": {DIGITS}}}]' WHERE {ONE}")
+    assert odd.errors() == []
+    outcome = odd.command("rescore")
+    assert outcome == Outcome(1, outcome.line)
+    assert f"1 of {len(KEYS)} ranges of profiles failed" in outcome.line
+    assert f"profiles.{column} of {first_profile()} {TOO_LONG}" in outcome.line
+    odd.change(f"UPDATE profiles SET {column} = NULL WHERE {ONE}")
+    assert odd.command("rescore") == Outcome(0)
+    assert assert_right(odd, lambda row: row | ({column: None} if row["id"] == first_profile() else {})) > 120
+
+
+def test_numbers_of_5000_digits_that_nothing_reads(odd_database: Callable[..., Odd]) -> None:
+    """A trigger has each row compared before and after, whatever it holds."""
+    odd = odd_database(SCORED)
+    odd.change(f"UPDATE profiles SET enrichment_metadata = '{{\"n\": {DIGITS}}}', embedding_seeking = NULL WHERE {ONE}")
+    odd.change(f'UPDATE match_suggestions SET match_context = \'{{"n": {DIGITS}, "breakdown_ab": {DIGITS}}}\'')
+    odd.change("CREATE FUNCTION looks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$")
+    odd.change("CREATE TRIGGER looks BEFORE UPDATE ON profiles FOR EACH ROW EXECUTE FUNCTION looks()")
+    assert odd.command("nightly") == Outcome(0)
+    assert assert_right(odd) > 120
+    assert_settled(odd, "nightly")
+
+
+@pytest.mark.parametrize("value", [r"\u0000", r"\ud800", r"\udc00 \ud83d\ude00"])
+def test_json_that_jsonb_cannot_hold(odd_database: Callable[..., Odd], value: str) -> None:
+    """It is the first score of its range, by which the rules of a range are told when others are published."""
+    odd = odd_database(SCORED)
+    odd.change("ALTER TABLE match_suggestions ALTER match_context TYPE json")
+    [(bad,)] = odd.rows("SELECT min(id::text) FROM match_suggestions WHERE harmonic_mean IS NOT NULL")
+    odd.change(f"UPDATE match_suggestions SET match_context = '{{\"policy\": \"x{value}\"}}' WHERE id = '{bad}'")
+    odd.change(f"UPDATE match_suggestions SET score_ab = NULL, harmonic_mean = NULL WHERE id > '{bad}'")
+    assert odd.errors() == []
+    outcome = odd.command("rescore")
+    assert outcome == Outcome(1, outcome.line)
+    assert f"1 of {len(KEYS)} ranges of match_scores failed" in outcome.line
+    assert f"match_suggestions.match_context of {bad} {UNREADABLE}" in outcome.line
+    # What reads all ranges goes on.
+    status = read_status(odd.database, MINILM)
+    assert status.foreign == 1
+    assert count_older(odd.database, MINILM) == 0
+    assert bad in set(top_matches(odd.database, 1_000).rows["id"])
+    refuse_other_rules(odd.database, odd.files, KEYS[1:])
+    result = odd.run("rescore", RESCORE[1:], KEYS[1], KEYS[-1])
+    assert result.success, failure(result)
+    odd.change(f"UPDATE match_suggestions SET match_context = NULL WHERE id = '{bad}'")
+    assert odd.command("rescore") == Outcome(0)
+    assert assert_right(odd) > 120
+
+
+def test_json_with_escapes_that_jsonb_holds(odd_database: Callable[..., Odd]) -> None:
+    """A pair of surrogates, and a backslash before the letters u0000."""
+    odd = odd_database(SCORED)
+    odd.change("ALTER TABLE match_suggestions ALTER match_context TYPE json")
+    odd.change(r"""UPDATE match_suggestions SET match_context = '{"policy": "\ud83d\ude00 \\u0000 \\\\ud800"}'""")
+    assert odd.command("rescore", published_scores={"switch_policy": True}) == Outcome(0)
+    assert assert_right(odd) > 120
+
+
+@pytest.mark.parametrize("template", [TEMPLATE, SCORED])
+@pytest.mark.parametrize("has_files", [False, True])
+def test_no_profile_is_left(odd_database: Callable[..., Odd], template: str, has_files: bool) -> None:
+    odd = odd_database(template)
+    if has_files:
+        assert odd.command("nightly") == Outcome(0)
+    odd.change("TRUNCATE profiles")
+    before = odd.written()
+    for number in range(2):
+        result = odd.run("nightly", NIGHTLY)
+        assert result.success, failure(result)
+        checks = {one.check_name: one for one in result.get_asset_check_evaluations()}
+        assert checks["coverage_steady"].description == (NO_PROFILE if has_files and not number else None)
+    assert odd.run("report", REPORTS).success
+    assert odd.written() == before
+    status = read_status(odd.database, MINILM)
+    assert status.profiles == dict.fromkeys(status.profiles, 0)
+    assert (status.waiting, status.scored, status.foreign) == (0, {}, 0)
+    assert sum({**status.once, **status.null}.values()) > 0
+    assert status.once.get("profile gone", 0) + status.null.get("profile gone", 0) == status.matches - self_matches(odd)
+    assert count_older(odd.database, MINILM) == 0
+    assert count_waiting_texts(odd.database, MINILM) == 0
+    assert list(top_matches(odd.database, 5).rows["id"]) == []
+
+
+def self_matches(odd: Odd) -> int:
+    """Those of a profile with itself; of a profile that is gone they are told to be that."""
+    status = read_status(odd.database, MINILM)
+    return status.once.get("matched with itself", 0) + status.null.get("matched with itself", 0)
+
+
+@pytest.mark.parametrize("has_files", [False, True])
+@pytest.mark.parametrize("tables", ["match_suggestions", "match_suggestions, profiles"])
+def test_no_match_is_left(odd_database: Callable[..., Odd], tables: str, has_files: bool) -> None:
+    odd = odd_database(SCORED)
+    if has_files:
+        assert odd.command("nightly") == Outcome(0)
+    odd.change(f"TRUNCATE {tables}")
+    for _ in range(2):
+        assert odd.command("nightly") == Outcome(0)
+    assert odd.run("report", REPORTS).success
+    status = read_status(odd.database, MINILM)
+    assert (status.matches, status.scored, status.null, status.once) == (0, {}, {}, {})
+    assert list(top_matches(odd.database, 5).rows["id"]) == []
