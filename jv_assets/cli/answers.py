@@ -79,7 +79,7 @@ def report(
 
     if sample is not None and sample < 1:
         raise UserError(f"--sample {sample}: ask for 1 match or more")
-    files = range_files(ready_database())
+    files = range_files(ready_database("read"))
     keys, made = chosen_keys(None), settings.reports_dir() / "report.json"
     if not files.made("match_scores", keys):
         raise UserError("no match is scored yet; type: jv nightly")

@@ -36,9 +36,10 @@ def look(connection: Connection, use: Use) -> str:
     obstacles = read_obstacles(connection)
     if cause := obstacles.unseen or obstacles.rewritten:
         raise UserError(cause)
-    if use == "write":
-        refuse_unpublishable(connection)
-        _try_updates(connection, obstacles)
+    if use != "write":
+        return "all rows can be seen; no update was tried"
+    refuse_unpublishable(connection)
+    _try_updates(connection, obstacles)
     return "all rows can be seen and updated, and an update changes nothing else"
 
 
