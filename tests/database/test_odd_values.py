@@ -38,9 +38,8 @@ def test_numbers_of_5000_digits_that_nothing_reads(odd_database: Callable[..., O
     """A trigger has each row compared before and after, whatever it holds."""
     odd = odd_database(SCORED)
     odd.change(f"UPDATE profiles SET enrichment_metadata = '{{\"n\": {DIGITS}}}', embedding_seeking = NULL WHERE {ONE}")
-    odd.change(
-        f'UPDATE match_suggestions SET match_context = \'{{"n": {DIGITS}, "breakdown_ab": {DIGITS}}}\' WHERE score_ab >= 0'
-    )
+    context = f'{{"n": {DIGITS}, "breakdown_ab": {DIGITS}}}'
+    odd.change(f"UPDATE match_suggestions SET match_context = '{context}' WHERE score_ab >= 0")
     odd.change("CREATE FUNCTION looks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$")
     odd.change("CREATE TRIGGER looks BEFORE UPDATE ON profiles FOR EACH ROW EXECUTE FUNCTION looks()")
     assert odd.command("nightly") == Outcome(0)
@@ -78,9 +77,8 @@ def test_json_with_escapes_that_jsonb_holds(odd_database: Callable[..., Odd]) ->
     """A pair of surrogates, and a backslash before the letters u0000."""
     odd = odd_database(SCORED)
     odd.change("ALTER TABLE match_suggestions ALTER match_context TYPE json")
-    odd.change(
-        r"""UPDATE match_suggestions SET match_context = '{"policy": "\ud83d\ude00 \\u0000 \\\\ud800"}' WHERE score_ab >= 0"""
-    )
+    context = r'{"policy": "\ud83d\ude00 \\u0000 \\\\ud800"}'
+    odd.change(f"UPDATE match_suggestions SET match_context = '{context}' WHERE score_ab >= 0")
     assert odd.command("rescore", published_scores={"switch_policy": True}) == Outcome(0)
     assert assert_right(odd) > 120
 
