@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import database, embedding, evaluation, operation, reports, scale, scoring
+from benchmarks import database, embedding, evaluation, operation, reports, scale, scoring, uneven
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     """Run them (with `large`: the large ones), print the table, keep the figures by commit."""
     large = sys.argv[1:] == ["large"]
-    usual = (scoring, reports, evaluation, database, embedding, operation)
+    usual = (scoring, reports, evaluation, database, embedding, operation, uneven)
     rows = scale.run() if large else [row for each in usual for row in each.run()]
     table = Table("", "measured", "target", "")
     for row in rows:

@@ -50,7 +50,9 @@ def _published(database: Database, rows: pd.DataFrame, size: int) -> float:
     at_once(database, f"UPDATE match_suggestions SET {nothing}", "VACUUM match_suggestions", "CHECKPOINT")
     with patch.object(publishing, "BATCH_ROWS", size):
         return timed(
-            lambda: publish_range(database, (FIRST, LAST), rows, lambda: rows["match_context"], Wanted(), run_id="r")
+            lambda: publish_range(
+                database, (FIRST, LAST), [(rows, lambda: rows["match_context"])], Wanted(), run_id="r"
+            )
         )
 
 

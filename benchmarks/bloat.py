@@ -102,7 +102,7 @@ def _publish(database: Database, parts: Sequence[pd.DataFrame], turn: int) -> No
     for rows in parts:
         other = rows.assign(harmonic_mean=np.round(rows["harmonic_mean"] + 0.01 * (turn % 2), 2))
         contexts = pd.Series(np.roll(rows["match_context"], turn), rows.index)
-        publish_range(database, (FIRST, LAST), other, lambda: contexts, Wanted())  # noqa: B023
+        publish_range(database, (FIRST, LAST), [(other, lambda: contexts)], Wanted())  # noqa: B023
     at_once(database, f"VACUUM {TABLE}")
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -149,7 +150,8 @@ def _publish_all(database: Database, files: RangeFiles, run: str) -> int:
     written = 0
     for key in KEYS:
         scored = files.read("match_scores", key, sorted({*NEEDED, *STORED_COLUMNS}))
-        published = publish_range(database, BOUNDS(key), scored, lambda: _contexts(files, key), Wanted(), run_id=run)  # noqa: B023
+        chunk = scored, partial(_contexts, files, key)
+        published = publish_range(database, BOUNDS(key), [chunk], Wanted(), run_id=run)
         written += published.written
     return written
 

@@ -25,7 +25,7 @@ from jv_assets.partitions import ID_RANGES, range_keys
 from jv_assets.reading import STORED_COLUMNS
 from jv_assets.reporting.numbers import report_of
 from jv_assets.reporting.page import to_html
-from jv_assets.reporting.tallies import keep, merge, scored
+from jv_assets.reporting.tallies import keep, merge, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import STORED_BEFORE, fingerprint, score_matches
 from jv_scoring import CURRENT_POLICY
@@ -109,14 +109,16 @@ def _measured(folder: Path, ranges: int) -> dict[str, float]:
 def _report(files: RangeFiles) -> int:
     """What the assets of the report do, range by range, and the page of them all. Returns how many matches it is of."""
     for key in ID_RANGES.get_partition_keys():
-        _keep(files, "embedding_isolation", key, isolation.tally(scored(files, key, isolation.COLUMNS)))
+        _keep(files, "embedding_isolation", key, tallied(scored(files, key, isolation.COLUMNS), isolation.tally)[0])
         facts = files.read("profiles", key, list(momentum.FIELDS))
-        low = momentum.tally(scored(files, key, momentum.COLUMNS))
+        low = tallied(scored(files, key, momentum.COLUMNS), momentum.tally)[0]
         _keep(files, "momentum_bottleneck", key, low, profiles=momentum.tally_profiles(facts))
-        _keep(files, "aggregation_comparison", key, aggregation.tally(scored(files, key, aggregation.COLUMNS)))
+        other = tallied(scored(files, key, aggregation.COLUMNS), aggregation.tally)[0]
+        _keep(files, "aggregation_comparison", key, other)
         stored = [*impact.COLUMNS, *STORED_BEFORE[1:], "before_context"]
-        then = scored(files, key, stored).rename(columns=dict(zip(STORED_BEFORE[1:], impact.BEFORE, strict=False)))
-        _keep(files, "production_impact", key, impact.tally(then), hours=24.0)
+        names = dict(zip(STORED_BEFORE[1:], impact.BEFORE, strict=False))
+        then = (rows.rename(columns=names) for rows in scored(files, key, stored))
+        _keep(files, "production_impact", key, tallied(then, impact.tally)[0], hours=24.0)
     report = report_of(merge(files))
     to_html(report)
     return int(report["headline"]["matches"])

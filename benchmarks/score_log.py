@@ -70,7 +70,9 @@ def _published(database: Database, rows: pd.DataFrame, turn: int, log: bool) -> 
     at_once(database, f"UPDATE match_suggestions SET {nothing}", forget, "VACUUM match_suggestions", "CHECKPOINT")
 
     def publish() -> None:
-        publish_range(database, (FIRST, LAST), rows, lambda: rows["match_context"], Wanted(), run_id=f"{turn} {log}")
+        publish_range(
+            database, (FIRST, LAST), [(rows, lambda: rows["match_context"])], Wanted(), run_id=f"{turn} {log}"
+        )
 
     if log:
         return timed(publish)

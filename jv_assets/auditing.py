@@ -1,6 +1,7 @@
 """What the scores of a range must be before they may be published."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,18 @@ RULES: dict[str, Rule] = {
     "harmonic_below_arithmetic": _harmonic_below_arithmetic,
     "policy_and_version_present": _stamped,
 }
-"""By the name of the asset check: how many rows of a range break it. `facts` are those of the range's file."""
+"""By the name of the asset check: how many of some rows break it. `facts` tell how many rows were read and skipped."""
 
 
-def broken_rules(rows: pd.DataFrame, facts: dict[str, Any]) -> dict[str, int]:
-    """The rules that the rows break, with how many do."""
-    counts = {name: rule(rows, facts) for name, rule in RULES.items()}
-    return {name: count for name, count in counts.items() if count}
+def broken_rules(chunks: Iterable[pd.DataFrame], facts: dict[str, Any]) -> dict[str, int]:
+    """The rules that the rows of a range break, with how many do. The chunks are in order of id."""
+    counts: Counter[str] = Counter()
+    scored, last = 0, None
+    for rows in chunks:
+        counts.update({name: rule(rows, {"rows": len(rows), "skipped": {}}) for name, rule in RULES.items()})
+        if len(rows):
+            counts["row_counts_agree"] += int(rows["id"].iloc[0] == last)
+            last = rows["id"].iloc[-1]
+        scored += len(rows)
+    counts["row_counts_agree"] += abs(int(facts["rows"]) - scored - len(facts["skipped"]))
+    return {name: counts[name] for name in RULES if counts[name]}

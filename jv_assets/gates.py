@@ -17,13 +17,15 @@ def shift_within(files: RangeFiles, keys: Sequence[str]) -> Shift:
     """How far the scores of these ranges, taken together, are from those that were stored when they were made."""
     joint = Joint.of(np.empty(0), np.empty(0))
     for key in keys:
-        joint += joint_of(files.read("match_scores", key, COLUMNS))
+        for rows in files.chunks("match_scores", key, COLUMNS):
+            joint += joint_of(rows)
     return shift_of(joint)
 
 
 def rise_within(files: RangeFiles, keys: Sequence[str]) -> Rise:
     """How many text comparisons of these ranges are by word overlap, and how many were in the stored scores."""
-    return sum((rise_of(files.read("match_scores", key, fallbacks.COLUMNS)) for key in keys), Rise())
+    chunks = (rows for key in keys for rows in files.chunks("match_scores", key, fallbacks.COLUMNS))
+    return sum(map(rise_of, chunks), Rise())
 
 
 def in_words(rise: Rise) -> str | None:

@@ -10,6 +10,7 @@ from jv_assets.checks import found
 from jv_assets.embedding import stale_texts
 from jv_assets.gates import in_words, rise_within, shift_within
 from jv_assets.partitions import keys_of_run
+from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.pipeline.text_content import meaningless_shares
 from jv_assets.resources.database import Database
@@ -71,7 +72,8 @@ def health_of_scores(
     share = skipped_share(facts)
     yield _warning("match_scores", "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(facts)})
     yield _ranges_even("match_scores", facts)
-    stale = sum(stale_texts(database, embedder, *files.cut.profiles.bounds(key)) for key in keys)
+    spans = (each for key in keys for each in id_spans(database, "profiles", *files.cut.profiles.bounds(key)))
+    stale = sum(stale_texts(database, embedder, low, high) for low, high in spans)
     problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
     yield _warning("match_scores", "embeddings_current", problem, {"texts": stale})
 
@@ -168,9 +170,9 @@ def coverage(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
     """The share, 0..1, of these ranges' profiles with data, by field; {} of no profiles."""
     rows, known = 0, dict.fromkeys(FIELDS, 0)
     for key in keys:
-        facts = files.read("profiles", key, list(FIELDS))
-        rows += len(facts)
-        known = {name: count + int(facts[name].notna().sum()) for name, count in known.items()}
+        for facts in files.chunks("profiles", key, list(FIELDS)):
+            rows += len(facts)
+            known = {name: count + int(facts[name].notna().sum()) for name, count in known.items()}
     return {name: round(count / rows, 4) for name, count in known.items()} if rows else {}
 
 

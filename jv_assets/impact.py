@@ -5,7 +5,7 @@ is kept in `jv.replaced_scores` for the last runs only. Of a moment before the l
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,7 +30,7 @@ from jv_scoring.policy import SCORING_VERSION
 KNOWN = "cause_known"
 """The column that says whether it is still known what the score of then was made of."""
 _CHUNK = 5_000
-"""Contexts, of some 3 KB each, that one statement reads."""
+"""Matches, with contexts of some 3 KB each, that memory holds at a time."""
 _SHORTEST = 8
 """Characters of a run's id, as many as the UI shows."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
@@ -78,7 +78,7 @@ def begins(database: Database, within: tuple[str, str]) -> datetime | None:
     return database.run(lambda connection: log_begins(connection, *within))
 
 
-def rows_of(
+def row_chunks(
     database: Database,
     files: RangeFiles,
     key: str,
@@ -86,33 +86,50 @@ def rows_of(
     sample: Sample | None = None,
     *,
     until: datetime | None = None,
-) -> pd.DataFrame:
-    """The matches of a range with `COLUMNS`, `BEFORE` and `KNOWN`: those that are scored now, and those not any more.
+) -> Iterator[pd.DataFrame]:
+    """Yield the matches of a range, some thousands at a time: those that are scored now, and those not any more.
 
-    `until`: the scores "now" are those that stood at that moment. A match whose row is gone, of which nothing was kept
-    either, had what its file said last.
+    With `COLUMNS`, `BEFORE` and `KNOWN`. `until`: the scores "now" are those that stood at that moment. A match whose
+    row is gone, of which nothing was kept either, had what its file said last.
     """
-    now = scored(files, key, [*COLUMNS, *STORED_BEFORE[1:]])
-    gone = read_gone(files, key)
+    first = begins(database, files.cut.matches.bounds(key))
+    gone = read_gone(files, key).sort_values("id", ignore_index=True)
     gone_at = pd.to_datetime(gone["gone_at"], utc=True, format="ISO8601")
-    unscored = ~gone["id"].isin(now["id"])
-    gone, gone_at = gone.loc[(gone_at >= since) & unscored], gone_at.loc[(gone_at >= since) & unscored]
-    absent = pd.DataFrame({"id": gone["id"].to_numpy(object)}).reindex(columns=COLUMNS)
-    rows = now[COLUMNS] if absent.empty else pd.concat([now[COLUMNS].astype(object), absent.astype(object)])
-    stored = now[STORED_BEFORE].set_axis(_NAMES, axis=1)
-    rows = rows.reset_index(drop=True)
-    if sample:
-        rows = sample.draw(rows)
-    within = files.cut.matches.bounds(key)
+    gone, gone_at = gone.loc[gone_at >= since], gone_at.loc[gone_at >= since]
+    for now in scored(files, key, [*COLUMNS, *STORED_BEFORE[1:]], rows=_CHUNK):
+        unscored = ~gone["id"].isin(now["id"])
+        gone, gone_at = gone.loc[unscored], gone_at.loc[unscored]
+        rows = sample.draw(now) if sample else now
+        stored = rows[STORED_BEFORE].set_axis(_NAMES, axis=1)
+        yield _compared(database, rows[COLUMNS], stored, stored, first=first, since=since, until=until)
+    for start in range(0, len(gone), _CHUNK):
+        known, at = gone.iloc[start : start + _CHUNK], gone_at.iloc[start : start + _CHUNK]
+        rows = sample.draw(known) if sample else known.reset_index(drop=True)
+        absent = pd.DataFrame({"id": rows["id"].to_numpy(object)}).reindex(columns=COLUMNS).astype(object)
+        last, later = (some.reindex(columns=_NAMES) for some in (known, known.loc[at >= until] if until else known))
+        yield _compared(database, absent, last, later, first=first, since=since, until=until)
+
+
+def _compared(
+    database: Database,
+    rows: pd.DataFrame,
+    last: pd.DataFrame,
+    later: pd.DataFrame,
+    *,
+    first: datetime | None,
+    since: datetime,
+    until: datetime | None,
+) -> pd.DataFrame:
+    """The rows with `BEFORE` and `KNOWN`. Where the database has none, they held what `last` says then, and `later`
+    until the end of the comparison. `first`: when the log begins.
+    """
+    if rows.empty:
+        return rows.reindex(columns=[*COLUMNS, *BEFORE, KNOWN]).astype({KNOWN: np.bool_})
 
     def work(connection: Connection) -> pd.DataFrame:
-        after = rows
-        if until:
-            later = pd.concat([stored, gone.loc[gone_at >= until].reindex(columns=_NAMES)], ignore_index=True)
-            after = _as_of(connection, within, until, rows, later)
-        last_known = pd.concat([stored, gone.reindex(columns=_NAMES)], ignore_index=True)
-        state = _State.at(connection, within, since)
-        before = state.of(after["id"], last_known)
+        after = _as_of(connection, until, rows, later, first) if until else rows
+        state = _State.at(connection, rows["id"].tolist(), since, first)
+        before = state.of(after["id"], last)
         columns = {name: before[old].to_numpy(object) for name, old in zip(BEFORE, _NAMES[1:], strict=False)}
         found = after.assign(**columns, **{KNOWN: before[KNOWN].to_numpy(np.bool_)})
         contexts = state.contexts(connection, found.loc[_asked_for(found), "id"].tolist())
@@ -122,7 +139,7 @@ def rows_of(
 
 
 def causes_lost(rows: pd.DataFrame) -> int:
-    """Of rows by `rows_of`: how many were scored both times, score otherwise now, and no longer tell why."""
+    """Of rows by `row_chunks`: how many were scored both times, score otherwise now, and no longer tell why."""
     both = rows["before_harmonic_mean"].notna() & rows["harmonic_mean"].notna()
     moved = rows["before_harmonic_mean"].astype(np.float64) != rows["harmonic_mean"].astype(np.float64)
     return int((both & moved & ~rows[KNOWN]).sum())
@@ -140,12 +157,12 @@ class _State:
     asked: dict[str, object]
 
     @classmethod
-    def at(cls, connection: Connection, within: tuple[str, str], moment: datetime) -> "_State":
-        low, high = within
-        first = log_begins(connection, low, high)
-        sql = _BY_LOG if first and first <= moment else _BY_WHAT_IS_KEPT
-        asked: dict[str, object] = {"low": low, "high": high, "moment": moment}
-        found = connection.execute(text(sql + _BEFORE), asked).all()
+    def at(
+        cls, connection: Connection, matches: Sequence[str], moment: datetime, log_begins: datetime | None
+    ) -> "_State":
+        sql = _BY_LOG if log_begins and log_begins <= moment else _BY_WHAT_IS_KEPT
+        asked: dict[str, object] = {"low": min(matches), "high": max(matches), "moment": moment}
+        found = connection.execute(text(sql + _BEFORE), {**asked, "ids": list(matches)}).all()
         return cls(pd.DataFrame(list(map(tuple, found)), columns=[*_NAMES, KNOWN], dtype=object), sql, asked)
 
     def of(self, ids: pd.Series, last_known: pd.DataFrame) -> pd.DataFrame:
@@ -156,19 +173,18 @@ class _State:
 
     def contexts(self, connection: Connection, ids: Sequence[str]) -> dict[str, str | None]:
         """By match."""
-        found: dict[str, str | None] = {}
-        for start in range(0, len(ids), _CHUNK):
-            chunk = {**self.asked, "ids": list(ids[start : start + _CHUNK])}
-            found |= {row[0]: row[1] for row in connection.execute(text(self.sql + _CONTEXTS), chunk)}
-        return found
+        if not ids:
+            return {}
+        asked = {**self.asked, "ids": list(ids)}
+        return {row[0]: row[1] for row in connection.execute(text(self.sql + _CONTEXTS), asked)}
 
 
 def _as_of(
-    connection: Connection, within: tuple[str, str], until: datetime, rows: pd.DataFrame, last_known: pd.DataFrame
+    connection: Connection, until: datetime, rows: pd.DataFrame, last: pd.DataFrame, log_begins: datetime | None
 ) -> pd.DataFrame:
     """The rows with what stood at `until`: scores by the log, factors by the contexts that are still kept."""
-    state = _State.at(connection, within, until)
-    stood = state.of(rows["id"], last_known)
+    state = _State.at(connection, rows["id"].tolist(), until, log_begins)
+    stood = state.of(rows["id"], last)
     as_computed = np.ones(len(rows), np.bool_)
     for name in _NAMES[1:]:
         as_computed &= (stood[name].to_numpy(object) == rows[name].to_numpy(object)).astype(np.bool_)
@@ -179,17 +195,15 @@ def _as_of(
         rows[name] = stood[name].to_numpy(object)
     policies = rows["policy"].to_numpy(object, copy=True)
     rows["scoring_version"] = rows["scoring_version"].fillna(SCORING_VERSION)
+    ids = rows["id"].iloc[other].tolist()
+    contexts = state.contexts(connection, ids)
+    found = pd.Series([contexts.get(match) for match in ids], dtype=object)
+    stored = rows["harmonic_mean"].iloc[other].to_numpy(np.float64)
+    policies[other] = told_policies(rows["policy"].iloc[other], found, stored, computed.iloc[other])
+    factors = stored_factors(found)
     values = {name: rows[name].to_numpy(object, copy=True) for name in (*FACTORS, *METHODS)}
-    for start in range(0, len(other), _CHUNK):
-        some = other[start : start + _CHUNK]
-        ids = rows["id"].iloc[some].tolist()
-        contexts = state.contexts(connection, ids)
-        found = pd.Series([contexts.get(match) for match in ids], dtype=object)
-        stored = rows["harmonic_mean"].iloc[some].to_numpy(np.float64)
-        policies[some] = told_policies(rows["policy"].iloc[some], found, stored, computed.iloc[some])
-        factors = stored_factors(found)
-        for name, of_all in values.items():
-            of_all[some] = factors[name].to_numpy(object)
+    for name, of_all in values.items():
+        of_all[other] = factors[name].to_numpy(object)
     return rows.assign(policy=policies, **values)
 
 
@@ -262,5 +276,6 @@ _BEFORE = """
     FROM before
     LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(match_context) WHEN 'object' THEN match_context END)
         AS c (policy text, scoring_version text, inputs_hash text) ON true
+    WHERE id = ANY(CAST(:ids AS uuid[]))
 """
 _CONTEXTS = "SELECT id::text, match_context::text FROM before WHERE id = ANY(CAST(:ids AS uuid[]))"

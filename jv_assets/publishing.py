@@ -10,7 +10,7 @@ logs what it wrote, so that it is known what stood in production at any moment.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -79,11 +79,15 @@ class Wanted:
     switch_policy: bool = False
 
 
+Chunk = tuple[pd.DataFrame, Callable[[], pd.Series]]
+"""Scored rows with the columns `NEEDED`, in order of id, and `STORED_COLUMNS` where they were read; and a function that
+returns `match_context` of the same rows, which is only called where something is to be written."""
+
+
 def publish_range(
     database: Database,
     within: tuple[str, str],
-    scored: pd.DataFrame,
-    contexts: Callable[[], pd.Series],
+    chunks: Iterable[Chunk],
     wanted: Wanted,
     *,
     run_id: str | None = None,
@@ -91,40 +95,52 @@ def publish_range(
 ) -> Published:
     """Publish the scores of the matches whose id is `within` these two, both in it.
 
-    `as_of` says how old the data are that the scores were made of.
-
-    `scored` has the columns `NEEDED`, in order of id, and `STORED_COLUMNS` where they were read; `contexts` gives
-    `match_context` of the same rows, and is only called where something is to be written. What is replaced is kept
-    under `run_id`; without one nothing is kept. UserError where the stored scores were made under another policy or
-    version of the rules, unless `switch_policy`; where scores of newer data are published; where not all rows were
+    `as_of` says how old the data are that the scores were made of. The chunks are in order of id. What is replaced is
+    kept under `run_id`; without one nothing is kept. UserError where the stored scores were made under another policy
+    or version of the rules, unless `switch_policy`; where scores of newer data are published; where not all rows were
     updated, or anything else with them; and whatever `Database.run` raises.
     """
     whole = Published()
-    if scored.empty and not wanted.dry_run:  # the log begins in every range
+    for scored, contexts in chunks:
+        for batch in _batches(scored):
+
+            def work(
+                connection: Connection, batch: pd.DataFrame = batch, contexts: Callable[[], pd.Series] = contexts
+            ) -> Published:
+                if not wanted.dry_run:
+                    lock_ids(connection, LOCKED, batch["id"].iloc[0], batch["id"].iloc[-1])
+                    require_seeded(connection, *within)
+                return _publish_batch(connection, within, batch, contexts, wanted, run_id=run_id, as_of=as_of)
+
+            whole += run_seeded(database, work, *within)
+    if not whole.rows and not wanted.dry_run:  # the log begins in every range
         run_seeded(database, lambda connection: require_seeded(connection, *within), *within)
-    for batch in _batches(scored):
-
-        def work(connection: Connection, batch: pd.DataFrame = batch) -> Published:
-            ids = batch["id"].iloc[0], batch["id"].iloc[-1]
-            if not wanted.dry_run:
-                lock_ids(connection, LOCKED, *ids)
-                require_seeded(connection, *within)
-            stored = matches_within(connection, *ids, known=batch).set_index("id")
-            counts, differing = _compare(batch, stored, wanted)
-            if len(differing) and as_of:
-                refuse_older(connection, within, as_of)
-            if counts.deleted:
-                require_all_seen(connection)
-            if len(differing) and not wanted.dry_run:
-                write_scores(connection, batch.loc[differing].assign(match_context=contexts()), run_id)
-                if as_of:
-                    note_published(connection, within, as_of)
-            return counts
-
-        whole += run_seeded(database, work, *within)
     if run_id and whole.written and not wanted.dry_run:
         prune(database, within, run_id)
     return whole
+
+
+def _publish_batch(
+    connection: Connection,
+    within: tuple[str, str],
+    batch: pd.DataFrame,
+    contexts: Callable[[], pd.Series],
+    wanted: Wanted,
+    *,
+    run_id: str | None,
+    as_of: datetime | None,
+) -> Published:
+    stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1], known=batch).set_index("id")
+    counts, differing = _compare(batch, stored, wanted)
+    if len(differing) and as_of:
+        refuse_older(connection, within, as_of)
+    if counts.deleted:
+        require_all_seen(connection)
+    if len(differing) and not wanted.dry_run:
+        write_scores(connection, batch.loc[differing].assign(match_context=contexts()), run_id)
+        if as_of:
+            note_published(connection, within, as_of)
+    return counts
 
 
 def prune(database: Database, within: tuple[str, str], run_id: str) -> None:

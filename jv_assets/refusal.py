@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jv_assets.exporting import reports_folder, write_whole
-from jv_assets.impact import rows_of
+from jv_assets.impact import row_chunks
 from jv_assets.reporting import impact as impact_section
 from jv_assets.reporting.numbers import impact_numbers
 from jv_assets.reporting.page import page
@@ -20,7 +20,7 @@ REFUSED = "refused.html"
 def write_refusal(database: Database, files: RangeFiles, keys: Sequence[str], why: str) -> Path:
     """Write the page about the scores of these ranges, of which at least one was made; returns where it is."""
     now = datetime.now(UTC)
-    tally = total(impact.tally(rows_of(database, files, key, now)) for key in keys)
+    tally = total(impact.tally(rows) for key in keys for rows in row_chunks(database, files, key, now))
     section = impact_section.section({"production_impact": impact_numbers(tally, hours=0)})
     facts = [
         ("Made at", now.isoformat(timespec="seconds")),

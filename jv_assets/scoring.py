@@ -165,16 +165,64 @@ def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy:
     return ScoredRange(rows, skipped)
 
 
-def fingerprint(rows: pd.DataFrame) -> str:
+class ToldOfRange:
+    """What a range's file and its metadata tell of all rows, from chunks of them: it keeps 20 bytes of each row."""
+
+    def __init__(self) -> None:
+        self._kept: list[pd.DataFrame] = []
+        self._skipped: dict[str, str] = {}
+        self._reused = 0
+        self._fingerprint = Fingerprint()
+
+    def note(self, scored: ScoredRange) -> None:
+        self._kept.append(scored.rows[_SUMMED_UP])
+        self._skipped |= scored.skipped
+        self._reused += scored.reused
+        self._fingerprint.add(scored.rows)
+
+    @cached_property
+    def summary(self) -> dict[str, int | float]:
+        """`range_summary` of all chunks, once they are noted."""
+        return range_summary(ScoredRange(pd.concat(self._kept, ignore_index=True), self._skipped, self._reused))
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The metadata of the file, but for what all ranges have in common."""
+        counts = {name: self.summary[name] for name in ("rows", "semantic", "word_overlap")}
+        return {**counts, "skipped": self._skipped, "fingerprint": self._fingerprint.value}
+
+
+class Fingerprint:
     """Of a range's rows: another one when another match, profile, vector, policy or rule has a part in its scores."""
-    columns = ("\n".join(map(str, rows[name].tolist())) for name in ("id", "policy", "scoring_version", "inputs_hash"))
-    return sha256("\n\n".join(columns).encode()).hexdigest()
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Add the next rows; it makes no difference how many come at a time."""
+        columns = (rows[name].tolist() for name in ("id", "policy", "scoring_version", "inputs_hash"))
+        self._hash.update("".join(f"{row}\n" for row in zip(*columns, strict=True)).encode())
+
+    @property
+    def value(self) -> str:
+        return self._hash.hexdigest()
+
+
+def fingerprint(rows: pd.DataFrame) -> str:
+    """The fingerprint of rows that are all there."""
+    found = Fingerprint()
+    found.add(rows)
+    return found.value
+
+
+_METHODS = [f"{factor.column}_method_{direction}" for factor in SYNERGY[:2] for direction in DIRECTIONS]
+_SUMMED_UP = [*_METHODS, "harmonic_mean", "stored_harmonic_mean"]
 
 
 def range_summary(scored: ScoredRange) -> dict[str, int | float]:
     """What the asset shows of a range: counts, and the distribution of the match's score, 0..100."""
     rows, reasons = scored.rows, pd.Series(scored.skipped, dtype=object)
-    methods = [rows[f"{factor.column}_method_{direction}"] for factor in SYNERGY[:2] for direction in DIRECTIONS]
+    methods = [rows[name] for name in _METHODS]
     fallback = sum(int((method == WORD_OVERLAP).sum()) for method in methods)
     stored = rise_of(rows)
     summary: dict[str, int | float] = {

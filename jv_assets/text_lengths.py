@@ -35,9 +35,9 @@ def read_text_lengths(files: RangeFiles, profiles: Iterable[str]) -> Json:
     for key, wanted in sorted(by_range.items()):
         if not files.exists("profiles", key):
             continue
-        rows = files.read("profiles", key, ["id", *_COLUMNS.values()])
-        if not set(_COLUMNS.values()) <= set(rows):  # written before lengths were kept
-            continue
-        for row in rows.loc[rows["id"].isin(wanted)].to_dict("records"):
-            found[row["id"]] = {name: int(row[column]) for name, column in _COLUMNS.items()}
+        for rows in files.chunks("profiles", key, ["id", *_COLUMNS.values()]):
+            if not set(_COLUMNS.values()) <= set(rows):  # written before lengths were kept
+                break
+            for row in rows.loc[rows["id"].isin(wanted)].to_dict("records"):
+                found[row["id"]] = {name: int(row[column]) for name, column in _COLUMNS.items()}
     return found

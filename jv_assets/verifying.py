@@ -22,9 +22,10 @@ _ASSET = "published_scores"
 SAMPLE = 20
 """Matches that are scored again, one by one, by the plain reference."""
 _IDS = ["id", "profile_id", "suggested_profile_id"]
+_ANY_NULL = "SELECT EXISTS (SELECT FROM match_suggestions WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL)"
 _NULL = f"""
     SELECT {", ".join(f"{name}::text" for name in _IDS)} FROM match_suggestions
-    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL
+    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL AND id = ANY(CAST(:ids AS uuid[]))
 """  # noqa: S608 - of our own constants
 
 
@@ -69,12 +70,18 @@ def verify(
 def left_null(database: Database, files: RangeFiles, key: str) -> int:
     """How many matches that the range's file has scored are NULL in the database, and name the same profiles."""
     low, high = files.cut.matches.bounds(key)
-    asked = {"low": low, "high": high}
-    rows = database.run(seeing_all(lambda connection: connection.execute(text(_NULL), asked).all()))
-    if not rows:
+    if not database.run(seeing_all(lambda connection: connection.scalar(text(_ANY_NULL), {"low": low, "high": high}))):
         return 0
-    null = pd.DataFrame([tuple(row) for row in rows], columns=_IDS)
-    return len(files.read("match_scores", key, _IDS).merge(null))
+    return sum(_left_null(database, rows) for rows in files.chunks("match_scores", key, _IDS))
+
+
+def _left_null(database: Database, rows: pd.DataFrame) -> int:
+    if not len(rows):
+        return 0
+    asked = {"low": rows["id"].iloc[0], "high": rows["id"].iloc[-1], "ids": rows["id"].tolist()}
+    found = database.run(seeing_all(lambda connection: connection.execute(text(_NULL), asked).all()))
+    null = pd.DataFrame([tuple(row) for row in found], columns=_IDS)
+    return len(rows.merge(null)) if len(null) else 0
 
 
 def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -> tuple[int, list[str]]:
@@ -101,6 +108,6 @@ def _drawn(files: RangeFiles, keys: Sequence[str], run: dg.DagsterRun) -> list[s
     dice = np.random.default_rng(list(run.run_id.encode()))
     ids: list[str] = []
     for key in dice.permutation(np.array(keys, dtype=object))[:SAMPLE].tolist():
-        rows = files.read("match_scores", key, ["id", "stored_harmonic_mean"])
-        ids += rows.loc[rows["stored_harmonic_mean"].isna() | (not only_missing), "id"].tolist()
+        for rows in files.chunks("match_scores", key, ["id", "stored_harmonic_mean"]):
+            ids += rows.loc[rows["stored_harmonic_mean"].isna() | (not only_missing), "id"].tolist()
     return [str(match_id) for match_id in dice.permutation(np.array(ids, dtype=object))[:SAMPLE]]

@@ -77,7 +77,8 @@ def momentum_options(
         keys = files.made("match_scores", ID_RANGES.get_partition_keys())
         if not keys:
             raise no_scores()
-        rows = pd.concat([scored(files, key, options.COLUMNS, sample) for key in keys], ignore_index=True)
+        chunks = [rows for key in keys for rows in scored(files, key, options.COLUMNS, sample)]
+        rows = pd.concat(chunks, ignore_index=True)
         report = options.momentum_options(
             rows,
             _all_profiles(files),

@@ -1,6 +1,7 @@
 """The asset that keeps the vectors of the profiles' texts up to date."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import dagster as dg
@@ -10,6 +11,7 @@ from jv_assets.assets import lineage
 from jv_assets.assets.profiles import profiles
 from jv_assets.embedding import NOT_FINITE
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.identity import require_home
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -79,8 +81,7 @@ def profile_embeddings(
             context.log.info(f"range {key}: {done:,} of {total:,} texts embedded")
             said = time.monotonic()
 
-    def work(key: str) -> dict[str, int | str]:
-        low, high = files.cut.profiles.bounds(key)
+    def embed_some(key: str, low: str, high: str) -> tuple[dict[str, int], Sequence[embedding.Text]]:
         plan = embedding.plan_range(database, embedder, low, high)
         embedding.adopt(database, embedder, plan)
         embedding.forget_deleted(database, low, high)
@@ -88,9 +89,7 @@ def profile_embeddings(
         if plan.embed:
             context.log.info(f"range {key}: {len(plan.embed):,} texts to embed; the model is {embedder.place}")
         embedded = embedding.embed(database, embedder, plan, lambda done, total: say(key, done, total))
-        if embedded.not_finite:
-            context.log.error(f"range {key}: {NOT_FINITE.format(_named(embedded.not_finite))}")
-        return {
+        counts = {
             "rows": plan.rows,
             "skipped": plan.skipped,
             "current": plan.current,
@@ -103,9 +102,19 @@ def profile_embeddings(
             "truncated_texts": embedded.truncated,
             "edited_meanwhile": cleared.edited + embedded.edited,
             "deleted_meanwhile": len(cleared.deleted | embedded.deleted),
-            "not_finite": len(embedded.not_finite),
-            "not_finite_texts": _named(embedded.not_finite),
         }
+        return counts, embedded.not_finite
+
+    def work(key: str) -> dict[str, int | str]:
+        counts: Counter[str] = Counter()
+        not_finite: list[embedding.Text] = []
+        for low, high in id_spans(database, "profiles", *files.cut.profiles.bounds(key)):
+            of_some, texts = embed_some(key, low, high)
+            counts.update(of_some)
+            not_finite += texts
+        if not_finite:
+            context.log.error(f"range {key}: {NOT_FINITE.format(_named(not_finite))}")
+        return {**counts, "not_finite": len(not_finite), "not_finite_texts": _named(not_finite)}
 
     each_range(context, work)
 

@@ -1,6 +1,6 @@
 """The asset that compares what production held a while ago with what is computed now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -11,11 +11,11 @@ from jv_assets.assets import production
 from jv_assets.assets.reports import TALLY
 from jv_assets.assets.scores import match_scores
 from jv_assets.errors import UserError
-from jv_assets.impact import Moment, begins, causes_lost, hours_ago, moment_of, rows_of
+from jv_assets.impact import Moment, begins, causes_lost, hours_ago, moment_of, row_chunks
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.identity import require_home
 from jv_assets.reporting.sampling import sample_of
-from jv_assets.reporting.tallies import keep
+from jv_assets.reporting.tallies import keep, tallied
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import impact, impact_report
@@ -65,12 +65,21 @@ def production_impact(
     hours = None if config.since else config.hours
 
     def work(key: str) -> Mapping[str, object]:
-        rows = rows_of(database, files, key, since.at, sample, until=until.at if until else None)
-        if until:
-            _refuse_several_policies(rows, until)
-        tally = impact.tally(rows)
+        policies: set[str] = set()
+        lost = 0
+
+        def chunks() -> Iterator[pd.DataFrame]:
+            nonlocal lost
+            for rows in row_chunks(database, files, key, since.at, sample, until=until.at if until else None):
+                policies.update(rows.loc[rows["harmonic_mean"].notna(), "policy"].unique())
+                if until:
+                    _refuse_several_policies(policies, until)
+                lost += causes_lost(rows)
+                yield rows
+
+        tally, _ = tallied(chunks(), impact.tally)
         shown = impact_report.report(tally)
-        compared = _compared(since, until, begins(database, files.cut.matches.bounds(key)), causes_lost(rows))
+        compared = _compared(since, until, begins(database, files.cut.matches.bounds(key)), lost)
         size = keep(
             files,
             "production_impact",
@@ -117,8 +126,7 @@ def _compared(since: Moment, until: Moment | None, log_begins: datetime | None, 
     }
 
 
-def _refuse_several_policies(rows: pd.DataFrame, until: Moment) -> None:
-    policies = rows.loc[rows["harmonic_mean"].notna(), "policy"].unique().tolist()
+def _refuse_several_policies(policies: set[str], until: Moment) -> None:
     if len(policies) > 1 or OTHER_RULES in policies:
         several = f"several policies ({', '.join(sorted(policies))})" if len(policies) > 1 else OTHER_RULES
         raise UserError(

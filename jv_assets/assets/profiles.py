@@ -1,13 +1,17 @@
 """The asset that reads the profiles and works out what does not depend on the partner."""
 
+from collections import Counter
+from collections.abc import Iterator
+
 import dagster as dg
+import pandas as pd
 
 from jv_assets import settings
 from jv_assets.assets import lineage, production
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import reading
 from jv_assets.profile_checks import ODD
-from jv_assets.profile_rows import facts_to_keep, rows_of
+from jv_assets.profile_rows import facts_to_keep, profile_chunks
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
@@ -55,10 +59,16 @@ def profiles(
         require_writable(database, "dry run")
 
     def work(key: str) -> dict[str, int | float]:
-        rows = rows_of(database, files, key, origin.may_reuse)
-        size = files.write("profiles", key, rows, facts_to_keep(rows) | origin.stamp())
-        coverage = {f"with_{name}": int(rows[name].notna().sum()) for name in _MOMENTUM_FACTORS}
-        return {"rows": len(rows), **coverage, **{name: int(rows[name].sum()) for name in ODD}, "file_bytes": size}
+        counts: Counter[str] = Counter()
+
+        def chunks() -> Iterator[pd.DataFrame]:
+            for rows in profile_chunks(database, files, key, origin.may_reuse):
+                coverage = {f"with_{name}": int(rows[name].notna().sum()) for name in _MOMENTUM_FACTORS}
+                counts.update({"rows": len(rows), **coverage, **{name: int(rows[name].sum()) for name in ODD}})
+                yield rows
+
+        size = files.write_chunks("profiles", key, chunks(), lambda: facts_to_keep(counts["rows"]) | origin.stamp())
+        return {**counts, "file_bytes": size}
 
     with reading(context, database, files) as origin:
         each_range(context, work)

@@ -14,7 +14,7 @@ from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.reporting.beside import beside
 from jv_assets.reporting.numbers import record, report_of
 from jv_assets.reporting.sampling import sample_of
-from jv_assets.reporting.tallies import TALLIED, keep, merge, scored
+from jv_assets.reporting.tallies import TALLIED, keep, merge, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import every_night_anew
 from jv_assets.stages import of_last_runs
@@ -55,16 +55,15 @@ def embedding_isolation(
         sample = sample_of(files, config.sample)
 
     def work(key: str) -> Mapping[str, object]:
-        rows = scored(files, key, isolation.COLUMNS, sample)
-        tally = isolation.tally(rows)
-        size = keep(files, "embedding_isolation", key, tally, len(rows), sample=sample)
+        tally, rows = tallied(scored(files, key, isolation.COLUMNS, sample), isolation.tally)
+        size = keep(files, "embedding_isolation", key, tally, rows, sample=sample)
         shown = isolation.report(tally)
         numbers = {
             "mean": record(shown["measures"], measure="harmonic_mean", side="embeddings")["mean"],
             "mean_gain_by_embeddings": record(shown["measures"], measure="harmonic_mean", side="change")["mean"],
             "fallback_share": record(shown["evaluations"], direction=BOTH, factor=BOTH)["word_overlap_share"],
         }
-        return {"rows": len(rows), **_known(numbers), "file_bytes": size}
+        return {"rows": rows, **_known(numbers), "file_bytes": size}
 
     each_range(context, work, again="jv report")
 
@@ -91,17 +90,17 @@ def momentum_bottleneck(
         sample = sample_of(files, config.sample)
 
     def work(key: str) -> Mapping[str, object]:
-        rows = scored(files, key, momentum.COLUMNS, sample)
-        facts = files.read("profiles", key, list(momentum.FIELDS))
-        tally, coverage = momentum.tally(rows), momentum.tally_profiles(facts)
-        size = keep(files, "momentum_bottleneck", key, tally, len(rows), profiles=coverage, sample=sample)
+        tally, rows = tallied(scored(files, key, momentum.COLUMNS, sample), momentum.tally)
+        facts = files.chunks("profiles", key, list(momentum.FIELDS))
+        coverage, profiles_there = tallied(facts, momentum.tally_profiles)
+        size = keep(files, "momentum_bottleneck", key, tally, rows, profiles=coverage, sample=sample)
         shown = momentum.report(tally, coverage)
         numbers = {
             "momentum_mean": record(shown["dimensions"], dimension="momentum", direction=BOTH)["mean"],
             "momentum_bottleneck_share": record(shown["weakest"], dimension="momentum", direction=BOTH)["share"],
             "floor_share": shown["floor"][f"share_{BOTH}"],
         }
-        return {"rows": len(rows), "profiles": len(facts), **_known(numbers), "file_bytes": size}
+        return {"rows": rows, "profiles": profiles_there, **_known(numbers), "file_bytes": size}
 
     each_range(context, work, again="jv report")
 
@@ -128,13 +127,12 @@ def aggregation_comparison(
         sample = sample_of(files, config.sample)
 
     def work(key: str) -> Mapping[str, object]:
-        rows = scored(files, key, aggregation.COLUMNS, sample)
-        tally = aggregation.tally(rows)
-        size = keep(files, "aggregation_comparison", key, tally, len(rows), sample=sample)
+        tally, rows = tallied(scored(files, key, aggregation.COLUMNS, sample), aggregation.tally)
+        size = keep(files, "aggregation_comparison", key, tally, rows, sample=sample)
         numbers = {
             f"mean_{policy.replace('/', '_')}": tally.histograms[f"{policy} harmonic_mean"].mean for policy in POLICIES
         }
-        return {"rows": len(rows), **_known(numbers), "file_bytes": size}
+        return {"rows": rows, **_known(numbers), "file_bytes": size}
 
     each_range(context, work, again="jv report")
 

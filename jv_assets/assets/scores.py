@@ -1,6 +1,6 @@
 """The assets that score the matches and publish the scores."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 
 import dagster as dg
@@ -10,18 +10,20 @@ from jv_assets import settings
 from jv_assets.assets import lineage, production
 from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
-from jv_assets.former_rows import keep_gone, read_former
+from jv_assets.former_rows import GoneRows, read_former
 from jv_assets.gates import refuse_shift, refuse_word_overlap
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.origins import Origin, as_of_file, reading
 from jv_assets.pipeline.stored_rules import refuse_other_rules
-from jv_assets.publishing import NEEDED, Wanted, publish_range
+from jv_assets.publishing import NEEDED, Chunk, Wanted, publish_range
 from jv_assets.reading import STORED_COLUMNS, read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_file import RangeFile
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import every_night_anew
-from jv_assets.scoring import fingerprint, profiles_of_files, range_summary, score_range
+from jv_assets.scoring import ToldOfRange, profiles_of_files, score_range
 from jv_assets.setup.catalogue import require_fit
 from jv_assets.setup.writability import require_writable
 from jv_assets.undo_units import unit_of
@@ -86,17 +88,21 @@ def match_scores(
     files: dg.ResourceParam[RangeFiles],
 ) -> None:
     def work(key: str) -> Mapping[str, object]:
-        former = read_former(files, key, origin.may_reuse)
-        matches = read_matches(database, *files.cut.matches.bounds(key), known=former)
-        scored = score_range(profiles, matches, config.policy, former)
-        summary = range_summary(scored)
-        counts = {name: summary[name] for name in ("rows", "semantic", "word_overlap")}
-        skipped = dict(scored.skipped)
-        facts = {**counts, "skipped": skipped, "policy": config.policy, "fingerprint": fingerprint(scored.rows)}
-        facts |= origin.stamp(*inputs)
-        keep_gone(files, key, former, scored.rows)
-        size = files.write("match_scores", key, scored.rows, facts)
-        return {**summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
+        former, gone, told = read_former(files, key, origin.may_reuse), GoneRows(files, key), ToldOfRange()
+
+        def chunks() -> Iterator[pd.DataFrame]:
+            for low, high in id_spans(database, "match_suggestions", *files.cut.matches.bounds(key)):
+                before = former.until(high)
+                matches = read_matches(database, low, high, known=before)
+                scored = score_range(profiles, matches, config.policy, before)
+                gone.note(before, scored.rows)
+                told.note(scored)
+                yield scored.rows
+            gone.keep()
+
+        facts = {"policy": config.policy, **origin.stamp(*inputs)}
+        size = files.write_chunks("match_scores", key, chunks(), lambda: told.facts | facts)
+        return {**told.summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
     with one_line_failure():
         _known_policy(config.policy)
@@ -173,22 +179,18 @@ def published_scores(
     wanted = Wanted(config.only_missing, config.dry_run, config.switch_policy)
 
     def work(key: str) -> Mapping[str, object]:
-        facts = files.facts("match_scores", key)
-        origin.require("match_scores", key, facts)
-        scored = files.read("match_scores", key, sorted({*NEEDED, *STORED_COLUMNS, *AUDITED}))
-        if not origin.may_reuse(facts):
-            scored = scored.drop(columns="stored_row")
-        if broken := broken_rules(scored, facts):
-            raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
-        published = publish_range(
-            database,
-            files.cut.matches.bounds(key),
-            scored,
-            cache(partial(_contexts, files, key, scored)),
-            wanted,
-            run_id=unit_of(context.run),
-            as_of=as_of_file(facts),
-        )
+        with files.opened("match_scores", key) as file:
+            origin.require("match_scores", key, file.facts)
+            if broken := broken_rules(map(partial(file.read, AUDITED, ()), file.groups()), file.facts):
+                raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
+            published = publish_range(
+                database,
+                files.cut.matches.bounds(key),
+                _chunks(files, key, file, origin),
+                wanted,
+                run_id=unit_of(context.run),
+                as_of=as_of_file(file.facts),
+            )
         return vars(published)
 
     with reading(context, database, files, makes_files=False) as origin:
@@ -213,9 +215,17 @@ def _refuse_as_a_whole(config: PublishConfig, database: Database, files: RangeFi
         refuse_shift(database, files, keys)
 
 
-def _contexts(files: RangeFiles, key: str, scored: pd.DataFrame) -> pd.Series:
+def _chunks(files: RangeFiles, key: str, file: RangeFile, origin: Origin) -> Iterator[Chunk]:
+    columns = sorted({*NEEDED, *STORED_COLUMNS} - (set() if origin.may_reuse(file.facts) else {"stored_row"}))
+    for groups in file.groups():
+        scored = file.read(columns, groups=groups)
+        yield scored, cache(partial(_contexts, files, key, groups, scored))
+
+
+def _contexts(files: RangeFiles, key: str, groups: Sequence[int], scored: pd.DataFrame) -> pd.Series:
     """`match_context` of the rows; UserError where the range was scored anew, by another run, since they were read."""
-    again = files.read("match_scores", key, [*NEEDED, "match_context"])
+    with files.opened("match_scores", key) as file:
+        again = file.read([*NEEDED, "match_context"], groups=groups if groups in file.groups() else [])
     if not again[list(NEEDED)].equals(scored[list(NEEDED)]):
         raise UserError(f"range {key} was scored anew while it was published: type jv retry")
     return again["match_context"]

@@ -32,7 +32,12 @@ def id_spans(
             yield low, high
             return
         yield low, last
-        low = str(UUID(int=UUID(last).int + 1))
+        low = after(last)
+
+
+def after(row_id: str) -> str:
+    """Return the next uuid, of one that is not the last."""
+    return str(UUID(int=UUID(row_id).int + 1))
 
 
 def _scalar(connection: Connection, statement: TextClause, asked: Mapping[str, object]) -> str | None:

@@ -32,13 +32,13 @@ def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str
     doubtful: list[str] = []
     made: Rules | None = None
     for key in keys:
-        rows = files.read("match_scores", key, NEEDED)
-        if not len(rows):
-            continue
-        made = Rules(rows["policy"].iloc[0], rows["scoring_version"].iloc[0])
-        found = _rules_of(rows)
+        found: set[Rules] = set()
+        for rows in files.chunks("match_scores", key, NEEDED):
+            if len(rows):
+                made = Rules(rows["policy"].iloc[0], rows["scoring_version"].iloc[0])
+                found |= _rules_of(rows)
         stored |= found
-        if found - {made}:
+        if made and found - {made}:
             doubtful.append(key)
     if made is None:
         return

@@ -1,7 +1,7 @@
 """The tallies of ranges, kept as one row of JSON each, and what all of them come to."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -30,14 +30,33 @@ def no_scores() -> UserError:
     return UserError("no scores: materialize match_scores first (jv rescore makes all)")
 
 
-def scored(files: RangeFiles, key: str, columns: list[str], sample: Sample | None = None) -> pd.DataFrame:
-    """These columns of a range's scores, or of a sample of them; UserError, the same for all ranges, without scores."""
+def scored(
+    files: RangeFiles, key: str, columns: list[str], sample: Sample | None = None, rows: int | None = None
+) -> Iterator[pd.DataFrame]:
+    """Yield these columns of a range's scores, or of a sample of them, so many at a time at most; at least once.
+
+    UserError, the same for all ranges, without scores.
+    """
     if not files.exists("match_scores", key):
         raise no_scores()
     if sample is None:
-        return files.read("match_scores", key, columns)
-    rows: pd.DataFrame = sample.draw(files.read("match_scores", key, list({"id", *columns})))[columns]
-    return rows
+        yield from files.chunks("match_scores", key, columns, rows=rows)
+        return
+    for chunk in files.chunks("match_scores", key, list({"id", *columns}), rows=rows):
+        yield sample.draw(chunk)[columns]
+
+
+def tallied(chunks: Iterable[pd.DataFrame], tally: Callable[[pd.DataFrame], AnyTally]) -> tuple[AnyTally, int]:
+    """Return the tally of all rows, and how many they are."""
+    count = 0
+
+    def each() -> Iterator[AnyTally]:
+        nonlocal count
+        for rows in chunks:
+            count += len(rows)
+            yield tally(rows)
+
+    return total(each()), count
 
 
 def keep(

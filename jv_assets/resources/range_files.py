@@ -1,11 +1,12 @@
 """One Parquet file a range of an asset, in a folder or a bucket: there whole, or not there."""
 
 import contextlib
-import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, partial
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -16,11 +17,9 @@ from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.partition_cut import Cut, equal_cut
 from jv_assets.resources.home_access import BucketAccess, is_bucket, shown
+from jv_assets.resources.range_file import RangeFile, facts_of_footer, told, write_chunks
 
 T = TypeVar("T")
-_FACTS = b"jv"
-_ROW_GROUP = 5_000
-"""Rows that a reader takes at a time; also how many one publishing transaction carries."""
 
 
 class RangeFiles:
@@ -47,25 +46,34 @@ class RangeFiles:
 
     def write(self, asset: str, key: str, rows: pd.DataFrame, facts: Mapping[str, Any]) -> int:
         """Put the rows in place of what the range had; `facts` (JSON) go with them. Returns the bytes written."""
-        table = pa.Table.from_pandas(rows, preserve_index=False)
-        kept = {name: value for name, value in (table.schema.metadata or {}).items() if name == b"pandas"}
-        table = table.replace_schema_metadata(kept | {_FACTS: json.dumps(dict(facts)).encode()})
-        sink = pa.BufferOutputStream()
-        # A file is read whole, and zstd finds what repeats: dictionaries and statistics would add two thirds.
-        pq.write_table(
-            table, sink, compression="zstd", row_group_size=_ROW_GROUP, use_dictionary=False, write_statistics=False
-        )
-        data = sink.getvalue().to_pybytes()
-        self.put(self.path(asset, key), data)
-        return len(data)
+        return self.write_chunks(asset, key, [rows], lambda: facts)
+
+    def write_chunks(
+        self, asset: str, key: str, chunks: Iterable[pd.DataFrame], facts: Callable[[], Mapping[str, Any]]
+    ) -> int:
+        """Put the rows of one or more chunks in place of what the range had; memory holds two of them at a time.
+
+        `facts` returns what goes with them (JSON), and is asked after the last chunk. Returns the bytes written.
+        """
+        with self._to_be(self.path(asset, key)) as place:
+            write_chunks(place, chunks, facts)
+            return Path(place).stat().st_size
 
     def read(self, asset: str, key: str, columns: Sequence[str] | None = None, but: Sequence[str] = ()) -> pd.DataFrame:
         """The rows of a range, with these columns, or with all `but` some.
 
         UserError where it was never written or cannot be read.
         """
-        rows: pd.DataFrame = self._table(asset, key, columns, but).to_pandas()
-        return rows
+        with self.opened(asset, key) as file:
+            return file.read(columns, but)
+
+    def chunks(
+        self, asset: str, key: str, columns: Sequence[str] | None = None, *, rows: int | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """Yield the rows as `read` returns them, at most `rows` (`CHUNK`) at a time, and at least once."""
+        with self.opened(asset, key) as file:
+            for groups in file.groups(rows):
+                yield file.read(columns, groups=groups)
 
     def read_all(self, asset: str, keys: Iterable[str]) -> pd.DataFrame:
         """The rows of these ranges, one after the other. UserError as of `read`."""
@@ -77,12 +85,22 @@ class RangeFiles:
     def facts(self, asset: str, key: str) -> dict[str, Any]:
         """What was written with the rows; UserError where the range was never written or cannot be read."""
 
-        def of_footer(path: UPath) -> bytes:
+        def of_footer(path: UPath) -> dict[str, Any]:
             with path.open("rb") as file:
-                return bytes(pq.ParquetFile(file).schema_arrow.metadata[_FACTS])
+                return facts_of_footer(pq.ParquetFile(file))
 
-        facts: dict[str, Any] = json.loads(self._take(asset, key, of_footer))
-        return facts
+        path = self.path(asset, key)
+        with told(path, asset, key):
+            return self._ask(path, of_footer)
+
+    @contextlib.contextmanager
+    def opened(self, asset: str, key: str) -> Iterator[RangeFile]:
+        """Give the file of a range as it is now, whatever takes its place meanwhile. UserError as of `read`."""
+        path = self.path(asset, key)
+        with contextlib.ExitStack() as stack:
+            with told(path, asset, key):
+                file = RangeFile(stack.enter_context(self._here(path)), path, asset, key)
+            yield file
 
     def exists(self, asset: str, key: str) -> bool:
         """Whether the range was ever written."""
@@ -107,10 +125,8 @@ class RangeFiles:
 
     def put(self, path: UPath, data: bytes) -> None:
         """Write a small file in the home, whole or not at all. UserError where that cannot be done."""
-        try:
-            self._ask(path, partial(self._put, data=data))
-        except OSError as error:
-            raise UserError(f"cannot write {shown(path)}: {error.strerror or error}; see JV_HOME") from error
+        with self._to_be(path) as place:
+            Path(place).write_bytes(data)
 
     def evict_other_cuts(self) -> None:
         """Delete the files that were made under another cut: what they hold is older than the files of this one.
@@ -136,39 +152,52 @@ class RangeFiles:
     def _root(self) -> UPath:
         return self.home / "ranges" / self.cut.identity
 
-    def _table(self, asset: str, key: str, columns: Sequence[str] | None = None, but: Sequence[str] = ()) -> pa.Table:
-        def of_whole(path: UPath) -> pa.Table:
-            file = pq.ParquetFile(pa.BufferReader(path.read_bytes()))
-            return file.read(columns=[name for name in columns or file.schema_arrow.names if name not in but])
+    def _table(self, asset: str, key: str) -> pa.Table:
+        with self.opened(asset, key) as file:
+            return file.table()
 
-        table: pa.Table = self._take(asset, key, of_whole)
-        return table
-
-    def _take(self, asset: str, key: str, what: Callable[[UPath], Any]) -> Any:
-        path = self.path(asset, key)
-        try:
-            return self._ask(path, what)
-        except FileNotFoundError:
-            raise UserError(
-                f"range {key} of {asset} was never made: materialize it first (jv rescore makes all)"
-            ) from None
-        except (OSError, pa.ArrowInvalid) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"{shown(path)} cannot be read ({reason}): materialize range {key} of {asset} again"
-            ) from error
-
-    @staticmethod
-    def _put(path: UPath, data: bytes) -> None:
-        """A bucket shows an object only when it is whole; in a folder a finished file is moved to its place."""
-        if path.protocol not in ("", "file"):
-            path.write_bytes(data)
+    @contextlib.contextmanager
+    def _here(self, path: UPath) -> Iterator[IO[bytes]]:
+        """Open a file for reading; of a bucket, a local copy, because each request there has a time limit."""
+        if _is_local(path):
+            with path.open("rb") as file:
+                yield file
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        with TemporaryDirectory() as folder:
+            copy = Path(folder, "file")
+            self._bucket.ask(path, lambda remote: remote.fs.get_file(remote.path, str(copy)))
+            with copy.open("rb") as file:
+                yield file
+
+    @contextlib.contextmanager
+    def _to_be(self, path: UPath) -> Iterator[str]:
+        """Give a local path for a file that is put at `path` when it is whole; nothing is left of one that is not."""
         try:
-            whole.write_bytes(data)
-            whole.replace(path)
-        except BaseException:
-            whole.unlink(missing_ok=True)
-            raise
+            with _to_be_moved(path) if _is_local(path) else self._to_be_sent(path) as place:
+                yield place
+        except OSError as error:
+            raise UserError(f"cannot write {shown(path)}: {error.strerror or error}; see JV_HOME") from error
+
+    @contextlib.contextmanager
+    def _to_be_sent(self, path: UPath) -> Iterator[str]:
+        """A bucket shows an object only when it is whole."""
+        with TemporaryDirectory() as folder:
+            yield f"{folder}/file"
+            self._bucket.ask(path, lambda remote: remote.fs.put_file(f"{folder}/file", remote.path))
+
+
+def _is_local(path: UPath) -> bool:
+    return path.protocol in ("", "file")
+
+
+@contextlib.contextmanager
+def _to_be_moved(path: UPath) -> Iterator[str]:
+    """In a folder a finished file is moved to its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        yield str(whole)
+        whole.replace(path)
+    except BaseException:
+        whole.unlink(missing_ok=True)
+        raise

@@ -26,7 +26,7 @@ from jv_assets.reporting.page import to_html
 from jv_assets.reporting.pictures import PICTURED, pictures
 from jv_assets.reporting.sampling import Sample, of_mean, of_share
 from jv_assets.reporting.sections import headlines, sections, warnings
-from jv_assets.reporting.tallies import TALLIED, fingerprint_of_all, keep, merge, scored
+from jv_assets.reporting.tallies import TALLIED, fingerprint_of_all, keep, merge, scored, tallied
 from jv_assets.reporting.text import to_text
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.scoring import fingerprint
@@ -51,12 +51,13 @@ def tally(files: RangeFiles, key: str, rows: pd.DataFrame, facts: pd.DataFrame, 
     score(files, key, rows)
     sample = Sample(wanted, ALL) if wanted else None
     for module, asset in ((isolation, "embedding_isolation"), (aggregation, "aggregation_comparison")):
-        keep(files, asset, key, module.tally(scored(files, key, module.COLUMNS, sample)), len(rows), sample=sample)
-    then = scored(files, key, [*impact.COLUMNS, "stored_harmonic_mean"], sample)
+        tally, _ = tallied(scored(files, key, module.COLUMNS, sample), module.tally)
+        keep(files, asset, key, tally, len(rows), sample=sample)
+    then = next(scored(files, key, [*impact.COLUMNS, "stored_harmonic_mean"], sample))
     before = then["stored_harmonic_mean"]
     then = then.assign(**(dict.fromkeys(impact.BEFORE) | {"before_harmonic_mean": before}))
     keep(files, "production_impact", key, impact.tally(then), len(rows), sample=sample, hours=24)
-    low = momentum.tally(scored(files, key, momentum.COLUMNS, sample))
+    low = momentum.tally(next(scored(files, key, momentum.COLUMNS, sample)))
     of_profiles = momentum.tally_profiles(facts)
     keep(files, "momentum_bottleneck", key, low, len(rows), profiles=of_profiles, sample=sample)
 
@@ -310,7 +311,7 @@ def test_nothing_tallied_is_one_line(tmp_path: Path) -> None:
 
 def test_a_range_that_was_never_scored_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^no scores: materialize match_scores first"):
-        scored(RangeFiles(str(tmp_path), 4), "0", isolation.COLUMNS)
+        next(scored(RangeFiles(str(tmp_path), 4), "0", isolation.COLUMNS))
 
 
 def best(*places: int) -> pd.DataFrame:

@@ -71,7 +71,7 @@ class Production:
         return [self.sql(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t") for name in tables]
 
     def publish(self, rows: Any) -> publishing.Published:
-        return publish_range(self.pipeline, (FIRST, LAST), rows, lambda: contexts_of(rows), Wanted(), run_id="run")
+        return publish_range(self.pipeline, (FIRST, LAST), [(rows, lambda: contexts_of(rows))], Wanted(), run_id="run")
 
     def embed(self) -> embedding.Written:
         plan = embedding.plan_range(self.pipeline, EMBEDDER, FIRST, LAST)

@@ -93,7 +93,7 @@ def publish(database: Database, policy: str = "harmonic/impute") -> None:
     """As the assets do it."""
     profiles = ProfilesToScore(database, facts_of(read_profiles(database, *EVERYTHING)), MINILM)
     rows = score_range(profiles, read_matches(database, *EVERYTHING), policy).rows
-    publish_range(database, EVERYTHING, rows, lambda: rows["match_context"], Wanted(switch_policy=True))
+    publish_range(database, EVERYTHING, [(rows, lambda: rows["match_context"])], Wanted(switch_policy=True))
 
 
 def profile(database: Database, profile_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightl
 
 from jv_assets import scoring
 from jv_assets.former_rows import CONTEXT
-from jv_assets.profile_rows import rows_of
+from jv_assets.profile_rows import profile_chunks
 from jv_assets.reading import STORED_COLUMNS, read_matches
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import NIGHTLY
@@ -131,7 +131,7 @@ def test_the_files_of_profiles_are_as_if_made_at_once(whole: Pipeline, tmp_path:
     result = whole.run(assets=["profiles"])
     assert result.success
     for key in KEYS:
-        at_once = rows_of(whole.database, RangeFiles(str(tmp_path)), key)
+        at_once = pd.concat(profile_chunks(whole.database, RangeFiles(str(tmp_path)), key))
         pd.testing.assert_frame_equal(
             whole.files.read("profiles", key).astype(object), at_once.astype(object), check_index_type=False
         )

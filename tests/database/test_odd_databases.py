@@ -31,8 +31,7 @@ from jv_assets import local
 from jv_assets.errors import UserError
 from jv_assets.explaining import explain
 from jv_assets.exporting import top_matches
-from jv_assets.impact import hours_ago
-from jv_assets.impact import rows_of as impact_rows
+from jv_assets.impact import hours_ago, row_chunks
 from jv_assets.migrations.run import migrate
 from jv_assets.resources.database import Database
 from jv_assets.schedules import NIGHTLY
@@ -376,7 +375,7 @@ def test_what_is_stored_in_other_types_is_told(odd_database: Callable[[str], Odd
     told = explain(odd.database, MINILM, best["id"].iloc[0])
     assert told.stored is not None
     assert (told.stored.pair.harmonic_mean, told.stale) == (best["match_score"].iloc[0], False)
-    before = impact_rows(odd.database, odd.files, KEYS[0], hours_ago(0))
+    (before,) = row_chunks(odd.database, odd.files, KEYS[0], hours_ago(0))
     assert len(before)
     assert (before["before_harmonic_mean"] == before["harmonic_mean"]).all()
 

@@ -76,7 +76,7 @@ def breakdown(score: float) -> dict[str, object]:
 
 def publish(database: Database, rows: pd.DataFrame, **wanted: bool) -> dict[str, int]:
     """The counts that are not zero."""
-    counts = publish_range(database, EVERYTHING, rows, lambda: contexts_of(rows), Wanted(**wanted))
+    counts = publish_range(database, EVERYTHING, [(rows, lambda: contexts_of(rows))], Wanted(**wanted))
     return {name: count for name, count in vars(counts).items() if count}
 
 

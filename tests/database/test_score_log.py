@@ -40,7 +40,7 @@ def publish(database: Database, run: str, policy: str = "harmonic/impute", **wan
     rows["harmonic_mean"] = (2 / (1 / rows["score_ab"] + 1 / rows["score_ba"])).round(2)
     contexts = contexts_of(rows).str.replace(r"}$", ', "embedding_model": "m"}', regex=True)
     chosen = Wanted(switch_policy=True, **wanted)
-    return publish_range(database, (LOW, HIGH), rows, lambda: contexts, chosen, run_id=run)
+    return publish_range(database, (LOW, HIGH), [(rows, lambda: contexts)], chosen, run_id=run)
 
 
 def now(database: Database) -> Any:
@@ -244,7 +244,7 @@ def test_a_partition_that_was_cut_anew_is_seeded_once_and_whole(database: Databa
     assert (seeded(database), entries(database)) == (2, 130)
     rows = scores(database).iloc[30:151]
     wanted = Wanted(switch_policy=True)
-    published = publish_range(database, (ids[30], ids[150]), rows, lambda: contexts_of(rows), wanted, run_id="run")
+    published = publish_range(database, (ids[30], ids[150]), [(rows, lambda: contexts_of(rows))], wanted, run_id="run")
     assert published.written == 121
     assert (seeded(database), entries(database)) == (3, 200 + 121)
     of_base = execute(database, "SELECT match_id::text, harmonic_mean FROM jv.score_log_base ORDER BY match_id")
