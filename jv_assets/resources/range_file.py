@@ -97,7 +97,8 @@ def write_chunks(place: str, chunks: Iterable[pd.DataFrame], facts: Callable[[],
     # A file is read by row groups, and zstd finds what repeats: dictionaries and statistics would add two thirds.
     with pq.ParquetWriter(place, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer:
         for table in chain(filter(None, (first, second)), tables):
-            writer.write_table(table.cast(schema), row_group_size=ROW_GROUP)
+            # Chunks that are reused have the same columns in another order.
+            writer.write_table(table.select(schema.names).cast(schema), row_group_size=ROW_GROUP)
         writer.add_key_value_metadata({_FACTS: json.dumps(dict(facts()))})
 
 

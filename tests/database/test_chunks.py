@@ -76,12 +76,31 @@ def test_no_more_rows_are_held_than_a_chunk_has(whole: Pipeline, monkeypatch: py
     assert_equal_to_reference(whole)
 
 
-def test_scores_that_are_written_in_chunks_are_the_reference(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def scored_anew(whole: Pipeline) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of all files, and of the database, once every match is scored and written anew."""
     whole.sql(
         "UPDATE match_suggestions SET (score_ab, score_ba, harmonic_mean, match_context) = (NULL, NULL, NULL, NULL)"
     )
-    in_small_chunks(monkeypatch)
     assert whole.run().success
+    files = pd.concat([whole.files.read("match_scores", key).astype(object) for key in KEYS], ignore_index=True)
+    stored = pd.DataFrame(
+        map(
+            dict,
+            whole.sql(
+                "SELECT id::text, score_ab, score_ba, harmonic_mean, match_context - 'scored_at' AS context "
+                "FROM match_suggestions ORDER BY id"
+            ),
+        )
+    )
+    return files.drop(columns=[CONTEXT, "stored_row"]), stored
+
+
+def test_scores_that_are_written_in_chunks_are_the_same(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = scored_anew(whole)
+    in_small_chunks(monkeypatch)
+    in_chunks = scored_anew(whole)
+    for one, other in zip(at_once, in_chunks, strict=True):
+        pd.testing.assert_frame_equal(one, other)
     assert assert_equal_to_reference(whole) > 850
 
 
