@@ -29,7 +29,7 @@ from jv_scoring.policy import SCORING_VERSION
 
 KNOWN = "cause_known"
 """The column that says whether it is still known what the score of then was made of."""
-_CHUNK = 5_000
+_CHUNK = 2_500
 """Matches, with contexts of some 3 KB each, that memory holds at a time."""
 _SHORTEST = 8
 """Characters of a run's id, as many as the UI shows."""

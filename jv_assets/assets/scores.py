@@ -20,7 +20,7 @@ from jv_assets.publishing import NEEDED, Chunk, Wanted, publish_range
 from jv_assets.reading import STORED_COLUMNS, read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
-from jv_assets.resources.range_file import RangeFile
+from jv_assets.resources.range_file import ROW_GROUP, RangeFile
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.schedules import every_night_anew
 from jv_assets.scoring import ToldOfRange, profiles_of_files, score_range
@@ -217,7 +217,7 @@ def _refuse_as_a_whole(config: PublishConfig, database: Database, files: RangeFi
 
 def _chunks(files: RangeFiles, key: str, file: RangeFile, origin: Origin) -> Iterator[Chunk]:
     columns = sorted({*NEEDED, *STORED_COLUMNS} - (set() if origin.may_reuse(file.facts) else {"stored_row"}))
-    for groups in file.groups():
+    for groups in file.groups(ROW_GROUP):  # contexts are large
         scored = file.read(columns, groups=groups)
         yield scored, cache(partial(_contexts, files, key, groups, scored))
 
@@ -225,7 +225,7 @@ def _chunks(files: RangeFiles, key: str, file: RangeFile, origin: Origin) -> Ite
 def _contexts(files: RangeFiles, key: str, groups: Sequence[int], scored: pd.DataFrame) -> pd.Series:
     """`match_context` of the rows; UserError where the range was scored anew, by another run, since they were read."""
     with files.opened("match_scores", key) as file:
-        again = file.read([*NEEDED, "match_context"], groups=groups if groups in file.groups() else [])
+        again = file.read([*NEEDED, "match_context"], groups=groups if groups in file.groups(ROW_GROUP) else [])
     if not again[list(NEEDED)].equals(scored[list(NEEDED)]):
         raise UserError(f"range {key} was scored anew while it was published: type jv retry")
     return again["match_context"]

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, TextClause, text
 from jv_assets.resources.database import Database
 
 FIRST, LAST = str(UUID(int=0)), str(UUID(int=2**128 - 1))
-ROWS = 5_000
-"""Rows of an interval: contexts, of 3 KB each, and the texts of profiles take 15 MB then."""
+ROWS = 2_500
+"""Rows of an interval: contexts, of 3 KB each, and the texts of profiles take 8 MB then, several times over."""
 
 
 def id_spans(
