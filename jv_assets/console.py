@@ -234,6 +234,8 @@ _SHOWN = defaultdict(
     momentum_bottleneck=("rows", "profiles"),
     aggregation_comparison=("rows",),
     production_impact=("rows",),
+    match_candidates=("rows", "profiles"),
+    candidate_allocation=("rows",),
 )
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 from jv_assets import schedules, settings
 from jv_assets.alerts import alert
 from jv_assets.assets import production
+from jv_assets.assets.candidates import candidate_allocation, match_candidates
 from jv_assets.assets.decision import momentum_options
 from jv_assets.assets.embeddings import profile_embeddings
 from jv_assets.assets.impact import production_impact
@@ -41,6 +42,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
             *(profiles, profile_embeddings, match_scores, published_scores),
             *(embedding_isolation, momentum_bottleneck, aggregation_comparison, momentum_options),
             *(production_impact, diagnostic_report, top_matches),
+            *(match_candidates, candidate_allocation),
         ],
     )
     return dg.Definitions(
@@ -48,9 +50,10 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
         asset_checks=[audit, verify, health_of_scores, health_of_embeddings, health_of_profiles],
         jobs=[
             *(schedules.rescore, schedules.embed, schedules.refresh, schedules.nightly, schedules.report),
+            schedules.discover,
             *(undo, forget),
         ],
-        schedules=[schedules.every_night, every_day],
+        schedules=[schedules.every_night, schedules.every_week, every_day],
         sensors=[
             *(finish_the_other_ranges, report_after_nightly, alert),
             *(new_matches, edited_profiles, score_concerned),

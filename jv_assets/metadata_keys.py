@@ -107,6 +107,23 @@ KEYS: dict[str, dict[str, str]] = {
             "what was embedded and written then, and how many matches had no score"
         ),
     },
+    "match_candidates": {
+        "profiles": "of the range that have candidates",
+        "mean_value": "of the candidates' `harmonic_mean`, 0–100",
+        "pairs_possible pairs_looked_at share_looked_at": (
+            "of the whole run: candidate pairs, those that went into matrix products, and their share, 0–1"
+        ),
+        "policy embedding_model": "what the values were made under and with",
+    },
+    "candidate_allocation": {
+        "rows cap": "accepted pairs, and in how many of them a profile may be",
+        "mean_value": "of the accepted pairs' `harmonic_mean`, 0–100",
+        "gini": "how unevenly eligible profiles are named: 0 all alike, towards 1 a few alone",
+        "list_length ran_out": (
+            "above 20,000 profiles: candidates of each that it ranged over, and how many profiles ran out of theirs"
+        ),
+        "file_bytes": "the size of its Parquet file",
+    },
     "top_matches": {
         "csv": "where the file is",
         "without_score not_scorable": "matches left out: without a score, and scored once but never again",

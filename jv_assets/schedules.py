@@ -14,6 +14,8 @@ from jv_assets.partitions import all_ranges_tags
 OF_PROFILES = ("profiles", "profile_embeddings")
 OF_MATCHES = ("match_scores", "published_scores")
 RESCORE = ("profiles", *OF_MATCHES)
+DISCOVER = ("profiles", "match_candidates", "candidate_allocation")
+_WEEKLY_CRON = "0 5 * * 0"
 NIGHTLY = (*OF_PROFILES, *OF_MATCHES)
 NIGHTLY_REPORTS = (
     *("top_matches", "embedding_isolation", "momentum_bottleneck", "aggregation_comparison"),
@@ -59,6 +61,22 @@ report = dg.define_asset_job(
     description="What the scores mean: the diagnostics of all ranges, the options for Momentum, the best matches, and "
     "one page of them. Changes nothing else.",
 )
+
+discover = dg.define_asset_job(
+    "discover",
+    dg.AssetSelection.assets(*DISCOVER),
+    description="Find the best pairs that no match joins yet, and spread them. Writes nothing to the database.",
+)
+
+
+@dg.schedule(
+    job=discover,
+    cron_schedule=_WEEKLY_CRON,
+    execution_timezone=settings.nightly_timezone(),
+    description="One run over all ranges, on Sundays at 5. Off until switched on.",
+)
+def every_week(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    return dg.RunRequest(tags=all_ranges_tags())
 
 
 @dg.schedule(

@@ -81,7 +81,7 @@ def again(run: dg.DagsterRun) -> str:
         config: Any = run.run_config
         [op] = config["ops"].values()
         return f"jv undo {op['config']['run'][:8]}"
-    return "jv report" if run.job_name == "report" else "jv retry"
+    return {"report": "jv report", "discover": "jv discover"}.get(run.job_name, "jv retry")
 
 
 class Launcher(DefaultRunLauncher):

@@ -29,4 +29,5 @@ _SOURCES = [
     *(("profiles", name) for name in _FACTS),
 ]
 MATCHES = _lineage(dict.fromkeys((*_SCORES, "match_context"), _SOURCES))
+CANDIDATES = _lineage(dict.fromkeys(_SCORES, _SOURCES))
 PUBLISHED = _lineage({name: [("match_scores", name)] for name in (*_SCORES, "match_context")})

@@ -105,16 +105,16 @@ def match_scores(
         return {**told.summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
     with one_line_failure():
-        _known_policy(config.policy)
+        known_policy(config.policy)
     with reading(context, database, files) as origin:
         with one_line_failure():
             require_writable(database, "dry run")
-            inputs = _facts_of_profiles(files, origin)
+            inputs = read_origins(files, origin)
             profiles = profiles_of_files(database, files, embedder.model, all(map(origin.may_reuse, inputs)))
         each_range(context, work)
 
 
-def _facts_of_profiles(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
+def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
     """Return the metadata of all files of profiles; UserError for one that is not of this database as it is."""
     inputs = {key: files.facts("profiles", key) for key in ID_RANGES.get_partition_keys()}
     for key, facts in inputs.items():
@@ -231,7 +231,7 @@ def _contexts(files: RangeFiles, key: str, groups: Sequence[int], scored: pd.Dat
     return again["match_context"]
 
 
-def _known_policy(name: str) -> None:
+def known_policy(name: str) -> None:
     try:
         parse_policy(name)
     except ValueError as error:

@@ -12,7 +12,7 @@ UI copies it: see `started_by_jv`.
 """
 REPOSITORY_TAG = ".dagster/repository"
 """Tag that Dagster gives to each run of a code location; its value is `repository@location`."""
-JOBS = ("rescore", "embed", "refresh", "nightly", "report", "undo", "forget")
+JOBS = ("rescore", "embed", "refresh", "nightly", "report", "discover", "undo", "forget")
 """The names of our jobs."""
 _OF_ASSETS = "__ASSET_JOB"
 """The job of assets that somebody materializes in the UI."""

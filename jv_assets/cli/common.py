@@ -84,5 +84,9 @@ def execute(
     ready_database(use)
     with open_instance() as instance, progress_bars():
         outcome: Outcome = execute_parts(instance, job, plan, ops)
-    show_outcome(outcome, again="jv report" if job == "report" else "jv retry")
+    show_outcome(outcome, again=_AGAIN.get(job, "jv retry"))
     return outcome
+
+
+_AGAIN = {"report": "jv report", "discover": "jv discover"}
+"""By job, the command that does the rest of it."""

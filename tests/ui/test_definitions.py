@@ -16,7 +16,7 @@ from jv_assets.partition_cut import equal_width, range_keys
 from jv_assets.partitions import range_tags
 
 GRAPH = defs.resolve_asset_graph()
-RANGED = ["match_scores", "profile_embeddings", "profiles", "published_scores"]
+RANGED = ["match_candidates", "match_scores", "profile_embeddings", "profiles", "published_scores"]
 SLOW = [
     "alembic",
     "altair",
@@ -54,7 +54,7 @@ def test_every_job_schedule_sensor_and_check_says_what_it_is() -> None:
     repository = defs.get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     assert {job.name for job in jobs} == {
-        *("embed", "forget", "nightly", "refresh", "report", "rescore", "undo"),
+        *("discover", "embed", "forget", "nightly", "refresh", "report", "rescore", "undo"),
     }
     for each in [*jobs, *repository.schedule_defs, *repository.sensor_defs]:
         assert each.description, each.name

@@ -102,7 +102,7 @@ def test_it_shows_all_assets_jobs_schedules_and_sensors(pages: Running) -> None:
     names = {kind: {each["name"] for each in location[kind]} for kind in ("jobs", "schedules", "sensors")}
     repository = defs.get_repository_def()
     assert names["jobs"] == {job.name for job in repository.get_all_jobs()}
-    assert names["schedules"] == {"every_night", "every_day"}
+    assert names["schedules"] == {"every_night", "every_week", "every_day"}
     assert names["sensors"] == {sensor.name for sensor in repository.sensor_defs} > {"alert", "new_matches"}
 
 

@@ -1,0 +1,48 @@
+"""The command that finds pairs which no match joins yet."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jv_assets.cli.common import app, chosen_policy, execute, range_files, ready_database
+from jv_assets.errors import UserError
+
+
+@app.command()
+def discover(
+    top: Annotated[int, typer.Option(help="How many candidates a profile gets, the best first.")],
+    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    cap: Annotated[
+        int | None, typer.Option(help="Spread them: accept pairs so that no profile is in more than so many.")
+    ] = None,
+    ranges: Annotated[str | None, typer.Option(help="Only profiles of these id ranges, such as 00,3c.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Score under this policy; by default JV_POLICY.")] = None,
+) -> None:
+    """Find the best pairs that no match joins yet. Writes nothing to the database; embeds nothing."""
+    from jv_assets.exporting import write_csv
+    from jv_assets.finishing import parts
+    from jv_assets.pipeline.candidates import ALLOCATION, CANDIDATES, WHOLE, csv_rows
+    from jv_assets.running import chosen_keys
+    from jv_assets.schedules import DISCOVER
+
+    if top < 1:
+        raise UserError(f"--top {top}: ask for 1 candidate or more")
+    if cap is not None and cap < 0:
+        raise UserError(f"--cap {cap}: give 0 or more")
+    keys, every, under = chosen_keys(ranges), chosen_keys(None), {"policy": chosen_policy(policy)}
+    plan = parts(("profiles",), every) + parts((CANDIDATES,), keys)
+    if cap is not None:
+        plan += parts((ALLOCATION,), every)
+    if ranges is None:
+        plan = parts(DISCOVER if cap is not None else DISCOVER[:2], every)
+    ops: dict[str, dict[str, object]] = {CANDIDATES: {"top": top, **under}}
+    if cap is not None:
+        ops[ALLOCATION] = {"cap": cap, **under}
+    if not execute("discover", plan, ops, use="dry run").well:
+        raise typer.Exit(1)
+    files = range_files(ready_database("read"))
+    lists = files.read_all(CANDIDATES, keys)
+    rows = csv_rows(lists, None if cap is None else files.read(ALLOCATION, WHOLE))
+    write_csv(rows, out)
+    typer.echo(f"{len(rows):,} candidates of {lists['profile_id'].nunique():,} profiles in {out}")
