@@ -24,6 +24,7 @@ LIST_LENGTH = 200
 """Candidates of each profile that an allocation of more profiles ranges over."""
 _PAIRS_AT_ONCE = 2_000_000
 _PAIRS_A_LOOK = 4_096
+_SCORED_AT_ONCE = 200_000
 _CELLS_AT_ONCE = 1 << 24
 
 Values = npt.NDArray[np.uint16]
@@ -176,7 +177,10 @@ def _frame(field: Field, accepted: _Accepted, calibration: Calibration, ranged: 
     by_rank = field.ids[of.profile[np.argsort(field.rank)]]
     ends = [by_rank[np.array(side, np.intp)] for side in (accepted.low, accepted.high)]
     pairs = pd.DataFrame({"id": np.arange(len(ends[0])), "profile_id": ends[0], "suggested_profile_id": ends[1]})
-    scored = score_pairs(of.prepared, pairs, str(of.policy), calibration)
-    frame = scored.rename(columns={"suggested_profile_id": "candidate_id"})[list(COLUMNS)].copy()
+    parts = []
+    for start in range(0, max(len(pairs), 1), _SCORED_AT_ONCE):
+        scored = score_pairs(of.prepared, pairs.iloc[start : start + _SCORED_AT_ONCE], str(of.policy), calibration)
+        parts.append(scored.rename(columns={"suggested_profile_id": "candidate_id"})[list(COLUMNS)])
+    frame = pd.concat(parts, ignore_index=True)
     frame.attrs = {"ranged": ranged}
     return frame

@@ -66,8 +66,9 @@ class Search:
     """One search for the best K of every wanted profile."""
 
     def __init__(self, field: Field, k: int) -> None:
-        self.field, self.of, self.k = field, field.population, k
-        self.lists = BestLists.new(len(self.of), max(k, 1))
+        self.field, self.of = field, field.population
+        self.k = min(k, max(len(self.of) - 1, 0))
+        self.lists = BestLists.new(len(self.of), max(self.k, 1))
         self.worst = np.where(field.wanted, np.inf, -np.inf)
         """(places,) the highest sum of terms with which a pair could still be among the best of a profile."""
         self.looked_at = 0

@@ -24,7 +24,7 @@ _COLUMNS = [
     dg.TableColumn("harmonic_mean", "double", "the pair's value, 0-100, 2 decimals, as scoring would publish it"),
     dg.TableColumn("score_ab, score_ba", "double", "what the candidate is worth to the profile, and the reverse"),
 ]
-_DEPS = [
+_DEPS: list[dg.AssetSpec | dg.AssetDep] = [
     *(production.PROFILES, production.MATCHES),
     *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in ("profiles", "profile_embeddings")),
 ]
@@ -54,11 +54,11 @@ A candidate is a profile with a usable text that no row of match_suggestions joi
 search is exact: it gives what scoring of all pairs would put first, and skips pairs that cannot be among the best.
 Reads the files of all ranges of `profiles`, the vectors that the configured model made, and the ends of all matches.
 Writes one Parquet file a range under JV_HOME, and nothing to the database. Costs seconds a run to read all profiles,
-then a second for 3,500 of them; a run over all ranges looks at each pair once.
+then a second for 3,500 of them. A run over all ranges looks at a pair once at most, one over some ranges at more.
 """,
     deps=_DEPS,
     partitions_def=ID_RANGES,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
     metadata={
         "dagster/column_schema": dg.TableSchema([*_COLUMNS, dg.TableColumn("rank", "bigint", "from 1, the best")]),
         "dagster/column_lineage": lineage.CANDIDATES,
@@ -75,7 +75,7 @@ def match_candidates(
         low, high = files.cut.profiles.bounds(key)
         rows = found[found["profile_id"].between(low, high)]
         facts = {"rows": len(rows), "top": config.top, "policy": config.policy} | origin.stamp(*inputs)
-        size = files.write(CANDIDATES, key, rows, facts)
+        size = files.write(CANDIDATES, key, _without_attrs(rows), facts)
         mean = {"mean_value": round(float(rows["harmonic_mean"].mean()), 2)} if len(rows) else {}
         return {"rows": len(rows), "profiles": rows["profile_id"].nunique(), **mean, **looked, "file_bytes": size,
                 "policy": config.policy, "embedding_model": embedder.model}  # fmt: skip
@@ -123,7 +123,7 @@ def candidate_allocation(
         inputs, ground = _ground(database, files, embedder.model, origin)
         pairs = ground.spread(config.cap, config.policy)
         facts = {"rows": len(pairs), "cap": config.cap, "policy": config.policy} | origin.stamp(*inputs)
-        size = files.write(ALLOCATION, WHOLE, pairs, facts)
+        size = files.write(ALLOCATION, WHOLE, _without_attrs(pairs), facts)
     return dg.MaterializeResult(metadata={**_spread(ground, pairs), "cap": config.cap, "file_bytes": size})
 
 
@@ -131,6 +131,13 @@ def _ground(
     database: Database, files: RangeFiles, model: str, origin: Origin
 ) -> tuple[list[dict[str, object]], Ground]:
     return read_origins(files, origin), read_ground(database, files, model)
+
+
+def _without_attrs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows as a file can hold them: what a search says of itself is in the metadata."""
+    plain = rows.copy()
+    plain.attrs = {}
+    return plain
 
 
 def _looked(looked: Looked) -> dict[str, float]:

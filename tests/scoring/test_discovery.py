@@ -140,3 +140,8 @@ def test_an_unknown_policy_and_a_negative_number_are_refused() -> None:
         discover(table, NO_MATCHES, 2, "wild")
     with pytest.raises(ValueError, match="-1 candidates"):
         discover(table, NO_MATCHES, -1)
+
+
+def test_more_than_there_are_costs_no_more_than_all() -> None:
+    table = frame(seeded_population(5, 8, 1))
+    assert found(table, NO_MATCHES, 10**12) == found(table, NO_MATCHES, 4)
