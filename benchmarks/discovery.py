@@ -165,7 +165,7 @@ def _index(sample: Sample, what: str, seconds: float, pairs_a_second: float, fou
     with TemporaryDirectory() as folder:
         server = local.start(Path(folder) / "postgres")
         try:
-            with psycopg.connect(server.url(), autocommit=True) as connection:
+            with psycopg.connect(server.url().replace("+psycopg", "", 1), autocommit=True) as connection:
                 built = timed(lambda: _fill(connection, sample))
                 started = time.perf_counter()
                 near = [_nearest(connection, sample, int(profile)) for profile in asked]
