@@ -294,3 +294,10 @@ def test_a_score_comes_out_of_the_log_as_it_went_in(database: Database) -> None:
     hundredths = "SELECT n::numeric / 100 AS score FROM generate_series(-99999, 99999) AS n"
     changed = execute(database, f"SELECT score FROM ({hundredths}) AS s WHERE score::real::numeric <> score")
     assert changed == []
+
+
+def test_entries_that_were_not_taken_are_told() -> None:
+    score_log.refuse_uncounted(2, 2)
+    said = r"^jv\.score_log took 1 of 2 entries, so nothing was written: take the trigger, rule or policy "
+    with pytest.raises(UserError, match=said):
+        score_log.refuse_uncounted(1, 2)
