@@ -192,16 +192,21 @@ def terminate_all(production: Production) -> None:
 
 
 @contextmanager
-def repeatedly(seconds: float, harm: Callable[[], object]) -> Iterator[None]:
-    """Do harm every so many seconds, from now on and until the end of the block; what it raises comes out there."""
+def repeatedly(seconds: float, harm: Callable[[], object], growth: float = 1) -> Iterator[None]:
+    """Do harm every so many seconds, from now on and until the end of the block; what it raises comes out there.
+
+    Each pause is `growth` times the one before.
+    """
     ended = threading.Event()
     raised: list[BaseException] = []
 
     def work() -> None:
         try:
+            pause = seconds
             while not ended.is_set():
                 harm()
-                ended.wait(seconds)
+                ended.wait(pause)
+                pause *= growth
         except BaseException as error:
             raised.append(error)
 
@@ -229,9 +234,10 @@ _KEEP_WRITES = """
 def backends_terminated(production: Production) -> Iterator[None]:
     """All of them, every 0.8 s: first in an UPDATE that tarries, so that one is hit, and then whatever they do.
 
-    Were each to tarry, one in some tens of runs would have a transaction hit six times in a row.
+    Were each to tarry, one in some tens of runs would have a transaction hit six times in a row. So it would be on a
+    busy machine, were the pauses not to grow.
     """
     terminate_all(production)
     production.tarry(0)
-    with repeatedly(0.8, lambda: terminate_all(production)):
+    with repeatedly(0.8, lambda: terminate_all(production), growth=1.1):
         yield

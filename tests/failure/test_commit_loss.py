@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -31,6 +31,7 @@ class Proxy:
     lose: Lost
     commits: int = 0
     lost: list[str] = field(default_factory=list)
+    before_loss: Callable[[], object] = bool
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def serve(self, listening: socket.socket) -> None:
@@ -74,6 +75,7 @@ class Proxy:
             while data := server.recv(65536):
                 if swallow.is_set():
                     assert b"COMMIT\0" in data, data  # the server has done it
+                    self.before_loss()
                     break
                 client.sendall(data)
         _close(client, server)

@@ -1,14 +1,11 @@
 """`jv` killed (-9) before, in and after the batch of a range."""
 
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from faults import Production, held, lock_of, waiting
 from judging import assert_whole
 from program import SECONDS
 from telling import ALL, assert_no_trace
+from test_commit_loss import behind, proxy
 from waiting import wait_until
 
 HELD = {
@@ -16,53 +13,40 @@ HELD = {
     "in a batch": "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE",
 }
 """What another client must hold for a publisher to be there, and nowhere else."""
-OF_RANGE_8 = "id >= '80000000-0000-0000-0000-000000000000' AND id < 'a0000000-0000-0000-0000-000000000000'"
 GONE = "was killed or has crashed; what it had done is kept; type: jv retry"
 
 
-@contextmanager
-def stopped_at(production: Production, moment: str) -> Iterator["subprocess.Popen[str]"]:
-    """`jv rescore`, which goes no further than this moment of the batch of range 8."""
-    if moment != "after a batch":
-        with held(production, HELD[moment]):
-            process = production.jv.start("rescore")
-            wait_until(lambda: waiting(production))
-            yield process
-        return
-    with held(production, HELD["in a batch"]):
+@pytest.mark.parametrize("moment", HELD)
+def test_jv_killed(production: Production, moment: str) -> None:
+    with held(production, HELD[moment]):
         process = production.jv.start("rescore")
         wait_until(lambda: waiting(production))
-        # From now on a COMMIT takes effect on disk, and then waits for a replica that is not there.
-        production.sql("ALTER SYSTEM SET synchronous_standby_names = 'absent'")
-        production.sql("SELECT pg_reload_conf()")
-        wait_until(
-            lambda: production.sql("SHOW synchronous_standby_names") == [{"synchronous_standby_names": "absent"}]
-        )
-    try:
-        wait_until(lambda: commits(production))
-        yield process
-    finally:
-        production.sql("ALTER SYSTEM RESET synchronous_standby_names")
-        production.sql("SELECT pg_reload_conf()")
-
-
-def commits(production: Production) -> bool:
-    """Whether a COMMIT of `jv` waits for the replica."""
-    at_commit = "application_name = 'jv' AND wait_event = 'SyncRep' AND datname = current_database()"
-    return bool(production.sql(f"SELECT pid FROM pg_stat_activity WHERE {at_commit}"))
-
-
-@pytest.mark.parametrize("moment", [*HELD, "after a batch"])
-def test_jv_killed(production: Production, moment: str) -> None:
-    with stopped_at(production, moment) as process:
         process.kill()
         process.communicate(timeout=SECONDS)
-    # of its last batch nobody was told: the server undoes it, or (at COMMIT) finishes it
-    wait_until(lambda: not waiting(production) and not commits(production))
-    kept = moment == "after a batch"
-    written = f"SELECT count(*) FROM match_suggestions WHERE match_context ? 'inputs_hash' AND {OF_RANGE_8}"
-    wait_until(lambda: (production.sql(written)[0]["count"] > 0) == kept)
+    # Nobody was told of its last batch: the server undoes it.
+    wait_until(lambda: not waiting(production) and not written(production, "8", "a"))
+    assert_told_and_mended(production)
 
+
+def test_jv_killed_after_a_batch(production: Production) -> None:
+    """The server has committed the first batch, and `jv` never learns of it."""
+    with proxy(production.pooler.url, "its answer") as (url, between):
+        process = behind(production, url).start("rescore")
+        between.before_loss = process.kill
+        process.communicate(timeout=SECONDS)
+    assert len(between.lost) == 1
+    assert written(production, "0", "2")
+    assert_told_and_mended(production)
+
+
+def written(production: Production, first: str, after: str) -> int:
+    """The number of matches between two beginnings of ids that this version of the code scored."""
+    of_range = f"id::text >= '{first}' AND id::text < '{after}'"
+    [row] = production.sql(f"SELECT count(*) FROM match_suggestions WHERE match_context ? 'inputs_hash' AND {of_range}")
+    return int(row["count"])
+
+
+def assert_told_and_mended(production: Production) -> None:
     status = production.jv.well("status").out
     for asset in ("match_scores", "profiles"):
         assert f"\n{asset}: " not in status
