@@ -236,6 +236,7 @@ _SHOWN = defaultdict(
     production_impact=("rows",),
     match_candidates=("rows", "profiles"),
     candidate_allocation=("rows",),
+    evaluation=("rows", "exposed"),
 )
 
 

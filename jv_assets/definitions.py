@@ -11,6 +11,7 @@ from jv_assets.assets import production
 from jv_assets.assets.candidates import candidate_allocation, match_candidates
 from jv_assets.assets.decision import momentum_options
 from jv_assets.assets.embeddings import profile_embeddings
+from jv_assets.assets.evaluation import evaluation
 from jv_assets.assets.impact import production_impact
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.reports import aggregation_comparison, diagnostic_report, embedding_isolation, momentum_bottleneck
@@ -41,8 +42,8 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
             *(production.PROFILES, production.MATCHES),
             *(profiles, profile_embeddings, match_scores, published_scores),
             *(embedding_isolation, momentum_bottleneck, aggregation_comparison, momentum_options),
-            *(production_impact, diagnostic_report, top_matches),
             *(match_candidates, candidate_allocation),
+            *(production_impact, evaluation, diagnostic_report, top_matches),
         ],
     )
     return dg.Definitions(

@@ -53,15 +53,20 @@ def hours_ago(hours: float) -> datetime:
     return datetime.fromtimestamp(datetime.now(UTC).timestamp() - hours * 3600, UTC)
 
 
+def moment_in(option: str, given: str) -> datetime:
+    """The moment that a text says, in UTC; UserError for anything else."""
+    try:
+        at = datetime.fromisoformat(given.strip().upper())
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise UserError(f"{option} {given}: write a moment as 2026-11-28T03:00Z, in UTC or with its zone") from None
+
+
 def moment_of(database: Database, option: str, given: str) -> Moment:
     """The moment that `given` names: itself, or a run's id or the beginning of one; UserError for anything else."""
     wanted = given.strip().lower()
     if _DATE.match(wanted):
-        try:
-            at = datetime.fromisoformat(wanted.upper())
-        except ValueError:
-            raise UserError(f"{option} {given}: write a moment as 2026-11-28T03:00Z, in UTC or with its zone") from None
-        return Moment(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
+        return Moment(moment_in(option, given))
     if len(wanted) < _SHORTEST:
         raise UserError(
             f"{option} {given}: write a run's id, {_SHORTEST} characters of it or more, or 2026-11-28T03:00Z"

@@ -87,6 +87,12 @@ KEYS: dict[str, dict[str, str]] = {
         ),
         "cause_not_known_any_more": "changed matches of which it is no longer kept what they were scored of",
     },
+    "evaluation": {
+        "exposed acted dismissed": "matches that somebody saw, acted upon or dismissed",
+        "stood": "exposed matches of which a score stood in production when they were seen",
+        "unknown_status unmapped_feedback": "words of `status` and `user_feedback` that nobody knows",
+        "missing_columns": "columns of `match_suggestions` that could not be read, which count as empty",
+    },
     "momentum_options": {
         "json": "where all its numbers are",
         "decision": "the table of options",
@@ -99,6 +105,14 @@ KEYS: dict[str, dict[str, str]] = {
         ),
         "gain_by_embeddings fallback_share momentum_bottleneck_share floor_share": "as above, of all matches",
         "congestion_gini": "how unevenly places in others' best 10 are spread, 0 (evenly) to 1",
+        (
+            "acted_used acted_positive acted_auc_within acted_low acted_high "
+            "feedback_used feedback_positive feedback_auc_within feedback_low feedback_high"
+        ): (
+            "of `evaluation`, by label: matches with the label, those with label 1, and AUC within profiles of the "
+            "current policy with its 95 % interval; of the prospective analysis, once it has matches, the same with "
+            "`prospective_` before it"
+        ),
         "missing_ranges": "that are not in the report, because they were never made",
         "seconds_profiles seconds_profile_embeddings seconds_match_scores seconds_published_scores": (
             "what each stage took, all ranges together, when each was last made"

@@ -19,7 +19,7 @@ _WEEKLY_CRON = "0 5 * * 0"
 NIGHTLY = (*OF_PROFILES, *OF_MATCHES)
 NIGHTLY_REPORTS = (
     *("top_matches", "embedding_isolation", "momentum_bottleneck", "aggregation_comparison"),
-    *("production_impact", "diagnostic_report"),
+    *("production_impact", "evaluation", "diagnostic_report"),
 )
 REPORTS = ("momentum_options", *NIGHTLY_REPORTS)
 """The options for Momentum take longer than all others together, and what they say does not change over night."""

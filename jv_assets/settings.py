@@ -1,5 +1,6 @@
 """Every environment variable the product reads, in one place."""
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -210,6 +211,27 @@ def kept_days() -> int:
 def score_log_days() -> int:
     """`JV_SCORE_LOG_DAYS`: for how many days the log of published scores tells what stood in production."""
     return _whole_number("JV_SCORE_LOG_DAYS", default=400)
+
+
+def outcome_days() -> int:
+    """`JV_OUTCOME_DAYS`: after how many days a match that was seen and not acted upon counts as not acted upon."""
+    return _whole_number("JV_OUTCOME_DAYS", default=30, most=36_500)
+
+
+def feedback_labels() -> dict[str, int]:
+    """`JV_FEEDBACK_LABELS`: JSON, by feedback (stripped and lower-cased) 1 for favourable or 0."""
+    from jv_scoring.analysis.evaluation_labels import FEEDBACK_LABELS, feedback_map  # here: few commands need it
+
+    text = os.environ.get("JV_FEEDBACK_LABELS")
+    if not text:
+        return FEEDBACK_LABELS
+    try:
+        return feedback_map(json.loads(text))
+    except (ValueError, RecursionError):
+        raise UserError(
+            f"JV_FEEDBACK_LABELS={_short(text)}: set it to a JSON object of words and 1 or 0, such as "
+            '{"good": 1, "bad": 0}'
+        ) from None
 
 
 def nightly_cron() -> str:

@@ -24,7 +24,7 @@ class Kind:
 
 
 Writer = Literal["platform", "pipeline"]
-Reader = Literal["scores", "vectors", "sensors"]
+Reader = Literal["scores", "vectors", "sensors", "evaluation"]
 
 
 @dataclass(frozen=True)
@@ -119,20 +119,20 @@ MATCHES = {
     "match_score": Column(DECIMAL, ("scores",)),
     "match_reason": Column(TEXT),
     "source": Column(TEXT),
-    "status": Column(TEXT),
+    "status": Column(TEXT, ("evaluation",)),
     "suggested_at": Column(TIME, ("sensors",)),
-    "viewed_at": Column(TIME),
-    "contacted_at": Column(TIME),
+    "viewed_at": Column(TIME, ("evaluation",)),
+    "contacted_at": Column(TIME, ("evaluation",)),
     "notes": Column(TEXT),
     "rich_analysis": Column(TEXT),
     "analysis_generated_at": Column(TIME),
     "email_sent_at": Column(TIME),
-    "user_feedback": Column(TEXT),
-    "feedback_at": Column(TIME),
+    "user_feedback": Column(TEXT, ("evaluation",)),
+    "feedback_at": Column(TIME, ("evaluation",)),
     "scale_symmetry_score": Column(DECIMAL),
     "trust_level": Column(TEXT),
     "expires_at": Column(TIME),
-    "draft_intro_clicked_at": Column(TIME),
+    "draft_intro_clicked_at": Column(TIME, ("evaluation",)),
     "score_ab": Column(SCORE, ("scores",), "pipeline"),
     "score_ba": Column(SCORE, ("scores",), "pipeline"),
     "harmonic_mean": Column(SCORE, ("scores", "sensors"), "pipeline"),
@@ -179,3 +179,5 @@ READ = {
     for table, columns in TABLES.items()
 }
 """By table, the columns that others write and that a run cannot do without."""
+OUTCOMES = {name: column.kind for name, column in MATCHES.items() if "evaluation" in column.read_by}
+"""The columns of `match_suggestions` that say what became of a match. A platform may have others: none is needed."""

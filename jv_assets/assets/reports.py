@@ -12,6 +12,8 @@ from jv_assets.assets.scores import match_scores
 from jv_assets.exporting import reports_folder, write_whole
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.reporting.beside import beside
+from jv_assets.reporting.evaluation import evaluated, headline
+from jv_assets.reporting.evaluation import write as write_evaluation
 from jv_assets.reporting.numbers import record, report_of
 from jv_assets.reporting.sampling import sample_of
 from jv_assets.reporting.tallies import TALLIED, keep, merge, scored, tallied
@@ -147,17 +149,21 @@ class ReportConfig(dg.Config):
     group_name="reports",
     kinds={"python", "altair"},
     description="""
-One page of what the scores mean: did embeddings help, why are scores low, what would another aggregation do, what
-should be done about Momentum, where do fallbacks come from, and is everybody sent to the same few.
+One page of what the scores mean: do they predict what people do, did embeddings help, why are scores low, what would
+another aggregation do, what should be done about Momentum, where do fallbacks come from, and is everybody sent to the
+same few.
 
 Reads the tallies of all ranges, what `momentum_options` found when it was last made, from the files of `profiles` how
 long some texts are, and from Dagster what the last runs took and wrote. A range that was never tallied, or was scored
 anew since, is named in the report. Refuses ranges scored under several policies. Writes report.html (it loads nothing
-and runs nothing, so it can be sent), report.txt and report.json into the folder reports of JV_HOME, or of .jv where
-JV_HOME is a bucket. Costs some seconds.
+and runs nothing, so it can be sent), report.txt, report.json and evaluation.json into the folder reports of JV_HOME, or
+of .jv where JV_HOME is a bucket. Costs some seconds.
 """,
     deps=[
-        *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (*TALLIED, "profiles")),
+        *(
+            dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
+            for name in (*TALLIED, "evaluation", "profiles")
+        ),
         "momentum_options",
     ],
     freshness_policy=every_night_anew(),
@@ -172,16 +178,18 @@ def diagnostic_report(
 
     with one_line_failure():
         report = report_of(merge(files), old_sample=config.old_sample)
-        folder = reports_folder()
-        report |= beside(files, folder, report)
+        folder, found = reports_folder(), evaluated(files)
+        report |= beside(files, folder, report) | {"evaluation": found}
         contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
         for kind, content in contents.items():
             write_whole(folder / f"report.{kind}", content)
+        if found:
+            write_evaluation(found, folder)
     for warning in warnings(report):
         context.log.warning(warning)
     paths = {kind: dg.MetadataValue.path(str(folder / f"report.{kind}")) for kind in contents}
     shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
-    numbers = _known(report["headline"]) | of_last_runs(context.instance)
+    numbers = _known(report["headline"] | (headline(found) if found else {})) | of_last_runs(context.instance)
     return dg.MaterializeResult(
         metadata={"page": dg.MetadataValue.url(settings.report_url()), **paths, **numbers, **shown}
     )

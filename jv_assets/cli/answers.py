@@ -53,6 +53,37 @@ def export(
 
 
 @app.command()
+def evaluate(
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="As of this moment (2026-11-28T03:00Z); by default now.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Print only this label: acted or feedback.")] = None,
+) -> None:
+    """Hold the scores against what became of the matches: do they predict what people do?"""
+    from jv_assets.cli.evaluation import show
+    from jv_assets.finishing import parts
+    from jv_assets.impact import moment_in
+    from jv_assets.reporting.evaluation import evaluated, write
+    from jv_assets.running import chosen_keys
+    from jv_scoring.analysis.evaluation_labels import LABELS
+
+    if label is not None and label not in LABELS:
+        raise UserError(f"--label {label}: use one of {', '.join(LABELS)}")
+    moment = moment_in("--at", at) if at else None
+    settings.feedback_labels()
+    settings.outcome_days()
+    keys, files = chosen_keys(None), range_files(ready_database("read"))
+    if not files.made("match_scores", keys):
+        raise UserError("no match is scored yet; type: jv nightly")
+    outcome = execute("report", parts(("evaluation",), keys), use="read")
+    if found := evaluated(files, moment):
+        show(found, label)
+        typer.echo(write(found, settings.reports_dir()))
+    if not outcome.well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     sample: Annotated[
         int | None, typer.Option(help="Of about so many matches, drawn by id hash; by default of all.")
@@ -79,6 +110,8 @@ def report(
 
     if sample is not None and sample < 1:
         raise UserError(f"--sample {sample}: ask for 1 match or more")
+    settings.feedback_labels()
+    settings.outcome_days()
     files = range_files(ready_database("read"))
     keys, made = chosen_keys(None), settings.reports_dir() / "report.json"
     if not files.made("match_scores", keys):

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jv_assets.demo.audiences import AUDIENCES
-from jv_assets.demo.dice import Dice, Floats, bell, quantile
+from jv_assets.demo.dice import Dice, Floats, bell
+from jv_assets.demo.outcomes import Chances, action, exposure, outcome, ranks, rising, standardised
 from jv_assets.demo.people import TOPICS, Person
 from jv_assets.demo.profiles import LATEST, Row
 from jv_assets.errors import UserError
@@ -84,36 +84,53 @@ def older_scores(crowd: Crowd, pairs: Positions, rng: np.random.Generator) -> li
     return [round(value, 2) for value in np.clip(score, 3.0, 99.5).tolist()]
 
 
+def affinities(crowd: Crowd, pairs: Positions, rng: np.random.Generator) -> Floats:
+    """How well each match truly suits who gets it, mean 0 and standard deviation 1.
+
+    The scores can know what the profiles tell: whom A looks for, whom both serve, how much B put into the profile. The
+    rest they cannot know.
+    """
+    a, b = pairs.T
+    told = (
+        1.2 * (crowd.sought[a] == crowd.topic[b, None]).any(axis=1)
+        + 0.8 * (crowd.audience[a] == crowd.audience[b])
+        + 2.5 * crowd.effort[b]
+    )
+    return standardised(1.4 * standardised(told) + bell(rng, len(pairs)))
+
+
 def match_row(match_id: str, profile_id: str, suggested_id: str, score: float, dice: Dice) -> Row:
-    """A match as the other application keeps it; our four columns are null."""
-    suggested = LATEST - timedelta(minutes=dice.whole(0, 400_000))
-    later = [suggested + (LATEST - suggested) * part for part in sorted(dice.unit() for _ in range(3))]
-    stage = int(quantile(dice.unit(), ((0.0, 0.0), (0.7, 1.0), (0.9, 2.0), (0.98, 3.0), (1.0, 4.0))))
-    viewed, contacted, answered = (when if stage > k else None for k, when in enumerate(later))
+    """A match as the other application keeps it before anybody sees it; our four columns are null."""
     analysed = dice.chance(0.02)
-    row: dict[str, Any] = {
+    suggested = LATEST - timedelta(minutes=dice.whole(0, 400_000))
+    return {
         "id": match_id,
         "profile_id": profile_id,
         "suggested_profile_id": suggested_id,
         "match_score": score,
         "match_reason": " + ".join(dice.some(_REASONS, dice.whole(1, 2))) if dice.chance(0.9) else None,
         "source": dice.pick(("matcher", "matcher", "matcher", "manual", "import")),
-        "status": ("pending", "viewed", "contacted", "connected")[min(stage, 3)],
         "suggested_at": suggested,
-        "viewed_at": viewed,
-        "contacted_at": contacted,
-        "notes": "asked to be introduced" if contacted and dice.chance(0.1) else None,
         "rich_analysis": "Both work with the same people." if analysed else None,
         "analysis_generated_at": suggested if analysed else None,
-        "email_sent_at": contacted if contacted and dice.chance(0.5) else None,
-        "user_feedback": dice.pick(("good", "good", "not a fit", "later")) if answered else None,
-        "feedback_at": answered,
         "scale_symmetry_score": round(100 * dice.unit(), 2) if dice.chance(0.3) else None,
         "trust_level": dice.pick(("low", "medium", "high")) if dice.chance(0.3) else None,
         "expires_at": suggested + timedelta(days=90) if dice.chance(0.5) else None,
-        "draft_intro_clicked_at": viewed if viewed and dice.chance(0.2) else None,
     }
-    return row
+
+
+def draw_outcomes(crowd: Crowd, pairs: Positions, rows: Sequence[Row], rng: np.random.Generator) -> None:
+    """Add to the rows, in place, what became of them: see outcomes.py."""
+    scores = np.array([row["match_score"] for row in rows], np.float64)
+    affinity = affinities(crowd, pairs, rng)
+    seen = exposure(standardised(scores), ranks(pairs[:, 0], scores)).tolist()
+    acts, likes = action(affinity).tolist(), rising(2 * affinity).tolist()
+    dice = Dice(rng)
+    for row, chances in zip(rows, map(Chances, seen, acts, likes), strict=True):
+        row.update(outcome(chances, row["suggested_at"], LATEST, dice))
+        if contacted := row.get("contacted_at"):
+            row["notes"] = "asked to be introduced" if dice.chance(0.1) else None
+            row["email_sent_at"] = contacted if dice.chance(0.5) else None
 
 
 class _Draw:

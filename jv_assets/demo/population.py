@@ -13,6 +13,8 @@ As measured for the default seed and size, beside production's figures:
   matched twice, once from each side. Of all evaluations A→B 58,768 are semantic and 906 by word overlap (58,796, 930).
 - Scored with all-MiniLM-L6-v2 the 200 best by match_score have a harmonic mean of 53.98 ± 5.47, median 54.06 (53.96,
   5.23, 53.85); 168 are Fair (171). The 50 best rise by 2.26 from word overlap to embeddings (2.50).
+- 9,526 matches were exposed, 290 of them without any time: see `outcomes.py`. At 2026-02-17 8,521 have the label
+  `acted` (2,973 of them 1) and 715 are censored.
 - Awkward cells: see `awkward.py`. 3,861 texts are blank rather than null.
 """
 
@@ -24,7 +26,7 @@ import pandas as pd
 
 from jv_assets.demo import awkward
 from jv_assets.demo.dice import Dice, Floats
-from jv_assets.demo.matches import Crowd, draw_pairs, match_row, older_scores
+from jv_assets.demo.matches import Crowd, draw_outcomes, draw_pairs, match_row, older_scores
 from jv_assets.demo.people import draw_person
 from jv_assets.demo.profiles import measures, popularity, profile_rows
 from jv_assets.demo.texts import embedded_texts
@@ -47,7 +49,7 @@ def make_population(profiles: int = PROFILES, matches: int = MATCHES, seed: int 
     if profiles < 1 or matches < 0:
         raise UserError(f"{profiles} profiles and {matches} matches: ask for at least 1 profile and 0 matches")
     # A stream each, so that one part can change and the others stay.
-    rngs = [np.random.default_rng([seed, part]) for part in range(7)]
+    rngs = [np.random.default_rng([seed, part]) for part in range(8)]
     without_text = set(rngs[0].permutation(profiles)[: round(profiles * WITHOUT_TEXT / PROFILES)].tolist())
     dice = Dice(rngs[0])
     people = [draw_person(dice, k not in without_text) for k in range(profiles)]
@@ -59,7 +61,7 @@ def make_population(profiles: int = PROFILES, matches: int = MATCHES, seed: int 
     columns |= measures(people, {name: round(share * profiles) for name, share in COVERAGE.items()}, rngs[4])
     awkward.make_awkward(columns, profiles, PROFILES, rngs[5])
     crowd = Crowd.of(people, popularity(people, _complete(texts), rngs[6]))
-    return Population(frame(columns), _matches(crowd, ids, matches, rngs[6]))
+    return Population(frame(columns), _matches(crowd, ids, matches, rngs[6], rngs[7]))
 
 
 def _complete(texts: list[dict[str, str | None]]) -> Floats:
@@ -67,7 +69,9 @@ def _complete(texts: list[dict[str, str | None]]) -> Floats:
     return np.array([sum(text_to_embed(text) is not None for text in row.values()) / len(row) for row in texts])
 
 
-def _matches(crowd: Crowd, ids: list[str], count: int, rng: np.random.Generator) -> pd.DataFrame:
+def _matches(
+    crowd: Crowd, ids: list[str], count: int, rng: np.random.Generator, outcomes: np.random.Generator
+) -> pd.DataFrame:
     gone, alone, twice = (
         awkward.scaled(usual, count, MATCHES)
         for usual in (awkward.GONE_MATCHES, awkward.SELF_MATCHES, awkward.TWICE_MATCHED)
@@ -86,6 +90,7 @@ def _matches(crowd: Crowd, ids: list[str], count: int, rng: np.random.Generator)
         match_row(match_id, a, b, score, dice)
         for match_id, (a, b), score in zip(_uuids(count, rng), named, scores, strict=True)
     ]
+    draw_outcomes(crowd, pairs, rows, outcomes)
     return frame({name: [row.get(name) for row in rows] for name in (*MATCH_COLUMNS, *SCORE_COLUMNS)})
 
 

@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from jv_assets.reporting import embeddings, exactness, impact, low_scores, momentum_options, policies, spread
+from jv_assets.reporting import (
+    embeddings,
+    evaluation,
+    exactness,
+    impact,
+    low_scores,
+    momentum_options,
+    policies,
+    spread,
+)
 from jv_assets.reporting.figures import Figure, Section, number, percent, signed
 from jv_assets.reporting.tallies import TALLIED
 from jv_scoring.analysis.tallies import Json
@@ -14,6 +23,7 @@ def sections(report: Json) -> list[Section]:
     """All of them."""
     return [
         *exactness.section(report),
+        *evaluation.sections(report.get("evaluation")),
         *_of_sample(report, [embeddings.section(report), low_scores.section(report), policies.section(report)]),
         momentum_options.section(report),
         *_of_sample(report, [embeddings.fallbacks(report), impact.section(report), spread.section(report)]),

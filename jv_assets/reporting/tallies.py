@@ -13,6 +13,7 @@ from jv_assets.partitions import ID_RANGES, listed
 from jv_assets.reporting.sampling import Sample
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.aggregation import Aggregation
+from jv_scoring.analysis.evaluation import Evaluation
 from jv_scoring.analysis.impact import Impact
 from jv_scoring.analysis.isolation import Isolation
 from jv_scoring.analysis.momentum import Coverage, Momentum
@@ -63,7 +64,7 @@ def keep(
     files: RangeFiles,
     asset: str,
     key: str,
-    tally: Tally,
+    tally: Tally | Evaluation,
     rows: int,
     *,
     profiles: Tally | None = None,
@@ -76,7 +77,7 @@ def keep(
     Beside it stands of which scores it is: `fingerprint` of all of the range's, and `sample` where it is of a sample;
     and of one that looks back, how many `hours`, and which moments are `compared`.
     """
-    kept = {_TALLY: tally} | ({_PROFILES: profiles} if profiles else {})
+    kept: dict[str, Tally | Evaluation] = {_TALLY: tally} | ({_PROFILES: profiles} if profiles else {})
     row = pd.DataFrame({name: [json.dumps(of.to_json(), separators=(",", ":"))] for name, of in kept.items()})
     policy = None if compared and compared["until"] else tally.policy  # of another moment, when that was another one
     facts = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key)}
@@ -99,7 +100,7 @@ def fingerprint_of_all(files: RangeFiles) -> str:
 def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:
     """The policy that all these ranges were scored under; UserError for several."""
     facts = {"match_scores": {key: files.facts("match_scores", key) for key in keys}}
-    _refuse_several_policies(facts)
+    refuse_several_policies(facts)
     return str(facts["match_scores"][keys[0]]["policy"])
 
 
@@ -137,7 +138,7 @@ def merge(files: RangeFiles) -> Merged:
     if empty := [asset for asset, keys in there.items() if not keys]:
         raise UserError(f"no range of {', '.join(empty)} was ever made: type jv report, which makes them")
     facts = {asset: {key: files.facts(asset, key) for key in keys} for asset, keys in there.items()}
-    _refuse_several_policies(facts)
+    refuse_several_policies(facts)
     sample = _one_sample(facts)
     scores = {key: fingerprint_of(files, key) for key in of_scores}
     fallbacks: list[Json] = []
@@ -183,7 +184,8 @@ _Facts = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By asset and range, what was written with the tally."""
 
 
-def _refuse_several_policies(facts: _Facts) -> None:
+def refuse_several_policies(facts: _Facts) -> None:
+    """UserError where the ranges were scored under several policies; `facts` by asset and range."""
     ranges = _ranges_by(facts, lambda of: of["policy"])
     if len(ranges) > 1:
         raise UserError(

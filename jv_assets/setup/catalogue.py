@@ -120,7 +120,7 @@ def refuse_unpassable(connection: Connection) -> None:
 def _faults(table: str, found: Row[Any]) -> Iterator[tuple[str, str]]:
     """What is wrong with a column, and the part of an ALTER TABLE that mends it."""
     column = TABLES[table].get(found.name)
-    if column is None or not (column.read_by or column.written_by == "pipeline"):
+    if column is None or not (_is_needed(column) or column.written_by == "pipeline"):
         return
     name, created = f"{table}.{found.name}", column.kind.created
     if found.generated:
@@ -133,6 +133,11 @@ def _faults(table: str, found: Row[Any]) -> Iterator[tuple[str, str]]:
         yield f"{name} is {found.shown}, {reason}", _retyped(column, found)
     elif column.kind in (SCORE, CONTEXT, VECTOR) and found.not_null:
         yield f"{name} is NOT NULL, but NULL says that there is none", f"ALTER COLUMN {found.name} DROP NOT NULL"
+
+
+def _is_needed(column: Column) -> bool:
+    """Whether a run reads the column; evaluation does without those that it cannot read."""
+    return bool(set(column.read_by) - {"evaluation"})
 
 
 def _unfit(column: Column, found: Row[Any]) -> str | None:

@@ -4,7 +4,8 @@ import pytest
 
 from jv_assets.errors import UserError
 from jv_assets.pipeline.values import parse_column
-from jv_assets.tables import READ, SCORE_COLUMNS, WRITTEN, cast, selected
+from jv_assets.tables import OUTCOMES, READ, SCORE_COLUMNS, WRITTEN, cast, selected
+from jv_scoring.analysis.evaluation_labels import OUTCOME_COLUMNS
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -12,6 +13,7 @@ from jv_scoring.text import EMBEDDED_FIELDS
 def test_the_list_says_what_is_read_and_written() -> None:
     assert set(READ["profiles"]) == {"id", *INPUT_COLUMNS}
     assert READ["match_suggestions"] == ("id", "profile_id", "suggested_profile_id", "match_score")
+    assert set(OUTCOMES) == set(OUTCOME_COLUMNS)
     assert SCORE_COLUMNS == ("score_ab", "score_ba", "harmonic_mean", "match_context")
     vectors = {f"embedding_{name}" for name in EMBEDDED_FIELDS}
     assert set(WRITTEN["profiles"]) == vectors | {"embeddings_model", "embeddings_updated_at"}

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -236,14 +237,15 @@ def test_its_metadata_are_documented(whole: Reports) -> None:
 def test_a_second_report_is_the_same(whole: Reports) -> None:
     def all_but_when() -> list[str]:
         found = whole.report()
-        moments = (found["made_at"], found["production_impact"]["compared_moments"]["since"])
+        moments = (found["made_at"], found["production_impact"]["compared_moments"]["since"], found["evaluation"]["at"])
         pages = [whole.made(kind) for kind in ("html", "txt", "json")]
-        return [page.replace(moments[0], "").replace(moments[1], "") for page in pages]
+        return [reduce(lambda page, moment: page.replace(moment, ""), moments, page) for page in pages]
 
     before = all_but_when()
     assert whole.run().success
     assert all_but_when() == before
     assert sorted(path.name for path in (whole.home / "reports").iterdir()) == [
+        "evaluation.json",
         "momentum_options.json",
         "report.html",
         "report.json",
@@ -253,13 +255,13 @@ def test_a_second_report_is_the_same(whole: Reports) -> None:
 
 
 def test_a_missing_range_is_named_and_the_others_are_reported(whole: Reports) -> None:
-    kept = {asset: whole.files.path(asset, "4").read_bytes() for asset in ("match_scores", *TALLIED)}
+    kept = {asset: whole.files.path(asset, "4").read_bytes() for asset in ("match_scores", "evaluation", *TALLIED)}
     rest = len(whole.rows()) - len(whole.files.read("match_scores", "4"))
     try:
         for asset in kept:
             whole.files.path(asset, "4").unlink()
         result = whole.run(first="0", last="8")
-        assert set(failures(result)) == set(TALLIED)
+        assert set(failures(result)) == {*TALLIED, "evaluation"}
         for asset, cause in failures(result).items():
             assert cause.startswith(f"1 of 3 ranges of {asset} failed (4: no scores: materialize match_scores first")
             assert cause.endswith("Once mended, type: jv report")
@@ -267,6 +269,7 @@ def test_a_missing_range_is_named_and_the_others_are_reported(whole: Reports) ->
         result = whole.run(assets=("diagnostic_report",))
         assert result.success
         assert whole.report()["missing_ranges"] == {asset: ["4"] for asset in TALLIED}
+        assert whole.report()["evaluation"]["missing_ranges"] == ["4"]
         assert whole.report()["headline"]["matches"] == rest
         for kind in ("html", "txt"):
             shown = " ".join(whole.made(kind).split())

@@ -1,0 +1,57 @@
+"""The asset that holds the scores against what became of the matches."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from jv_assets import settings
+from jv_assets.assets import production
+from jv_assets.assets.reports import TALLY
+from jv_assets.assets.scores import match_scores
+from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.pipeline.identity import require_home
+from jv_assets.pipeline.outcomes import read_outcomes
+from jv_assets.reporting.tallies import keep, scored
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis import evaluation as analysis
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "postgres", "parquet"},
+    description="""
+Do the scores predict what people do? Outcomes of the matches, held against every ranking.
+
+Reads the range's file of `match_scores`, what became of its matches (viewed, contacted, dismissed, feedback), and from
+the log of published scores which score stood when each was seen. Outcome columns that the platform lacks are named and
+count as empty. Writes one row of JSON a range under JV_HOME: of the exposed matches the value of each ranking, because
+a pair of matches of one profile may come from any two ranges, and counts of all others. `diagnostic_report` and
+`jv evaluate` merge the ranges into evaluation.json at a time of evaluation. Changes no score.
+""",
+    deps=[match_scores, production.MATCHES],
+    partitions_def=ID_RANGES,
+    backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
+    metadata={"dagster/column_schema": TALLY},
+)
+def evaluation(
+    context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], files: dg.ResourceParam[RangeFiles]
+) -> None:
+    with one_line_failure():
+        require_home(database, files)
+        labels = settings.feedback_labels()
+
+    def work(key: str) -> Mapping[str, object]:
+        rows = scored(files, key, analysis.COLUMNS)
+        tally = analysis.tally(rows, *read_outcomes(database, *files.cut.matches.bounds(key)), labels)
+        size = keep(files, "evaluation", key, tally, len(rows))
+        kept = tally.rows
+        numbers = {name: int(kept[name].sum()) for name in ("exposed", "acted", "dismissed", "stood")}
+        words = {
+            "unknown_status": sum(tally.unknown_status.values()),
+            "unmapped_feedback": sum(tally.unmapped_feedback.values()),
+        }
+        missing = ", ".join(tally.missing) or "none"
+        return {"rows": len(rows), **numbers, **words, "missing_columns": missing, "file_bytes": size}
+
+    each_range(context, work, again="jv report")

@@ -1,0 +1,65 @@
+"""What became of the matches of a range, and which score stood in production when each was seen."""
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from jv_assets.pipeline.counted_writes import seeing_all
+from jv_assets.resources.database import Database
+from jv_assets.tables import OUTCOMES, TIME
+from jv_scoring.analysis.evaluation import STOOD
+
+# Of a time column: whether it holds moments (of a domain, what it is made of); a text can be read of every type.
+_THERE = """
+    SELECT a.attname, base.typname IN ('timestamptz', 'timestamp', 'date') AS holds_moments
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        JOIN pg_type base ON base.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+    WHERE a.attrelid = to_regclass('match_suggestions') AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attname = ANY(CAST(:names AS text[])) AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+"""
+# Microseconds since 1970 in UTC, whatever the session's time zone. Infinity becomes the end of the year 9999, and minus
+# infinity the year 1, because Python has no such moments.
+_MICROSECONDS = """CASE
+        WHEN isfinite(m.{0}) THEN (extract(epoch FROM m.{0}) * 1000000)::bigint
+        WHEN m.{0} > 'epoch' THEN 253402300799000000
+        WHEN m.{0} < 'epoch' THEN -62135596800000000
+    END"""
+_MATCHES = "SELECT m.id::text{columns} FROM match_suggestions m WHERE m.id BETWEEN :low AND :high"
+_STOOD = """
+    SELECT m.id::text, l.policy, l.score_ab::float8, l.harmonic_mean::float8
+    FROM (SELECT m.id, least({times}) AS seen FROM match_suggestions m WHERE m.id BETWEEN :low AND :high) AS m
+    CROSS JOIN LATERAL (
+        SELECT policy, score_ab, harmonic_mean FROM jv.score_log
+        WHERE match_id = m.id AND at <= 'epoch'::timestamptz + m.seen * interval '1 microsecond'
+        ORDER BY at DESC LIMIT 1
+    ) AS l
+    WHERE m.seen IS NOT NULL
+"""
+
+
+def read_outcomes(database: Database, low: str, high: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the matches whose id is in low..high (both in it), in one transaction.
+
+    Returns two frames. The first has `id` and those of the outcome columns that can be read: a platform may lack some.
+    The second has `id` and `STOOD` of the matches of which a score stood in production when they were first seen.
+    UserError where rows may be hidden.
+    """
+    return database.run(seeing_all(lambda connection: _read(connection, low, high)))
+
+
+def _read(connection: Connection, low: str, high: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    ids = {"low": low, "high": high}
+    names = _readable(connection)
+    times = {name: _MICROSECONDS.format(name) for name in names if OUTCOMES[name] == TIME}
+    columns = "".join(f", {times.get(name, f'm.{name}::text')} AS {name}" for name in names)
+    rows = connection.execute(text(_MATCHES.format(columns=columns)), ids).all()
+    outcomes = pd.DataFrame(list(map(tuple, rows)), columns=["id", *names], dtype=object)
+    for name in times:
+        outcomes[name] = pd.to_datetime(outcomes[name].astype("Int64"), unit="us", utc=True)
+    stood = connection.execute(text(_STOOD.format(times=", ".join(times.values()))), ids).all() if times else []
+    return outcomes, pd.DataFrame(list(map(tuple, stood)), columns=["id", *STOOD], dtype=object)
+
+
+def _readable(connection: Connection) -> list[str]:
+    found = connection.execute(text(_THERE), {"names": list(OUTCOMES)}).all()
+    there = {name for name, holds_moments in found if holds_moments or OUTCOMES[name] != TIME}
+    return [name for name in OUTCOMES if name in there]
