@@ -121,7 +121,7 @@ def notes(found: Json) -> list[str]:
         lines.append(f"match_suggestions has no readable column {', '.join(missing)}: they count as empty.")
     for name, what in (("unknown_status", "status"), ("unmapped_feedback", "user_feedback")):
         if words := found[name]:
-            told = ", ".join(f"{word[:40]!r} {count:,}" for word, count in list(words.items())[:10])
+            told = ", ".join(f"{word!r} {count:,}" for word, count in list(words.items())[:10])
             lines.append(f"Words of {what} that nobody knows: {told}{', …' if len(words) > 10 else ''}.")
     for name, what in (("missing_ranges", "were never evaluated"), ("stale_ranges", "were scored anew since")):
         if keys := found[name]:

@@ -42,6 +42,9 @@ ANALYSES = ("retrospective", "prospective")
 STOOD = ("policy", "score_ab", "harmonic_mean")
 """What `tally` reads of the log of published scores: the last entry of a match at or before it was seen."""
 
+RECURRING, LONGEST_WORD, OTHER_TEXTS = 3, 40, "other texts"
+"""Unmapped feedback is listed if it occurs so often and is no longer: what a person wrote freely is not repeated."""
+
 _STOOD = [f"stood_{name}" for name in STOOD]
 _KEPT = [*IDS, "seen_at", "exposed", "acted", "dismissed", "feedback", "stood", *_STOOD, *KEPT]
 
@@ -161,7 +164,8 @@ def report(evaluation: Evaluation, at: datetime, days: int = OUTCOME_DAYS) -> Js
     """Return the figures at the time of evaluation `at`, which has a time zone.
 
     As docs/evaluation.md has them, and beside these: `policy`, the current one; `outcome_days`; `matches`;
-    `missing_columns`; and `unknown_status` and `unmapped_feedback`, words and how often they occur.
+    `missing_columns`; and `unknown_status` and `unmapped_feedback`, words and how often they occur. Feedback that does
+    not recur is counted as `OTHER_TEXTS`.
     """
     policy = evaluation.policy or CURRENT_POLICY
     rows = evaluation.rows
@@ -186,8 +190,8 @@ def report(evaluation: Evaluation, at: datetime, days: int = OUTCOME_DAYS) -> Js
         "outcome_days": days,
         "matches": evaluation.matches,
         "missing_columns": list(evaluation.missing),
-        "unknown_status": _most_first(evaluation.unknown_status),
-        "unmapped_feedback": _most_first(evaluation.unmapped_feedback),
+        "unknown_status": _listed(evaluation.unknown_status),
+        "unmapped_feedback": _listed(evaluation.unmapped_feedback, RECURRING),
         "analyses": analyses,
         "ratings": None,
     }
@@ -211,5 +215,9 @@ def _distinct(values: Floats, matches: Ints, exposed: Ints) -> tuple[Floats, Int
     return distinct, first, second
 
 
-def _most_first(words: Counter[str]) -> dict[str, int]:
-    return dict(sorted(words.items(), key=lambda entry: (-entry[1], entry[0])))
+def _listed(words: Counter[str], least: int = 1) -> dict[str, int]:
+    """Words, the most frequent first; those that are long, or rarer than `least` times, as one entry at the end."""
+    shown = {word: count for word, count in words.items() if count >= least and len(word) <= LONGEST_WORD}
+    others = words.total() - sum(shown.values())
+    ordered = dict(sorted(shown.items(), key=lambda entry: (-entry[1], entry[0])))
+    return ordered | ({OTHER_TEXTS: others} if others else {})

@@ -299,6 +299,15 @@ def test_unknown_words_are_counted() -> None:
     assert found.missing == ("viewed_at", "contacted_at", "draft_intro_clicked_at", "feedback_at")
 
 
+def test_what_a_person_wrote_freely_is_counted_and_not_repeated() -> None:
+    rows, outcomes = seeded(3, 12, 4)
+    said = ["later"] * 3 + ["call me"] * 2 + ["a long story of a person and how to reach them"] * 3
+    outcomes = pd.DataFrame({"id": rows["id"][:8], "user_feedback": said, "status": ["ghosted"] * 8})
+    shown = evaluation.report(evaluation.tally(rows, outcomes), AT)
+    assert shown["unmapped_feedback"] == {"later": 3, "other texts": 5}
+    assert shown["unknown_status"] == {"ghosted": 8}
+
+
 def test_without_any_outcome_column_there_are_too_few() -> None:
     rows, outcomes = seeded(3, 30, 4)
     shown = evaluation.report(evaluation.tally(rows, outcomes[["id"]]), AT)
