@@ -42,9 +42,10 @@ def evaluation(
         labels = settings.feedback_labels()
 
     def work(key: str) -> Mapping[str, object]:
-        rows = scored(files, key, analysis.COLUMNS)
-        tally = analysis.tally(rows, *read_outcomes(database, *files.cut.matches.bounds(key)), labels)
-        size = keep(files, "evaluation", key, tally, len(rows))
+        outcomes, stood = read_outcomes(database, *files.cut.matches.bounds(key))
+        chunks = scored(files, key, analysis.COLUMNS)
+        tally = analysis.total(analysis.tally(rows, outcomes, stood, labels) for rows in chunks)
+        size = keep(files, "evaluation", key, tally, tally.matches)
         kept = tally.rows
         numbers = {name: int(kept[name].sum()) for name in ("exposed", "acted", "dismissed", "stood")}
         words = {
@@ -52,6 +53,6 @@ def evaluation(
             "unmapped_feedback": sum(tally.unmapped_feedback.values()),
         }
         missing = ", ".join(tally.missing) or "none"
-        return {"rows": len(rows), **numbers, **words, "missing_columns": missing, "file_bytes": size}
+        return {"rows": tally.matches, **numbers, **words, "missing_columns": missing, "file_bytes": size}
 
     each_range(context, work, again="jv report")

@@ -109,6 +109,7 @@ def tally(
     `id` and `STOOD`, for the matches of which a score stood in production when they were seen. labels: feedback to 1
     or 0, as `feedback_map` returns it.
     """
+    rows = rows.reset_index(drop=True)
     found = outcomes_of(outcomes.set_index("id").reindex(rows["id"]).reset_index(drop=True), labels)
     exposed = found.rows["exposed"].to_numpy()
     kept = rows.loc[exposed].reset_index(drop=True)
