@@ -102,8 +102,8 @@ def test_scores_that_are_written_in_chunks_are_the_same(whole: Pipeline, monkeyp
     at_once = scored_anew(whole)
     in_small_chunks(monkeypatch)
     in_chunks = scored_anew(whole)
-    for one, other in zip(at_once, in_chunks, strict=True):
-        pd.testing.assert_frame_equal(one, other)
+    for one, other in zip(at_once, in_chunks, strict=True):  # a text that is absent is None or NaN
+        pd.testing.assert_frame_equal(one.where(one.notna(), None), other.where(other.notna(), None))
     assert assert_equal_to_reference(whole) > 850
 
 
