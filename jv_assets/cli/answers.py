@@ -61,6 +61,7 @@ def evaluate(
 ) -> None:
     """Hold the scores against what became of the matches: do they predict what people do?"""
     from jv_assets.cli.evaluation import show
+    from jv_assets.exporting import reports_folder
     from jv_assets.finishing import parts
     from jv_assets.impact import moment_in
     from jv_assets.reporting.evaluation import evaluated, write
@@ -78,7 +79,7 @@ def evaluate(
     outcome = execute("report", parts(("evaluation",), keys), use="read")
     if found := evaluated(files, moment):
         show(found, label)
-        typer.echo(write(found, settings.reports_dir()))
+        typer.echo(write(found, reports_folder()))
     if not outcome.well:
         raise typer.Exit(1)
 
