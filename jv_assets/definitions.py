@@ -5,7 +5,7 @@ from functools import partial
 
 import dagster as dg
 
-from jv_assets import schedules, settings
+from jv_assets import local, schedules, settings
 from jv_assets.alerts import alert
 from jv_assets.assets import production
 from jv_assets.assets.candidates import candidate_allocation, match_candidates
@@ -69,5 +69,5 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
     )
 
 
-_database = Database()
+_database = Database(local.production_url)
 defs = build(_database, Embedder(settings.embedding_model()), RangeFiles(read_cut=partial(read_cut, _database)))

@@ -77,6 +77,11 @@ class Server:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
+def production_url() -> str:
+    """The URL in `JV_DATABASE_URL`, else that of the embedded server, which is started where needed."""
+    return settings.database_url() or start().url()
+
+
 def start(folder: Path | None = None) -> Server:
     """
     The embedded server of `folder` (`settings.state_dir() / "postgres"`), made and started where needed.

@@ -24,6 +24,14 @@ app = typer.Typer(
 )
 
 
+def production_database() -> "Database":
+    """The database of JV_DATABASE_URL, else the embedded one. No connection is made yet."""
+    from jv_assets.local import production_url
+    from jv_assets.resources.database import Database
+
+    return Database(production_url)
+
+
 def ready_database(use: "Use" = "write") -> "Database":
     """The database, ready to be used: the embedded one is migrated on the way, another one only by `jv migrate`.
 
@@ -32,12 +40,11 @@ def ready_database(use: "Use" = "write") -> "Database":
     from jv_assets.doctor import require_ready
     from jv_assets.migrations.run import migrate as apply
     from jv_assets.pipeline.identity import refuse_other_home
-    from jv_assets.resources.database import Database
     from jv_assets.resources.home_access import require_bucket
     from jv_assets.resources.range_files import RangeFiles
 
     require_bucket()
-    database = Database()
+    database = production_database()
     if settings.database_url() is None:
         apply(database)
     warnings = require_ready(database, use)

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from jv_assets import settings
-from jv_assets.cli.common import app, chosen_policy, execute, range_files, ready_database, run
+from jv_assets.cli.common import (
+    app,
+    chosen_policy,
+    execute,
+    production_database,
+    range_files,
+    ready_database,
+    run,
+)
 from jv_assets.errors import UserError
 
 Ranges = Annotated[str | None, typer.Option(help="Only these id ranges, such as 00,3c.")]
@@ -73,7 +81,6 @@ def nightly() -> None:
     """
     from jv_assets.finishing import parts
     from jv_assets.pipeline.score_log import purge
-    from jv_assets.resources.database import Database
     from jv_assets.retention import forget_old_runs
     from jv_assets.running import chosen_keys, open_instance
     from jv_assets.schedules import NIGHTLY
@@ -84,7 +91,7 @@ def nightly() -> None:
     outcome = execute("nightly", parts(NIGHTLY, chosen_keys(None)))
     with open_instance() as instance:
         forget_old_runs(instance)
-    purge(Database())
+    purge(production_database())
     if not outcome.well:
         raise typer.Exit(1)
 

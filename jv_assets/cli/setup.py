@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from jv_assets import settings
-from jv_assets.cli.common import app, ready_database
+from jv_assets.cli.common import app, production_database, ready_database
 from jv_assets.errors import UserError
 
 
@@ -14,9 +14,8 @@ from jv_assets.errors import UserError
 def migrate() -> None:
     """Bring the database to what the pipeline needs: pgvector, missing tables or columns, the schema jv."""
     from jv_assets.migrations.run import migrate as apply
-    from jv_assets.resources.database import Database
 
-    applied = apply(Database())
+    applied = apply(production_database())
     for doc in applied:
         typer.echo(f"applied: {doc}")
     if not applied:
@@ -27,9 +26,8 @@ def migrate() -> None:
 def grant(role: Annotated[str, typer.Argument(help="The role that the pipeline is to connect as.")]) -> None:
     """Give a role what the pipeline needs and no more; run it as the owner of the tables."""
     from jv_assets.granting import grant as give
-    from jv_assets.resources.database import Database
 
-    for statement in give(Database(), role):
+    for statement in give(production_database(), role):
         typer.echo(statement)
 
 
@@ -96,10 +94,9 @@ def doctor() -> None:
     """Examine connection, pooler, pgvector, tables, dimensions, privileges and model."""
     from jv_assets.console import show_findings
     from jv_assets.doctor import examine
-    from jv_assets.resources.database import Database
     from jv_assets.resources.embedder import Embedder
 
-    findings = examine(Database(), Embedder(settings.embedding_model()))
+    findings = examine(production_database(), Embedder(settings.embedding_model()))
     show_findings(findings)
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(2)

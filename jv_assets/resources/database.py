@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from jv_assets import local, progress, settings
+from jv_assets import progress, settings
 from jv_assets.addresses import address_of
 from jv_assets.errors import UserError
 from jv_assets.resources.database_errors import BusyError, driver_error, explain, is_passing
@@ -61,14 +61,14 @@ _LOCAL_SETTINGS = text(
 
 
 class Database:
-    """The database of `JV_DATABASE_URL`, else the embedded one, which is started for the first connection.
+    """The database at `url`, which may be a function: it is then asked for the URL when a connection is made.
 
     PgBouncer is the pool. One idle connection is kept for the next transaction, but only if that begins within a
     second of its making: to connect costs more than to publish a range, and one that waits longer, while something is
     scored, is what poolers cut off.
     """
 
-    def __init__(self, url: str | None = None) -> None:
+    def __init__(self, url: str | Callable[[], str]) -> None:
         self._url = url
         self._given_up = 0
 
@@ -153,7 +153,7 @@ class Database:
 
     @property
     def _parsed(self) -> URL:
-        given = self._url or settings.database_url() or local.start().url()
+        given = self._url() if callable(self._url) else self._url
         return settings.postgres_url(given, "JV_DATABASE_URL").set(drivername="postgresql+psycopg")
 
 

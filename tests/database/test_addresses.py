@@ -11,6 +11,7 @@ from jv_assets import settings
 from jv_assets.addresses import address_of
 from jv_assets.doctor import examine
 from jv_assets.errors import UserError
+from jv_assets.local import production_url
 from jv_assets.migrations.run import migrate
 from jv_assets.pipeline.identity import read_identity
 from jv_assets.resources.database import Database
@@ -90,4 +91,4 @@ def test_a_password_that_was_not_quoted(monkeypatch: pytest.MonkeyPatch, url: st
     monkeypatch.setenv("JV_DATABASE_URL", url)
     assert CANARY not in settings.home()
     with pytest.raises(UserError, match=r"^JV_DATABASE_URL has an @ too many: write the one in the password as %40$"):
-        _ = Database().place
+        _ = Database(production_url).place

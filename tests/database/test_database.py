@@ -472,7 +472,8 @@ def test_every_form_of_url_leads_to_psycopg_3(database_url: str, scheme: str) ->
 )
 def test_a_url_that_cannot_be_used(url: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JV_DATABASE_URL", url)
-    for use in (lambda: Database().place, lambda: Database().run(lambda _: None), lambda: ask(Database(), "SELECT 1")):
+    database = Database(local.production_url)
+    for use in (lambda: database.place, lambda: database.run(lambda _: None), lambda: ask(database, "SELECT 1")):
         with pytest.raises(UserError) as caught:
             use()
         assert str(caught.value).startswith(f"JV_DATABASE_URL {said}")
@@ -495,11 +496,11 @@ def test_special_characters_in_a_password(database: Database, password: str, is_
 
 def test_the_url_comes_from_the_environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JV_DATABASE_URL", database_url)
-    assert Database().url == database_url
+    assert Database(local.production_url).url == database_url
 
 
 def test_without_a_url_the_embedded_server_is_started(home: Path) -> None:
-    database = Database()
+    database = Database(local.production_url)
     assert not home.exists()
     assert ask(database, "SELECT current_database()") == "jv"
     server = local.status(home / "postgres")

@@ -14,6 +14,7 @@ from models import BGE, MINILM, minilm
 from servers import free_port, pgbouncer
 from sqlalchemy import make_url, text
 
+from jv_assets import local
 from jv_assets.doctor import Finding, examine, require_ready
 from jv_assets.errors import UserError
 from jv_assets.migrations.run import migrate
@@ -245,7 +246,7 @@ def test_a_url_that_is_none() -> None:
 
 def test_an_embedded_server_that_cannot_be_made(home: Path) -> None:
     home.write_text("a file in the way")
-    (finding,) = examine(Database(), minilm())
+    (finding,) = examine(Database(local.production_url), minilm())
     assert (finding.subject, finding.level) == ("connection", "error")
     assert finding.text.startswith("cannot use the embedded server's folder")
 
