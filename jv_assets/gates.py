@@ -1,16 +1,26 @@
 """What stops a publish although every score by itself is in order: a distribution that moved as a whole."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from jv_assets.errors import UserError
-from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import fallbacks
 from jv_scoring.analysis.fallbacks import Rise, rise_of
 from jv_scoring.analysis.shift import COLUMNS, Shift, joint_of, shift_of
 from jv_scoring.analysis.tallies import Joint
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why the scores of a run, taken together, must not be published.
+
+    moved: what moved, in numbers. cure: what to do.
+    """
+
+    moved: str
+    cure: str
 
 
 def shift_within(files: RangeFiles, keys: Sequence[str]) -> Shift:
@@ -39,32 +49,26 @@ def in_words(rise: Rise) -> str | None:
     )
 
 
-def refuse_word_overlap(database: Database, files: RangeFiles, keys: Sequence[str]) -> None:
-    """UserError where word overlap takes the place of vectors in more comparisons than it may.
+def word_overlap_refusal(files: RangeFiles, keys: Sequence[str]) -> Refusal | None:
+    """Refuse scores in which word overlap takes the place of vectors in more comparisons than it may.
 
     Then vectors that the stored scores were made with are missing, or are under a name that is not the model's.
     """
     rise = rise_within(files, keys)
-    if told := in_words(rise):
-        cure = (
-            "jv doctor counts the vectors that are missing or under another name, and says what to type (mostly: jv "
-            "embed); or publish on purpose: the same command with --accept-word-overlap"
-        )
-        _refuse(database, files, keys, f"of {rise.matches:,} matches with a stored score, {told}", cure)
+    told = in_words(rise)
+    if told is None:
+        return None
+    cure = (
+        "jv doctor counts the vectors that are missing or under another name, and says what to type (mostly: jv "
+        "embed); or publish on purpose: the same command with --accept-word-overlap"
+    )
+    return Refusal(f"of {rise.matches:,} matches with a stored score, {told}", cure)
 
 
-def refuse_shift(database: Database, files: RangeFiles, keys: Sequence[str]) -> None:
-    """UserError where the scores of these ranges moved further than they may under one policy and version."""
+def shift_refusal(files: RangeFiles, keys: Sequence[str]) -> Refusal | None:
+    """Refuse scores that moved further than they may under one policy and version."""
     shift = shift_within(files, keys)
-    if shift.beyond:
-        moved = f"of {shift.matches:,} matches stored under the same policy and version, {', and '.join(shift.beyond)}"
-        cure = "then mend the cause, or publish on purpose: the same command with --accept-shift"
-        _refuse(database, files, keys, moved, cure)
-
-
-def _refuse(database: Database, files: RangeFiles, keys: Sequence[str], moved: str, cure: str) -> None:
-    """Raise a UserError that names a page, made for it, of which matches would change and what from."""
-    from jv_assets.refusal import write_refusal
-
-    page = write_refusal(database, files, keys, f"Nothing was published: {moved}.")
-    raise UserError(f"nothing was published: {moved}. See what would change, and what from, in {page}; {cure}")
+    if not shift.beyond:
+        return None
+    moved = f"of {shift.matches:,} matches stored under the same policy and version, {', and '.join(shift.beyond)}"
+    return Refusal(moved, "then mend the cause, or publish on purpose: the same command with --accept-shift")

@@ -11,7 +11,7 @@ from jv_assets.assets import lineage, production
 from jv_assets.auditing import AUDITED, broken_rules
 from jv_assets.errors import UserError
 from jv_assets.former_rows import GoneRows, read_former
-from jv_assets.gates import refuse_shift, refuse_word_overlap
+from jv_assets.gates import Refusal, shift_refusal, word_overlap_refusal
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.origins import Origin, as_of_file, reading
@@ -209,10 +209,18 @@ def _refuse_as_a_whole(config: PublishConfig, database: Database, files: RangeFi
     """UserError where the scores of these ranges together must not be published."""
     if config.only_missing or not config.switch_policy:
         refuse_other_rules(database, files, keys)
-    if not config.accept_word_overlap:
-        refuse_word_overlap(database, files, keys)
-    if not config.accept_shift:
-        refuse_shift(database, files, keys)
+    for look, is_accepted in ((word_overlap_refusal, config.accept_word_overlap), (shift_refusal, config.accept_shift)):
+        if not is_accepted and (refusal := look(files, keys)):
+            raise _with_page(refusal, database, files, keys)
+
+
+def _with_page(refusal: Refusal, database: Database, files: RangeFiles, keys: list[str]) -> UserError:
+    """Return the error that names a page, made for it, of which matches would change and what from."""
+    from jv_assets.refusal import write_refusal  # here: charts take long to load
+
+    page = write_refusal(database, files, keys, f"Nothing was published: {refusal.moved}.")
+    told = f"nothing was published: {refusal.moved}. See what would change, and what from, in {page}"
+    return UserError(f"{told}; {refusal.cure}")
 
 
 def _chunks(files: RangeFiles, key: str, file: RangeFile, origin: Origin) -> Iterator[Chunk]:
