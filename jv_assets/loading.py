@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from jv_assets.csv_cells import PARSERS
 from jv_assets.errors import UserError
-from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, SCORE_COLUMNS
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, SCORE_COLUMNS, frame
 
 if TYPE_CHECKING:
     from jv_assets.resources.database import Database
@@ -33,11 +33,6 @@ class Population:
 
     profiles: pd.DataFrame
     matches: pd.DataFrame
-
-
-def frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
-    """A frame that keeps every value as it is."""
-    return pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
 
 
 def load_frames(database: "Database", profiles: pd.DataFrame, matches: pd.DataFrame) -> None:

@@ -12,14 +12,13 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from jv_assets.errors import UserError
-from jv_assets.loading import frame
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.pipeline.values import parse_column
 from jv_assets.resources.database import Database
 from jv_assets.row_versions import row_versions, unchanged, version_of
-from jv_assets.tables import cast, selected
+from jv_assets.tables import cast, frame, selected
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import combine_offering
 from jv_scoring.similarity import WORD_OVERLAP

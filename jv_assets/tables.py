@@ -5,7 +5,9 @@ The doctor compares this list with the database, and what is read, written, gran
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,11 @@ MATCHES = {
     "match_context": Column(CONTEXT, ("scores",), "pipeline"),
 }
 TABLES = {"profiles": PROFILES, "match_suggestions": MATCHES}
+
+
+def frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
+    """Return a frame of dtype object, which keeps every value unchanged."""
+    return pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
 
 
 def cast(table: str, name: str, row: str = "") -> str:

@@ -31,8 +31,8 @@ from jv_assets.demo.people import draw_person
 from jv_assets.demo.profiles import measures, popularity, profile_rows
 from jv_assets.demo.texts import embedded_texts
 from jv_assets.errors import UserError
-from jv_assets.loading import Population, frame
-from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, SCORE_COLUMNS
+from jv_assets.loading import Population
+from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, SCORE_COLUMNS, frame
 from jv_scoring.text import text_to_embed
 
 PROFILES, MATCHES, WITHOUT_TEXT = 3578, 29863, 517

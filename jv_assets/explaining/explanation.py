@@ -13,8 +13,8 @@ from jv_assets.csv_cells import PARSERS
 from jv_assets.errors import UserError
 from jv_assets.explaining.changes import SIDES, Embed, embedded, typed
 from jv_assets.explaining.reading import PROFILE_FIELDS, Match, Stored, read_match
-from jv_assets.loading import frame
 from jv_assets.resources.database import Database
+from jv_assets.tables import frame
 from jv_scoring.explain import explain_pair
 from jv_scoring.inputs import inputs_hashes
 from jv_scoring.policy import DIMENSIONS, POLICIES, SCORING_VERSION, parse_policy

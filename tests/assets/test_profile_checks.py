@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.loading import frame
 from jv_assets.profile_checks import odd_values, validate
+from jv_assets.tables import frame
 from jv_scoring.factors import INPUT_COLUMNS
 
 ID = "0b1c2d3e-4f50-4617-8293-a4b5c6d7e8f9"
