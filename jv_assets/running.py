@@ -71,7 +71,10 @@ def open_instance() -> dg.DagsterInstance:
 
 
 def execute(
-    instance: dg.DagsterInstance, job: str, plan: Sequence[Part], ops: Mapping[str, Mapping[str, object]] | None = None
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    plan: Sequence[Part],
+    ops: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Outcome:
     """Run the parts one after the other, and of one that fails in some ranges the rest for the others.
 
@@ -209,7 +212,7 @@ def retry_plan(instance: dg.DagsterInstance, files: RangeFiles) -> list[Part]:
     ]
 
 
-def execute_op(instance: dg.DagsterInstance, job: str, op: str, config: Mapping[str, object]) -> Outcome:
+def execute_op(instance: dg.DagsterInstance, job: dg.JobDefinition, op: str, config: Mapping[str, object]) -> Outcome:
     """Run a job that is one op. KeyboardInterrupt marks it as cancelled and goes on to the caller."""
     outcome, started = Outcome(), time.perf_counter()
     _take_in(instance, _in_process(instance, job, {"ops": {op: {"config": dict(config)}}}, {}), outcome)
@@ -219,7 +222,7 @@ def execute_op(instance: dg.DagsterInstance, job: str, op: str, config: Mapping[
 
 def _run(
     instance: dg.DagsterInstance,
-    job: str,
+    job: dg.JobDefinition,
     part: Part,
     ops: Mapping[str, Mapping[str, object]],
     unit: Mapping[str, str],
@@ -230,14 +233,12 @@ def _run(
 
 def _in_process(
     instance: dg.DagsterInstance,
-    job: str,
+    job: dg.JobDefinition,
     config: Mapping[str, Any],
     tags: Mapping[str, str],
     assets: Sequence[str] = (),
 ) -> dg.DagsterRun:
-    from jv_assets.definitions import defs
-
-    result = defs.resolve_job_def(job).execute_in_process(
+    result = job.execute_in_process(
         instance=instance,
         run_config={**config, "loggers": _SILENT},
         asset_selection=[dg.AssetKey(name) for name in assets] or None,

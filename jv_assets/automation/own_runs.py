@@ -1,7 +1,5 @@
 """Which runs of a Dagster instance are ours: another code location may share it, with jobs of the same names."""
 
-from functools import cache
-
 import dagster as dg
 
 MODULE, LOCATION = "jv_assets.definitions", "jv"
@@ -14,6 +12,16 @@ REPOSITORY_TAG = ".dagster/repository"
 """Tag that Dagster gives to each run of a code location; its value is `repository@location`."""
 JOBS = ("rescore", "embed", "refresh", "nightly", "report", "discover", "undo", "forget")
 """The names of our jobs."""
+STEPS = frozenset(
+    [
+        *("profiles", "profile_embeddings", "match_scores", "published_scores", "audit", "verify"),
+        *("embedding_isolation", "momentum_bottleneck", "aggregation_comparison", "momentum_options"),
+        *("production_impact", "top_matches", "diagnostic_report"),
+        *("health_of_embeddings", "health_of_profiles", "health_of_scores"),
+        *("put_back", "delete_old_runs", "drop_old_months"),
+    ]
+)
+"""The names of our assets, checks and ops."""
 _OF_ASSETS = "__ASSET_JOB"
 """The job of assets that somebody materializes in the UI."""
 
@@ -41,12 +49,4 @@ def _has_our_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Of a run that some process did without a code location: whether its job is made of our assets and ops alone."""
     if run.job_snapshot_id is None:
         return run.job_name in JOBS
-    return set(instance.get_job_snapshot(run.job_snapshot_id).node_names) <= _our_steps()
-
-
-@cache
-def _our_steps() -> set[str]:
-    # here: the definitions import this module
-    from jv_assets.definitions import defs
-
-    return {name for job in (*JOBS, _OF_ASSETS) for name in defs.resolve_job_def(job).graph.node_dict}
+    return set(instance.get_job_snapshot(run.job_snapshot_id).node_names) <= STEPS

@@ -85,12 +85,13 @@ def execute(
 ) -> "Outcome":
     """Run the parts of a job in this process and print what they did; `ops` is config by asset."""
     from jv_assets.console import progress_bars, show_outcome
+    from jv_assets.definitions import defs
     from jv_assets.running import execute as execute_parts
     from jv_assets.running import open_instance
 
     ready_database(use)
     with open_instance() as instance, progress_bars():
-        outcome: Outcome = execute_parts(instance, job, plan, ops)
+        outcome: Outcome = execute_parts(instance, defs.resolve_job_def(job), plan, ops)
     show_outcome(outcome, again=_AGAIN.get(job, "jv retry"))
     return outcome
 

@@ -123,6 +123,7 @@ def undo(
     """Put back the scores that a run replaced: says what that would do, and asks."""
     from jv_assets.cli.undo_lines import show_kept_runs, show_preview, show_undone
     from jv_assets.console import waiting
+    from jv_assets.definitions import defs
     from jv_assets.running import execute_op, open_instance
     from jv_assets.undo_units import describe
     from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs, preview_undo
@@ -151,7 +152,7 @@ def undo(
             if not _confirmed("Put these back?"):
                 typer.echo("Nothing was put back.")
                 raise typer.Exit(1)
-        outcome = execute_op(instance, "undo", PUT_BACK, {"run": found})
+        outcome = execute_op(instance, defs.resolve_job_def("undo"), PUT_BACK, {"run": found})
     show_undone(outcome, found)
     if not outcome.well:
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ import time
 from sqlalchemy import text
 
 from jv_assets.console import out, progress_bars, show_outcome, table, waiting
+from jv_assets.definitions import defs
 from jv_assets.demo.interrupted import write_interrupted_scores
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -27,7 +28,7 @@ def tell(database: Database, model: str) -> int:
     with open_instance() as instance:
         out.print(f"1. Embedding what has no vector yet, with {model} (a minute or two the first time)", soft_wrap=True)
         with progress_bars():
-            embedded = execute(instance, "embed", parts(("profile_embeddings",), keys))
+            embedded = execute(instance, defs.resolve_job_def("embed"), parts(("profile_embeddings",), keys))
         if not embedded.well:
             show_outcome(embedded)
             return 1
@@ -38,7 +39,7 @@ def tell(database: Database, model: str) -> int:
         before = read_status(database, model)
         out.print(f"3. Finishing through Dagster: {before.waiting:,} matches have no score")
         with progress_bars():
-            finished = execute(instance, "rescore", parts(RESCORE, keys))
+            finished = execute(instance, defs.resolve_job_def("rescore"), parts(RESCORE, keys))
     show_outcome(finished)
     after = read_status(database, model)
     _compare(before, after)

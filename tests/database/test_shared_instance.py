@@ -16,7 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from test_retention import age, run_ids
 
-from jv_assets.automation.own_runs import JOBS, LOCATION, MODULE, STARTED_BY_JV
+from jv_assets.automation.own_runs import JOBS, LOCATION, MODULE, STARTED_BY_JV, STEPS
 from jv_assets.definitions import defs
 from jv_assets.retention import forget_old_runs
 from jv_assets.running import under_way
@@ -65,6 +65,11 @@ def in_process(instance: dg.DagsterInstance, job: str) -> str:
 
 def test_the_jobs_are_those_of_the_definitions() -> None:
     assert {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")} == set(JOBS)
+
+
+def test_the_steps_are_those_of_the_definitions() -> None:
+    jobs = defs.resolve_all_job_defs()
+    assert {name for job in jobs for name in job.graph.node_dict} == STEPS
 
 
 def test_only_our_old_runs_are_deleted(instance: dg.DagsterInstance) -> None:
