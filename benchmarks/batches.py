@@ -14,10 +14,11 @@ import pandas as pd
 
 from benchmarks.bloat import at_once, scored_parts
 from benchmarks.figures import timed
-from jv_assets import local, publishing
 from jv_assets.demo.population import MATCHES, PROFILES
+from jv_assets.pipeline import publishing
 from jv_assets.pipeline.id_spans import FIRST, LAST
-from jv_assets.publishing import Wanted, publish_range
+from jv_assets.pipeline.publishing import Wanted, publish_range
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 
 SIZES, REPEATS = (100, 500, 1_000, 2_500, 5_000, 10_000, 30_000), 3
@@ -26,7 +27,7 @@ SIZES, REPEATS = (100, 500, 1_000, 2_500, 5_000, 10_000, 30_000), 3
 def main() -> None:
     """A row of a table for each size."""
     with TemporaryDirectory() as folder:
-        server = local.start(Path(folder) / "postgres")
+        server = postgres.start(Path(folder) / "postgres")
         try:
             database = Database(server.url())
             rows = pd.concat(scored_parts(database, PROFILES, MATCHES), ignore_index=True)
@@ -37,7 +38,7 @@ def main() -> None:
                     if turn:  # the first is to warm up
                         took[size].append(seconds)
         finally:
-            local.stop(Path(folder) / "postgres")
+            postgres.stop(Path(folder) / "postgres")
     print("| rows a transaction | µs a row | a transaction |\n|---|---|---|")
     for size, seconds in took.items():
         a_row = median(seconds) / len(rows)

@@ -17,16 +17,16 @@ import pandas as pd
 import psycopg
 from sqlalchemy import text
 
-from jv_assets import local
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.pipeline.id_spans import FIRST, LAST, id_spans
-from jv_assets.publishing import Wanted, publish_range
-from jv_assets.reading import read_matches, read_profiles
+from jv_assets.pipeline.publishing import Wanted, publish_range
+from jv_assets.pipeline.reading import read_matches, read_profiles
+from jv_assets.pipeline.scoring import ProfilesToScore, facts_of, score_range
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
-from jv_assets.scoring import ProfilesToScore, facts_of, score_range
 from jv_assets.settings import DEMO_MODEL
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 from jv_scoring.policy import CURRENT_POLICY
 
 PROFILES, MATCHES, PUBLISHES = 1_000, 8_000, 10
@@ -65,11 +65,11 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for name, statements in LAYOUTS.items():
         with TemporaryDirectory() as folder:
-            server = local.start(Path(folder) / "postgres")
+            server = postgres.start(Path(folder) / "postgres")
             try:
                 print(f"| {name} | {_grown(Database(server.url()), statements)} |", flush=True)
             finally:
-                local.stop(Path(folder) / "postgres")
+                postgres.stop(Path(folder) / "postgres")
 
 
 def _grown(database: Database, statements: Sequence[str]) -> Grown:

@@ -17,18 +17,19 @@ from pgvector.psycopg import register_vector
 from sqlalchemy import text
 
 from benchmarks.figures import Row, figure, jv, timed
-from jv_assets import local, settings
+from jv_assets import settings
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.partition_cut import equal_width
 from jv_assets.partitions import ID_RANGES
-from jv_assets.publishing import NEEDED, Wanted, publish_range
-from jv_assets.reading import STORED_COLUMNS, read_matches, read_profiles, read_vectors
+from jv_assets.pipeline.publishing import NEEDED, Wanted, publish_range
+from jv_assets.pipeline.reading import STORED_COLUMNS, read_matches, read_profiles, read_vectors
+from jv_assets.pipeline.scoring import facts_of, profiles_of_files, score_range
+from jv_assets.pipeline.vector_cache import VectorCache
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import facts_of, profiles_of_files, score_range
-from jv_assets.vector_cache import VectorCache
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 MODEL, DIMENSION = settings.PRODUCTION_MODEL, 1024
 REPEATS = 3
@@ -46,7 +47,7 @@ def run() -> list[Row]:
 @contextmanager
 def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
     """The demo population with random vectors of the production model's length, and the file of every range."""
-    server = local.start(folder / "postgres")
+    server = postgres.start(folder / "postgres")
     database, files = Database(server.url()), RangeFiles(str(folder), len(KEYS))
     migrate(database, dimension=DIMENSION)
     population = make_population()
@@ -62,7 +63,7 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
     try:
         yield database, files
     finally:
-        local.stop(folder / "postgres")
+        postgres.stop(folder / "postgres")
 
 
 def fill_vectors(database: Database) -> None:
@@ -190,7 +191,7 @@ def _rescore(home: Path) -> list[Row]:
         rescore = jv(home, "rescore")
         again = jv(home, "rescore")
     finally:
-        local.stop(home / "postgres")
+        postgres.stop(home / "postgres")
     stages = {name: float(value) for name, value in re.findall(r"│ (\w+) +│.*│ +([\d.]+) │", rescore.out)}
     work = sum(stages.get(name, 0.0) for name in ("profiles", "match_scores", "published_scores"))
     return [

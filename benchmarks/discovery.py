@@ -22,8 +22,8 @@ import psycopg
 from pgvector.psycopg import register_vector
 
 from benchmarks.figures import Row, figure, show, timed
-from jv_assets import local
 from jv_assets.demo.population import make_population
+from jv_assets.platform import postgres
 from jv_scoring import Prepared, calibration_of
 from jv_scoring.allocation import LARGEST_WHOLE, allocate
 from jv_scoring.discovery import Looked, discover
@@ -163,7 +163,7 @@ def _index(sample: Sample, what: str, seconds: float, pairs_a_second: float, fou
     ids = sample.prepared.facts.index
     asked = np.random.default_rng(3).permutation(np.flatnonzero(sample.among))[:ASKED]
     with TemporaryDirectory() as folder:
-        server = local.start(Path(folder) / "postgres")
+        server = postgres.start(Path(folder) / "postgres")
         try:
             with psycopg.connect(server.url().replace("+psycopg", "", 1), autocommit=True) as connection:
                 built = timed(lambda: _fill(connection, sample))
@@ -171,7 +171,7 @@ def _index(sample: Sample, what: str, seconds: float, pairs_a_second: float, fou
                 near = [_nearest(connection, sample, int(profile)) for profile in asked]
                 queried = (time.perf_counter() - started) / len(asked)
         finally:
-            local.stop(Path(folder) / "postgres")
+            postgres.stop(Path(folder) / "postgres")
     a = np.repeat(asked, [len(each) for each in near])
     pairs = pd.DataFrame({"profile_id": ids[a], "suggested_profile_id": ids[np.concatenate(near)]})
     pairs["id"] = np.arange(len(pairs))

@@ -23,11 +23,12 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._grpc.client import DagsterGrpcClient
 
 from benchmarks.figures import Row, environment, figure, jv, show
-from jv_assets import local, settings
-from jv_assets.automation.own_runs import LOCATION, MODULE
+from jv_assets import settings
+from jv_assets.platform import postgres
+from jv_assets.platform.own_runs import LOCATION, MODULE
 
 RANGES, REPEATS = 64, 3
-PREPARE = "from jv_assets.running import open_instance; open_instance().dispose()"
+PREPARE = "from jv_assets.automation.execution import open_instance; open_instance().dispose()"
 RUNS = ("nightly", "report")
 """Together all assets but the two that are tables of production."""
 SECONDS = 120
@@ -42,7 +43,7 @@ def run() -> list[Row]:
         try:
             return [*_starts(home), *_cost(home, RANGES, REPEATS)]
         finally:
-            local.stop(home / "postgres")
+            postgres.stop(home / "postgres")
 
 
 def _python(home: Path, code: str, **more: str) -> None:
@@ -156,7 +157,7 @@ def main(ranges: int) -> None:
         try:
             show(_cost(Path(folder), ranges, 1))
         finally:
-            local.stop(Path(folder) / "postgres")
+            postgres.stop(Path(folder) / "postgres")
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from serving import Running, running
 from waiting import wait_until
 
 from benchmarks.figures import jv
-from jv_assets import local
 from jv_assets.partitions import range_keys
+from jv_assets.platform import postgres
 from jv_assets.settings import ranges_per_run
 
 PROFILES, MATCHES, RANGES = 200, 1_000, 4_096
@@ -45,7 +45,7 @@ def main(ranges: int, home: Path | None) -> None:
         if not (folder / "postgres").exists():
             night = prepare(folder, more)
             print(f"jv nightly over {ranges:,} ranges, {PROFILES} profiles, {MATCHES:,} matches: {night:.0f} s")
-        stack.callback(local.stop, folder / "postgres")
+        stack.callback(postgres.stop, folder / "postgres")
         ui = stack.enter_context(running([*JV, "ui"], folder, **more))
         stack.callback(ui.process.wait, SECONDS)
         stack.callback(ui.process.terminate)  # not hard, or a run of the backfill may outlive it for a moment

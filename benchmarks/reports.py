@@ -22,12 +22,12 @@ import pandas as pd
 from benchmarks.figures import Row, figure
 from benchmarks.scoring import MODEL, make_workload
 from jv_assets.partitions import ID_RANGES, range_keys
-from jv_assets.reading import STORED_COLUMNS
-from jv_assets.reporting.numbers import report_of
-from jv_assets.reporting.page import to_html
-from jv_assets.reporting.tallies import keep, merge, scored, tallied
+from jv_assets.pipeline.reading import STORED_COLUMNS
+from jv_assets.pipeline.scoring import STORED_BEFORE, fingerprint, score_matches
+from jv_assets.reports.numbers import report_of
+from jv_assets.reports.page import to_html
+from jv_assets.reports.tallies import keep, merge, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import STORED_BEFORE, fingerprint, score_matches
 from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis import aggregation, impact, isolation, momentum
 from jv_scoring.analysis.tallies import Tally

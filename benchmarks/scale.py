@@ -21,11 +21,11 @@ from sqlalchemy import text
 from benchmarks.database import DIMENSION, MODEL, fill_vectors
 from benchmarks.figures import Row, Took, environment, figure, jv, show
 from benchmarks.score_log import log_size
-from jv_assets import local
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _measured(size: Size) -> Measured:
         try:
             _fill(home, size)
             first, again = _rescore(home, size), _rescore(home, size)
-            database = Database(local.start(home / "postgres").url("jv"))
+            database = Database(postgres.start(home / "postgres").url("jv"))
             log = log_size(database)
             with database.transaction() as connection:
                 connection.execute(text(EDIT))
@@ -132,7 +132,7 @@ def _measured(size: Size) -> Measured:
             seconds, kb = map(float, told.stdout.split())
             return Measured(first, again, night, (seconds, kb), log)
         finally:
-            local.stop(home / "postgres")
+            postgres.stop(home / "postgres")
 
 
 def _written(rescore: Took) -> int:
@@ -141,11 +141,11 @@ def _written(rescore: Took) -> int:
 
 
 def _fill(home: Path, size: Size) -> None:
-    url = local.start(home / "postgres").url("postgres").replace("+psycopg", "", 1)
+    url = postgres.start(home / "postgres").url("postgres").replace("+psycopg", "", 1)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("ALTER SYSTEM SET shared_buffers = {}").format(SHARED_BUFFERS))
-    local.stop(home / "postgres")
-    server = local.start(home / "postgres")
+    postgres.stop(home / "postgres")
+    server = postgres.start(home / "postgres")
     server.ensure_database("jv")
     database = Database(server.url("jv"))
     migrate(database, dimension=DIMENSION)

@@ -25,13 +25,13 @@ import psycopg
 from servers import free_port, redis
 from serving import Running, running
 
-from jv_assets import local
-from jv_assets.dagster_storage import dagster_home
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES
+from jv_assets.platform import postgres as local
+from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.database import Database
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 JV = [sys.executable, "-c", "from jv_assets.cli import main; main()"]
 KEYS = list(ID_RANGES.get_partition_keys())

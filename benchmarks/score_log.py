@@ -17,9 +17,10 @@ from sqlalchemy import text
 
 from benchmarks.bloat import at_once, scored_parts
 from benchmarks.figures import Row, figure, show, timed
-from jv_assets import local, publishing
+from jv_assets.pipeline import publishing
 from jv_assets.pipeline.id_spans import FIRST, LAST
-from jv_assets.publishing import Wanted, publish_range
+from jv_assets.pipeline.publishing import Wanted, publish_range
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 
 REPEATS = 7
@@ -32,7 +33,7 @@ SIZES = """
 def run(matches: int) -> list[Row]:
     """Rows of name, value, unit, target (or None) and whether it was met."""
     with TemporaryDirectory() as folder:
-        server = local.start(Path(folder) / "postgres")
+        server = postgres.start(Path(folder) / "postgres")
         try:
             database = Database(server.url())
             rows = pd.concat(scored_parts(database, matches // 8, matches), ignore_index=True)
@@ -44,7 +45,7 @@ def run(matches: int) -> list[Row]:
                     logged.append(seconds[1 - turn % 2])
             count, table, index = log_size(database)
         finally:
-            local.stop(Path(folder) / "postgres")
+            postgres.stop(Path(folder) / "postgres")
     ratios = [mine / other for mine, other in zip(logged, without, strict=True)]
     added = [mine - other for mine, other in zip(logged, without, strict=True)]
     return [

@@ -32,15 +32,15 @@ from waiting import wait_until
 
 from benchmarks import soak_result
 from benchmarks.figures import environment
-from jv_assets import local
+from jv_assets.automation.schedules import NIGHTLY_REPORTS
 from jv_assets.demo.population import make_population
-from jv_assets.embedding import stale_texts
-from jv_assets.former_rows import GONE, read_gone
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES
+from jv_assets.pipeline.embedding_plan import stale_texts
+from jv_assets.pipeline.former_rows import GONE, read_gone
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
-from jv_assets.schedules import NIGHTLY_REPORTS
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 from jv_assets.tables import PROFILE_COLUMNS
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.policy import CURRENT_POLICY
@@ -59,9 +59,9 @@ KEYS = list(ID_RANGES.get_partition_keys())
 Row = dict[str, float]
 LONG_LIVED = {
     "code server": ("code-server", "api grpc"),
-    "webserver": ("jv_assets.webserver",),
+    "webserver": ("jv_assets.ui.webserver",),
     "daemon": ("dagster._daemon",),
-    "report server": ("jv_assets.report_server",),
+    "report server": ("jv_assets.ui.report_server",),
 }
 """The processes that stay, by what their command lines hold."""
 SECONDS = 600
@@ -89,7 +89,7 @@ def _platform() -> Iterator["Platform"]:
         home, temporary = Path(name) / "home", Path(name) / "tmp"
         temporary.mkdir()
         more = {**SET, "TMPDIR": str(temporary)}
-        server = local.start(home / "postgres")
+        server = postgres.start(home / "postgres")
         try:
             pipeline = Pipeline(server.url(), home, unused)
             migrate(pipeline.database, dimension=minilm().dimension)
@@ -101,7 +101,7 @@ def _platform() -> Iterator["Platform"]:
                 stop_sensor(pages, "report_after_nightly")
                 yield Platform(pipeline, Database(server.url("dagster")), pages, home, temporary, more)
         finally:
-            local.stop(home / "postgres")
+            postgres.stop(home / "postgres")
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from jv_assets.processes import LARGEST_LOG
+from jv_assets.ui.processes import LARGEST_LOG
 
 PATH = Path(__file__).parents[1] / "docs" / "soak.md"
 GROWTH = 1.1

@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from benchmarks.figures import Row, figure, jv, show
-from jv_assets import local, settings
+from jv_assets import settings
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 PROFILES, MATCHES = 3_578, 180_000
 _SINCE = 1_700_000_000_000
@@ -40,7 +41,7 @@ def _rescore(matches: int, uneven: bool) -> tuple[int, float]:
     """Peak memory in kB, and seconds."""
     with TemporaryDirectory() as name:
         home = Path(name)
-        server = local.start(home / "postgres")
+        server = postgres.start(home / "postgres")
         try:
             server.ensure_database("uneven")
             database = Database(server.url("uneven"))
@@ -54,7 +55,7 @@ def _rescore(matches: int, uneven: bool) -> tuple[int, float]:
             took = jv(home, "rescore", JV_DATABASE_URL=url, JV_EMBEDDING_MODEL=settings.DEMO_MODEL, JV_ID_RANGES="64")
             return took.peak_kb, took.seconds
         finally:
-            local.stop(home / "postgres")
+            postgres.stop(home / "postgres")
 
 
 def _v7(number: int, dice: random.Random) -> str:

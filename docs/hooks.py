@@ -12,10 +12,10 @@ import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+from docs.metadata_keys import KEYS, OF_EVERY_RANGE
 from jv_assets import settings
 from jv_assets.cli import app
 from jv_assets.definitions import defs
-from jv_assets.metadata_keys import KEYS, OF_EVERY_RANGE
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 COMMITS = 4

@@ -5,30 +5,36 @@ from functools import partial
 
 import dagster as dg
 
-from jv_assets import local, schedules, settings
-from jv_assets.alerts import alert
+from jv_assets import settings
 from jv_assets.assets import production
+from jv_assets.assets.aggregation_comparison import aggregation_comparison
 from jv_assets.assets.candidates import candidate_allocation, match_candidates
-from jv_assets.assets.decision import momentum_options
-from jv_assets.assets.embeddings import profile_embeddings
+from jv_assets.assets.diagnostic_report import diagnostic_report
+from jv_assets.assets.embedding_isolation import embedding_isolation
 from jv_assets.assets.evaluation import evaluation
-from jv_assets.assets.impact import production_impact
+from jv_assets.assets.match_scores import match_scores
+from jv_assets.assets.momentum_bottleneck import momentum_bottleneck
+from jv_assets.assets.momentum_options import momentum_options
+from jv_assets.assets.production_impact import production_impact
+from jv_assets.assets.profile_embeddings import profile_embeddings
 from jv_assets.assets.profiles import profiles
-from jv_assets.assets.reports import aggregation_comparison, diagnostic_report, embedding_isolation, momentum_bottleneck
-from jv_assets.assets.scores import match_scores, published_scores
-from jv_assets.assets.top import top_matches
-from jv_assets.checks import audit
-from jv_assets.finishing import finish_the_other_ranges
-from jv_assets.forgetting import every_day, forget
-from jv_assets.health import health_of_embeddings, health_of_profiles, health_of_scores
+from jv_assets.assets.published_scores import published_scores
+from jv_assets.assets.top_matches import top_matches
+from jv_assets.automation import schedules
+from jv_assets.automation.alerts import alert
+from jv_assets.automation.finishing import finish_the_other_ranges
+from jv_assets.automation.report_after_nightly import report_after_nightly
+from jv_assets.automation.retention_job import every_day, forget
+from jv_assets.automation.sensors import edited_profiles, new_matches, score_concerned
+from jv_assets.automation.undo_job import undo
+from jv_assets.checks.audit import audit
+from jv_assets.checks.health import health_of_embeddings, health_of_profiles, health_of_scores
+from jv_assets.checks.verify import verify
 from jv_assets.pipeline.stored_cut import read_cut
-from jv_assets.reporting.nightly import report_after_nightly
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.sensors import edited_profiles, new_matches, score_concerned
-from jv_assets.undoing import undo
-from jv_assets.verifying import verify
 
 # Of every asset, at every start of every process.
 warnings.filterwarnings("ignore", message=".*(source_code_ref|CodeRef)", category=dg.BetaWarning)
@@ -69,5 +75,5 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
     )
 
 
-_database = Database(local.production_url)
+_database = Database(postgres.production_url)
 defs = build(_database, Embedder(settings.embedding_model()), RangeFiles(read_cut=partial(read_cut, _database)))

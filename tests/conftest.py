@@ -15,7 +15,7 @@ from psycopg import sql
 # A range costs a tenth of a second whatever is in it; 4 are as good as 64. Before our modules, which read it once.
 RANGES = os.environ["JV_ID_RANGES"] = "4"
 
-from jv_assets import local
+from jv_assets.platform import postgres
 
 # How long an example takes is the machine's affair: no test fails by the clock.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,20 +40,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("JV_HOME", str(folder))
     monkeypatch.setenv("JV_ID_RANGES", RANGES)
     yield folder
-    local.stop(folder / "postgres")
+    postgres.stop(folder / "postgres")
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
     """One embedded server for the whole run. Tests that stop or kill a server use one of their own."""
     folder = tmp_path_factory.mktemp("server")
-    yield local.start(folder)
-    local.stop(folder)
+    yield postgres.start(folder)
+    postgres.stop(folder)
     shutil.rmtree(folder)
 
 
 @pytest.fixture
-def database_url(server: local.Server) -> Iterator[str]:
+def database_url(server: postgres.Server) -> Iterator[str]:
     """The `postgresql+psycopg://` URL of a fresh, empty database. pgvector is there to be created, not created."""
     name = f"test_{uuid.uuid4().hex}"
     server.ensure_database(name)

@@ -1,6 +1,6 @@
 """The metadata keys that the reference lists, by asset."""
 
-from jv_assets.metadata_keys import KEYS, OF_EVERY_RANGE
+from docs.metadata_keys import KEYS, OF_EVERY_RANGE
 
 
 def documented(asset: str) -> set[str]:

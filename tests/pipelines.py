@@ -14,18 +14,18 @@ from models import MINILM, minilm
 from sharing import fill
 from sqlalchemy import text
 
-from jv_assets import local
-from jv_assets.dagster_storage import EVENTS_AT_ONCE, dagster_home
+from jv_assets.automation.schedules import NIGHTLY, RESCORE
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.pipeline.reading import read_profiles
 from jv_assets.pipeline.stored_cut import read_cut
-from jv_assets.reading import read_profiles
+from jv_assets.platform import postgres
+from jv_assets.platform.storage import EVENTS_AT_ONCE, dagster_home
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.schedules import NIGHTLY, RESCORE
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
@@ -110,14 +110,14 @@ def _running(folder: Path, kind: type[Some]) -> Iterator[Some]:
     """Over the server of `folder`, which has Dagster's storage too, as `jv` makes it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JV_HOME", str(folder))
-        server = local.start()
+        server = postgres.start()
         server.ensure_database("nightly")
         patch.setenv("DAGSTER_HOME", str(dagster_home()))
         try:
             with dg.DagsterInstance.get() as instance:
                 yield kind(server.url("nightly"), folder, instance)
         finally:
-            local.stop(folder / "postgres")
+            postgres.stop(folder / "postgres")
 
 
 def profiles_by_id(pipeline: Pipeline) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from jv_assets import settings
 from jv_assets.assets import lineage, production
-from jv_assets.assets.scores import known_policy, read_origins
+from jv_assets.assets.match_scores import known_policy, read_origins
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.candidates import ALLOCATION, CANDIDATES, WHOLE, Ground, gini, read_ground

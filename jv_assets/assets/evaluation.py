@@ -6,12 +6,12 @@ import dagster as dg
 
 from jv_assets import settings
 from jv_assets.assets import production
-from jv_assets.assets.reports import TALLY
-from jv_assets.assets.scores import match_scores
+from jv_assets.assets.match_scores import match_scores
+from jv_assets.assets.tallies import TALLY
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.identity import require_home
 from jv_assets.pipeline.outcomes import read_outcomes
-from jv_assets.reporting.tallies import keep, scored
+from jv_assets.reports.tallies import keep, scored
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import evaluation as analysis

@@ -10,8 +10,8 @@ from jv_assets import settings
 from jv_assets.assets import lineage, production
 from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import reading
-from jv_assets.profile_checks import ODD
-from jv_assets.profile_rows import facts_to_keep, profile_chunks
+from jv_assets.pipeline.profile_columns import ODD
+from jv_assets.pipeline.profile_rows import facts_to_keep, profile_chunks
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from jv_assets.automation.own_runs import is_ours
+from jv_assets.platform.own_runs import is_ours
 
 
 def last_attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.DagsterRun]:

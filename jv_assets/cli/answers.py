@@ -21,10 +21,10 @@ def explain(
     html: Annotated[Path | None, typer.Option(help="Write the same as a page to this file.")] = None,
 ) -> None:
     """Why a match has its score: dimensions, factors, methods, missing data, and what a change would do."""
-    from jv_assets.explaining import explain as explain_match
-    from jv_assets.explaining import parse_changes, to_html
-    from jv_assets.explaining.terminal import show
-    from jv_assets.exporting import write_whole
+    from jv_assets.cli.explain_tables import show
+    from jv_assets.explain import explain as explain_match
+    from jv_assets.explain import parse_changes, to_html
+    from jv_assets.reports.exporting import write_whole
     from jv_assets.resources.embedder import Embedder
 
     model, wanted = settings.embedding_model(), parse_changes(changes or [])
@@ -44,7 +44,7 @@ def export(
     profile: Annotated[str | None, typer.Option(help="Only matches of this profile, as A or B.")] = None,
 ) -> None:
     """Write the best matches as CSV; harmonic_mean goes out under the name match_score."""
-    from jv_assets.exporting import top_matches, write_csv
+    from jv_assets.reports.exporting import top_matches, write_csv
 
     found = top_matches(ready_database("read"), top, profile)
     write_csv(found.rows, out)
@@ -60,12 +60,12 @@ def evaluate(
     label: Annotated[str | None, typer.Option(help="Print only this label: acted or feedback.")] = None,
 ) -> None:
     """Hold the scores against what became of the matches: do they predict what people do?"""
+    from jv_assets.automation.execution import chosen_keys
+    from jv_assets.automation.finishing import parts
     from jv_assets.cli.evaluation import show
-    from jv_assets.exporting import reports_folder
-    from jv_assets.finishing import parts
-    from jv_assets.impact import moment_in
-    from jv_assets.reporting.evaluation import evaluated, write
-    from jv_assets.running import chosen_keys
+    from jv_assets.reports.evaluation import evaluated, write
+    from jv_assets.reports.exporting import reports_folder
+    from jv_assets.reports.impact_rows import moment_in
     from jv_scoring.analysis.evaluation_labels import LABELS
 
     if label is not None and label not in LABELS:
@@ -103,11 +103,11 @@ def report(
     ] = False,
 ) -> None:
     """Make the page of what the scores mean, the options for Momentum, and the best matches as a CSV file."""
-    from jv_assets.console import show_report
-    from jv_assets.finishing import parts
-    from jv_assets.reporting.tallies import TALLIED
-    from jv_assets.running import chosen_keys
-    from jv_assets.schedules import REPORTS
+    from jv_assets.automation.execution import chosen_keys
+    from jv_assets.automation.finishing import parts
+    from jv_assets.automation.schedules import REPORTS
+    from jv_assets.cli.console import show_report
+    from jv_assets.reports.tallies import TALLIED
 
     if sample is not None and sample < 1:
         raise UserError(f"--sample {sample}: ask for 1 match or more")

@@ -10,10 +10,10 @@ from jv_assets import settings
 from jv_assets.errors import UserError
 
 if TYPE_CHECKING:
-    from jv_assets.finishing import Part
+    from jv_assets.automation.execution import Outcome
+    from jv_assets.automation.finishing import Part
     from jv_assets.resources.database import Database
     from jv_assets.resources.range_files import RangeFiles
-    from jv_assets.running import Outcome
     from jv_assets.setup.writability import Use
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
 
 def production_database() -> "Database":
     """The database of JV_DATABASE_URL, else the embedded one. No connection is made yet."""
-    from jv_assets.local import production_url
+    from jv_assets.platform.postgres import production_url
     from jv_assets.resources.database import Database
 
     return Database(production_url)
@@ -37,11 +37,11 @@ def ready_database(use: "Use" = "write") -> "Database":
 
     UserError where it is not. For reading, hidden rows are only warned of.
     """
-    from jv_assets.doctor import require_ready
-    from jv_assets.migrations.run import migrate as apply
     from jv_assets.pipeline.identity import refuse_other_home
     from jv_assets.resources.home_access import require_bucket
     from jv_assets.resources.range_files import RangeFiles
+    from jv_assets.setup.doctor import require_ready
+    from jv_assets.setup.migrations.run import migrate as apply
 
     require_bucket()
     database = production_database()
@@ -84,10 +84,10 @@ def execute(
     job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None, use: "Use" = "write"
 ) -> "Outcome":
     """Run the parts of a job in this process and print what they did; `ops` is config by asset."""
-    from jv_assets.console import progress_bars, show_outcome
+    from jv_assets.automation.execution import execute as execute_parts
+    from jv_assets.cli.console import progress_bars, show_outcome
     from jv_assets.definitions import defs
-    from jv_assets.running import execute as execute_parts
-    from jv_assets.running import open_instance
+    from jv_assets.platform.instance import open_instance
 
     ready_database(use)
     with open_instance() as instance, progress_bars():

@@ -20,11 +20,11 @@ def discover(
     policy: Annotated[str | None, typer.Option(help="Score under this policy; by default JV_POLICY.")] = None,
 ) -> None:
     """Find the best pairs that no match joins yet. Writes nothing to the database; embeds nothing."""
-    from jv_assets.exporting import write_csv
-    from jv_assets.finishing import parts
+    from jv_assets.automation.execution import chosen_keys
+    from jv_assets.automation.finishing import parts
+    from jv_assets.automation.schedules import DISCOVER
     from jv_assets.pipeline.candidates import ALLOCATION, CANDIDATES, WHOLE, csv_rows
-    from jv_assets.running import chosen_keys
-    from jv_assets.schedules import DISCOVER
+    from jv_assets.reports.exporting import write_csv
 
     if top < 1:
         raise UserError(f"--top {top}: ask for 1 candidate or more")

@@ -2,8 +2,8 @@
 
 from rich.markup import escape
 
-from jv_assets.console import errors, out, table
-from jv_assets.reporting.evaluation import RANKING_COLUMNS, SCORES_OF, notes, verdict_line, with_label
+from jv_assets.cli.console import errors, out, table
+from jv_assets.reports.evaluation import RANKING_COLUMNS, SCORES_OF, notes, verdict_line, with_label
 from jv_scoring.analysis.tallies import Json
 
 _COUNTS = ("exposed", "undated", "future", "censored", "unmapped", "used", "positive")

@@ -36,8 +36,8 @@ AcceptWordOverlap = Annotated[
 @app.command()
 def embed(ranges: Ranges = None) -> None:
     """Embed the texts that are new or were edited."""
-    from jv_assets.finishing import parts
-    from jv_assets.running import chosen_keys
+    from jv_assets.automation.execution import chosen_keys
+    from jv_assets.automation.finishing import parts
 
     run("embed", parts(("profile_embeddings",), chosen_keys(ranges)))
 
@@ -54,9 +54,9 @@ def rescore(
     accept_word_overlap: AcceptWordOverlap = False,
 ) -> None:
     """Score every match and publish what differs. Embeds nothing."""
-    from jv_assets.finishing import parts
-    from jv_assets.running import chosen_keys
-    from jv_assets.schedules import OF_MATCHES, RESCORE
+    from jv_assets.automation.execution import chosen_keys
+    from jv_assets.automation.finishing import parts
+    from jv_assets.automation.schedules import OF_MATCHES, RESCORE
 
     keys = chosen_keys(ranges)
     # a match may refer to profiles of any range
@@ -79,11 +79,12 @@ def nightly() -> None:
 
     Deletes runs older than JV_KEPT_DAYS and entries of the score log older than JV_SCORE_LOG_DAYS, too.
     """
-    from jv_assets.finishing import parts
+    from jv_assets.automation.execution import chosen_keys
+    from jv_assets.automation.finishing import parts
+    from jv_assets.automation.retention import forget_old_runs
+    from jv_assets.automation.schedules import NIGHTLY
     from jv_assets.pipeline.score_log import purge
-    from jv_assets.retention import forget_old_runs
-    from jv_assets.running import chosen_keys, open_instance
-    from jv_assets.schedules import NIGHTLY
+    from jv_assets.platform.instance import open_instance
 
     chosen_policy(None)
     settings.kept_days()
@@ -99,7 +100,8 @@ def nightly() -> None:
 @app.command()
 def retry() -> None:
     """Do the ranges that failed, that were cut off or that were never done, and no others."""
-    from jv_assets.running import open_instance, retry_plan
+    from jv_assets.automation.execution import retry_plan
+    from jv_assets.platform.instance import open_instance
 
     chosen_policy(None)
     files = range_files(ready_database())
@@ -121,12 +123,14 @@ def undo(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be put back; write nothing.")] = False,
 ) -> None:
     """Put back the scores that a run replaced: says what that would do, and asks."""
+    from jv_assets.automation.execution import execute_op
+    from jv_assets.automation.undo_job import PUT_BACK
+    from jv_assets.cli.console import waiting
     from jv_assets.cli.undo_lines import show_kept_runs, show_preview, show_undone
-    from jv_assets.console import waiting
     from jv_assets.definitions import defs
-    from jv_assets.running import execute_op, open_instance
-    from jv_assets.undo_units import describe
-    from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs, preview_undo
+    from jv_assets.pipeline.undo import count_kept, find_run, kept_runs, preview_undo
+    from jv_assets.pipeline.undo_units import describe
+    from jv_assets.platform.instance import open_instance
 
     if run_id is None and (yes or dry_run):
         raise UserError(f"{'--yes' if yes else '--dry-run'}: name the run that is to be undone; jv undo lists them")
@@ -170,10 +174,11 @@ def _confirmed(question: str) -> bool:
 @app.command()
 def status() -> None:
     """What is embedded, scored, skipped and NULL, by reason; which ranges failed."""
-    from jv_assets.console import show_status, told_cuts, waiting
+    from jv_assets.automation.execution import at_work, left_over, under_way
+    from jv_assets.cli.console import show_status, told_cuts, waiting
     from jv_assets.pipeline.stored_cut import read_cut_times
-    from jv_assets.running import at_work, left_over, open_instance, under_way
-    from jv_assets.status import count_older, count_waiting_texts, read_status
+    from jv_assets.platform.instance import open_instance
+    from jv_assets.setup.status import count_older, count_waiting_texts, read_status
 
     policy = chosen_policy(None)
     database, model = ready_database("read"), settings.embedding_model()

@@ -13,7 +13,7 @@ from jv_assets.errors import UserError
 @app.command()
 def migrate() -> None:
     """Bring the database to what the pipeline needs: pgvector, missing tables or columns, the schema jv."""
-    from jv_assets.migrations.run import migrate as apply
+    from jv_assets.setup.migrations.run import migrate as apply
 
     applied = apply(production_database())
     for doc in applied:
@@ -25,7 +25,7 @@ def migrate() -> None:
 @app.command()
 def grant(role: Annotated[str, typer.Argument(help="The role that the pipeline is to connect as.")]) -> None:
     """Give a role what the pipeline needs and no more; run it as the owner of the tables."""
-    from jv_assets.granting import grant as give
+    from jv_assets.setup.grant import grant as give
 
     for statement in give(production_database(), role):
         typer.echo(statement)
@@ -39,9 +39,9 @@ def load(
     seed: Annotated[int | None, typer.Option(help="Of the demo: another seed makes other people.")] = None,
 ) -> None:
     """Fill an empty database with the demo population or with CSV files, wholly or not at all."""
-    from jv_assets.console import waiting
+    from jv_assets.cli.console import waiting
     from jv_assets.demo.population import make_population
-    from jv_assets.loading import CsvErrors, load_frames, read_csv_folder
+    from jv_assets.setup.loading import CsvErrors, load_frames, read_csv_folder
 
     sizes = {"profiles": profiles, "matches": matches, "seed": seed}
     given = {name: value for name, value in sizes.items() if value is not None}
@@ -67,9 +67,10 @@ def repartition(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would come.")] = False,
 ) -> None:
     """Take the bounds of the id ranges from the ids, where ranges of equal width are uneven."""
-    from jv_assets.console import show_proposal, waiting
+    from jv_assets.automation.execution import runs_under_way
+    from jv_assets.cli.console import show_proposal, waiting
     from jv_assets.pipeline.stored_cut import store_cut
-    from jv_assets.running import open_instance, runs_under_way
+    from jv_assets.platform.instance import open_instance
     from jv_assets.setup.repartition import propose
 
     database, ranges = ready_database(), settings.id_ranges()
@@ -92,9 +93,9 @@ def repartition(
 @app.command()
 def doctor() -> None:
     """Examine connection, pooler, pgvector, tables, dimensions, privileges and model."""
-    from jv_assets.console import show_findings
-    from jv_assets.doctor import examine
+    from jv_assets.cli.console import show_findings
     from jv_assets.resources.embedder import Embedder
+    from jv_assets.setup.doctor import examine
 
     findings = examine(production_database(), Embedder(settings.embedding_model()))
     show_findings(findings)

@@ -17,7 +17,7 @@ def ui(
     ] = False,
 ) -> None:
     """Start the Dagster UI with its daemon, on this machine alone; Ctrl-C ends it."""
-    from jv_assets.ui import serve
+    from jv_assets.ui.serving import serve
 
     ready_database("read")
     raise typer.Exit(serve(host, port, read_only=read_only))
@@ -26,8 +26,8 @@ def ui(
 @app.command()
 def workers(count: Annotated[int, typer.Argument(metavar="[N]", help="How many.", min=1)] = 2) -> None:
     """Start workers on this machine, for the runs of a Dagster UI with the same JV_CELERY_BROKER; Ctrl-C ends them."""
-    from jv_assets.broker import require_broker
-    from jv_assets.local_workers import serve
+    from jv_assets.platform.broker import require_broker
+    from jv_assets.ui.workers import serve
 
     require_broker()
     ready_database("read")
@@ -37,7 +37,7 @@ def workers(count: Annotated[int, typer.Argument(metavar="[N]", help="How many."
 @app.command()
 def demo() -> None:
     """Load the demo population, leave it as the interrupted script did, and finish the job through Dagster."""
-    from jv_assets.demo.story import tell
+    from jv_assets.cli.demo import tell
 
     chosen_policy(None)
     raise typer.Exit(tell(ready_database(), settings.embedding_model()))

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from jv_assets.console import out, show_failures, table
-from jv_assets.running import Outcome
-from jv_assets.undo_units import Unit
-from jv_assets.undoing import KeptRun, Preview
+from jv_assets.automation.execution import Outcome
+from jv_assets.cli.console import out, show_failures, table
+from jv_assets.pipeline.undo import KeptRun, Preview
+from jv_assets.pipeline.undo_units import Unit
 
 
 def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int], units: Mapping[str, Unit]) -> None:

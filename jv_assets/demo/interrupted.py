@@ -6,10 +6,10 @@ import pandas as pd
 from sqlalchemy import text
 
 from jv_assets.demo.population import MATCHES
-from jv_assets.publishing import write_scores
-from jv_assets.reading import matches_within, read_profiles
+from jv_assets.pipeline.publishing import write_scores
+from jv_assets.pipeline.reading import matches_within, read_profiles
+from jv_assets.pipeline.scoring import ProfilesToScore, facts_of
 from jv_assets.resources.database import Database
-from jv_assets.scoring import ProfilesToScore, facts_of
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.engine import score_pairs
 from jv_scoring.policy import CURRENT_POLICY

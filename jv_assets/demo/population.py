@@ -31,7 +31,7 @@ from jv_assets.demo.people import draw_person
 from jv_assets.demo.profiles import measures, popularity, profile_rows
 from jv_assets.demo.texts import embedded_texts
 from jv_assets.errors import UserError
-from jv_assets.loading import Population
+from jv_assets.setup.loading import Population
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, SCORE_COLUMNS, frame
 from jv_scoring.text import text_to_embed
 

@@ -1,1 +1,4 @@
-"""What the assets' steps call: reading, embedding, scoring and publishing."""
+"""The steps of the assets: read, embed, score, publish, undo, and what is unchanged since last time.
+
+Nothing here knows of runs, pages or the command line.
+"""

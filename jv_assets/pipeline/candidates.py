@@ -11,11 +11,11 @@ from sqlalchemy import Connection, text
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.reading import read_vectors
+from jv_assets.pipeline.reading import read_vectors
+from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.tables import selected
-from jv_assets.vector_cache import VectorCache
 from jv_scoring.allocation import allocate
 from jv_scoring.discovery import COLUMNS, discover
 from jv_scoring.discovery_field import eligible

@@ -1,1 +1,4 @@
-"""Preparing a database and examining it."""
+"""Prepare and examine a database: doctor, grant, load, status, migrations.
+
+Nothing here scores or publishes.
+"""

@@ -10,8 +10,9 @@ import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from jv_assets import embedding, publishing, settings
+from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.pipeline import embedding, publishing
 from jv_assets.pipeline.counted_writes import RefusedRowError, is_of_the_server
 from jv_assets.pipeline.obstacles import Obstacles, read_obstacles
 from jv_assets.resources.database import Database

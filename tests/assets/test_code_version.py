@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jv_assets.profile_checks import odd_values
-from jv_assets.reading import STORED_COLUMNS
-from jv_assets.scoring import facts_of, score_matches
-from jv_assets.text_lengths import text_lengths
+from jv_assets.pipeline.profile_columns import odd_values
+from jv_assets.pipeline.reading import STORED_COLUMNS
+from jv_assets.pipeline.scoring import facts_of, score_matches
+from jv_assets.pipeline.text_lengths import text_lengths
 from jv_scoring.policy import CODE_VERSION, POLICIES
 from jv_scoring.prepare import prepare
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.loading import CsvErrors, read_csv_folder
+from jv_assets.setup.loading import CsvErrors, read_csv_folder
 
 ID = "0b1c2d3e-4f50-4617-8293-a4b5c6d7e8f9"
 OTHER = "1b1c2d3e-4f50-4617-8293-a4b5c6d7e8f9"

@@ -22,8 +22,8 @@ from jv_assets.demo.dice import Dice
 from jv_assets.demo.population import make_population
 from jv_assets.demo.spelling import mistyped
 from jv_assets.errors import UserError
-from jv_assets.loading import Population
 from jv_assets.settings import DEMO_MODEL
+from jv_assets.setup.loading import Population
 from jv_scoring.engine import score_pairs
 from jv_scoring.roles import ROLES, normalise_role
 from jv_scoring.similarity import CALIBRATIONS

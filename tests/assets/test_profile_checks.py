@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.profile_checks import odd_values, validate
+from jv_assets.pipeline.profile_columns import odd_values, validate
 from jv_assets.tables import frame
 from jv_scoring.factors import INPUT_COLUMNS
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jv_assets.reporting.congestion import congestion
-from jv_assets.reporting.figures import Table
-from jv_assets.reporting.numbers import report_of
-from jv_assets.reporting.sampling import Sample, of_mean, of_share
-from jv_assets.reporting.sections import sections
-from jv_assets.reporting.tallies import keep, merge
+from jv_assets.reports.congestion_numbers import congestion
+from jv_assets.reports.figures import Table
+from jv_assets.reports.numbers import report_of
+from jv_assets.reports.sampling import Sample, of_mean, of_share
+from jv_assets.reports.sections import sections
+from jv_assets.reports.tallies import keep, merge
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis import aggregation, impact, isolation, momentum

@@ -18,19 +18,19 @@ from profile_strategies import Profile, frame
 from score_rows import nothing_is_nan, population, scored_rows, without_vectors
 
 from jv_assets.errors import UserError
-from jv_assets.reporting.beside import beside
-from jv_assets.reporting.congestion import congestion
-from jv_assets.reporting.momentum_options import TITLE as OPTIONS
-from jv_assets.reporting.numbers import report_of
-from jv_assets.reporting.page import to_html
-from jv_assets.reporting.pictures import PICTURED, pictures
-from jv_assets.reporting.sampling import Sample, of_mean, of_share
-from jv_assets.reporting.sections import headlines, sections, warnings
-from jv_assets.reporting.tallies import TALLIED, fingerprint_of_all, keep, merge, scored, tallied
-from jv_assets.reporting.text import to_text
+from jv_assets.pipeline.scoring import fingerprint
+from jv_assets.pipeline.text_lengths import text_lengths
+from jv_assets.reports.beside import beside
+from jv_assets.reports.congestion_numbers import congestion
+from jv_assets.reports.momentum_options import TITLE as OPTIONS
+from jv_assets.reports.numbers import report_of
+from jv_assets.reports.page import to_html
+from jv_assets.reports.pictures import PICTURED, pictures
+from jv_assets.reports.sampling import Sample, of_mean, of_share
+from jv_assets.reports.sections import headlines, sections, warnings
+from jv_assets.reports.tallies import TALLIED, fingerprint_of_all, keep, merge, scored, tallied
+from jv_assets.reports.text import to_text
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.scoring import fingerprint
-from jv_assets.text_lengths import text_lengths
 from jv_scoring.analysis import aggregation, impact, isolation, momentum
 from jv_scoring.analysis.options import momentum_options
 from jv_scoring.prepare import profile_facts

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jv_assets import vector_cache
-from jv_assets.vector_cache import VectorCache
+from jv_assets.pipeline import vector_cache
+from jv_assets.pipeline.vector_cache import VectorCache
 from jv_scoring.prepare import COMPARED
 from jv_scoring.vectors import NONE, ODD, Positions, Vectors
 

@@ -15,11 +15,12 @@ from servers import free_port
 from serving import SECONDS, SERVE, Running, running
 from sqlalchemy import text
 
-from jv_assets import local, settings
+from jv_assets import settings
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 IMAGES = Path(__file__).parents[2] / "docs" / "img"
 
@@ -75,7 +76,7 @@ def ui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     """The pages, on a database with a few profiles and matches, of which nothing was read yet; the schedule's cron
     ticks every minute."""
     home = tmp_path_factory.mktemp("uses")
-    database = Database(url=local.start(home / "postgres").url("jv"))
+    database = Database(url=postgres.start(home / "postgres").url("jv"))
     migrate(database, dimension=384)
     population = make_population(60, 200)
     load_frames(database, population.profiles, population.matches)
@@ -83,4 +84,4 @@ def ui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
         yield Served(pages, database)
         pages.process.send_signal(signal.SIGTERM)
         pages.process.wait(SECONDS)
-    local.stop(home / "postgres")
+    postgres.stop(home / "postgres")

@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright
 from serving import SECONDS, SERVE, Running, running
 
-from jv_assets import local
-from jv_assets.migrations.run import migrate
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
+from jv_assets.setup.migrations.run import migrate
 
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "jv", "scheduleName": "every_night"}
 START = "mutation ($it: ScheduleSelector!) { startSchedule(scheduleSelector: $it) { __typename } }"
@@ -46,12 +46,12 @@ READ_BY_SOCKET = """([url]) => new Promise(done => {
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("other")
-    migrate(Database(url=local.start(home / "postgres").url("jv")), dimension=384)
+    migrate(Database(url=postgres.start(home / "postgres").url("jv")), dimension=384)
     with running(SERVE, home) as pages:
         yield pages
         pages.process.send_signal(signal.SIGTERM)
         pages.process.wait(SECONDS)
-    local.stop(home / "postgres")
+    postgres.stop(home / "postgres")
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_behind_a_proxy_the_address_of_the_ui_counts(tmp_path: Path) -> None:
     from starlette.routing import Route
     from starlette.testclient import TestClient
 
-    from jv_assets.webserver import OwnPagesOnly
+    from jv_assets.ui.webserver import OwnPagesOnly
 
     app = Starlette(routes=[Route("/act", lambda _: PlainTextResponse("done"), methods=["POST"])])
     client = TestClient(OwnPagesOnly(app, "https://jv.example.com:8443"), base_url="http://127.0.0.1:3000")

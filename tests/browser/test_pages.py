@@ -11,12 +11,12 @@ from models import MINILM, minilm
 from pipelines import Pipeline, nightly_done
 from playwright.sync_api import Page
 
-from jv_assets import local
+from jv_assets.automation.schedules import REPORTS
 from jv_assets.demo.population import make_population
-from jv_assets.explaining import explain, parse_changes, to_html
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
-from jv_assets.schedules import REPORTS
+from jv_assets.explain import explain, parse_changes, to_html
+from jv_assets.platform import postgres
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 DESK, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 PAPER = {"width": 718, "height": 1000}
@@ -28,7 +28,7 @@ LOOKS = Path(__file__).with_name("looks.js").read_text()
 
 
 @pytest.fixture(scope="module")
-def pages(server: local.Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pages(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The files of the pages, by name."""
     with ThreadPoolExecutor(
         1
@@ -36,7 +36,7 @@ def pages(server: local.Server, tmp_path_factory: pytest.TempPathFactory) -> dic
         return other.submit(make_pages, server, tmp_path_factory.mktemp("pages")).result()
 
 
-def make_pages(server: local.Server, folder: Path) -> dict[str, Path]:
+def make_pages(server: postgres.Server, folder: Path) -> dict[str, Path]:
     found = {}
     for name, (profiles, matches) in SMALL.items():
         with dg.DagsterInstance.ephemeral() as instance:
@@ -61,7 +61,7 @@ def make_pages(server: local.Server, folder: Path) -> dict[str, Path]:
     return found
 
 
-def database(server: local.Server, name: str) -> str:
+def database(server: postgres.Server, name: str) -> str:
     server.ensure_database(f"pages_{name}")
     return server.url(f"pages_{name}")
 

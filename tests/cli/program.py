@@ -20,8 +20,8 @@ from forking import Forked, fork
 from models import MINILM
 from psycopg.rows import dict_row
 
-from jv_assets import local
-from jv_assets.dagster_storage import dagster_home
+from jv_assets.platform import postgres
+from jv_assets.platform.storage import dagster_home
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 from jv_scoring.reference import score_pair
@@ -97,7 +97,7 @@ class Program:
         return {**ours, "JV_HOME": str(self.home), "JV_ID_RANGES": str(len(KEYS)), **self.settings, **settings}
 
     def connect(self) -> "psycopg.Connection[dict[str, Any]]":
-        url = self.settings.get("JV_DATABASE_URL") or local.start(self.home / "postgres").url()
+        url = self.settings.get("JV_DATABASE_URL") or postgres.start(self.home / "postgres").url()
         return psycopg.connect(
             url.replace("+psycopg", "", 1), autocommit=True, row_factory=dict_row, prepare_threshold=None
         )
@@ -221,5 +221,5 @@ def removed_at_last(home: Path) -> Iterator[Path]:
     try:
         yield home
     finally:
-        local.stop(home / "postgres")
+        postgres.stop(home / "postgres")
         shutil.rmtree(home, ignore_errors=True)

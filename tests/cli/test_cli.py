@@ -16,7 +16,7 @@ from servers import free_port, pgbouncer
 from sqlalchemy import make_url
 from waiting import wait_until
 
-from jv_assets import local
+from jv_assets.platform import postgres
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
 TOO_LONG = f"[{'1' * 5000}]"
@@ -35,7 +35,7 @@ def loaded_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with removed_at_last(home):
         done = Program(home).well("load", "demo", "--profiles", "120", "--matches", "400")
         assert done.out == "Loaded 120 profiles and 400 matches. Next: jv nightly\n"
-        local.stop(home / "postgres")
+        postgres.stop(home / "postgres")
         yield home
 
 
@@ -48,7 +48,7 @@ def scored_home(loaded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         before = program.others()
         done = program.well("rescore")
         assert program.others() == before
-        local.stop(home / "postgres")
+        postgres.stop(home / "postgres")
         yield home, done
 
 

@@ -8,7 +8,7 @@ import pytest
 from program import Program
 from test_docs import LINES
 
-from jv_assets import local
+from jv_assets.platform import postgres
 
 pytestmark = pytest.mark.long
 ORDER = (
@@ -41,7 +41,7 @@ def test_every_jv_line_runs(home: Path) -> None:
     lines = {line for _, line in LINES if re.match(r"\S*jv (?!--help)", line)}
     lines = {line for line in lines if shlex.split(line)[1] not in SERVED}
     jv = Program(home, {"JV_ID_RANGES": "64"})
-    local.start(home / "postgres")
+    postgres.start(home / "postgres")
     jv.sql("CREATE ROLE reader LOGIN")
     stands_for = {"N": "48", "ROLE": "reader", "F.csv": "f.csv"}
     for line in sorted(lines, key=place):

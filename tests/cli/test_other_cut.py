@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from program import KEYS, Program, assert_scored, removed_at_last
 
-from jv_assets.finishing import parts
-from jv_assets.running import execute
+from jv_assets.automation.execution import execute
+from jv_assets.automation.finishing import parts
 
 FEWER = "2"
 

@@ -6,13 +6,13 @@ import pytest
 from models import MINILM
 from program import Program
 
-from jv_assets import local
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.pipeline.identity import FILE, require_home
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 COMMANDS = (
     ("status",),
@@ -36,7 +36,7 @@ def staging(database_url: str, home: Path) -> Database:
     return database
 
 
-def test_each_command_names_both_databases(staging: Database, home: Path, server: local.Server) -> None:
+def test_each_command_names_both_databases(staging: Database, home: Path, server: postgres.Server) -> None:
     server.ensure_database(name := f"{staging.place.rpartition('/')[2]}_prod")
     production = Database(server.url(name))
     migrate(production, dimension=384)

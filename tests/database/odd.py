@@ -23,14 +23,15 @@ from pipelines import Pipeline, assert_scored, checksums, failure
 from psycopg import sql
 from sqlalchemy import make_url
 
-from jv_assets import embedding, local
+from jv_assets.automation.schedules import NIGHTLY, RESCORE
 from jv_assets.demo.population import make_population
-from jv_assets.doctor import Finding, examine, require_ready
 from jv_assets.errors import UserError
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
+from jv_assets.pipeline import embedding, embedding_plan
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
-from jv_assets.schedules import NIGHTLY, RESCORE
+from jv_assets.setup.doctor import Finding, examine, require_ready
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
@@ -232,7 +233,7 @@ _MATCHES = """
 
 
 @pytest.fixture(scope="module")
-def templates(server: local.Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def templates(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Makes a template where it is asked for the first time, and gives its name."""
 
     @cache
@@ -246,7 +247,7 @@ def templates(server: local.Server, tmp_path_factory: pytest.TempPathFactory) ->
         database = Database(url=server.url(TEMPLATE))
         migrate(database, dimension=minilm().dimension)
         load_frames(database, _population().profiles, _population().matches)
-        embedding.embed(database, minilm(), embedding.plan_range(database, minilm(), FIRST, LAST))
+        embedding.embed(database, minilm(), embedding_plan.plan_range(database, minilm(), FIRST, LAST))
         return TEMPLATE
 
     return make
@@ -254,7 +255,7 @@ def templates(server: local.Server, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def odd_database(
-    server: local.Server, templates: Callable[[str], str], tmp_path: Path, database_url: str
+    server: postgres.Server, templates: Callable[[str], str], tmp_path: Path, database_url: str
 ) -> Callable[[str], Odd]:
     """Gives a copy of a template; it is dropped with the database of `database_url`, in whose place it is put."""
     name = str(make_url(database_url).database)
@@ -275,7 +276,7 @@ def running(url: str, home: Path) -> Iterator[Odd]:
         yield Odd(url, home, instance)
 
 
-def _copy(server: local.Server, template: str, name: str) -> None:
+def _copy(server: postgres.Server, template: str, name: str) -> None:
     with psycopg.connect(_admin(server), autocommit=True) as connection:
         # A template that somebody is connected to cannot be copied.
         ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
@@ -284,7 +285,7 @@ def _copy(server: local.Server, template: str, name: str) -> None:
         connection.execute(copied.format(sql.Identifier(name), sql.Identifier(template)))
 
 
-def _admin(server: local.Server) -> str:
+def _admin(server: postgres.Server) -> str:
     return server.url("postgres").replace("+psycopg", "", 1)
 
 

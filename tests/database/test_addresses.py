@@ -9,12 +9,12 @@ from sqlalchemy import make_url, text
 
 from jv_assets import settings
 from jv_assets.addresses import address_of
-from jv_assets.doctor import examine
 from jv_assets.errors import UserError
-from jv_assets.local import production_url
-from jv_assets.migrations.run import migrate
 from jv_assets.pipeline.identity import read_identity
+from jv_assets.platform.postgres import production_url
 from jv_assets.resources.database import Database
+from jv_assets.setup.doctor import examine
+from jv_assets.setup.migrations.run import migrate
 
 CANARY = "canary-5Tz8"
 PLACES = {

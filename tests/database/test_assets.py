@@ -14,16 +14,16 @@ from documented import undocumented
 from models import MINILM
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
-from jv_assets import vector_cache
-from jv_assets.auditing import RULES
+from jv_assets.automation.finishing import finish_the_other_ranges, parts, rest_of
+from jv_assets.automation.schedules import NIGHTLY, RESCORE
+from jv_assets.checks.rules import RULES
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
-from jv_assets.finishing import finish_the_other_ranges, parts, rest_of
 from jv_assets.partitions import ID_RANGES
-from jv_assets.reading import read_matches
+from jv_assets.pipeline import vector_cache
+from jv_assets.pipeline.reading import read_matches
+from jv_assets.pipeline.scoring import ScoredRange, profiles_of_files, score_range
 from jv_assets.resources.database import Database
-from jv_assets.schedules import NIGHTLY, RESCORE
-from jv_assets.scoring import ScoredRange, profiles_of_files, score_range
 from jv_assets.tables import MATCH_COLUMNS
 
 KEYS = list(ID_RANGES.get_partition_keys())
@@ -286,7 +286,7 @@ def test_a_red_check_blocks_publishing(
         good = score_range(*arguments)
         return ScoredRange(good.rows.assign(**broken), good.skipped)
 
-    monkeypatch.setattr("jv_assets.assets.scores.score_range", badly)
+    monkeypatch.setattr("jv_assets.assets.match_scores.score_range", badly)
     result = whole.run(**SOME)
     assert not result.success
     evaluations = {check.check_name: check for check in result.get_asset_check_evaluations()}
@@ -319,7 +319,7 @@ def test_the_sensor_finishes_what_the_daemon_started(whole: Pipeline, monkeypatc
             raise UserError("cannot be read")
         return read_matches(database, low, high, known)
 
-    monkeypatch.setattr("jv_assets.assets.scores.read_matches", fails_in_4)
+    monkeypatch.setattr("jv_assets.assets.match_scores.read_matches", fails_in_4)
     result = whole.run(published_scores={"only_missing": True})
     monkeypatch.undo()
     assert failure(result).startswith("1 of 4 ranges of match_scores failed (4: cannot be read)")

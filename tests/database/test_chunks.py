@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from pipelines import KEYS, Pipeline, assert_equal_to_reference, nightly_done, versions
 
-from jv_assets import impact
-from jv_assets.assets import scores
-from jv_assets.former_rows import CONTEXT, FormerRows
+from jv_assets.assets import published_scores
 from jv_assets.pipeline import id_spans
-from jv_assets.reporting.tallies import TALLIED
+from jv_assets.pipeline.former_rows import CONTEXT, FormerRows
+from jv_assets.reports import impact_rows
+from jv_assets.reports.tallies import TALLIED
 from jv_assets.resources import range_file
 from jv_assets.resources.range_file import RangeFile
 
@@ -37,10 +37,10 @@ def everything(whole: Pipeline) -> list[pd.DataFrame]:
 def in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, rows in (
         (range_file, "ROW_GROUP", AT_ONCE),
-        (scores, "ROW_GROUP", AT_ONCE),
+        (published_scores, "ROW_GROUP", AT_ONCE),
         (range_file, "CHUNK", 2 * AT_ONCE),
         (id_spans, "ROWS", AT_ONCE),
-        (impact, "_CHUNK", AT_ONCE),
+        (impact_rows, "_CHUNK", AT_ONCE),
     ):
         monkeypatch.setattr(module, name, rows)
 

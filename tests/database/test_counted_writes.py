@@ -16,18 +16,18 @@ from servers import pgbouncer
 from sqlalchemy import Connection, make_url, text
 from test_publishing import contexts_of, scores
 
-from jv_assets import embedding, publishing
 from jv_assets.demo.population import make_population
-from jv_assets.doctor import require_ready
 from jv_assets.errors import UserError
-from jv_assets.granting import grant
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.partitions import one_line_failure
-from jv_assets.publishing import Wanted, prune, publish_range
-from jv_assets.reading import read_matches
+from jv_assets.pipeline import embedding, embedding_plan, publishing
+from jv_assets.pipeline.publishing import Wanted, prune, publish_range
+from jv_assets.pipeline.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.setup.doctor import require_ready
+from jv_assets.setup.grant import grant
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.writability import require_writable
 
 FIRST, LAST = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -74,7 +74,7 @@ class Production:
         return publish_range(self.pipeline, (FIRST, LAST), [(rows, lambda: contexts_of(rows))], Wanted(), run_id="run")
 
     def embed(self) -> embedding.Written:
-        plan = embedding.plan_range(self.pipeline, EMBEDDER, FIRST, LAST)
+        plan = embedding_plan.plan_range(self.pipeline, EMBEDDER, FIRST, LAST)
         embedding.adopt(self.pipeline, EMBEDDER, plan)
         embedding.forget_deleted(self.pipeline, FIRST, LAST)
         return embedding.embed(self.pipeline, EMBEDDER, plan)
@@ -239,7 +239,7 @@ def test_what_would_hide_rows_or_change_an_update_is_refused_and_can_be_cured(
     require_ready(production.pipeline)
     assert production.publish(rows).written == 40
     production.embed()
-    assert embedding.stale_texts(production.pipeline, EMBEDDER, FIRST, LAST) == 0
+    assert embedding_plan.stale_texts(production.pipeline, EMBEDDER, FIRST, LAST) == 0
 
 
 ALLOWED = {
@@ -399,7 +399,7 @@ def test_nothing_is_cleaned_up_because_it_was_not_seen(production: Production) -
 def test_texts_are_remembered_only_where_their_vectors_were_written(production: Production) -> None:
     assert production.embed().texts > 0
     production.sql("UPDATE profiles SET seeking = 'Authors who write about gardens' WHERE seeking IS NOT NULL")
-    plan = embedding.plan_range(production.pipeline, EMBEDDER, FIRST, LAST)
+    plan = embedding_plan.plan_range(production.pipeline, EMBEDDER, FIRST, LAST)
     production.sql(SECURED.format("profiles"), "CREATE POLICY seen ON profiles FOR SELECT USING (true)")
     before = production.contents()
     line = refusal(lambda: embedding.embed(production.pipeline, EMBEDDER, plan))

@@ -16,8 +16,8 @@ from servers import free_port, pgbouncer
 from sqlalchemy import Connection, make_url, text
 from waiting import wait_until
 
-from jv_assets import local
 from jv_assets.errors import UserError
+from jv_assets.platform import postgres
 from jv_assets.resources import database_errors
 from jv_assets.resources.database import ATTEMPTS, PATIENCE, Database
 
@@ -268,20 +268,20 @@ def test_a_pooler_that_drops_everybody(database: Database) -> None:
 
 def test_a_server_that_is_started_again(tmp_path: Path) -> None:
     folder = tmp_path / "server"
-    database = Database(url=local.start(folder).url())
+    database = Database(url=postgres.start(folder).url())
     with database.transaction() as connection:
         connection.execute(text("CREATE TABLE kept (number int PRIMARY KEY)"))
 
     def harm(connection: Connection) -> None:
-        local.stop(folder)
-        local.start(folder)
+        postgres.stop(folder)
+        postgres.start(folder)
         connection.execute(text("SELECT 1"))
 
     try:
         assert database.run(Attempts(harm)) == 2
         assert kept(database) == [2]
     finally:
-        local.stop(folder)
+        postgres.stop(folder)
 
 
 def raising(state: str) -> Attempts:
@@ -472,7 +472,7 @@ def test_every_form_of_url_leads_to_psycopg_3(database_url: str, scheme: str) ->
 )
 def test_a_url_that_cannot_be_used(url: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JV_DATABASE_URL", url)
-    database = Database(local.production_url)
+    database = Database(postgres.production_url)
     for use in (lambda: database.place, lambda: database.run(lambda _: None), lambda: ask(database, "SELECT 1")):
         with pytest.raises(UserError) as caught:
             use()
@@ -496,13 +496,13 @@ def test_special_characters_in_a_password(database: Database, password: str, is_
 
 def test_the_url_comes_from_the_environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JV_DATABASE_URL", database_url)
-    assert Database(local.production_url).url == database_url
+    assert Database(postgres.production_url).url == database_url
 
 
 def test_without_a_url_the_embedded_server_is_started(home: Path) -> None:
-    database = Database(local.production_url)
+    database = Database(postgres.production_url)
     assert not home.exists()
     assert ask(database, "SELECT current_database()") == "jv"
-    server = local.status(home / "postgres")
+    server = postgres.status(home / "postgres")
     assert server is not None
     assert database.url == server.url()

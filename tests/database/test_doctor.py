@@ -14,13 +14,13 @@ from models import BGE, MINILM, minilm
 from servers import free_port, pgbouncer
 from sqlalchemy import make_url, text
 
-from jv_assets import local
-from jv_assets.doctor import Finding, examine, require_ready
 from jv_assets.errors import UserError
-from jv_assets.migrations.run import migrate
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.setup import pooler
+from jv_assets.setup.doctor import Finding, examine, require_ready
+from jv_assets.setup.migrations.run import migrate
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, READ, WRITTEN
 
 SUBJECTS = [
@@ -142,7 +142,7 @@ def test_all_is_well(database: Database, home: Path) -> None:
 def test_examining_does_not_load_the_model(database: Database) -> None:
     code = f"""
 import sys
-from jv_assets.doctor import examine, require_ready
+from jv_assets.setup.doctor import examine, require_ready
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 database = Database({database.url!r})
@@ -246,7 +246,7 @@ def test_a_url_that_is_none() -> None:
 
 def test_an_embedded_server_that_cannot_be_made(home: Path) -> None:
     home.write_text("a file in the way")
-    (finding,) = examine(Database(local.production_url), minilm())
+    (finding,) = examine(Database(postgres.production_url), minilm())
     assert (finding.subject, finding.level) == ("connection", "error")
     assert finding.text.startswith("cannot use the embedded server's folder")
 

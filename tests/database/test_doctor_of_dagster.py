@@ -8,8 +8,8 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 from test_shared_instance import origin
 
-from jv_assets.automation.own_runs import LOCATION
-from jv_assets.dagster_storage import dagster_home
+from jv_assets.platform.own_runs import LOCATION
+from jv_assets.platform.storage import dagster_home
 from jv_assets.setup.dagster_database import look_at_dagster_database
 
 

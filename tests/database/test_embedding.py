@@ -18,14 +18,14 @@ from servers import pgbouncer
 from sqlalchemy import Connection, text
 from waiting import wait_for_a_lock
 
-from jv_assets import embedding
-from jv_assets.assets.embeddings import profile_embeddings
+from jv_assets.assets.profile_embeddings import profile_embeddings
 from jv_assets.errors import UserError
-from jv_assets.migrations.run import migrate
+from jv_assets.pipeline import embedding, embedding_plan
 from jv_assets.pipeline.id_locks import lock_ids
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.migrations.run import migrate
 from jv_scoring.text import EMBEDDED_FIELDS
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ def remembered(database: Database) -> dict[tuple[str, str], str]:
 def run(database: Database, embedder: Embedder | None = None, id_range: tuple[str, str] = EVERYTHING) -> dict[str, Any]:
     """Do the range as the asset does; what came of it, without the zeros."""
     embedder = embedder or minilm()
-    plan = embedding.plan_range(database, embedder, *id_range)
+    plan = embedding_plan.plan_range(database, embedder, *id_range)
     embedding.adopt(database, embedder, plan)
     cleared = embedding.clear(database, embedder, plan)
     embedded = embedding.embed(database, embedder, plan)
@@ -325,7 +325,7 @@ def test_a_text_that_came_back_before_its_vector_was_taken_away(database: Databa
     add(database, ONE, seeking="podcast guests")
     run(database)
     edit(database, ONE, seeking="")
-    plan = embedding.plan_range(database, minilm(), *EVERYTHING)
+    plan = embedding_plan.plan_range(database, minilm(), *EVERYTHING)
     edit(database, ONE, seeking="podcast guests")
     assert embedding.clear(database, minilm(), plan).edited == 1
     assert run(database) == {"rows": 1, "current": 1}
@@ -333,7 +333,7 @@ def test_a_text_that_came_back_before_its_vector_was_taken_away(database: Databa
 
 def test_a_profile_that_came_under_another_model_meanwhile_keeps_its_vectors(database: Database) -> None:
     add(database, ONE, seeking="", embedding_seeking=str(OLD), embeddings_model=MINILM)
-    plan = embedding.plan_range(database, minilm(), *EVERYTHING)
+    plan = embedding_plan.plan_range(database, minilm(), *EVERYTHING)
     edit(database, ONE, embeddings_model=BGE)
     assert embedding.clear(database, minilm(), plan).texts == 0
     assert stored(database, ONE)["embeddings_model"] == BGE
@@ -351,20 +351,20 @@ def test_stale_texts_are_those_that_would_be_embedded_or_cleared(database: Datab
     for number, (one, vector, model) in enumerate(cases):
         add(database, str(UUID(int=number)), seeking=one, embedding_seeking=vector, embeddings_model=model)
     if remembered:
-        embedding.adopt(database, minilm(), embedding.plan_range(database, minilm(), *EVERYTHING))
+        embedding.adopt(database, minilm(), embedding_plan.plan_range(database, minilm(), *EVERYTHING))
         for number in range(0, len(cases), 2):
             edit(database, str(UUID(int=number)), seeking=cases[(number + number % 3 * 4) % len(cases)][0])
-    plan = embedding.plan_range(database, minilm(), *EVERYTHING)
+    plan = embedding_plan.plan_range(database, minilm(), *EVERYTHING)
     assert plan.embed
     assert plan.clear
     assert bool(plan.current) == remembered
-    assert embedding.stale_texts(database, minilm(), *EVERYTHING) == len(plan.embed) + len(plan.clear)
+    assert embedding_plan.stale_texts(database, minilm(), *EVERYTHING) == len(plan.embed) + len(plan.clear)
 
 
 def test_adopting_late_undoes_nothing(database: Database) -> None:
     add(database, ONE, seeking="podcast guests", embedding_seeking=str(OLD), embeddings_model=MINILM)
     add(database, TWO, seeking="podcast guests", embedding_seeking=str(OLD), embeddings_model=MINILM)
-    late = embedding.plan_range(database, minilm(), *EVERYTHING)
+    late = embedding_plan.plan_range(database, minilm(), *EVERYTHING)
     run(database)
     edit(database, ONE, seeking="joint webinars")
     run(database)

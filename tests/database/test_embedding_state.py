@@ -23,15 +23,15 @@ from test_embedding import (
     stored,
 )
 
-from jv_assets import embedding
+from jv_assets.pipeline import embedding, embedding_plan
 from jv_assets.resources.database import Database
 
 FOUND = {"seeking": "podcast guests", "embedding_seeking": str(OLD), "embeddings_model": MINILM}
 MADE, BEFORE, AFTER = "2026-03-01 12:00+00", "2026-02-01 12:00+00", "2026-03-01 12:01+00"
 
 
-def plan(database: Database) -> embedding.Plan:  # noqa: F811
-    return embedding.plan_range(database, minilm(), *EVERYTHING)
+def plan(database: Database) -> embedding_plan.Plan:  # noqa: F811
+    return embedding_plan.plan_range(database, minilm(), *EVERYTHING)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_found_vectors_are_adopted_unless_the_profile_was_written_to_since(
     is_older: bool,
 ) -> None:
     add(database, ONE, **{"embeddings_updated_at": MADE, **FOUND, **times})
-    assert embedding.stale_texts(database, minilm(), *EVERYTHING) == is_older
+    assert embedding_plan.stale_texts(database, minilm(), *EVERYTHING) == is_older
     found = plan(database)
     assert (len(found.older), len(found.adopt)) == (is_older, not is_older)
     assert run(database) == {"rows": 1, **({"embedded": 1, "distinct": 1} if is_older else {"adopted": 1})}
@@ -80,7 +80,7 @@ def test_a_vector_that_was_overwritten_is_made_again(database: Database) -> None
     run(database)
     edit(database, ONE, embedding_seeking=str(OLD))
     edit(database, TWO, embedding_seeking=None)
-    assert embedding.stale_texts(database, minilm(), *EVERYTHING) == 2
+    assert embedding_plan.stale_texts(database, minilm(), *EVERYTHING) == 2
     found = plan(database)
     assert [(item.profile_id, item.field) for item in found.overwritten] == [(ONE, "seeking")]
     assert run(database) == {"rows": 3, "current": 4, "embedded": 2, "distinct": 1}
@@ -100,7 +100,7 @@ def test_what_was_embedded_before_hashes_were_kept_is_current_and_gets_one(datab
     add(database, ONE, seeking="podcast guests")
     run(database)
     execute(database, "UPDATE jv.embedded_texts SET vector_hash = NULL")
-    assert embedding.stale_texts(database, minilm(), *EVERYTHING) == 0
+    assert embedding_plan.stale_texts(database, minilm(), *EVERYTHING) == 0
     before = stored(database, ONE)["xmin"]
     assert run(database) == {"rows": 1, "current": 1}
     assert stored(database, ONE)["xmin"] == before
@@ -146,5 +146,5 @@ def test_a_text_of_which_the_model_makes_no_number_is_named_and_the_others_go_on
     assert stored(database, THREE)["embedding_seeking"] is None
     assert_vector_of("podcast guests", stored(database, ONE)["embedding_seeking"])
     assert (THREE, "seeking") not in remembered(database)
-    assert embedding.stale_texts(database, minilm(), *EVERYTHING) == 2
+    assert embedding_plan.stale_texts(database, minilm(), *EVERYTHING) == 2
     assert run(database) == {"rows": 3, "current": 3, "embedded": 2, "distinct": 2}

@@ -8,19 +8,19 @@ import pytest
 from models import minilm
 from sqlalchemy import text
 
-from jv_assets import local
-from jv_assets.doctor import examine, require_ready
 from jv_assets.errors import UserError
-from jv_assets.migrations.run import migrate
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.setup.catalogue import require_fit
+from jv_assets.setup.doctor import examine, require_ready
+from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.writability import Use
 
 USES: list[Use] = ["read", "dry run", "write"]
 
 
 @pytest.fixture(params=["SQL_ASCII", "LATIN1", "EUC_JP", "WIN1252"])
-def encoded(request: pytest.FixtureRequest, server: local.Server) -> Iterator[tuple[str, Database]]:
+def encoded(request: pytest.FixtureRequest, server: postgres.Server) -> Iterator[tuple[str, Database]]:
     """A database of that encoding, with pgvector and both tables, as the platform might have made them."""
     name = f"test_{uuid.uuid4().hex}"
     made = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{request.param}' LOCALE_PROVIDER libc LOCALE 'C'"

@@ -11,7 +11,7 @@ import plain_evaluation
 import pytest
 from pipelines import KEYS, Pipeline, nightly_done
 
-from jv_assets.reporting.evaluation import evaluated, headline, notes, sections, verdict_line
+from jv_assets.reports.evaluation import evaluated, headline, notes, sections, verdict_line
 from jv_scoring.analysis import isolation
 from jv_scoring.analysis.evaluation_labels import FEEDBACK_LABELS, OUTCOME_COLUMNS
 from jv_scoring.analysis.evaluation_rankings import RANKINGS

@@ -14,15 +14,15 @@ from models import MINILM, minilm
 from rich.console import Console
 from sqlalchemy import text
 
-from jv_assets import local
+from jv_assets.cli.explain_tables import show
 from jv_assets.errors import UserError
-from jv_assets.explaining import Explanation, explain, parse_changes, to_html
-from jv_assets.explaining.terminal import show
-from jv_assets.migrations.run import migrate
-from jv_assets.publishing import Wanted, publish_range
-from jv_assets.reading import read_matches, read_profiles, read_vectors
+from jv_assets.explain import Explanation, explain, parse_changes, to_html
+from jv_assets.pipeline.publishing import Wanted, publish_range
+from jv_assets.pipeline.reading import read_matches, read_profiles, read_vectors
+from jv_assets.pipeline.scoring import ProfilesToScore, facts_of, score_range
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
-from jv_assets.scoring import ProfilesToScore, facts_of, score_range
+from jv_assets.setup.migrations.run import migrate
 from jv_scoring import calibration_of, score_pair
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -49,7 +49,7 @@ def database(database_url: str) -> Database:
 
 
 @pytest.fixture(scope="module")
-def unchanged(server: local.Server) -> Database:
+def unchanged(server: postgres.Server) -> Database:
     """The same, once for all tests that only read."""
     server.ensure_database("explaining")
     return filled(server.url("explaining"))

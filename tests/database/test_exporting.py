@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from jv_assets.errors import UserError
-from jv_assets.exporting import COLUMNS, top_matches, write_csv
-from jv_assets.migrations.run import migrate
+from jv_assets.reports.exporting import COLUMNS, top_matches, write_csv
 from jv_assets.resources.database import Database
+from jv_assets.setup.migrations.run import migrate
 
 M = [str(UUID(int=number)) for number in range(8)]
 ANN, BEN, CAT, DAN = (str(UUID(int=2**100 + number)) for number in range(4))

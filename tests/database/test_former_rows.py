@@ -11,13 +11,13 @@ from cuts import bounds
 from models import MINILM
 from pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions
 
-from jv_assets import scoring
-from jv_assets.former_rows import CONTEXT
-from jv_assets.profile_rows import profile_chunks
-from jv_assets.reading import STORED_COLUMNS, read_matches
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.pipeline import scoring
+from jv_assets.pipeline.former_rows import CONTEXT
+from jv_assets.pipeline.profile_rows import profile_chunks
+from jv_assets.pipeline.reading import STORED_COLUMNS, read_matches
+from jv_assets.pipeline.scoring import profiles_of_files, score_range
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.schedules import NIGHTLY
-from jv_assets.scoring import profiles_of_files, score_range
 
 POLICY = "harmonic/impute"
 SOME = {"first": KEYS[0], "last": KEYS[1]}
@@ -146,7 +146,7 @@ def test_profiles_that_other_code_made_are_made_anew(whole: Pipeline, monkeypatc
     only = {"first": KEYS[0], "last": KEYS[0], "assets": ["profiles"]}
     whole.run(**only)
     assert set(whole.files.read("profiles", KEYS[0])["role"]) == {"marked"}
-    monkeypatch.setattr("jv_assets.profile_rows.CODE_VERSION", "another")
+    monkeypatch.setattr("jv_assets.pipeline.profile_rows.CODE_VERSION", "another")
     whole.run(**only)
     assert "marked" not in set(whole.files.read("profiles", KEYS[0])["role"])
 

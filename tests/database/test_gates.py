@@ -10,9 +10,9 @@ from cuts import key_of
 from models import MINILM
 from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
-from jv_assets.health import coverage, fallback_share, skew_of, skipped, skipped_share
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.checks.health import coverage, fallback_share, skew_of, skipped, skipped_share
 from jv_assets.partitions import ID_RANGES
-from jv_assets.schedules import NIGHTLY
 
 KEYS = list(ID_RANGES.get_partition_keys())
 
@@ -70,10 +70,10 @@ def test_what_was_published_wrongly_is_found_by_the_reference(whole: Pipeline, m
         whole.sql("UPDATE match_suggestions SET score_ab = score_ab + 1 WHERE score_ab < 99")
         return found
 
-    from jv_assets.assets import scores
+    from jv_assets.assets import published_scores
 
-    write = scores.publish_range
-    monkeypatch.setattr("jv_assets.assets.scores.publish_range", badly)
+    write = published_scores.publish_range
+    monkeypatch.setattr("jv_assets.assets.published_scores.publish_range", badly)
     result = whole.run(first="8", last="c")
     monkeypatch.undo()
     assert not result.success
@@ -98,10 +98,10 @@ def test_a_scorable_match_without_a_score_is_found(whole: Pipeline, monkeypatch:
         )
         return found
 
-    from jv_assets.assets import scores
+    from jv_assets.assets import published_scores
 
-    write = scores.publish_range
-    monkeypatch.setattr("jv_assets.assets.scores.publish_range", badly)
+    write = published_scores.publish_range
+    monkeypatch.setattr("jv_assets.assets.published_scores.publish_range", badly)
     result = whole.run(first=key, last=key)
     monkeypatch.undo()
     assert not result.success

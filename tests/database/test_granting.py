@@ -7,11 +7,11 @@ import pytest
 from pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 from sqlalchemy import make_url
 
-from jv_assets import local
-from jv_assets.doctor import examine, require_ready
 from jv_assets.errors import UserError
-from jv_assets.granting import grant
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
+from jv_assets.setup.doctor import examine, require_ready
+from jv_assets.setup.grant import grant
 from jv_assets.tables import WRITTEN
 
 ROLE, PASSWORD = "pipeline; odd", "not-shown"
@@ -76,7 +76,7 @@ def test_it_can_do_no_harm(owner: Pipeline, role: Pipeline, statement: str) -> N
 def test_our_own_publishing_turned_against_match_score_is_refused(
     owner: Pipeline, role: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jv_assets import publishing
+    from jv_assets.pipeline import publishing
 
     owner.sql(FORGET)
     harmful = publishing._UPDATE.replace("SET score_ab", "SET match_score = 0, score_ab")
@@ -110,10 +110,10 @@ def test_the_owner_is_warned_of(owner: Pipeline, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_database_that_is_not_migrated(tmp_path: Path) -> None:
-    server = local.start(tmp_path)
+    server = postgres.start(tmp_path)
     try:
         server.ensure_database("empty")
         with pytest.raises(UserError, match="type: jv migrate"):
             grant(Database(url=server.url("empty")), "anybody")
     finally:
-        local.stop(tmp_path)
+        postgres.stop(tmp_path)

@@ -8,9 +8,9 @@ import pytest
 from pipelines import Pipeline, failure, nightly_done
 from test_production_impact import KEYS, pieces, stored
 
-from jv_assets.reporting.impact import section
-from jv_assets.reporting.numbers import impact_numbers
-from jv_assets.reporting.tallies import _compared
+from jv_assets.reports.numbers import impact_numbers
+from jv_assets.reports.production_impact import section
+from jv_assets.reports.tallies import _compared
 from jv_scoring.analysis.impact import Impact
 from jv_scoring.analysis.tallies import total
 

@@ -6,7 +6,7 @@ import pytest
 from pipelines import Pipeline, nightly_done
 from sqlalchemy import text
 
-from jv_assets.schedules import NIGHTLY
+from jv_assets.automation.schedules import NIGHTLY
 
 LARGE = """
     INSERT INTO profiles (id, name) SELECT gen_random_uuid(), 'Kelsol' FROM generate_series(1, 20000);

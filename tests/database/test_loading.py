@@ -18,10 +18,10 @@ from sqlalchemy import text
 from jv_assets.demo.interrupted import SCORED, write_interrupted_scores
 from jv_assets.demo.population import MATCHES, make_population
 from jv_assets.errors import UserError
-from jv_assets.loading import Population, load_frames, read_csv_folder
-from jv_assets.migrations.run import migrate
 from jv_assets.resources.database import Database
 from jv_assets.settings import DEMO_MODEL
+from jv_assets.setup.loading import Population, load_frames, read_csv_folder
+from jv_assets.setup.migrations.run import migrate
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, SCORE_COLUMNS
 
 TABLES = {"profiles": PROFILE_COLUMNS, "match_suggestions": MATCH_COLUMNS}
@@ -172,7 +172,7 @@ def test_what_the_interrupted_script_left_is_the_same_however_many_pairs_are_sco
     clear = ", ".join(f"{name} = NULL" for name in SCORE_COLUMNS)
     found = []
     for at_once in (5_000, 7):
-        monkeypatch.setattr("jv_assets.scoring.PAIRS_AT_ONCE", at_once)
+        monkeypatch.setattr("jv_assets.pipeline.scoring.PAIRS_AT_ONCE", at_once)
         assert write_interrupted_scores(database, DEMO_MODEL) == round(200 * SCORED / MATCHES)
         assert write_interrupted_scores(database, DEMO_MODEL) == 0
         with database.transaction() as connection:

@@ -13,9 +13,9 @@ from servers import pgbouncer
 from sqlalchemy import Connection, make_url, text
 
 from jv_assets.errors import UserError
-from jv_assets.migrations import run
-from jv_assets.migrations.run import is_current, migrate
 from jv_assets.resources.database import Database
+from jv_assets.setup.migrations import run
+from jv_assets.setup.migrations.run import is_current, migrate
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 
 VECTORS = [f"embedding_{name}" for name in ("seeking", "offering", "who_you_serve", "what_you_do")]

@@ -15,15 +15,16 @@ from rich.console import Console
 from sqlalchemy import text
 from test_gates import evaluations
 
-from jv_assets import console, embedding
-from jv_assets.doctor import examine
-from jv_assets.health import odd_vectors
+from jv_assets.automation.execution import Outcome
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.checks.health import odd_vectors
+from jv_assets.cli import console
+from jv_assets.pipeline import embedding_plan
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.resources.database import Database
-from jv_assets.running import Outcome
-from jv_assets.schedules import NIGHTLY
+from jv_assets.setup.doctor import examine
+from jv_assets.setup.status import count_older, read_status
 from jv_assets.setup.vectors import Vectors, look_at_vectors
-from jv_assets.status import count_older, read_status
 from jv_scoring.analysis.fallbacks import COLUMNS, STORED, Rise, rise_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -195,7 +196,7 @@ def test_the_look_counts_profiles_with_a_vector_alone(whole: Pipeline) -> None:
     whole.sql("UPDATE profiles SET embeddings_model = 'other' WHERE embeddings_model IS NULL")
     whole.sql("UPDATE profiles SET embeddings_model = NULL WHERE embeddings_model = 'other'")
     assert (found.ours, found.others) == (embedded["count"], {})
-    assert sum(embedding.stale_texts(whole.database, whole.embedder, *bounds(key)) for key in KEYS) == 0
+    assert sum(embedding_plan.stale_texts(whole.database, whole.embedder, *bounds(key)) for key in KEYS) == 0
 
 
 @pytest.fixture

@@ -27,16 +27,16 @@ from odd import (
 from pipelines import KEYS, failure
 from sqlalchemy import text
 
-from jv_assets import local
+from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.errors import UserError
-from jv_assets.explaining import explain
-from jv_assets.exporting import top_matches
-from jv_assets.impact import hours_ago, row_chunks
-from jv_assets.migrations.run import migrate
+from jv_assets.explain import explain
+from jv_assets.pipeline.undo import kept_runs, undo_range
+from jv_assets.platform import postgres
+from jv_assets.reports.exporting import top_matches
+from jv_assets.reports.impact_rows import hours_ago, row_chunks
 from jv_assets.resources.database import Database
-from jv_assets.schedules import NIGHTLY
-from jv_assets.status import count_older, read_status
-from jv_assets.undoing import kept_runs, undo_range
+from jv_assets.setup.migrations.run import migrate
+from jv_assets.setup.status import count_older, read_status
 
 __all__ = ["odd_database", "templates"]
 
@@ -415,7 +415,7 @@ def test_migrating_a_view_is_refused_in_one_line(database_url: str) -> None:
         migrate(database, dimension=384)
 
 
-def test_a_database_of_another_encoding(server: local.Server) -> None:
+def test_a_database_of_another_encoding(server: postgres.Server) -> None:
     made = "CREATE DATABASE odd_latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'"
     with psycopg.connect(server.url("postgres").replace("+psycopg", "", 1), autocommit=True) as connection:
         connection.execute(made)

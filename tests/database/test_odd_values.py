@@ -7,10 +7,10 @@ from models import MINILM
 from odd import SCORED, TEMPLATE, Odd, Outcome, assert_right, assert_settled, first_profile, odd_database, templates
 from pipelines import KEYS, failure
 
-from jv_assets.exporting import top_matches
+from jv_assets.automation.schedules import NIGHTLY, REPORTS, RESCORE
 from jv_assets.pipeline.stored_rules import refuse_other_rules
-from jv_assets.schedules import NIGHTLY, REPORTS, RESCORE
-from jv_assets.status import count_older, count_waiting_texts, read_status
+from jv_assets.reports.exporting import top_matches
+from jv_assets.setup.status import count_older, count_waiting_texts, read_status
 
 __all__ = ["odd_database", "templates"]
 DIGITS = "9" * 5_000

@@ -11,14 +11,14 @@ from odd import FIRST, LAST, Odd, Outcome, assert_right, assert_settled, odd_dat
 from psycopg import sql
 from sqlalchemy import make_url, text
 
-from jv_assets import embedding
 from jv_assets.demo.population import make_population
-from jv_assets.doctor import examine, require_ready
 from jv_assets.errors import UserError
-from jv_assets.granting import grant
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
+from jv_assets.pipeline import embedding, embedding_plan
 from jv_assets.resources.database import Database
+from jv_assets.setup.doctor import examine, require_ready
+from jv_assets.setup.grant import grant
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 __all__ = ["odd_database", "templates"]
 PASSWORD = "not-shown"
@@ -169,7 +169,7 @@ def test_pgvector_in_a_schema_where_nobody_looks(roles: Roles, schema: str) -> N
     grant(owner, roles.role)
     pipeline = Database(url=roles.role_url)
     require_ready(pipeline)
-    done = embedding.embed(pipeline, minilm(), embedding.plan_range(pipeline, minilm(), FIRST, LAST))
+    done = embedding.embed(pipeline, minilm(), embedding_plan.plan_range(pipeline, minilm(), FIRST, LAST))
     assert done.texts > 50
     assert {finding.level for finding in examine(pipeline, minilm())} == {"ok"}
     roles.as_superuser(f"REVOKE USAGE ON SCHEMA {quoted} FROM {roles.owner} CASCADE")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pipelines import Pipeline, nightly_done
 
+from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.partitions import ID_RANGES
-from jv_assets.schedules import NIGHTLY
 from jv_scoring.analysis.impact import Impact
 from jv_scoring.analysis.impact_report import report
 from jv_scoring.analysis.tallies import total

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.migrations.run import migrate
 from jv_assets.pipeline.published_ranges import note_published, refuse_older
 from jv_assets.resources.database import Database
+from jv_assets.setup.migrations.run import migrate
 
 MONDAY = datetime(2026, 3, 2, 3, tzinfo=UTC)
 

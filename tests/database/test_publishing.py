@@ -13,16 +13,16 @@ from servers import pgbouncer
 from sqlalchemy import Connection, text
 from waiting import wait_for_a_lock
 
-from jv_assets import publishing
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
-from jv_assets.granting import grant
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
+from jv_assets.pipeline import publishing
+from jv_assets.pipeline.publishing import Published, Wanted, publish_range
+from jv_assets.pipeline.reading import read_matches
 from jv_assets.pipeline.score_log import log_begins, seed
-from jv_assets.publishing import Published, Wanted, publish_range
-from jv_assets.reading import read_matches
 from jv_assets.resources.database import Database
+from jv_assets.setup.grant import grant
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 from jv_assets.tables import MATCH_COLUMNS
 from jv_scoring.policy import DIMENSIONS
 

@@ -12,7 +12,7 @@ from pipelines import KEYS, Pipeline, nightly_done
 from program import Program
 from sqlalchemy import make_url
 
-from jv_assets import local, local_cluster
+from jv_assets.platform import cluster, postgres
 
 PASSWORD = "not-shown"
 REPLICATING = {"wal_level": "replica", "max_wal_senders": "2"}
@@ -45,7 +45,7 @@ class ReadOnly:
 def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """A nightly run was made there, and matches came since."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "SETTINGS", {**local.SETTINGS, **REPLICATING})
+        patch.setattr(postgres, "SETTINGS", {**postgres.SETTINGS, **REPLICATING})
         with nightly_done(tmp_path_factory.mktemp("primary")) as pipeline:
             pipeline.sql(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
             pipeline.sql("GRANT SELECT ON profiles, match_suggestions TO reader")
@@ -59,22 +59,22 @@ def standby(primary: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """The URL of the database on a hot standby of the primary's server."""
     folder = tmp_path_factory.mktemp("standby")
     url = make_url(primary.database.url)
-    words = ["-h", url.host, "-p", url.port, "-U", url.username, "-D", local_cluster.data(folder), "-c", "fast"]
+    words = ["-h", url.host, "-p", url.port, "-U", url.username, "-D", cluster.data(folder), "-c", "fast"]
     subprocess.run(
-        [local_cluster.program("pg_basebackup"), *map(str, words)],
-        env={**local_cluster.ENVIRONMENT, "PGPASSWORD": str(url.password)},
+        [cluster.program("pg_basebackup"), *map(str, words)],
+        env={**cluster.ENVIRONMENT, "PGPASSWORD": str(url.password)},
         check=True,
     )
-    (local_cluster.data(folder) / "standby.signal").touch()
+    (cluster.data(folder) / "standby.signal").touch()
     (folder / "password").write_text(str(url.password))
     if os.geteuid() == 0:
-        owner = local_cluster.data(primary.home / "postgres").stat()
-        for path in (local_cluster.data(folder), *local_cluster.data(folder).rglob("*")):
+        owner = cluster.data(primary.home / "postgres").stat()
+        for path in (cluster.data(folder), *cluster.data(folder).rglob("*")):
             os.chown(path, owner.st_uid, owner.st_gid)
     try:
-        yield local.start(folder).url(str(url.database))
+        yield postgres.start(folder).url(str(url.database))
     finally:
-        local.stop(folder)
+        postgres.stop(folder)
 
 
 @pytest.fixture(params=["a hot standby", "a role that may only read", "default_transaction_read_only"])

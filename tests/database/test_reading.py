@@ -10,11 +10,11 @@ import pytest
 from models import BGE, MINILM
 from sqlalchemy import text
 
-from jv_assets.migrations.run import migrate
-from jv_assets.reading import decode_vectors, read_matches, read_profiles, read_vectors
+from jv_assets.pipeline.reading import decode_vectors, read_matches, read_profiles, read_vectors
+from jv_assets.pipeline.row_versions import read_row_versions
+from jv_assets.pipeline.scoring import facts_of, vector_digests
 from jv_assets.resources.database import Database
-from jv_assets.row_versions import read_row_versions
-from jv_assets.scoring import facts_of, vector_digests
+from jv_assets.setup.migrations.run import migrate
 from jv_scoring.inputs import vectors_digest
 from jv_scoring.prepare import COMPARED
 from jv_scoring.text import EMBEDDED_FIELDS

@@ -14,14 +14,14 @@ from sqlalchemy import text
 from test_sensors import concerned, tick
 from typer.testing import CliRunner
 
+from jv_assets.automation.execution import left_over, retry_plan
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.automation.sensors import new_matches
 from jv_assets.cli.common import app
 from jv_assets.errors import UserError
-from jv_assets.migrations.run import migrate
 from jv_assets.pipeline.stored_cut import read_cut, store_cut
 from jv_assets.resources.database import Database
-from jv_assets.running import left_over, retry_plan
-from jv_assets.schedules import NIGHTLY
-from jv_assets.sensors import new_matches
+from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.repartition import propose
 
 DICE = random.Random(19)

@@ -15,16 +15,17 @@ from documented import undocumented
 from pipelines import Pipeline, nightly_done
 from sqlalchemy import text
 
-from jv_assets import local, settings
-from jv_assets.migrations.run import migrate
+from jv_assets import settings
+from jv_assets.automation.report_after_nightly import report_after_nightly
+from jv_assets.automation.schedules import NIGHTLY, NIGHTLY_REPORTS, REPORTS, RESCORE
 from jv_assets.partitions import ID_RANGES, range_tags
-from jv_assets.reporting.momentum_options import section as momentum_options_section
-from jv_assets.reporting.nightly import report_after_nightly
-from jv_assets.reporting.pictures import PICTURED
-from jv_assets.reporting.sections import sections
-from jv_assets.reporting.tallies import TALLIED
-from jv_assets.reporting.text import headline_text
-from jv_assets.schedules import NIGHTLY, NIGHTLY_REPORTS, REPORTS, RESCORE
+from jv_assets.platform import postgres
+from jv_assets.reports.momentum_options import section as momentum_options_section
+from jv_assets.reports.pictures import PICTURED
+from jv_assets.reports.sections import sections
+from jv_assets.reports.tallies import TALLIED
+from jv_assets.reports.text import headline_text
+from jv_assets.setup.migrations.run import migrate
 from jv_scoring.analysis.options import momentum_options
 from jv_scoring.policy import POLICIES
 
@@ -308,7 +309,7 @@ def test_nothing_tallied_is_one_line(whole: Reports, tmp_path: Path) -> None:
     assert not (tmp_path / "home" / "reports").exists()
 
 
-def test_an_empty_database_makes_a_report(tmp_path: Path, server: local.Server) -> None:
+def test_an_empty_database_makes_a_report(tmp_path: Path, server: postgres.Server) -> None:
     server.ensure_database("empty_reports")
     with dg.DagsterInstance.ephemeral() as instance:
         empty = Reports(server.url("empty_reports"), tmp_path / "home", instance)

@@ -13,12 +13,13 @@ from pipelines import Pipeline, matches, nightly_done
 from sqlalchemy import func, select, update
 
 from jv_assets import settings
+from jv_assets.automation.execution import left_over
+from jv_assets.automation.retention import forget_old_runs
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.automation.undo_job import PUT_BACK
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES
-from jv_assets.retention import forget_old_runs
-from jv_assets.running import left_over
-from jv_assets.schedules import NIGHTLY
-from jv_assets.undoing import PUT_BACK, kept_runs
+from jv_assets.pipeline.undo import kept_runs
 
 KEYS = list(ID_RANGES.get_partition_keys())
 SOME = {"first": KEYS[0], "last": KEYS[1]}

@@ -11,12 +11,12 @@ from waiting import wait_for_a_lock
 
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.pipeline import score_log
-from jv_assets.publishing import Published, Wanted, publish_range
+from jv_assets.pipeline.publishing import Published, Wanted, publish_range
+from jv_assets.pipeline.undo import undo_range
 from jv_assets.resources.database import Database
-from jv_assets.undoing import undo_range
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 LOW, HIGH = str(UUID(int=0)), str(UUID(int=2**128 - 1))
 State = dict[str, tuple[Any, ...]]

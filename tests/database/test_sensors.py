@@ -10,11 +10,11 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from pipelines import Pipeline, assert_equal_to_reference, matches, nightly_done
 from sqlalchemy import text
 
-from jv_assets import sensors
+from jv_assets.automation import sensors
+from jv_assets.automation.sensors import ALL, CONCERNED, edited_profiles, new_matches, score_concerned
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.match_states import scorable
 from jv_assets.resources.database import Database
-from jv_assets.sensors import ALL, CONCERNED, edited_profiles, new_matches, score_concerned
 
 KEYS = list(ID_RANGES.get_partition_keys())
 

@@ -16,12 +16,12 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from test_retention import age, run_ids
 
-from jv_assets.automation.own_runs import JOBS, LOCATION, MODULE, STARTED_BY_JV, STEPS
+from jv_assets.automation.execution import under_way
+from jv_assets.automation.retention import forget_old_runs
+from jv_assets.automation.schedules import every_night
 from jv_assets.definitions import defs
-from jv_assets.retention import forget_old_runs
-from jv_assets.running import under_way
-from jv_assets.schedules import every_night
-from jv_assets.workers import fail_runs_without_process
+from jv_assets.platform.launcher import fail_runs_without_process
+from jv_assets.platform.own_runs import JOBS, LOCATION, MODULE, STARTED_BY_JV, STEPS
 
 DONE, GOES_ON = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED
 NO_PROCESS = 2**22 + 1

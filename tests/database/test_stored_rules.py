@@ -10,13 +10,13 @@ from models import MINILM
 from pipelines import KEYS, Pipeline, assert_equal_to_reference, failure, matches, nightly_done, profiles_by_id
 from test_sensors import concerned, tick
 
-from jv_assets.console import out, show_status
+from jv_assets.automation.sensors import new_matches
+from jv_assets.cli.console import out, show_status
 from jv_assets.errors import UserError
-from jv_assets.explaining import explain
-from jv_assets.exporting import top_matches
+from jv_assets.explain import explain
 from jv_assets.pipeline.match_states import context_of, fits
-from jv_assets.sensors import new_matches
-from jv_assets.status import NOT_YET, Status, read_status
+from jv_assets.reports.exporting import top_matches
+from jv_assets.setup.status import NOT_YET, Status, read_status
 from jv_scoring.policy import POLICIES
 from jv_scoring.reference import score_pair
 from jv_scoring.similarity import calibration_of
@@ -181,7 +181,7 @@ def test_new_matches_with_a_score_of_another_program_are_not_missed(mended: Pipe
 
 
 def _new() -> str:
-    from jv_assets import sensors
+    from jv_assets.automation import sensors
 
     return sensors._NEW
 

@@ -9,12 +9,13 @@ import pytest
 from cuts import bounds
 from pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 
-from jv_assets import publishing
+from jv_assets.automation.schedules import RESCORE
+from jv_assets.automation.undo_job import PUT_BACK
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, range_tags
-from jv_assets.schedules import RESCORE
-from jv_assets.undo_units import UNIT, Unit, describe
-from jv_assets.undoing import PUT_BACK, count_kept, find_run, kept_runs, preview_undo
+from jv_assets.pipeline import publishing
+from jv_assets.pipeline.undo import count_kept, find_run, kept_runs, preview_undo
+from jv_assets.pipeline.undo_units import UNIT, Unit, describe
 
 KEYS = list(ID_RANGES.get_partition_keys())[:3]
 """The ranges that are published here; the others stay as they are."""

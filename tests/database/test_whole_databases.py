@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pipelines import Pipeline, assert_equal_to_reference, checksums, failure, versions
 from sqlalchemy import text
 
-from jv_assets import local
-from jv_assets.migrations.run import migrate
-from jv_assets.schedules import NIGHTLY
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.platform import postgres
+from jv_assets.setup.migrations.run import migrate
 
 TOO_SLOW = settings(
     deadline=None,
@@ -24,7 +24,7 @@ TOO_SLOW = settings(
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """An empty database of which the files of all profiles were made; a copy of them is beside those in use."""
     folder = tmp_path_factory.mktemp("whole")
-    server = local.start(folder / "postgres")
+    server = postgres.start(folder / "postgres")
     server.ensure_database("whole")
     with dg.DagsterInstance.ephemeral() as instance:
         pipeline = Pipeline(server.url("whole"), folder / "home", instance)
@@ -32,7 +32,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         assert pipeline.run(assets=["profiles"]).success
         shutil.copytree(folder / "home" / "ranges", folder / "ranges")
         yield pipeline
-    local.stop(folder / "postgres")
+    postgres.stop(folder / "postgres")
 
 
 def load(pipeline: Pipeline, whole: Whole) -> None:

@@ -18,9 +18,9 @@ from servers import redis
 from waiting import wait_until
 
 from jv_assets import settings
-from jv_assets.broker import celery
-from jv_assets.celery_launcher import UNANSWERED, Launcher
-from jv_assets.dagster_storage import dagster_home
+from jv_assets.platform.broker import celery
+from jv_assets.platform.celery_launcher import UNANSWERED, Launcher
+from jv_assets.platform.storage import dagster_home
 
 DEPLOY = settings.ROOT / "deploy"
 BROKER = "redis://:Kanarienvogel7@127.0.0.1:1/0"
@@ -30,11 +30,11 @@ OURS = {"run_launcher", "concurrency", "run_monitoring", "run_retries"}
 def test_it_is_taken_where_a_broker_is_named_and_holds_no_address(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(dagster_home()))
     with dg.DagsterInstance.get() as instance:
-        assert type(instance.run_launcher).__module__ == "jv_assets.workers"
+        assert type(instance.run_launcher).__module__ == "jv_assets.platform.launcher"
     monkeypatch.setenv("JV_CELERY_BROKER", BROKER)
     assert dagster_home() == home / "dagster"
     with dg.DagsterInstance.get() as instance:
-        assert type(instance.run_launcher).__module__ == "jv_assets.celery_launcher"
+        assert type(instance.run_launcher).__module__ == "jv_assets.platform.celery_launcher"
         assert "Kanarienvogel7" not in str(instance.get_ref()) + str(instance.info_dict())
         assert (instance.run_retries_enabled, instance.run_retries_max_retries) == (True, 2)
         assert not instance.run_retries_retry_on_asset_or_op_failure
@@ -108,7 +108,7 @@ def test_who_is_asked_about_a_run_and_what_is_made_of_the_answer(
             assert (found.status == WorkerStatus.FAILED) == bool(found.msg)
             return found.msg and found.msg.partition(";")[0]
 
-        command = [sys.executable, "-m", "celery", "-A", "jv_assets.celery_app", "worker", "-n", "jv-1@here"]
+        command = [sys.executable, "-m", "celery", "-A", "jv_assets.ui.celery_app", "worker", "-n", "jv-1@here"]
         worker = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             wait_until(lambda: app.control.inspect(["jv-1@here"], timeout=1).ping())

@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from waiting import wait_until
 
 from jv_assets import settings
-from jv_assets.dagster_storage import dagster_home
+from jv_assets.platform.storage import dagster_home
 
 COMPOSE = settings.ROOT / "deploy" / "compose"
 STACK = yaml.safe_load((COMPOSE / "compose.yaml").read_text())

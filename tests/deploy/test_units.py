@@ -11,11 +11,12 @@ from servers import free_port
 from serving import SECONDS, running
 from waiting import wait_until
 
-from jv_assets import local, settings
+from jv_assets import settings
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 DEPLOY = settings.ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
@@ -49,7 +50,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
 
 def test_their_commands_serve_and_run_the_assets(home: Path) -> None:
     """Code server, webserver and daemon apart: what the webserver queues the daemon starts in the code server."""
-    database = Database(url=local.start(home / "postgres").url("jv"))
+    database = Database(url=postgres.start(home / "postgres").url("jv"))
     migrate(database, dimension=384)
     population = make_population(60, 200)
     load_frames(database, population.profiles, population.matches)

@@ -14,7 +14,7 @@ from psycopg import sql
 from servers import pooler
 from sharing import fill
 
-from jv_assets import local
+from jv_assets.platform import postgres as local
 
 SETTINGS = {"JV_EMBEDDING_MODEL": MINILM, "JV_ID_RANGES": str(len(KEYS))}
 

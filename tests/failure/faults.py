@@ -18,15 +18,15 @@ from models import MINILM, minilm
 from psycopg.rows import dict_row
 from servers import Pooler
 
-from jv_assets import embedding
+from jv_assets.automation.finishing import failed_ranges
 from jv_assets.demo.interrupted import write_interrupted_scores
 from jv_assets.demo.population import make_population
-from jv_assets.finishing import failed_ranges
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.partition_cut import equal_width
+from jv_assets.pipeline import embedding, embedding_plan
 from jv_assets.pipeline.id_locks import lock_names
 from jv_assets.resources.database import Database
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 from jv_scoring.text import EMBEDDED_FIELDS
 
 POPULATED, DAGSTER, PUBLISHED = "populated", "empty_dagster", "published"
@@ -61,7 +61,7 @@ def populate(url: str) -> None:
     migrate(database, dimension=minilm().dimension)
     population = make_population(PROFILES, MATCHES)
     load_frames(database, population.profiles, population.matches)
-    embedding.embed(database, minilm(), embedding.plan_range(database, minilm(), FIRST, LAST))
+    embedding.embed(database, minilm(), embedding_plan.plan_range(database, minilm(), FIRST, LAST))
     write_interrupted_scores(database, MINILM)
     with connect(url) as connection:
         connection.execute(_KEEP_WRITES)

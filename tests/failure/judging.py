@@ -9,9 +9,9 @@ import numpy as np
 from faults import FIRST, LAST, MATCHES, Production, connect
 from models import MINILM
 
-from jv_assets.reading import read_matches, read_profiles
+from jv_assets.pipeline.reading import read_matches, read_profiles
+from jv_assets.pipeline.scoring import ProfilesToScore, facts_of, score_range
 from jv_assets.resources.database import Database
-from jv_assets.scoring import ProfilesToScore, facts_of, score_range
 from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of

@@ -22,7 +22,7 @@ from sqlalchemy import make_url
 from test_daemon import SERVE, launch_backfill
 from waiting import wait_until
 
-from jv_assets.causes import run_causes
+from jv_assets.automation.causes import run_causes
 from jv_assets.partitions import range_keys
 
 RANGES = 16

@@ -23,7 +23,11 @@ SECONDS = 600
 BACKFILL = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
   __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
   ... on PartitionKeysNotFoundError { partitionKeys } } }"""
-SERVE = [sys.executable, "-c", "import sys; from jv_assets.ui import serve; sys.exit(serve(port=int(sys.argv[1])))"]
+SERVE = [
+    sys.executable,
+    "-c",
+    "import sys; from jv_assets.ui.serving import serve; sys.exit(serve(port=int(sys.argv[1])))",
+]
 STOPPED = "its process was told to end, as when jv ui or the machine is shut down"
 
 

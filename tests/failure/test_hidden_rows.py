@@ -13,16 +13,16 @@ from models import MINILM, minilm
 from servers import pgbouncer
 from sqlalchemy import make_url
 
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.automation.sensors import edited_profiles, new_matches
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
-from jv_assets.granting import grant
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
 from jv_assets.partitions import all_ranges_tags
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.schedules import NIGHTLY
-from jv_assets.sensors import edited_profiles, new_matches
+from jv_assets.setup.grant import grant
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 PASSWORD = "s3cr3t-of-the-role"
 COMMANDS = [("rescore",), ("embed",), ("nightly",), ("retry",), ("undo", "12345678", "--yes"), ("rescore", "--dry-run")]

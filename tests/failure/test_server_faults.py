@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from telling import ALL, assert_failed, assert_no_trace, assert_passed, ended
 from waiting import wait_until
 
-from jv_assets import local
+from jv_assets.platform import postgres
 
 Fault = Callable[[Production], AbstractContextManager[None]]
 
@@ -50,11 +50,11 @@ def pooler_killed(production: Production) -> Iterator[None]:
 @contextmanager
 def postgres_killed(production: Production) -> Iterator[None]:
     assert production.sql("SHOW fsync") == [{"fsync": "on"}]
-    server = local.status(production.folder)
+    server = postgres.status(production.folder)
     assert server
     psutil.Process(server.pid).kill()
-    wait_until(lambda: local.status(production.folder) is None)  # it is not gone at once
-    assert local.start(production.folder).pid != server.pid
+    wait_until(lambda: postgres.status(production.folder) is None)  # it is not gone at once
+    assert postgres.start(production.folder).pid != server.pid
     yield
 
 

@@ -13,9 +13,9 @@ from judging import assert_whole
 from sqlalchemy import make_url, text
 from supavisor import ALWAYS, When, supavisor
 
-from jv_assets.doctor import require_ready
 from jv_assets.errors import UserError
 from jv_assets.resources.database import ATTEMPTS, Database
+from jv_assets.setup.doctor import require_ready
 
 CHECKOUT = (
     "(ECHECKOUTTIMEOUT) Pool checkout timeout. Request was dropped after 15000ms in Transaction mode.\n\n"

@@ -5,7 +5,7 @@ from judging import judge
 from program import Done
 from telling import assert_retried
 
-from jv_assets import local
+from jv_assets.platform import postgres
 
 _NOW = "SELECT id::text, (score_ab, score_ba, harmonic_mean, match_context)::text AS four FROM match_suggestions"
 _NOTHING = "(,,,)"
@@ -28,7 +28,7 @@ def assert_as_before(production: Production) -> None:
     """Every match holds what it held before the run that was undone, as the template POPULATED has it; no row was
     written twice, and nothing else changed.
     """
-    with connect(local.start(production.folder).url(POPULATED)) as connection:
+    with connect(postgres.start(production.folder).url(POPULATED)) as connection:
         before = {row["id"]: row["four"] for row in connection.execute(_NOW)}
     now = {row["id"]: row["four"] for row in production.sql(_NOW)}
     assert now.keys() == before.keys()

@@ -11,8 +11,8 @@ import pandas as pd
 from hypothesis import strategies as st
 from profile_strategies import BGE, Profile, everyone_with_everyone, frame, pairs_of, seeded_population
 
-from jv_assets.reading import STORED_COLUMNS
-from jv_assets.scoring import score_matches
+from jv_assets.pipeline.reading import STORED_COLUMNS
+from jv_assets.pipeline.scoring import score_matches
 from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis.tallies import Tally, total
 from jv_scoring.prepare import prepare

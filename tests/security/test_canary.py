@@ -20,11 +20,11 @@ from serving import ENDED, SECONDS, Running, running
 from sqlalchemy import make_url
 from waiting import wait_until
 
-from jv_assets import local
 from jv_assets.demo.population import make_population
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
+from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
 
 CORE = "Kanarienvogel7"
 PASSWORD = f"p@{CORE}/ü%+'"
@@ -99,7 +99,7 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def settings(server: local.Server) -> Iterator[dict[str, str]]:
+def settings(server: postgres.Server) -> Iterator[dict[str, str]]:
     """Both databases, each of a role of its own with the password."""
     with psycopg.connect(server.url("postgres").replace("+psycopg", "", 1), autocommit=True) as connection:
         for name in DATABASES:
@@ -116,7 +116,7 @@ def settings(server: local.Server) -> Iterator[dict[str, str]]:
 
 
 def test_nothing_but_the_environment_has_the_password(
-    settings: dict[str, str], server: local.Server, tmp_path: Path
+    settings: dict[str, str], server: postgres.Server, tmp_path: Path
 ) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()

@@ -18,9 +18,9 @@ from program import Program
 from servers import pgbouncer
 from sqlalchemy import make_url
 
-from jv_assets import local
-from jv_assets.dagster_storage import dagster_home
 from jv_assets.errors import UserError
+from jv_assets.platform import postgres
+from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.database import Database
 
 
@@ -56,7 +56,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def tls(server: local.Server) -> Iterator[Server]:
+def tls(server: postgres.Server) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "of a & server")  # what URLs stumble over
         folder.mkdir()

@@ -12,10 +12,10 @@ import dagster as dg
 import pytest
 from models import minilm
 
-from jv_assets.alerts import alert
-from jv_assets.automation.own_runs import STARTED_BY_JV
+from jv_assets.automation.alerts import alert
 from jv_assets.definitions import build
 from jv_assets.partitions import range_tags
+from jv_assets.platform.own_runs import STARTED_BY_JV
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 

@@ -12,9 +12,10 @@ import dagster as dg
 import psycopg
 import pytest
 
-from jv_assets import local
-from jv_assets.dagster_storage import dagster_home
+from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.platform import postgres
+from jv_assets.platform.storage import dagster_home
 
 KEYS = [f"{number:02}" for number in range(40)]
 OPENING = """
@@ -63,7 +64,7 @@ def counted(context: dg.AssetExecutionContext) -> None:
 
 def connections() -> int:
     """How many there are to Dagster's database, beside this one."""
-    server = local.status()
+    server = postgres.status()
     assert server
     with psycopg.connect(server.url("dagster").replace("+psycopg", "", 1)) as connection:
         statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'dagster' AND pid <> pg_backend_pid()"
@@ -115,8 +116,8 @@ def test_one_connection_is_kept_for_all_instances(instance: dg.DagsterInstance) 
 
 def test_it_goes_on_when_the_server_was_started_again(instance: dg.DagsterInstance) -> None:
     assert instance.get_runs_count() == 0
-    local.stop()
-    local.start()
+    postgres.stop()
+    postgres.start()
     assert instance.get_runs_count() == 0
 
 
@@ -170,7 +171,7 @@ def test_an_address_that_cannot_be_used_is_one_line_without_the_password(
 
 
 def test_a_password_with_a_blank_is_no_trouble(
-    server: local.Server, dagster_folder: Path, monkeypatch: pytest.MonkeyPatch
+    server: postgres.Server, dagster_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.ensure_database("blank")
     with psycopg.connect(server.url("blank").replace("+psycopg", "", 1), autocommit=True) as connection:
@@ -192,3 +193,12 @@ def test_a_runs_log_has_what_the_pipeline_logs(instance: dg.DagsterInstance) -> 
     result = losing.execute_in_process(instance=instance)
     messages = [entry.user_message for entry in instance.all_logs(result.run_id)]
     assert "connection lost; attempt 2 of 6" in messages
+
+
+def test_a_home_that_names_modules_by_their_old_place_is_renewed(home: Path) -> None:
+    copy = home / "dagster" / "dagster.yaml"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("storage:\n  custom: {module: jv_assets.dagster_storage, class: Storage, config: {}}\n")
+    with dg.DagsterInstance.from_config(str(dagster_home())) as instance:
+        assert instance.get_runs_count() == 0
+    assert copy.read_text() == (settings.ROOT / "dagster.yaml").read_text()

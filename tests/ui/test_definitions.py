@@ -9,7 +9,8 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from jv_assets import partitions, schedules, settings
+from jv_assets import partitions, settings
+from jv_assets.automation import schedules
 from jv_assets.definitions import defs
 from jv_assets.errors import UserError
 from jv_assets.partition_cut import equal_width, range_keys
@@ -28,7 +29,10 @@ SLOW = [
     "torch",
     "transformers",
 ]
-SCHEDULE = "from jv_assets.schedules import every_night as s; print(s.cron_schedule, s.execution_timezone, sep='\\n')"
+SCHEDULE = """
+from jv_assets.automation.schedules import every_night as s
+print(s.cron_schedule, s.execution_timezone, sep="\\n")
+"""
 
 
 def python(code: str, **more: str) -> "subprocess.CompletedProcess[str]":

@@ -17,16 +17,17 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 
-from jv_assets import local
-from jv_assets.alerts import message_of
-from jv_assets.automation.own_runs import LOCATION, STARTED_BY_JV, started_by_jv
-from jv_assets.causes import run_causes
-from jv_assets.dagster_storage import dagster_home
+from jv_assets.automation.alerts import message_of
+from jv_assets.automation.causes import run_causes
+from jv_assets.automation.execution import at_work, execute, left_over, parts, under_way
 from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.pipeline.undo_units import UNIT, unit_of
+from jv_assets.platform import postgres
+from jv_assets.platform.instance import open_instance
+from jv_assets.platform.launcher import LAUNCHED_ON, SILENT_HOURS, this_process
+from jv_assets.platform.own_runs import LOCATION, STARTED_BY_JV, started_by_jv
+from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.running import at_work, execute, left_over, open_instance, parts, under_way
-from jv_assets.undo_units import UNIT, unit_of
-from jv_assets.workers import LAUNCHED_ON, SILENT_HOURS, this_process
 
 DAY = 86_400
 FIRST, LAST = ID_RANGES.get_partition_keys()[0], ID_RANGES.get_partition_keys()[-1]
@@ -35,7 +36,7 @@ ELSEWHERE = {STARTED_BY_JV: "another-host:4711"}
 
 
 @pytest.fixture(scope="module")
-def url(server: local.Server) -> str:
+def url(server: postgres.Server) -> str:
     server.ensure_database("long_runs")
     return server.url("long_runs")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jv_assets.dagster_storage import dagster_home
 from jv_assets.errors import UserError
-from jv_assets.one_daemon import the_only_daemon
+from jv_assets.platform.storage import dagster_home
+from jv_assets.ui.one_daemon import the_only_daemon
 
 
 def test_the_second_daemon_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str) -> None:

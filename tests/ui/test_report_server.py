@@ -46,7 +46,7 @@ def addresses_of(process: "subprocess.Popen[bytes]") -> set[tuple[str, int]]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """In a process of its own, on a home that has no report yet."""
     home, port = tmp_path_factory.mktemp("home"), free_port()
-    command = [sys.executable, "-m", "jv_assets.report_server", str(port)]
+    command = [sys.executable, "-m", "jv_assets.ui.report_server", str(port)]
     with subprocess.Popen(command, env={"JV_HOME": str(home)}) as process:
         try:
             listening = wait_until(lambda: addresses_of(process))

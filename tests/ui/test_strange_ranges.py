@@ -3,9 +3,9 @@
 import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
-from jv_assets.finishing import parts, rest_of
+from jv_assets.automation.execution import under_way
+from jv_assets.automation.finishing import parts, rest_of
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
-from jv_assets.running import under_way
 
 
 def a_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> dg.DagsterRun:

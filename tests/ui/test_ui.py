@@ -21,15 +21,16 @@ from servers import free_port as any_port
 from serving import LAUNCH, SECONDS, SERVE, Running, running
 from waiting import wait_until
 
-from jv_assets import local, processes, settings, ui
-from jv_assets.automation import own_runs
+from jv_assets import settings
 from jv_assets.definitions import defs
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
-from jv_assets.loading import load_frames
-from jv_assets.migrations.run import migrate
-from jv_assets.ports import free_port
+from jv_assets.platform import own_runs, postgres
 from jv_assets.resources.database import Database
+from jv_assets.setup.loading import load_frames
+from jv_assets.setup.migrations.run import migrate
+from jv_assets.ui import processes, serving
+from jv_assets.ui.ports import free_port
 
 DEV = [str(Path(sys.executable).with_name("dagster")), "dev", "-p"]
 
@@ -55,12 +56,12 @@ def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A `JV_HOME` whose embedded database has a few profiles."""
     home = tmp_path_factory.mktemp("embedded")
-    database = Database(url=local.start(home / "postgres").url("jv"))
+    database = Database(url=postgres.start(home / "postgres").url("jv"))
     migrate(database, dimension=384)
     population = make_population(60, 100)
     load_frames(database, population.profiles, population.matches)
     yield home
-    local.stop(home / "postgres")
+    postgres.stop(home / "postgres")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def pages(embedded: Path) -> Iterator[Running]:
 @pytest.fixture
 def elsewhere(embedded: Path, database_url: str) -> dict[str, str]:
     """The profiles of `embedded`, for a `JV_HOME` and a Dagster database of a test's own."""
-    server = local.status(embedded / "postgres")
+    server = postgres.status(embedded / "postgres")
     assert server
     return {"JV_DATABASE_URL": server.url("jv"), "JV_DAGSTER_URL": database_url}
 
@@ -139,7 +140,7 @@ def test_the_report_is_at_the_address_that_it_says(pages: Running, embedded: Pat
 
 def test_it_listens_on_the_loopback_address_only(pages: Running, embedded: Path) -> None:
     """With all that it has started; the code servers' sockets are files that only their user may connect to."""
-    server = local.status(embedded / "postgres")
+    server = postgres.status(embedded / "postgres")
     assert server
     ours = psutil.Process(pages.process.pid)
     processes = [ours, *ours.children(recursive=True), psutil.Process(server.pid)]
@@ -169,7 +170,7 @@ def test_a_second_one_on_the_same_home_is_refused(
     monkeypatch.setenv("JV_HOME", str(embedded))
     monkeypatch.setenv("DAGSTER_HOME", "")  # to be restored: `serve` sets it
     with pytest.raises(UserError, match=f"running already, at http://127.0.0.1:{pages.port}"):
-        ui.serve()
+        serving.serve()
 
 
 def test_viewers_have_pages_of_their_own_beside_it_which_refuse_every_change(pages: Running, embedded: Path) -> None:
@@ -277,14 +278,14 @@ def test_dagster_dev_that_cannot_work_ends_with_one_line(home: Path) -> None:
 )
 def test_an_address_that_cannot_be_had_is_named(host: str, port: int | None, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
-        free_port(host, port, ui.PORTS, "--port")
+        free_port(host, port, serving.PORTS, "--port")
 
 
 def test_a_chosen_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port} is taken: choose another with --port"):
-            free_port("127.0.0.1", port, ui.PORTS, "--port")
+            free_port("127.0.0.1", port, serving.PORTS, "--port")
 
 
 def test_definitions_that_do_not_load_are_named(home: Path, database_url: str) -> None:

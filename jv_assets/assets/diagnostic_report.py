@@ -1,0 +1,74 @@
+"""The asset that makes one page of what the scores mean."""
+
+import json
+
+import dagster as dg
+
+from jv_assets import settings
+from jv_assets.assets.tallies import known_numbers
+from jv_assets.automation.schedules import every_night_anew
+from jv_assets.partitions import one_line_failure
+from jv_assets.reports.beside import beside
+from jv_assets.reports.evaluation import evaluated, headline
+from jv_assets.reports.evaluation import write as write_evaluation
+from jv_assets.reports.exporting import reports_folder, write_whole
+from jv_assets.reports.numbers import report_of
+from jv_assets.reports.stages import of_last_runs
+from jv_assets.reports.tallies import TALLIED, merge
+from jv_assets.resources.range_files import RangeFiles
+
+
+class ReportConfig(dg.Config):
+    """`old_sample`: show also the means over the 50 best by `match_score`, a biased sample of older figures."""
+
+    old_sample: bool = False
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "altair"},
+    description="""
+One page of what the scores mean: do they predict what people do, did embeddings help, why are scores low, what would
+another aggregation do, what should be done about Momentum, where do fallbacks come from, and is everybody sent to the
+same few.
+
+Reads the tallies of all ranges, what `momentum_options` found when it was last made, from the files of `profiles` how
+long some texts are, and from Dagster what the last runs took and wrote. A range that was never tallied, or was scored
+anew since, is named in the report. Refuses ranges scored under several policies. Writes report.html (it loads nothing
+and runs nothing, so it can be sent), report.txt, report.json and evaluation.json into the folder reports of JV_HOME, or
+of .jv where JV_HOME is a bucket. Costs some seconds.
+""",
+    deps=[
+        *(
+            dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
+            for name in (*TALLIED, "evaluation", "profiles")
+        ),
+        "momentum_options",
+    ],
+    freshness_policy=every_night_anew(),
+)
+def diagnostic_report(
+    context: dg.AssetExecutionContext, config: ReportConfig, files: dg.ResourceParam[RangeFiles]
+) -> dg.MaterializeResult[None]:
+    from jv_assets.reports.page import to_html
+    from jv_assets.reports.pictures import pictures
+    from jv_assets.reports.sections import sections, warnings
+    from jv_assets.reports.text import to_text
+
+    with one_line_failure():
+        report = report_of(merge(files), old_sample=config.old_sample)
+        folder, found = reports_folder(), evaluated(files)
+        report |= beside(files, folder, report) | {"evaluation": found}
+        contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
+        for kind, content in contents.items():
+            write_whole(folder / f"report.{kind}", content)
+        if found:
+            write_evaluation(found, folder)
+    for warning in warnings(report):
+        context.log.warning(warning)
+    paths = {kind: dg.MetadataValue.path(str(folder / f"report.{kind}")) for kind in contents}
+    shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
+    numbers = known_numbers(report["headline"] | (headline(found) if found else {})) | of_last_runs(context.instance)
+    return dg.MaterializeResult(
+        metadata={"page": dg.MetadataValue.url(settings.report_url()), **paths, **numbers, **shown}
+    )

@@ -1,0 +1,121 @@
+"""The asset that scores the matches."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+import pandas as pd
+
+from jv_assets import settings
+from jv_assets.assets import lineage, production
+from jv_assets.errors import UserError
+from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.pipeline.former_rows import GoneRows, read_former
+from jv_assets.pipeline.id_spans import id_spans
+from jv_assets.pipeline.origins import Origin, reading
+from jv_assets.pipeline.reading import read_matches
+from jv_assets.pipeline.scoring import ToldOfRange, profiles_of_files, score_range
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.writability import require_writable
+from jv_scoring.policy import CODE_VERSION, parse_policy
+
+_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
+
+
+_SCORED_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("id, profile_id, suggested_profile_id", "uuid", "the match, A and B"),
+        dg.TableColumn("score_ab, score_ba", "double", "0-100, 2 decimals, as they will be published"),
+        dg.TableColumn("harmonic_mean", "double", "the match's score, 0-100, 2 decimals, as it will be published"),
+        dg.TableColumn("intent_ab, context_ab, …_ba", "double", "dimensions of each direction, 0-10"),
+        dg.TableColumn("synergy_impute_ab, synergy_redistribute_ab, momentum_…", "double", "by both null treatments"),
+        dg.TableColumn("offering_seeking_ab, …", "double", "the sixteen factors of each direction; null: no data"),
+        dg.TableColumn("offering_seeking_method_ab, …_cosine_ab, …_overlap_ab", "", "of the two similarity factors: "
+                       "semantic or word_overlap, the cosine, and the score by word overlap alone"),
+        dg.TableColumn("policy, scoring_version, inputs_hash, code_version", "text", "what made the score"),
+        dg.TableColumn("reused", "bool", "the row was there before: nothing of it had changed, here or in production"),
+        dg.TableColumn("match_context", "text", "what is published beside the score; null where it was reused"),
+        dg.TableColumn("match_score", "double", "the older matcher's, as read"),
+        dg.TableColumn("stored_score_ab, … stored_inputs_hash", "", "what was published when this was scored"),
+        dg.TableColumn("stored_row", "bigint", "of the row that had that: another one after each change of it"),
+    ]
+)  # fmt: skip
+
+
+class ScoreConfig(dg.Config):
+    """`policy`: the policy to score under. Publishing under another one than the stored is refused by default."""
+
+    policy: str = settings.policy()
+
+
+@dg.asset(
+    group_name="score",
+    code_version=CODE_VERSION,
+    kinds={"python", "parquet"},
+    description="""
+Every match of the range, scored in both directions by the ISMC rules.
+
+Reads the range's rows of match_suggestions that something was written to since its file was made, the files of all
+ranges of `profiles`, and the vectors that the configured model made. A match that would be scored of the same as when
+its row was made, and that production holds as that row says, keeps its row: a night scores what changed. Writes one
+Parquet file a range under JV_HOME: the scores, all that the reports need, and what was stored before. Writes nothing to
+the database: materializing this alone is the dry run. A match whose profile is gone, or that names one profile twice,
+is counted and skipped. Costs some seconds a run to read all profiles, then some 20 microseconds a match that is scored.
+""",
+    deps=[
+        production.MATCHES,
+        dg.AssetDep("profiles", partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep("profile_embeddings", partition_mapping=dg.AllPartitionMapping()),
+    ],
+    partitions_def=ID_RANGES,
+    backfill_policy=_BACKFILL,
+    metadata={"dagster/column_schema": _SCORED_COLUMNS, "dagster/column_lineage": lineage.MATCHES},
+)
+def match_scores(
+    context: dg.AssetExecutionContext,
+    config: ScoreConfig,
+    database: dg.ResourceParam[Database],
+    embedder: dg.ResourceParam[Embedder],
+    files: dg.ResourceParam[RangeFiles],
+) -> None:
+    def work(key: str) -> Mapping[str, object]:
+        former, gone, told = read_former(files, key, origin.may_reuse), GoneRows(files, key), ToldOfRange()
+
+        def chunks() -> Iterator[pd.DataFrame]:
+            for low, high in id_spans(database, "match_suggestions", *files.cut.matches.bounds(key)):
+                before = former.until(high)
+                matches = read_matches(database, low, high, known=before)
+                scored = score_range(profiles, matches, config.policy, before)
+                gone.note(before, scored.rows)
+                told.note(scored)
+                yield scored.rows
+            gone.keep()
+
+        facts = {"policy": config.policy, **origin.stamp(*inputs)}
+        size = files.write_chunks("match_scores", key, chunks(), lambda: told.facts | facts)
+        return {**told.summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
+
+    with one_line_failure():
+        known_policy(config.policy)
+    with reading(context, database, files) as origin:
+        with one_line_failure():
+            require_writable(database, "dry run")
+            inputs = read_origins(files, origin)
+            profiles = profiles_of_files(database, files, embedder.model, all(map(origin.may_reuse, inputs)))
+        each_range(context, work)
+
+
+def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
+    """Return the metadata of all files of profiles; UserError for one that is not of this database as it is."""
+    inputs = {key: files.facts("profiles", key) for key in ID_RANGES.get_partition_keys()}
+    for key, facts in inputs.items():
+        origin.require("profiles", key, facts)
+    return list(inputs.values())
+
+
+def known_policy(name: str) -> None:
+    try:
+        parse_policy(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None

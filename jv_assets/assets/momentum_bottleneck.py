@@ -1,0 +1,59 @@
+"""The asset that tells why scores are low."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from jv_assets import settings
+from jv_assets.assets.match_scores import match_scores
+from jv_assets.assets.profiles import profiles
+from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
+from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.reports.numbers import record
+from jv_assets.reports.sampling import sample_of
+from jv_assets.reports.tallies import keep, scored, tallied
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis import momentum
+from jv_scoring.analysis.rows import BOTH
+
+_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
+
+
+_TALLIES = dg.TableSchema([*TALLY.columns, dg.TableColumn("profiles", "text", "the same of the range's profiles")])
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "parquet"},
+    description="""
+Why are scores low? Which dimension is the weakest of each direction, and what Momentum is made of where it is that one.
+
+Reads dimensions and Momentum's factors of the range's file of `match_scores`, and the range's file of `profiles` for
+how many of them have data at all. Writes one row of JSON a range under JV_HOME: histograms of dimensions and factors,
+and counts of the weakest, of fields with data and of directions without any. Costs some 20 microseconds a match.
+""",
+    deps=[match_scores, profiles],
+    partitions_def=ID_RANGES,
+    backfill_policy=_BACKFILL,
+    metadata={"dagster/column_schema": _TALLIES},
+)
+def momentum_bottleneck(
+    context: dg.AssetExecutionContext, config: TallyConfig, files: dg.ResourceParam[RangeFiles]
+) -> None:
+    with one_line_failure():
+        sample = sample_of(files, config.sample)
+
+    def work(key: str) -> Mapping[str, object]:
+        tally, rows = tallied(scored(files, key, momentum.COLUMNS, sample), momentum.tally)
+        facts = files.chunks("profiles", key, list(momentum.FIELDS))
+        coverage, profiles_there = tallied(facts, momentum.tally_profiles)
+        size = keep(files, "momentum_bottleneck", key, tally, rows, profiles=coverage, sample=sample)
+        shown = momentum.report(tally, coverage)
+        numbers = {
+            "momentum_mean": record(shown["dimensions"], dimension="momentum", direction=BOTH)["mean"],
+            "momentum_bottleneck_share": record(shown["weakest"], dimension="momentum", direction=BOTH)["share"],
+            "floor_share": shown["floor"][f"share_{BOTH}"],
+        }
+        return {"rows": rows, "profiles": profiles_there, **known_numbers(numbers), "file_bytes": size}
+
+    each_range(context, work, again="jv report")

@@ -1,0 +1,145 @@
+"""The asset that publishes the scores."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
+
+import dagster as dg
+import pandas as pd
+
+from jv_assets import settings
+from jv_assets.assets import lineage
+from jv_assets.assets.match_scores import match_scores
+from jv_assets.automation.schedules import every_night_anew
+from jv_assets.checks.rules import AUDITED, broken_rules
+from jv_assets.checks.shift import Refusal, shift_refusal, word_overlap_refusal
+from jv_assets.errors import UserError
+from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.pipeline.origins import Origin, as_of_file, reading
+from jv_assets.pipeline.publishing import NEEDED, Chunk, Wanted, publish_range
+from jv_assets.pipeline.reading import STORED_COLUMNS
+from jv_assets.pipeline.stored_rules import refuse_other_rules
+from jv_assets.pipeline.undo_units import unit_of
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_file import ROW_GROUP, RangeFile
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.catalogue import require_fit
+from jv_assets.setup.writability import require_writable
+
+_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
+
+
+_PUBLISHED_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("id", "uuid", "the match"),
+        dg.TableColumn("score_ab, score_ba", "numeric(5,2)", "what B is worth to A, and A to B, 0-100"),
+        dg.TableColumn("harmonic_mean", "numeric(5,2)", "the match's score, 0-100: the harmonic mean of both"),
+        dg.TableColumn("match_context", "jsonb", "both breakdowns, policy, version, model and the hash of the inputs"),
+    ]
+)
+
+
+class PublishConfig(dg.Config):
+    """`only_missing`: write only where harmonic_mean is NULL. `dry_run`: write nothing, count what would be written.
+
+    `switch_policy`: allow scores stored under another policy to be replaced. `accept_shift`: allow the scores as a
+    whole to move further than they do on an ordinary night. `accept_word_overlap`: allow word overlap to take the place
+    of vectors in more text comparisons than on an ordinary night.
+    """
+
+    only_missing: bool = False
+    dry_run: bool = False
+    switch_policy: bool = False
+    accept_shift: bool = False
+    accept_word_overlap: bool = False
+
+
+@dg.asset(
+    group_name="publish",
+    kinds={"python", "postgres"},
+    description="""
+The scores in production: `score_ab`, `score_ba`, `harmonic_mean` and `match_context` of match_suggestions.
+
+Reads the range's file of `match_scores` and what is stored, and writes the rows that differ in score, version, policy
+or inputs hash, in short transactions that may be cut off anywhere: materialize again to go on. An unchanged row costs
+no write. What is replaced is kept for `jv undo`. With `only_missing` it writes only where harmonic_mean is NULL. With
+`dry_run` it writes nothing and records no materialization. `match_score` is never written. Costs about 0.1 ms a row
+written.
+""",
+    deps=[match_scores],
+    partitions_def=ID_RANGES,
+    backfill_policy=_BACKFILL,
+    freshness_policy=every_night_anew(),
+    output_required=False,
+    metadata={
+        "dagster/table_name": "match_suggestions",
+        "dagster/column_schema": _PUBLISHED_COLUMNS,
+        "dagster/column_lineage": lineage.PUBLISHED,
+    },
+)
+def published_scores(
+    context: dg.AssetExecutionContext,
+    config: PublishConfig,
+    database: dg.ResourceParam[Database],
+    files: dg.ResourceParam[RangeFiles],
+) -> Iterator[dg.MaterializeResult[None]]:
+    wanted = Wanted(config.only_missing, config.dry_run, config.switch_policy)
+
+    def work(key: str) -> Mapping[str, object]:
+        with files.opened("match_scores", key) as file:
+            origin.require("match_scores", key, file.facts)
+            if broken := broken_rules(map(partial(file.read, AUDITED, ()), file.groups()), file.facts):
+                raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
+            published = publish_range(
+                database,
+                files.cut.matches.bounds(key),
+                _chunks(files, key, file, origin),
+                wanted,
+                run_id=unit_of(context.run),
+                as_of=as_of_file(file.facts),
+            )
+        return vars(published)
+
+    with reading(context, database, files, makes_files=False) as origin:
+        with one_line_failure():
+            require_writable(database, "dry run" if config.dry_run else "write")
+        if not config.dry_run:
+            with one_line_failure():
+                require_fit(database)  # no command asked the doctor before a schedule's run
+                _refuse_as_a_whole(config, database, files, files.made("match_scores", context.partition_keys))
+        each_range(context, work, record=not config.dry_run)
+    if not config.dry_run:
+        yield dg.MaterializeResult()
+
+
+def _refuse_as_a_whole(config: PublishConfig, database: Database, files: RangeFiles, keys: list[str]) -> None:
+    """UserError where the scores of these ranges together must not be published."""
+    if config.only_missing or not config.switch_policy:
+        refuse_other_rules(database, files, keys)
+    for look, is_accepted in ((word_overlap_refusal, config.accept_word_overlap), (shift_refusal, config.accept_shift)):
+        if not is_accepted and (refusal := look(files, keys)):
+            raise _with_page(refusal, database, files, keys)
+
+
+def _with_page(refusal: Refusal, database: Database, files: RangeFiles, keys: list[str]) -> UserError:
+    """Return the error that names a page, made for it, of which matches would change and what from."""
+    from jv_assets.reports.refusal import write_refusal  # here: charts take long to load
+
+    page = write_refusal(database, files, keys, f"Nothing was published: {refusal.moved}.")
+    told = f"nothing was published: {refusal.moved}. See what would change, and what from, in {page}"
+    return UserError(f"{told}; {refusal.cure}")
+
+
+def _chunks(files: RangeFiles, key: str, file: RangeFile, origin: Origin) -> Iterator[Chunk]:
+    columns = sorted({*NEEDED, *STORED_COLUMNS} - (set() if origin.may_reuse(file.facts) else {"stored_row"}))
+    for groups in file.groups(ROW_GROUP):  # contexts are large
+        scored = file.read(columns, groups=groups)
+        yield scored, cache(partial(_contexts, files, key, groups, scored))
+
+
+def _contexts(files: RangeFiles, key: str, groups: Sequence[int], scored: pd.DataFrame) -> pd.Series:
+    """`match_context` of the rows; UserError where the range was scored anew, by another run, since they were read."""
+    with files.opened("match_scores", key) as file:
+        again = file.read([*NEEDED, "match_context"], groups=groups if groups in file.groups(ROW_GROUP) else [])
+    if not again[list(NEEDED)].equals(scored[list(NEEDED)]):
+        raise UserError(f"range {key} was scored anew while it was published: type jv retry")
+    return again["match_context"]

@@ -1,0 +1,272 @@
+"""Running jobs in this process, through Dagster's instance, so that the UI shows the runs afterwards."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+
+from jv_assets.automation.attempts import by_id, is_dry, last_attempts
+from jv_assets.automation.causes import ENDS, NEVER_DONE, Causes, is_interruption, run_causes
+from jv_assets.automation.finishing import Part, config_for, failed_ranges, parts, rest_of
+from jv_assets.automation.schedules import NIGHTLY, OF_MATCHES, RESCORE
+from jv_assets.errors import UserError
+from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
+from jv_assets.pipeline.undo_units import UNIT, unit_of
+from jv_assets.platform.launcher import ENDED_BADLY, UNDER_WAY, again, is_at_work, this_process
+from jv_assets.platform.own_runs import is_ours
+from jv_assets.resources.range_files import RangeFiles
+
+_HAVE_FILES = ("profiles", "match_scores")
+
+
+_SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
+"""The terminal has a progress bar; the log is in the UI."""
+
+
+Metadata = dict[str, dict[str, dict[str, Any]]]
+
+
+@dataclass
+class Outcome:
+    """What some runs did: the metadata of each range by asset, and what failed."""
+
+    run_ids: list[str] = field(default_factory=list)
+    done: Metadata = field(default_factory=dict)
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By asset and range: the cause."""
+    broken: list[str] = field(default_factory=list)
+    """What failed that is no single range, in a line each."""
+    dry_run: bool = False
+    seconds: float = 0.0
+
+    @property
+    def failed_keys(self) -> list[str]:
+        return sorted({key for causes in self.failed.values() for key in causes})
+
+    @property
+    def well(self) -> bool:
+        return not self.failed and not self.broken
+
+    def total(self, asset: str, name: str) -> float:
+        """The sum of one number over the ranges of an asset; 0 where there is none."""
+        values = [metadata.get(name) for metadata in self.done.get(asset, {}).values()]
+        return sum(value for value in values if isinstance(value, (int, float)))
+
+
+def execute(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    plan: Sequence[Part],
+    ops: Mapping[str, Mapping[str, object]] | None = None,
+) -> Outcome:
+    """Run the parts one after the other, and of one that fails in some ranges the rest for the others.
+
+    What all of them replace in production is kept as that of the first that publishes, so that one undo puts it back.
+    `ops` is config by asset. KeyboardInterrupt marks the run as cancelled and goes on to the caller.
+    """
+    outcome, started = Outcome(), time.perf_counter()
+    todo, unit = list(plan), dict[str, str]()
+    while todo:
+        part = todo.pop(0)
+        run = _run(instance, job, part, ops or {}, unit)
+        if "published_scores" in part.assets:
+            unit = {UNIT: unit_of(run)}
+        _take_in(instance, run, outcome)
+        if run.status != dg.DagsterRunStatus.SUCCESS:
+            todo = rest_of(instance, run, part.assets) + todo
+    outcome.seconds = time.perf_counter() - started
+    return outcome
+
+
+def chosen_keys(ranges: str | None) -> list[str]:
+    """The ranges of `--ranges 00,3c`, in order, all of them for None; UserError for one that does not exist."""
+    every = list(ID_RANGES.get_partition_keys())
+    if ranges is None:
+        return every
+    wanted = [key.strip().lower() for key in ranges.split(",")]
+    if unknown := [key for key in wanted if key not in every]:
+        raise UserError(
+            f"--ranges {ranges}: there is no range {unknown[0] or '(empty)'}; there are {len(every)}: {every[0]}, "
+            f"{every[min(1, len(every) - 1)]}, … {every[-1]}, with commas between"
+        )
+    return sorted(set(wanted), key=every.index)
+
+
+def unfinished(
+    instance: dg.DagsterInstance, asset: str, causes: Causes, files: RangeFiles, also_never_done: bool = True
+) -> dict[str, str]:
+    """The ranges of an asset whose last run failed or was cancelled before them, or (if asked) that were never done.
+
+    With the cause of each. Those that a run at work is to do are none of them. A range whose file is not there was
+    never done: the file may have been made under another cut, whose range of that name held other rows.
+    """
+    key = dg.AssetKey(asset)
+    attempts, done = last_attempts(instance, key), instance.get_materialized_partitions(key)
+    if also_never_done and asset in _HAVE_FILES:
+        done = set(files.made(asset, sorted(done)))
+    at_work = {run.run_id for run in by_id(attempts.values()) if is_at_work(instance, run)}
+    left = {}
+    for k in ID_RANGES.get_partition_keys():
+        run = attempts.get(k)
+        if run and run.run_id in at_work:
+            continue
+        if run and run.status in ENDED_BADLY:
+            left[k] = causes.of_range(run, asset, k)
+        elif also_never_done and k not in done:
+            left[k] = NEVER_DONE
+    return left
+
+
+def left_over(instance: dg.DagsterInstance, files: RangeFiles) -> dict[str, dict[str, str]]:
+    """By asset, the ranges that `jv retry` does, and why. Embeddings are only retried: all of them may take hours."""
+    causes = Causes(instance)
+    return {name: unfinished(instance, name, causes, files, also_never_done=name in RESCORE) for name in NIGHTLY}
+
+
+def under_way(instance: dg.DagsterInstance) -> list[str]:
+    """The runs that wait or go on, the backfills that have more to come, and an undo that was not done, a line each."""
+    return runs_under_way(instance) + _undo_not_done(instance)
+
+
+def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
+    """The runs that wait or go on, and the backfills that have more to come, a line each."""
+    waiting = _our_runs(instance, [dg.DagsterRunStatus.QUEUED])
+    lines = [f"{_named(run)} waits for the daemon (jv ui)" for run in waiting]
+    lines += [f"{_named(run)} goes on{_nevertheless(instance, run)}" for run in at_work(instance)]
+    requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
+    for backfill in instance.get_backfills(filters=requested):
+        lines.append(f"backfill {backfill.backfill_id} goes on while the daemon runs (jv ui)")
+    return lines
+
+
+def at_work(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Our runs that a process does, those too that were marked as ended from outside meanwhile."""
+    marked = (run for run in _our_runs(instance, ENDED_BADLY, limit=_LATEST) if is_at_work(instance, run))
+    return [*_our_runs(instance, UNDER_WAY), *marked]
+
+
+_LATEST = 50
+"""Of so many runs that ended badly it is looked up whether their process lives nevertheless."""
+
+
+def _our_runs(
+    instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus], limit: int | None = None
+) -> list[dg.DagsterRun]:
+    runs = instance.get_runs(dg.RunsFilter(statuses=list(statuses)), limit=limit)
+    return [run for run in runs if is_ours(instance, run)]
+
+
+def _named(run: dg.DagsterRun) -> str:
+    keys = keys_of_run(run)
+    return f"run {run.run_id[:8]} of {run.job_name}, ranges {keys[0]} to {keys[-1]},"
+
+
+def _nevertheless(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    return f", although {run_causes(instance, run)[0]}" if run.status in ENDED_BADLY else ""
+
+
+def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
+    """The last undo, where it failed and nothing was published since: no range of an asset tells of it."""
+    records = instance.get_run_records(dg.RunsFilter(job_name="undo"))
+    last = next((record for record in records if is_ours(instance, record.dagster_run)), None)
+    if last is None or last.dagster_run.status not in ENDED_BADLY:
+        return []
+    since = instance.get_runs(dg.RunsFilter(created_after=last.create_timestamp))
+    if any(run.job_name in ("rescore", "nightly") and is_ours(instance, run) for run in since):
+        return []
+    run = last.dagster_run
+    return [f"run {run.run_id[:8]} of undo failed: {'; '.join(run_causes(instance, run))}"]
+
+
+def retry_plan(instance: dg.DagsterInstance, files: RangeFiles) -> list[Part]:
+    """The runs that do what is left over, and what hangs on it.
+
+    A range that was not published is scored again first: what its file holds may be of another policy since. Profiles
+    concern all matches, of which the others were meanwhile scored by what had been known of them.
+    """
+    left = left_over(instance, files)
+    matches = sorted({*left["match_scores"], *left["published_scores"]})
+    if left["profiles"] or left["profile_embeddings"]:
+        matches = list(ID_RANGES.get_partition_keys())
+    return [
+        *parts(("profiles",), list(left["profiles"])),
+        *parts(("profile_embeddings",), list(left["profile_embeddings"])),
+        *parts(OF_MATCHES, matches),
+    ]
+
+
+def execute_op(instance: dg.DagsterInstance, job: dg.JobDefinition, op: str, config: Mapping[str, object]) -> Outcome:
+    """Run a job that is one op. KeyboardInterrupt marks it as cancelled and goes on to the caller."""
+    outcome, started = Outcome(), time.perf_counter()
+    _take_in(instance, _in_process(instance, job, {"ops": {op: {"config": dict(config)}}}, {}), outcome)
+    outcome.seconds = time.perf_counter() - started
+    return outcome
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    part: Part,
+    ops: Mapping[str, Mapping[str, object]],
+    unit: Mapping[str, str],
+) -> dg.DagsterRun:
+    config = config_for(part.assets, {name: {"config": dict(values)} for name, values in ops.items()})
+    return _in_process(instance, job, config, {**range_tags(part.first, part.last), **unit}, part.assets)
+
+
+def _in_process(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    config: Mapping[str, Any],
+    tags: Mapping[str, str],
+    assets: Sequence[str] = (),
+) -> dg.DagsterRun:
+    result = job.execute_in_process(
+        instance=instance,
+        run_config={**config, "loggers": _SILENT},
+        asset_selection=[dg.AssetKey(name) for name in assets] or None,
+        tags={**tags, **this_process()},
+        raise_on_error=False,
+    )
+    run = instance.get_run_by_id(result.run_id)
+    assert run
+    if _was_interrupted(instance, run):
+        instance.report_run_canceled(run, message=f"jv was stopped; to go on, type: {again(run)}")
+        raise KeyboardInterrupt
+    return run
+
+
+def _was_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether Dagster took a signal for itself and made a failure of it.
+
+    Where somebody has marked the run as ended before, only the step says so.
+    """
+    return any(is_interruption(entry) for entry in instance.all_logs(run.run_id, of_type=ENDS))
+
+
+def _take_in(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
+    outcome.run_ids.append(run.run_id)
+    outcome.dry_run |= is_dry(run)
+    _collect(instance, run, outcome)
+    if run.status != dg.DagsterRunStatus.SUCCESS:
+        _collect_failure(instance, run, outcome)
+
+
+def _collect(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
+    kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
+    for entry in instance.all_logs(run.run_id, of_type=kinds):
+        event = entry.asset_materialization or entry.asset_observation
+        if event and event.partition:
+            values = {name: value.value for name, value in event.metadata.items()}
+            outcome.done.setdefault(event.asset_key.to_user_string(), {})[event.partition] = values
+
+
+def _collect_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
+    found = dict(failed_ranges(instance, run.run_id))
+    for asset, causes in found.items():
+        outcome.failed.setdefault(asset, {}).update(causes)
+    if not found:
+        outcome.broken += run_causes(instance, run)

@@ -1,0 +1,80 @@
+"""Forgetting old runs: Dagster keeps every run with its events and logs for ever, and has no setting for it.
+
+Dagster knows that a range is made only by the event of the run that made it. So a run of which something is the latest
+stays, however old: of any range of any asset the materialization, the observation or the attempt, of any check the
+verdict. And runs of another code location, which may share the instance, are none of ours.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from sqlalchemy import func, select
+
+from jv_assets import settings
+from jv_assets.automation.attempts import last_attempts
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.platform.own_runs import is_ours
+
+_LATEST_OF = (
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_OBSERVATION,
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+)
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+def forget_old_runs(instance: dg.DagsterInstance) -> int:
+    """Delete our runs that are older than `JV_KEPT_DAYS` and not needed; returns how many.
+
+    The run itself goes last: where this is cut off, the next one finds it again.
+    """
+    before = datetime.now(UTC) - timedelta(days=settings.kept_days())
+    runs = (record.dagster_run for record in instance.get_run_records(_ended_before(before)))
+    old = [run.run_id for run in runs if is_ours(instance, run)]
+    needed = _needed(instance) if old else set()
+    unneeded = [run_id for run_id in old if run_id not in needed]
+    for run_id in unneeded:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+        _delete_verdicts(instance, run_id)
+        instance.event_log_storage.delete_events(run_id)
+        instance.delete_run(run_id)
+    return len(unneeded)
+
+
+def _ended_before(before: datetime) -> dg.RunsFilter:
+    return dg.RunsFilter(statuses=_ENDED, created_before=before)
+
+
+def _needed(instance: dg.DagsterInstance) -> set[str]:
+    """The runs of which something is the latest, or which `jv retry` would do again."""
+    events, verdicts = SqlEventLogStorageTable.c, AssetCheckExecutionsTable.c
+    latest_events = (
+        select(func.max(events.id))
+        .where(events.asset_key.is_not(None), events.dagster_event_type.in_([kind.value for kind in _LATEST_OF]))
+        .group_by(events.asset_key, events.partition, events.dagster_event_type)
+    )
+    latest_verdicts = select(func.max(verdicts.id)).group_by(
+        verdicts.asset_key, verdicts.check_name, verdicts.partition, verdicts.execution_status
+    )
+    with _storage(instance).index_connection() as connection:
+        needed = {
+            *connection.scalars(select(events.run_id).where(events.id.in_(latest_events))),
+            *connection.scalars(select(verdicts.run_id).where(verdicts.id.in_(latest_verdicts))),
+        }
+    for name in NIGHTLY:
+        needed |= {run.run_id for run in last_attempts(instance, dg.AssetKey(name)).values()}
+    return needed
+
+
+def _delete_verdicts(instance: dg.DagsterInstance, run_id: str) -> None:
+    """What Dagster leaves where it deletes a run."""
+    with _storage(instance).index_connection() as connection:
+        connection.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))
+
+
+def _storage(instance: dg.DagsterInstance) -> SqlEventLogStorage:
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    return storage

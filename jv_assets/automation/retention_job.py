@@ -1,0 +1,59 @@
+"""The job that forgets old runs, and when it does: `retention.py` says which."""
+
+import dagster as dg
+
+from jv_assets import settings
+from jv_assets.partitions import one_line_failure
+from jv_assets.pipeline.score_log import purge
+from jv_assets.resources.database import Database
+
+
+@dg.op(
+    name="delete_old_runs",
+    description="""
+Deletes the runs that are older than `JV_KEPT_DAYS` days, with their events and logs, but for those that hold the latest
+materialization, attempt or check of anything. Scores, files and what `jv undo` needs are not touched.
+""",
+)
+def delete_old_runs(context: dg.OpExecutionContext) -> None:
+    # not above: what reads Dagster's own tables takes long to load, and every process that lists the jobs would
+    from jv_assets.automation.retention import forget_old_runs
+
+    with one_line_failure():
+        count = forget_old_runs(context.instance)
+    context.log.info(f"{count:,} runs older than {settings.kept_days()} days are deleted")
+
+
+@dg.op(
+    name="drop_old_months",
+    description="""
+Drops the months of `jv.score_log` that ended more than `JV_SCORE_LOG_DAYS` days ago. The last entry of each match
+stays, because its score may still stand in production.
+""",
+)
+def drop_old_months(context: dg.OpExecutionContext, database: dg.ResourceParam[Database]) -> None:
+    with one_line_failure():
+        dropped = purge(database)
+    context.log.info(f"months of the log of published scores that are dropped: {', '.join(dropped) or 'none'}")
+
+
+@dg.job(
+    name="forget",
+    executor_def=dg.in_process_executor,
+    description="Delete the runs that are older than JV_KEPT_DAYS days, with their events and logs, and the months of "
+    "the log of published scores that are older than JV_SCORE_LOG_DAYS days.",
+)
+def forget() -> None:
+    delete_old_runs()
+    drop_old_months()
+
+
+@dg.schedule(
+    job=forget,
+    cron_schedule="@daily",
+    execution_timezone=settings.nightly_timezone(),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once a day, so that Dagster's database and the logs of runs do not grow for ever.",
+)
+def every_day() -> dg.RunRequest:
+    return dg.RunRequest()

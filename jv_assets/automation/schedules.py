@@ -1,0 +1,100 @@
+"""The jobs, and the nightly schedule."""
+
+import time
+from datetime import timedelta
+from itertools import islice, pairwise
+
+import dagster as dg
+from dagster._utils.schedules import cron_string_iterator
+
+from jv_assets import settings
+from jv_assets.partitions import all_ranges_tags
+from jv_assets.platform.own_runs import is_ours
+
+OF_PROFILES = ("profiles", "profile_embeddings")
+OF_MATCHES = ("match_scores", "published_scores")
+RESCORE = ("profiles", *OF_MATCHES)
+DISCOVER = ("profiles", "match_candidates", "candidate_allocation")
+_WEEKLY_CRON = "0 5 * * 0"
+NIGHTLY = (*OF_PROFILES, *OF_MATCHES)
+NIGHTLY_REPORTS = (
+    *("top_matches", "embedding_isolation", "momentum_bottleneck", "aggregation_comparison"),
+    *("production_impact", "evaluation", "diagnostic_report"),
+)
+REPORTS = ("momentum_options", *NIGHTLY_REPORTS)
+"""The options for Momentum take longer than all others together, and what they say does not change over night."""
+
+_A_RUN = timedelta(hours=2)
+"""What a nightly run and the reports after it may take before they are late."""
+
+
+def every_night_anew() -> dg.FreshnessPolicy:
+    """Of what each nightly run makes: late when one did not come, overdue when two did not."""
+    ticks = cron_string_iterator(time.time(), settings.nightly_cron(), settings.nightly_timezone())
+    longest = max(after - before for before, after in pairwise(islice(ticks, 15)))  # over a weekend, too
+    return dg.FreshnessPolicy.time_window(warn_window=longest + _A_RUN, fail_window=2 * longest + _A_RUN)
+
+
+rescore = dg.define_asset_job(
+    "rescore",
+    dg.AssetSelection.assets(*RESCORE),
+    description="Read the profiles, score every match, publish what differs. Embeds nothing.",
+)
+embed = dg.define_asset_job(
+    "embed",
+    dg.AssetSelection.assets("profile_embeddings"),
+    description="Embed the texts that are new or were edited.",
+)
+refresh = dg.define_asset_job(
+    "refresh",
+    dg.AssetSelection.assets(*OF_PROFILES),
+    description="Read the profiles, and embed the texts that are new or were edited. Scores nothing.",
+)
+nightly = dg.define_asset_job(
+    "nightly",
+    dg.AssetSelection.assets(*NIGHTLY),
+    description="Everything: read, embed what changed, score, publish what differs.",
+)
+report = dg.define_asset_job(
+    "report",
+    dg.AssetSelection.assets(*REPORTS),
+    description="What the scores mean: the diagnostics of all ranges, the options for Momentum, the best matches, and "
+    "one page of them. Changes nothing else.",
+)
+
+discover = dg.define_asset_job(
+    "discover",
+    dg.AssetSelection.assets(*DISCOVER),
+    description="Find the best pairs that no match joins yet, and spread them. Writes nothing to the database.",
+)
+
+
+@dg.schedule(
+    job=discover,
+    cron_schedule=_WEEKLY_CRON,
+    execution_timezone=settings.nightly_timezone(),
+    description="One run over all ranges, on Sundays at 5. Off until switched on.",
+)
+def every_week(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    return dg.RunRequest(tags=all_ranges_tags())
+
+
+@dg.schedule(
+    job=nightly,
+    cron_schedule=settings.nightly_cron(),
+    execution_timezone=settings.nightly_timezone(),
+    description="One run over all ranges. JV_NIGHTLY_CRON and JV_NIGHTLY_TIMEZONE say when; it is left out while "
+    "the last one still goes on. Off until switched on.",
+)
+def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    # a second one would do the same again beside the first, or right after it
+    runs = context.instance.get_runs(dg.RunsFilter(job_name=nightly.name, statuses=NOT_ENDED))
+    if going := [run for run in runs if is_ours(context.instance, run)]:
+        return dg.SkipReason(f"the nightly run {going[0].run_id} still goes on")
+    return dg.RunRequest(tags=all_ranges_tags())
+
+
+NOT_ENDED = [
+    *(dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING),
+    *(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUSPENDED, dg.DagsterRunStatus.CANCELING),
+]

@@ -1,0 +1,132 @@
+"""Between two nights: new matches are scored, and what edited profiles concern is scored again. Off until switched on.
+
+Both sensors request a run that reads and embeds the profiles that changed; when that went well, `score_concerned`
+requests the runs over the ranges of matches that it names. The night does whatever a sensor has missed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import dagster as dg
+from sqlalchemy import Connection, text
+
+from jv_assets.automation.finishing import parts, request_after
+from jv_assets.automation.schedules import NOT_ENDED, OF_MATCHES, refresh, rescore
+from jv_assets.partitions import ID_RANGES, all_ranges_tags, one_line_failure
+from jv_assets.pipeline.counted_writes import seeing_all
+from jv_assets.pipeline.match_states import context_of, not_ours, scorable
+from jv_assets.pipeline.stored_cut import read_cut
+from jv_assets.platform.own_runs import is_ours
+from jv_assets.resources.database import Database
+from jv_assets.setup.catalogue import refuse_unfit
+
+CONCERNED = "jv/concerned_ranges"
+"""Tag of a run after which these ranges of matches, with commas between, are to be scored, or `all` of them."""
+MOST = 200
+"""Ranges that a tag names; Dagster's storage takes no tag of 2,700 characters. Of more than that all are scored."""
+ALL = "all"
+_SECONDS = 60
+# A transaction may be committed some time after the moment that it wrote: a minute is given to all.
+_SETTLED = "SELECT (now() - interval '1 minute')::text"
+# Another program may have given it a score of its own. CASE, so that few contexts are read.
+_NEW = f"""
+    SELECT m.id::text FROM match_suggestions m {context_of("m")}
+    WHERE m.suggested_at > CAST(:since AS timestamptz) AND m.suggested_at <= CAST(:until AS timestamptz)
+        AND {scorable("m")}
+        AND CASE WHEN m.harmonic_mean IS NULL THEN true ELSE {not_ours("m")} END
+"""  # noqa: S608 - of our own constants
+_REFERRING = f"""
+    WITH edited AS (
+        SELECT id FROM profiles
+        WHERE updated_at > CAST(:since AS timestamptz) AND updated_at <= CAST(:until AS timestamptz)
+    )
+    SELECT (SELECT count(*) FROM edited), array(
+        SELECT m.id::text FROM match_suggestions m JOIN edited e ON m.profile_id = e.id WHERE {scorable("m")}
+        UNION SELECT m.id::text FROM match_suggestions m JOIN edited e ON m.suggested_profile_id = e.id
+            WHERE {scorable("m")}
+    )
+"""  # noqa: S608 - of our own constants
+
+
+@dg.sensor(
+    job=refresh,
+    minimum_interval_seconds=_SECONDS,
+    description="When matches were added that have no score, or one of another program, reads and embeds the profiles "
+    "that changed, then scores and publishes the ranges of these matches and no others. Looks for rows with a "
+    "later suggested_at, by index.",
+)
+def new_matches(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
+) -> dg.RunRequest | dg.SkipReason:
+    def look(connection: Connection, asked: dict[str, str]) -> tuple[int, Sequence[str]]:
+        found = connection.execute(text(_NEW), asked).scalars().all()
+        return len(found), found
+
+    return _tick(context, database, context.cursor or "-infinity", "new matches", look)
+
+
+@dg.sensor(
+    job=refresh,
+    minimum_interval_seconds=_SECONDS,
+    description="When profiles were edited, reads and embeds them, then scores the ranges of matches that refer to "
+    "them and publishes what differs. Looks for rows with a later updated_at, by index. The first tick only notes "
+    "where it begins: what was edited before is the night's.",
+)
+def edited_profiles(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
+) -> dg.RunRequest | dg.SkipReason:
+    def look(connection: Connection, asked: dict[str, str]) -> tuple[int, Sequence[str]]:
+        count, matches = connection.execute(text(_REFERRING), asked).one()
+        return count, matches
+
+    return _tick(context, database, context.cursor or "infinity", "edited profiles", look)
+
+
+def _tick(
+    context: dg.SensorEvaluationContext,
+    database: Database,
+    since: str,
+    what: str,
+    look: Callable[[Connection, dict[str, str]], tuple[int, Sequence[str]]],
+) -> dg.RunRequest | dg.SkipReason:
+    """`look` counts what came after `since`, and gives the ids of the matches that it concerns.
+
+    Where the last run that this sensor requested waits or goes on, what has come meanwhile is for the next tick.
+    """
+    mine = dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}, statuses=NOT_ENDED)
+    if going := [run for run in context.instance.get_runs(mine) if is_ours(context.instance, run)]:
+        return dg.SkipReason(f"run {going[0].run_id} still goes on")
+
+    def work(connection: Connection) -> tuple[str, int, Sequence[str]]:
+        refuse_unfit(connection)
+        until = str(connection.scalar(text(_SETTLED)))
+        return until, *look(connection, {"since": since, "until": until})
+
+    # What is hidden would be passed over for good: the next tick begins after this one.
+    with one_line_failure():
+        until, count, matches = database.run(seeing_all(work))
+    context.update_cursor(until)
+    if not count:
+        return dg.SkipReason(f"no {what}")
+    cut = read_cut(database, len(ID_RANGES.get_partition_keys()))
+    ranges = sorted({cut.matches.key_of(match_id) for match_id in matches})
+    context.log.info(f"{count:,} {what}, {len(ranges)} ranges of matches to score")
+    concerned = ",".join(ranges) if len(ranges) <= MOST else ALL
+    return dg.RunRequest(tags=all_ranges_tags() | ({CONCERNED: concerned} if ranges else {}))
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[refresh],
+    request_job=rescore,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="After a run of new_matches or edited_profiles: scores and publishes the ranges that it was about.",
+)
+def score_concerned(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    run = context.dagster_run
+    if CONCERNED not in run.tags:
+        yield dg.SkipReason("it concerns no ranges of matches")
+        return
+    every, named = list(ID_RANGES.get_partition_keys()), run.tags[CONCERNED].split(",")
+    # ALL is no range, nor are those of another JV_ID_RANGES: then all of them are scored
+    for part in parts(OF_MATCHES, named if set(named) <= set(every) else every):
+        yield request_after(run, part)

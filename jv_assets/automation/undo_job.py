@@ -1,0 +1,54 @@
+"""The job `undo`: puts back what a run replaced, over all partitions."""
+
+import dagster as dg
+
+from jv_assets.partitions import observe_each, one_line_failure
+from jv_assets.pipeline.identity import require_home
+from jv_assets.pipeline.undo import SHORTEST, find_run, undo_range
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_assets.setup.writability import require_writable
+
+PUT_BACK = "put_back"
+"""The op of the job `undo`: Dagster takes no op with the name of a job."""
+
+
+class UndoConfig(dg.Config):
+    """`run`: the id of the run to undo, or its first eight characters or more."""
+
+    run: str
+
+
+@dg.op(
+    name=PUT_BACK,
+    description="""
+Puts `score_ab`, `score_ba`, `harmonic_mean` and `match_context` back to what they were before a run replaced them, in
+every range, in short transactions that may be cut off anywhere: launch it again to go on. A match that a later run
+replaced again is left and counted. What this replaces is kept too, so it can be undone itself.
+""",
+)
+def put_back(
+    context: dg.OpExecutionContext,
+    config: UndoConfig,
+    database: dg.ResourceParam[Database],
+    files: dg.ResourceParam[RangeFiles],
+) -> None:
+    with one_line_failure():
+        require_home(database, files)
+        require_writable(database)
+        run_id = find_run(database, config.run, context.instance)
+
+    def work(key: str) -> dict[str, object]:
+        done = undo_range(database, files.cut.matches.bounds(key), run_id, context.run_id)
+        return {**vars(done), "replaced_by": sorted(done.replaced_by), "run": run_id}
+
+    observe_each(context, "published_scores", work, again=f"jv undo {run_id[:SHORTEST]}")
+
+
+@dg.job(
+    name="undo",
+    executor_def=dg.in_process_executor,
+    description="Put back the scores that a run replaced. Config: ops: put_back: config: run: the run's id.",
+)
+def undo() -> None:
+    put_back()

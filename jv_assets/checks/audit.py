@@ -1,0 +1,55 @@
+"""The asset checks between scoring and publishing. All of them block."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from jv_assets.checks.rules import AUDITED, RULES, broken_rules
+from jv_assets.partitions import keys_of_run
+from jv_assets.resources.range_files import RangeFiles
+
+_ASSET = "match_scores"
+
+
+@dg.multi_asset_check(
+    name="audit",
+    specs=[
+        dg.AssetCheckSpec(
+            name,
+            asset=_ASSET,
+            blocking=True,
+            description=f"{rule.__doc__} Reads the files of the run's ranges; where a range breaks it, nothing of the "
+            "run is published.",
+        )
+        for name, rule in RULES.items()
+    ],
+)
+def audit(context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeFiles]) -> Iterator[dg.AssetCheckResult]:
+    keys = files.made(_ASSET, keys_of_run(context.run))
+    broken: dict[str, dict[str, int]] = {name: {} for name in RULES}
+    for key in keys:
+        for name, count in broken_rules(files.chunks(_ASSET, key, AUDITED), files.facts(_ASSET, key)).items():
+            broken[name][key] = count
+    for name, ranges in broken.items():
+        problem = f"broken in {', '.join(ranges)}: materialize match_scores again" if ranges else None
+        numbers = {"ranges": len(keys), "rows_that_break_it": sum(ranges.values()), "broken_ranges": list(ranges)}
+        yield found(_ASSET, name, problem, numbers)
+
+
+def found(
+    asset: str,
+    name: str,
+    problem: str | None,
+    metadata: Mapping[str, Any],
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    """What a check of an asset found: `problem`, with what to do, or None. Metadata that are None are left out."""
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(asset),
+        check_name=name,
+        passed=problem is None,
+        severity=severity,
+        description=problem,
+        metadata={key: value for key, value in metadata.items() if value is not None},
+    )

@@ -1,0 +1,113 @@
+"""What must hold in production after a publish: the checks of `published_scores`, which look at the database anew."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from sqlalchemy import text
+
+from jv_assets.checks.audit import found
+from jv_assets.errors import UserError
+from jv_assets.explain import explain
+from jv_assets.partitions import keys_of_run
+from jv_assets.pipeline.counted_writes import seeing_all
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.policy import SCORING_VERSION
+
+_ASSET = "published_scores"
+SAMPLE = 20
+"""Matches that are scored again, one by one, by the plain reference."""
+_IDS = ["id", "profile_id", "suggested_profile_id"]
+_ANY_NULL = "SELECT EXISTS (SELECT FROM match_suggestions WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL)"
+_NULL = f"""
+    SELECT {", ".join(f"{name}::text" for name in _IDS)} FROM match_suggestions
+    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL AND id = ANY(CAST(:ids AS uuid[]))
+"""  # noqa: S608 - of our own constants
+
+
+@dg.multi_asset_check(
+    name="verify",
+    specs=[
+        dg.AssetCheckSpec(
+            "nothing_left_null",
+            asset=_ASSET,
+            blocking=True,
+            description="Every match of the run's ranges that could be scored has a score in the database. One that "
+            "was added or given other profiles since it was scored waits for the next run, and is not counted.",
+        ),
+        dg.AssetCheckSpec(
+            "reference_agrees",
+            asset=_ASSET,
+            blocking=True,
+            description=f"{SAMPLE} matches drawn by the run's id are scored again, pair by pair, by the plain "
+            "reference implementation from what the database holds, and are what is stored, breakdowns included. A "
+            "match whose profiles changed since it was scored is passed over. Costs some 10 ms a match.",
+        ),
+    ],
+)
+def verify(
+    context: dg.AssetCheckExecutionContext,
+    database: dg.ResourceParam[Database],
+    embedder: dg.ResourceParam[Embedder],
+    files: dg.ResourceParam[RangeFiles],
+) -> Iterator[dg.AssetCheckResult]:
+    keys = files.made("match_scores", keys_of_run(context.run))
+    left = {key: count for key in keys if (count := left_null(database, files, key))}
+    problem = f"in {', '.join(left)} scorable matches have no score: type jv retry" if left else None
+    numbers = {"ranges": len(keys), "scorable_without_a_score": sum(left.values())}
+    yield found(_ASSET, "nothing_left_null", problem, numbers)
+    compared, wrong = reference_sample(database, embedder.model, _drawn(files, keys, context.run))
+    problem = None
+    if wrong:
+        problem = f"stored scores of {', '.join(wrong)} are not what the rules give: type jv explain {wrong[0]}"
+    yield found(_ASSET, "reference_agrees", problem, {"compared": compared, "wrong": len(wrong)})
+
+
+def left_null(database: Database, files: RangeFiles, key: str) -> int:
+    """How many matches that the range's file has scored are NULL in the database, and name the same profiles."""
+    low, high = files.cut.matches.bounds(key)
+    if not database.run(seeing_all(lambda connection: connection.scalar(text(_ANY_NULL), {"low": low, "high": high}))):
+        return 0
+    return sum(_left_null(database, rows) for rows in files.chunks("match_scores", key, _IDS))
+
+
+def _left_null(database: Database, rows: pd.DataFrame) -> int:
+    if not len(rows):
+        return 0
+    asked = {"low": rows["id"].iloc[0], "high": rows["id"].iloc[-1], "ids": rows["id"].tolist()}
+    found = database.run(seeing_all(lambda connection: connection.execute(text(_NULL), asked).all()))
+    null = pd.DataFrame([tuple(row) for row in found], columns=_IDS)
+    return len(rows.merge(null)) if len(null) else 0
+
+
+def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -> tuple[int, list[str]]:
+    """How many of the matches could be compared with the reference, and the ids of those that are stored otherwise."""
+    compared, wrong = 0, []
+    for match_id in match_ids:
+        try:
+            told = explain(database, model, match_id)
+        except UserError:  # deleted since
+            continue
+        stored = told.stored
+        if stored is None or told.stale is not False or stored.version != SCORING_VERSION:
+            continue
+        compared += 1
+        if len(told.versions) > 1:
+            wrong.append(match_id)
+    return compared, wrong
+
+
+def _drawn(files: RangeFiles, keys: Sequence[str], run: dg.DagsterRun) -> list[str]:
+    """Up to `SAMPLE` ids of what the run published: a few ranges first, so that not all files are read."""
+    config: Any = run.run_config
+    only_missing = config.get("ops", {}).get("published_scores", {}).get("config", {}).get("only_missing")
+    dice = np.random.default_rng(list(run.run_id.encode()))
+    ids: list[str] = []
+    for key in dice.permutation(np.array(keys, dtype=object))[:SAMPLE].tolist():
+        for rows in files.chunks("match_scores", key, ["id", "stored_harmonic_mean"]):
+            ids += rows.loc[rows["stored_harmonic_mean"].isna() | (not only_missing), "id"].tolist()
+    return [str(match_id) for match_id in dice.permutation(np.array(ids, dtype=object))[:SAMPLE]]

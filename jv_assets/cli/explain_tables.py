@@ -1,0 +1,35 @@
+"""An explanation in the terminal."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jv_assets.cli.console import out
+from jv_assets.explain.explanation import Explanation
+from jv_assets.explain.tables import facts, tables
+
+_BAR = 25
+
+
+def show(explanation: Explanation, to: Console = out) -> None:
+    """Print it; by default where all of `jv` prints."""
+    for name, value in facts(explanation):
+        to.print(f"[bold]{name:<8}[/]{escape(value)}", soft_wrap=True)
+    for note in explanation.notes:
+        to.print(f"[yellow]note[/]    {escape(note)}", soft_wrap=True)
+    for table in tables(explanation):
+        to.print(f"\n[bold]{escape(table.title)}[/]", soft_wrap=True)
+        shown = Table()
+        for column, is_text in zip(table.columns, table.texts, strict=True):
+            shown.add_column(escape(column), justify="left" if is_text else "right")
+        if table.bars:
+            shown.add_column("")
+        for number, row in enumerate(table.rows):
+            bar = [_bar(*table.bars[number])] if table.bars else []
+            shown.add_row(*map(escape, row), *bar, style="bold" if number in table.heads else None)
+        to.print(shown)
+
+
+def _bar(start: float, end: float) -> str:
+    left, right = (round(value / 100 * _BAR) for value in (start, end))
+    return " " * left + "█" * (right - left)

@@ -1,0 +1,79 @@
+"""What if a column had another value: the `--set` options."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jv_assets.errors import UserError
+from jv_assets.explain.reading import short
+from jv_assets.setup.csv_cells import PARSERS
+from jv_assets.tables import PROFILE_COLUMNS
+from jv_scoring.explain import edited_texts
+from jv_scoring.factors import INPUT_COLUMNS, Profile
+from jv_scoring.text import text_to_embed
+
+Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+"""The vectors of texts, as `Embedder.embed` makes them."""
+
+SIDES = ("a", "b")
+
+
+def parse_changes(given: Sequence[str]) -> dict[str, str]:
+    """The `--set` options, each `column=value`, as `explain` takes them; UserError for anything else."""
+    changes: dict[str, str] = {}
+    for option in given:
+        name, found, value = option.partition("=")
+        name = name.strip()
+        if not found or not name:
+            raise UserError(f"--set {short(option)}: write column=value, such as list_size=12000")
+        if name in changes:
+            raise UserError(f"--set {short(name)}: given twice")
+        changes[name] = value
+    return changes
+
+
+def typed(changes: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The changes of A and those of B, their values as the database would have them; UserError for a wrong one."""
+    by_side: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    for given, value in changes.items():
+        side, dot, name = given.partition(".")
+        if not dot or side not in SIDES:
+            side, name = "b", given
+        if name not in INPUT_COLUMNS:
+            known = name in PROFILE_COLUMNS
+            reason = "no score depends on that column" if known else "profiles have no such column"
+            raise UserError(f"--set {short(given)}: {reason}; use one of {', '.join(INPUT_COLUMNS)}")
+        own = by_side[SIDES.index(side)]
+        if name in own:
+            raise UserError(f"--set {short(given)}: given twice")
+        try:
+            value.encode()
+            own[name] = PARSERS[PROFILE_COLUMNS[name]](value) if value else None
+        except UnicodeEncodeError:
+            raise UserError(f"--set {given}: is not UTF-8") from None
+        except ValueError as error:
+            raise UserError(f"--set {given}: {error}") from None
+    return by_side
+
+
+def embedded(
+    profiles: Sequence[Profile], changes: Sequence[Mapping[str, Any]], embed: Embed | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The changes with the vectors of the texts among them, and a note where those could not be made."""
+    with_vectors = [dict(own) for own in changes]
+    texts = {
+        (side, name): wanted
+        for side, own in enumerate(changes)
+        for name in edited_texts(profiles[side], own)
+        if (wanted := text_to_embed(own[name])) is not None
+    }
+    if not texts:
+        return with_vectors, []
+    if embed is None:
+        names = ", ".join(f"{SIDES[side]}.{name}" for side, name in texts)
+        return with_vectors, [f"{names}: the new text was not embedded, so it is compared by word overlap"]
+    for (side, name), vector in zip(texts, embed(list(texts.values())), strict=True):
+        with_vectors[side][f"embedding_{name}"] = vector
+    return with_vectors, []

@@ -1,0 +1,181 @@
+"""A match as the database has it: what is stored of its score, and both its profiles."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, RowMapping, text
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+from jv_assets.pipeline.embedding_plan import stale_plan
+from jv_assets.pipeline.match_states import context_of, fits
+from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.values import parse_column
+from jv_assets.tables import selected
+from jv_scoring.factors import INPUT_COLUMNS, NO_DATA, Profile
+from jv_scoring.policy import DIMENSIONS
+from jv_scoring.reference import Breakdown, PairScore
+from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP, calibration_of
+from jv_scoring.stored_rules import OTHER_RULES, told_policy
+from jv_scoring.text import EMBEDDED_FIELDS
+
+_VECTORS = tuple(f"embedding_{name}" for name in EMBEDDED_FIELDS)
+PROFILE_FIELDS = (*INPUT_COLUMNS, *_VECTORS)
+_MODEL = model_of("embeddings_model")
+
+_MATCH = f"""
+    SELECT m.id::text, m.profile_id::text, m.suggested_profile_id::text,
+        {selected("match_suggestions", ("score_ab", "score_ba", "harmonic_mean"), "m")}, m.match_context::text,
+        {fits("m")} AS fits
+    FROM match_suggestions m {context_of("m")} WHERE m.id = :id
+"""  # noqa: S608 - of our own constants
+_PROFILES = f"""
+    SELECT id::text, {selected("profiles", INPUT_COLUMNS)},
+        {", ".join(f"CASE WHEN {_MODEL} = :model THEN {name}::text END AS {name}" for name in _VECTORS)}
+    FROM profiles WHERE id IN (:a, :b)
+"""  # noqa: S608 - of our own constants
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A match's row, if it has a score: what was published, as far as it can be read.
+
+    `pair` has the scores, and the numbers and methods of the stored breakdowns ({} where there is none that can be
+    read), without their details, but for that there is no data: other programs' may quote the profiles. `fits`: the
+    policies that make the stored scores of the stored breakdown, as `match_states.fits` gives them.
+    """
+
+    pair: PairScore
+    fits: str | None
+    policy: str | None
+    version: str | None
+    model: str | None
+    scored_at: str | None
+    inputs_hash: str | None
+
+    @property
+    def made_under(self) -> str:
+        """The policy that is named, or else the one that the breakdown tells; `OTHER_RULES` where nothing does."""
+        return told_policy(self.policy, self.fits, settings.policy()) or OTHER_RULES
+
+
+@dataclass(frozen=True)
+class Match:
+    """A match, and its profiles A and B with `PROFILE_FIELDS`; None for one that is gone.
+
+    `waiting`: the texts, such as `a.seeking`, whose vector is missing or is not of the text as it is now.
+    """
+
+    id: str
+    profile_ids: tuple[str, str]
+    profiles: tuple[Profile | None, Profile | None]
+    stored: Stored | None
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def unscorable(self) -> str | None:
+        """Why it can never be scored; None where it can."""
+        a, b = self.profile_ids
+        gone = [name for name, profile in zip(self.profile_ids, self.profiles, strict=True) if profile is None]
+        if gone:
+            return f"its profile {' and '.join(dict.fromkeys(gone))} is gone"
+        return f"it matches profile {a} with itself" if a == b else None
+
+
+def read_match(connection: Connection, match_id: str, model: str) -> Match:
+    """The match, with the vectors that `model` made; UserError where it can neither be scored nor read from its row."""
+    row = connection.execute(text(_MATCH), {"id": match_id}).one_or_none()
+    if row is None:
+        raise UserError(f"no match has the id {match_id}")
+    a, b = row.profile_id, row.suggested_profile_id
+    found = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
+    profiles = {str(row["id"]): _profile(row) for row in found}
+    waiting = tuple(_waiting(connection, model, (a, b)))
+    match = Match(row.id, (a, b), (profiles.get(a), profiles.get(b)), _stored(row), waiting)
+    stored = match.stored
+    if match.unscorable and not (stored and stored.pair.breakdown_ab and stored.pair.breakdown_ba):
+        kept = ", and its stored breakdown cannot be read" if stored else ""
+        raise UserError(f"match {match_id} cannot be scored: {match.unscorable}{kept}")
+    return match
+
+
+def _waiting(connection: Connection, model: str, profile_ids: Sequence[str]) -> Iterator[str]:
+    for side, profile_id in zip("ab", profile_ids, strict=True):
+        plan = stale_plan(connection, model, calibration_of(model).dimension, profile_id, profile_id)
+        yield from (f"{side}.{item.field}" for item in (*plan.embed, *plan.clear))
+
+
+def short(value: str) -> str:
+    """What others wrote, cut to what a line can quote."""
+    return value if len(value) <= 60 else value[:60] + "…"
+
+
+def _profile(row: RowMapping) -> Profile:
+    values = {name: parse_column("profiles", name, [row["id"]], [row[name]])[0] for name in INPUT_COLUMNS}
+    return {"id": row["id"], **values, **{name: _vector(row[name]) for name in _VECTORS}}
+
+
+def _vector(value: str | None) -> npt.NDArray[np.float32] | None:
+    return None if value is None else np.array(value.strip("[]").split(","), np.float32)
+
+
+def _stored(row: Any) -> Stored | None:
+    if row.harmonic_mean is None:
+        return None
+    try:
+        context = json.loads(row.match_context or "null")
+    except (ValueError, RecursionError):
+        context = None
+    context = context if isinstance(context, dict) else {}
+    scores = (row.score_ab, row.score_ba, row.harmonic_mean)
+    ab, ba, mean = (math.nan if score is None else float(score) for score in scores)
+    pair = PairScore(ab, ba, mean, *(_readable(context.get(name)) for name in ("breakdown_ab", "breakdown_ba")))
+    stamp = (context.get(name) for name in ("policy", "scoring_version", "embedding_model", "scored_at", "inputs_hash"))
+    return Stored(pair, row.fits, *(short(value) if isinstance(value, str) else None for value in stamp))
+
+
+def _readable(breakdown: Any) -> Breakdown:
+    """Scores and methods of a stored breakdown, {} where it is not in order."""
+    try:
+        found = {name: _dimension(breakdown[name]) for name in DIMENSIONS}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return {}
+    return found if any(part["score"] is not None for part in found.values()) else {}
+
+
+def _dimension(dimension: Any) -> dict[str, Any]:
+    factors = [
+        {
+            "name": str(factor["name"]),
+            "score": _score(factor["score"]),
+            "weight": _weight(factor["weight"]),
+            "method": _method(factor.get("method")),
+            "detail": NO_DATA if factor.get("detail") == NO_DATA else "",
+        }
+        for factor in dimension["factors"]
+    ]
+    return {"score": _score(dimension["score"]), "factors": factors}
+
+
+def _score(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 10:
+        raise ValueError("not a score")
+    return float(value)
+
+
+def _weight(value: object) -> float:
+    weight = _score(value)
+    if not weight:
+        raise ValueError("not a weight")
+    return weight
+
+
+def _method(value: object) -> str:
+    return value if isinstance(value, str) and value in (SEMANTIC, WORD_OVERLAP) else ""

@@ -1,0 +1,73 @@
+"""The rows of the files of `profiles`: made anew of the profiles that something was written to since."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jv_assets.pipeline.counted_writes import seeing_all
+from jv_assets.pipeline.former_rows import FormerRows
+from jv_assets.pipeline.id_spans import id_spans
+from jv_assets.pipeline.profile_columns import odd_values, validate
+from jv_assets.pipeline.reading import read_profiles_of, read_vector_digests
+from jv_assets.pipeline.row_versions import row_versions, unchanged
+from jv_assets.pipeline.scoring import facts_of
+from jv_assets.pipeline.text_lengths import text_lengths
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.policy import CODE_VERSION
+
+
+def profile_chunks(
+    database: Database, files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool] = lambda facts: True
+) -> Iterator[pd.DataFrame]:
+    """Yield the profiles of a range, in order of id, some thousands at a time.
+
+    With `id`, what `facts_of` makes of them, `text_lengths`, `odd_values`, the version of the row they were read from,
+    and `read_vector_digests` of their vectors. `may_reuse` is asked with the metadata of the range's file. UserError
+    where a value is not what its column must hold, and where rows may be hidden, which would be missed.
+    """
+    former = _former(files, key, may_reuse)
+    for low, high in id_spans(database, "profiles", *files.cut.profiles.bounds(key)):
+        yield _rows_within(database, low, high, former)
+
+
+def _rows_within(database: Database, low: str, high: str, rows_before: FormerRows) -> pd.DataFrame:
+    # Before all else: what is written to a profile while it is read is then found the next time.
+    versions = database.run(seeing_all(lambda connection: row_versions(connection, "profiles", low, high)))
+    former = rows_before.until(high)
+    place = unchanged(former, "row_version", versions)
+    kept, ids = former.iloc[place[place >= 0]], versions.index[place < 0].tolist()
+    if len(kept) and not ids:
+        return kept.reset_index(drop=True)
+    profiles = read_profiles_of(database, ids)
+    validate(profiles)
+    made = facts_of(profiles).reset_index().assign(**text_lengths(profiles), **odd_values(profiles))
+    made = made.assign(row_version=versions.reindex(made["id"]).to_numpy(), **_vectors(database, made["id"].tolist()))
+    return pd.concat([kept, made]).sort_values("id", ignore_index=True) if len(kept) else made
+
+
+def facts_to_keep(rows: int) -> dict[str, Any]:
+    """What goes with so many rows, so that code of another version does not reuse them."""
+    return {"rows": rows, "code_version": CODE_VERSION}
+
+
+def _vectors(database: Database, ids: list[str]) -> dict[str, npt.NDArray[np.object_]]:
+    """Columns of `read_vector_digests`; null of a profile that was deleted meanwhile."""
+    found = read_vector_digests(database, ids)
+    columns = zip(*(found.get(profile, (None, None)) for profile in ids), strict=True) if ids else ((), ())
+    return dict(zip(("vectors_model", "vectors_digest"), (np.array(column, object) for column in columns), strict=True))
+
+
+def _former(files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool]) -> FormerRows:
+    """What this version of the code made of the range; nothing where it did not, or where the file cannot be read."""
+
+    def chunks() -> Iterator[pd.DataFrame]:
+        with files.opened("profiles", key) as file:
+            if file.facts.get("code_version") == CODE_VERSION and may_reuse(file.facts):
+                for groups in file.groups():
+                    yield file.read(groups=groups)
+
+    return FormerRows(chunks(), pd.DataFrame(columns=["id"], dtype=object))

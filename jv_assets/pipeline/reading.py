@@ -1,0 +1,250 @@
+"""What is read from the two production tables."""
+
+import io
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import Connection, Row, text
+
+from jv_assets.errors import UserError
+from jv_assets.pipeline.counted_writes import seeing_all
+from jv_assets.pipeline.match_states import context_of, fits
+from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.row_versions import row_versions, unchanged, version_of
+from jv_assets.pipeline.values import parse_column
+from jv_assets.resources.database import Database
+from jv_assets.tables import cast, frame, selected
+from jv_scoring.factors import INPUT_COLUMNS
+from jv_scoring.prepare import combine_offering
+from jv_scoring.similarity import WORD_OVERLAP
+from jv_scoring.stored_rules import fitting
+from jv_scoring.text import EMBEDDED_FIELDS
+from jv_scoring.vectors import NONE, Vectors
+
+STORED_COLUMNS = (
+    "match_score",
+    "stored_score_ab",
+    "stored_score_ba",
+    "stored_harmonic_mean",
+    "stored_version",
+    "stored_policy",
+    "stored_inputs_hash",
+    "stored_word_overlap",
+    "stored_fits",
+    "stored_row",
+)
+"""Of a match before it is scored: the older matcher's score, what was published last (null where nothing was), how many
+of its four text comparisons were by word overlap (null where it does not say), the policies that make the stored scores
+of the stored breakdown (`match_states.fits`), and the version of the row that had all this (`version_of`)."""
+
+COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
+"""The columns by which a score differs from what is stored."""
+
+_PROFILES = f"""
+    SELECT id::text, {selected("profiles", INPUT_COLUMNS)} FROM profiles WHERE {{}} ORDER BY id
+"""  # noqa: S608 - of our own constants
+_METHODS = ", ".join(
+    f"c.breakdown_{of} -> 'synergy' -> 'factors' -> {place} ->> 'method'" for of in ("ab", "ba") for place in (0, 1)
+)
+"""SQL: how each of the two similarity factors, which come first, was compared in each direction."""
+_MATCHES = f"""
+    SELECT id::text, profile_id::text, suggested_profile_id::text, {selected("match_suggestions", ["match_score"])},
+        {cast("match_suggestions", "score_ab")} AS stored_score_ab,
+        {cast("match_suggestions", "score_ba")} AS stored_score_ba,
+        {cast("match_suggestions", "harmonic_mean")} AS stored_harmonic_mean,
+        c.scoring_version AS stored_version, c.policy AS stored_policy, c.inputs_hash AS stored_inputs_hash,
+        CASE WHEN harmonic_mean IS NOT NULL AND num_nonnulls({_METHODS}) = 4
+            THEN cardinality(array_positions(ARRAY[{_METHODS}], '{WORD_OVERLAP}'))
+        END AS stored_word_overlap,
+        CASE WHEN harmonic_mean IS NOT NULL THEN {fits("match_suggestions")} END AS stored_fits,
+        {version_of("match_suggestions")} AS stored_row,
+        match_context IS NOT NULL AND ({cast("match_suggestions", "match_context")}) IS NULL AS is_unreadable
+    FROM match_suggestions {context_of("match_suggestions")}
+    WHERE {{}}
+    ORDER BY id
+"""  # noqa: S608 - of our own constants
+# As `jv_scoring.inputs.vectors_digest` makes it of what `read_vectors` reads: 32 bytes a profile, in place of 12 KB.
+_DIGESTS = f"""
+    SELECT id::text, {model_of("embeddings_model")} AS model, sha256(
+        'v' || coalesce(vector_send(embedding_seeking::vector), '')
+        || 'v' || coalesce(vector_send(coalesce(embedding_offering::vector, embedding_what_you_do::vector)), '')
+        || 'v' || coalesce(vector_send(embedding_who_you_serve::vector), ''))
+    FROM profiles WHERE id = ANY(CAST(:ids AS uuid[]))
+"""  # noqa: S608 - of our own constants
+_WITHIN, _AMONG = "id BETWEEN :low AND :high", "id = ANY(CAST(:ids AS uuid[]))"
+_IDS_AT_ONCE = 5_000
+
+
+def read_profiles(database: Database, low: str, high: str) -> pd.DataFrame:
+    """The profiles whose id is in low..high (both in it), by id: `id` and `INPUT_COLUMNS`, all dtype object."""
+    return _objects(*database.run(partial(_profiles, where=_WITHIN, values={"low": low, "high": high})))
+
+
+def read_profiles_of(database: Database, ids: Sequence[str]) -> pd.DataFrame:
+    """`read_profiles` of those of these that are there."""
+    works = [partial(_profiles, where=_AMONG, values={"ids": some}) for some in _some_at_once(ids)]
+    return pd.concat([_objects(*database.run(work)) for work in works], ignore_index=True)
+
+
+def read_matches(database: Database, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The matches of a range, in order of id: the ids, dtype object, and `STORED_COLUMNS`, numbers as float64.
+
+    `known`: what was read before, of these or other matches. Of rows that are as they were then, it is not read again.
+    UserError where rows may be hidden, which would be taken for deleted.
+    """
+    return database.run(seeing_all(lambda connection: matches_within(connection, low, high, known)))
+
+
+def matches_within(connection: Connection, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
+    """`read_matches` in the caller's transaction."""
+    if known is None or not set(_MATCH) <= set(known):  # a file of an older version of the program
+        return _matches(connection, _WITHIN, {"low": low, "high": high})
+    versions = row_versions(connection, "match_suggestions", low, high)
+    place = unchanged(known, "stored_row", versions)
+    same = _typed(known[_MATCH].iloc[place[place >= 0]])
+    if len(same) == len(versions):
+        return same
+    others = _some_at_once(versions.index[place < 0].tolist())
+    parts = [same, *(_matches(connection, _AMONG, {"ids": some}) for some in others)]
+    # stable: the one that takes what is in order already as it is
+    return pd.concat(parts).sort_values("id", ignore_index=True, kind="stable")
+
+
+def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Row by row, whether a score is what its match held when that was read, with a breakdown that adds up to it."""
+    same = fitting(scored["policy"], matches["stored_fits"])
+    for name in COMPARED:
+        same &= scored[name].to_numpy() == matches["stored_" + name.removeprefix("scoring_")].to_numpy()
+    return same
+
+
+_MATCH = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
+_NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith(("mean", "overlap"))]
+
+
+def _matches(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:
+    rows = connection.execute(text(_MATCHES.format(where)), values).all()
+    for row in rows:
+        if row.is_unreadable:
+            raise UserError(
+                f"match_suggestions.match_context of {row.id} does not hold JSON that can be read: it has \\u0000 or "
+                "half a surrogate pair; correct it in the table"
+            )
+    return _typed(pd.DataFrame([tuple(row)[:-1] for row in rows], columns=_MATCH, dtype=object))
+
+
+def _typed(matches: pd.DataFrame) -> pd.DataFrame:
+    columns: dict[str, pd.Series] = {}
+    for name in _MATCH:
+        column = matches[name]
+        if name in _NUMBERS:
+            columns[name] = column.astype(np.float64)
+        elif name == "stored_row":
+            columns[name] = column.astype(np.int64)
+        else:
+            columns[name] = column.astype(object).where(column.notna(), None)
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _profiles(connection: Connection, where: str, values: Mapping[str, object]) -> tuple[list[str], Sequence[Row[Any]]]:
+    result = connection.execute(text(_PROFILES.format(where)), values)
+    return list(result.keys()), result.all()
+
+
+def _objects(names: Sequence[str], rows: Sequence[Row[Any]]) -> pd.DataFrame:
+    ids = [row[0] for row in rows]
+    return frame(
+        {name: parse_column("profiles", name, ids, [row[place] for row in rows]) for place, name in enumerate(names)}
+    )
+
+
+def _some_at_once(ids: Sequence[str]) -> list[Sequence[str]]:
+    """One of them at least, be it empty."""
+    return [ids[start : start + _IDS_AT_ONCE] for start in range(0, max(len(ids), 1), _IDS_AT_ONCE)]
+
+
+def read_vectors(database: Database, model: str, dimension: int, profiles: pd.Index) -> dict[str, Vectors]:
+    """The vectors that `model` made of these profiles, by the names of the texts that pairs are compared by.
+
+    `profiles` are ids, some thousands at most. Vectors under another model's name are left out, as if there were none.
+    """
+    by_field = database.run(
+        lambda connection: {
+            name: _field_vectors(connection, name, model, dimension, profiles) for name in EMBEDDED_FIELDS
+        }
+    )
+    return {
+        "seeking": by_field["seeking"],
+        "offering": combine_offering(by_field["offering"], by_field["what_you_do"]),
+        "who_you_serve": by_field["who_you_serve"],
+    }
+
+
+def read_vector_digests(database: Database, ids: Sequence[str]) -> dict[str, tuple[str | None, bytes]]:
+    """By profile that is there: the model that its vectors are said to be of, and their `vectors_digest`."""
+
+    def work(connection: Connection) -> dict[str, tuple[str | None, bytes]]:
+        rows = (row for some in _some_at_once(ids) for row in connection.execute(text(_DIGESTS), {"ids": some}))
+        return {profile: (model, bytes(digest)) for profile, model, digest in rows}
+
+    return database.run(work)
+
+
+def dimension_of(name: str, table: str) -> str:
+    """SQL: of a text's vector in a row of profiles, called `table`; null where there is none."""
+    # That of the column, where it has one, since to look at a vector is to read it all.
+    column = f"attrelid = 'profiles'::regclass AND attname = 'embedding_{name}'"
+    declared = f"(SELECT nullif(atttypmod, -1) FROM pg_attribute WHERE {column})"  # noqa: S608 - of EMBEDDED_FIELDS
+    vector = f"{table}.embedding_{name}"
+    return f"CASE WHEN {vector} IS NOT NULL THEN coalesce({declared}, vector_dims({vector}::vector)) END"
+
+
+def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:
+    """Rows of binary COPY have one size where no value is null and all vectors have one length: nothing is parsed."""
+    select = f"""
+        SELECT id, embedding_{name}::vector FROM profiles
+        WHERE id = ANY(%s::uuid[]) AND {model_of("embeddings_model")} = %s AND {dimension_of(name, "profiles")}
+    """  # noqa: S608 - of EMBEDDED_FIELDS
+    asked = [profiles.tolist(), model, dimension]
+    data = io.BytesIO()
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"COPY ({select} = %s) TO STDOUT (FORMAT BINARY)", asked) as copy:
+        for block in copy:
+            data.write(block)
+    ids, matrix = decode_vectors(data.getvalue(), dimension)
+    row = np.full(len(profiles), NONE, dtype=np.intp)
+    row[profiles.get_indexer(pd.Index(ids, dtype=object))] = np.arange(len(ids))
+    odd: dict[int, npt.NDArray[np.floating]] = {}
+    for profile_id, vector in cursor.execute(f"{select} <> %s", asked).fetchall():
+        (place,) = profiles.get_indexer(pd.Index([str(profile_id)])).tolist()
+        odd[place] = np.array(vector.strip("[]").split(","), np.float32)
+    return Vectors.from_matrix(matrix, row, odd)
+
+
+_HEADER, _TRAILER = 19, 2
+"""Bytes: of binary COPY's header (no flags, no extension), and of its end mark."""
+
+
+def decode_vectors(data: bytes, dimension: int) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """Ids, and vectors of shape (rows, dimension), from binary COPY of (uuid, vector) without nulls."""
+    row = np.dtype(
+        [
+            ("columns", ">i2"),
+            ("id_bytes", ">i4"),
+            ("id", "V16"),
+            ("vector_bytes", ">i4"),
+            ("dimension", ">i2"),
+            ("unused", ">i2"),
+            ("vector", ">f4", (dimension,)),
+        ]
+    )
+    rows = np.frombuffer(data, dtype=row, count=(len(data) - _HEADER - _TRAILER) // row.itemsize, offset=_HEADER)
+    if len(rows) and not (rows["dimension"] == dimension).all():
+        raise ValueError(f"a vector is not of {dimension} numbers")
+    ids = [str(UUID(bytes=bytes(value))) for value in rows["id"].tolist()]
+    return ids, rows["vector"].astype(np.float32)

@@ -1,0 +1,244 @@
+"""Scoring a range of matches: what of the profiles it takes, and the rows that its file holds."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jv_assets.partitions import ID_RANGES
+from jv_assets.pipeline.former_rows import still_right
+from jv_assets.pipeline.id_spans import id_spans
+from jv_assets.pipeline.reading import STORED_COLUMNS, read_vector_digests, read_vectors
+from jv_assets.pipeline.row_versions import read_row_versions, unchanged
+from jv_assets.pipeline.vector_cache import VectorCache
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis.fallbacks import rise_of
+from jv_scoring.breakdown import match_contexts
+from jv_scoring.columns import weighted_means
+from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
+from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
+from jv_scoring.inputs import inputs_hashes, profile_hashes, vectors_digest
+from jv_scoring.policy import CODE_VERSION, SCORING_VERSION
+from jv_scoring.prepare import COMPARED, NULLS, Prepared, profile_facts
+from jv_scoring.similarity import WORD_OVERLAP, calibration_of
+from jv_scoring.synergy import SYNERGY
+from jv_scoring.vectors import Positions, Vectors
+
+STORED_BEFORE = ["id", "stored_harmonic_mean", "stored_policy", "stored_version", "stored_inputs_hash"]
+
+PAIRS_AT_ONCE = 5_000
+"""What scoring takes of memory beside profiles and rows grows with it: 0.3 GB less than for 15,000."""
+
+
+@dataclass(frozen=True)
+class ScoredRange:
+    """`rows`: a row a scorable match, as the file of the range has it. `skipped`: the others' ids and the reason.
+
+    `reused`: how many of the rows are former ones, which had not to be made anew.
+    """
+
+    rows: pd.DataFrame
+    skipped: Mapping[str, str]
+    reused: int = 0
+
+
+class ProfilesToScore:
+    """Profiles by their facts, by id, and the vectors that `model` made of them, of which memory holds a part."""
+
+    def __init__(self, database: Database, facts: pd.DataFrame, model: str) -> None:
+        dimension = calibration_of(model).dimension
+        facts = facts.set_axis(facts.index.astype(object))  # what matches name profiles by: so it is looked up as it is
+
+        def fetch(profiles: Positions) -> Mapping[str, Vectors]:
+            return read_vectors(database, model, dimension, facts.index[profiles])
+
+        self._database, self.model = database, model
+        self._cache = VectorCache(len(facts), dimension, fetch)
+        self._prepared = Prepared(facts, self._cache.vectors)
+        held = sys.maxsize if self._cache.capacity == len(facts) else self._cache.capacity // 2
+        self._pairs_at_once = min(held, PAIRS_AT_ONCE)
+
+    def inputs_hashes(self, matches: pd.DataFrame) -> npt.NDArray[np.object_]:
+        """What the inputs hash of each match would be now; None where a profile is gone. No vector is read for it."""
+        pairs = Pairs.of(self._prepared, matches)
+        both = np.flatnonzero((pairs.a >= 0) & (pairs.b >= 0))
+        hashes = np.full(len(matches), None, object)
+        hashes[both] = inputs_hashes(self._hashes, pairs.a[both], pairs.b[both], self.model)
+        return hashes
+
+    @cached_property
+    def _hashes(self) -> list[bytes]:
+        """Of each profile, with the vectors of when it is first asked for."""
+        facts = self._prepared.facts
+        return profile_hashes(facts, vector_digests(self._database, facts, self.model))
+
+    def of(self, matches: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Prepared]]:
+        """The matches, as many at a time as memory holds the vectors of, and their profiles: good until the next."""
+        for start in range(0, max(len(matches), 1), self._pairs_at_once):
+            part = matches.iloc[start : start + self._pairs_at_once]
+            pairs = Pairs.of(self._prepared, part)
+            profiles = np.concatenate([pairs.a, pairs.b])
+            self._prepared.forget_hashes(self._cache.hold(profiles[profiles >= 0]))
+            yield part, self._prepared
+
+
+def vector_digests(database: Database, facts: pd.DataFrame, model: str) -> list[bytes]:
+    """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
+    versions = pd.concat([read_row_versions(database, "profiles", *each) for each in id_spans(database, "profiles")])
+    place = unchanged(facts.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
+    found = read_vector_digests(database, versions.index[place < 0].tolist())
+    if (known := facts.iloc[place[place >= 0]]).size:
+        found |= dict(zip(known.index, zip(known["vectors_model"], known["vectors_digest"], strict=True), strict=True))
+    none, gone = vectors_digest([None] * len(COMPARED)), (model, b"gone")
+    of_each = (found.get(profile, gone) for profile in facts.index)
+    return [digest if made_by == model else none for made_by, digest in of_each]
+
+
+def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reuse: bool = True) -> ProfilesToScore:
+    """All profiles, as the asset `profiles` left them.
+
+    Without `may_reuse` nothing that the files say of the profiles' vectors is relied on.
+    """
+    facts = files.read_all("profiles", ID_RANGES.get_partition_keys())
+    if not may_reuse:
+        facts = facts.drop(columns="row_version")
+    return ProfilesToScore(database, facts.set_index("id"), model)
+
+
+def facts_of(profiles: pd.DataFrame) -> pd.DataFrame:
+    """What scoring needs of profiles as `read_profiles` reads them, by id."""
+    return profile_facts(profiles.set_index("id")[list(INPUT_COLUMNS)])
+
+
+def score_range(
+    profiles: ProfilesToScore, matches: pd.DataFrame, policy: str, former: pd.DataFrame | None = None
+) -> ScoredRange:
+    """Score the matches that `read_matches` read; of `former` rows of the range, as its file has them, those stay that
+    would come out the same and are in production as they are.
+    """
+    kept = pd.DataFrame({"id": []}, dtype=object)
+    if former is not None and len(former):
+        made_of = {"policy": policy, "scoring_version": SCORING_VERSION, "code_version": CODE_VERSION}
+        hashes = pd.DataFrame({"inputs_hash": profiles.inputs_hashes(matches)})
+        kept = still_right(former, matches, hashes.assign(**made_of))
+    rest = matches.loc[~matches["id"].isin(kept["id"])]
+    if not len(rest) and len(kept):
+        return ScoredRange(kept, {}, len(kept))
+    parts = [score_matches(prepared, part, profiles.model, policy) for part, prepared in profiles.of(rest)]
+    skipped = {match: reason for part in parts for match, reason in part.skipped.items()}
+    rows = [part.rows for part in parts]
+    if len(kept):
+        rows.append(kept.astype({name: kind for name, kind in rows[0].dtypes.items() if kind == "category"}))
+    whole = rows[0] if len(rows) == 1 else pd.concat(rows).sort_values("id", ignore_index=True, kind="stable")
+    return ScoredRange(whole, skipped, len(kept))
+
+
+def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
+    """Score matches whose profiles' vectors are all at hand.
+
+    Beside the policy's own result a row has what the reports compare it with: both null treatments of Synergy and
+    Momentum, the similarity factors by word overlap alone, and what was stored before.
+    """
+    scored = score_pairs(prepared, matches, policy, calibration_of(model), overlap=True)
+    contexts, hashes = match_contexts(
+        prepared, scored, policy=policy, model=model, scored_at=datetime.now(UTC).isoformat(timespec="seconds")
+    )
+    both: dict[str, object] = {}
+    for direction in DIRECTIONS:
+        for dimension, factors in (("synergy", SYNERGY), ("momentum", MOMENTUM)):
+            columns = [scored[f"{factor.column}_{direction}"].to_numpy(np.float64) for factor in factors]
+            both |= {f"{dimension}_{nulls}_{direction}": weighted_means(columns, factors, nulls) for nulls in NULLS}
+    of_policy = [f"{dimension}_{direction}" for dimension in ("synergy", "momentum") for direction in DIRECTIONS]
+    skipped = scored.attrs["unscorable"]
+    before = matches.loc[~matches["id"].isin(list(skipped)), list(STORED_COLUMNS)].reset_index(drop=True)
+    stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "code_version": CODE_VERSION}
+    made = {name: np.full(len(hashes), value, object) for name, value in (stamp | {"match_context": contexts}).items()}
+    made["reused"] = np.zeros(len(hashes), np.bool_)
+    rows = pd.concat([scored.drop(columns=of_policy), pd.DataFrame(both | made), before], axis=1)
+    return ScoredRange(rows, skipped)
+
+
+class ToldOfRange:
+    """What a range's file and its metadata tell of all rows, from chunks of them: it keeps 20 bytes of each row."""
+
+    def __init__(self) -> None:
+        self._kept: list[pd.DataFrame] = []
+        self._skipped: dict[str, str] = {}
+        self._reused = 0
+        self._fingerprint = Fingerprint()
+
+    def note(self, scored: ScoredRange) -> None:
+        self._kept.append(scored.rows[_SUMMED_UP])
+        self._skipped |= scored.skipped
+        self._reused += scored.reused
+        self._fingerprint.add(scored.rows)
+
+    @cached_property
+    def summary(self) -> dict[str, int | float]:
+        """`range_summary` of all chunks, once they are noted."""
+        return range_summary(ScoredRange(pd.concat(self._kept, ignore_index=True), self._skipped, self._reused))
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The metadata of the file, but for what all ranges have in common."""
+        counts = {name: self.summary[name] for name in ("rows", "semantic", "word_overlap")}
+        return {**counts, "skipped": self._skipped, "fingerprint": self._fingerprint.value}
+
+
+class Fingerprint:
+    """Of a range's rows: another one when another match, profile, vector, policy or rule has a part in its scores."""
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Add the next rows; it makes no difference how many come at a time."""
+        columns = (rows[name].tolist() for name in ("id", "policy", "scoring_version", "inputs_hash"))
+        self._hash.update("".join(f"{row}\n" for row in zip(*columns, strict=True)).encode())
+
+    @property
+    def value(self) -> str:
+        return self._hash.hexdigest()
+
+
+def fingerprint(rows: pd.DataFrame) -> str:
+    """The fingerprint of rows that are all there."""
+    found = Fingerprint()
+    found.add(rows)
+    return found.value
+
+
+_METHODS = [f"{factor.column}_method_{direction}" for factor in SYNERGY[:2] for direction in DIRECTIONS]
+_SUMMED_UP = [*_METHODS, "harmonic_mean", "stored_harmonic_mean"]
+
+
+def range_summary(scored: ScoredRange) -> dict[str, int | float]:
+    """What the asset shows of a range: counts, and the distribution of the match's score, 0..100."""
+    rows, reasons = scored.rows, pd.Series(scored.skipped, dtype=object)
+    methods = [rows[name] for name in _METHODS]
+    fallback = sum(int((method == WORD_OVERLAP).sum()) for method in methods)
+    stored = rise_of(rows)
+    summary: dict[str, int | float] = {
+        "rows": len(rows) + len(reasons),
+        "scored": len(rows),
+        "reused": scored.reused,
+        "skipped": len(reasons),
+        **{f"skipped_{str(reason).replace(' ', '_')}": int(count) for reason, count in reasons.value_counts().items()},
+        "semantic": len(methods) * len(rows) - fallback,
+        "word_overlap": fallback,
+        "stored_comparisons": len(methods) * stored.matches,
+        "stored_word_overlap": stored.before,
+        "null_before": int(rows["stored_harmonic_mean"].isna().sum()),
+    }
+    if len(rows):
+        p10, p50, p90 = np.quantile(rows["harmonic_mean"], (0.1, 0.5, 0.9))
+        summary |= {"mean": round(float(rows["harmonic_mean"].mean()), 2)}
+        summary |= {"p10": round(float(p10), 2), "p50": round(float(p50), 2), "p90": round(float(p90), 2)}
+    return summary

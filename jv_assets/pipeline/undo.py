@@ -1,0 +1,238 @@
+"""Putting back what a publish replaced, by the same protocol as publishing: an undo is itself a publish.
+
+The rows that a run replaced are kept in `jv.replaced_scores`. A match gets the kept values back as long as it still
+holds what the run wrote. What came next tells: the first later run that replaced the match kept what it found there.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import dagster as dg
+from sqlalchemy import Connection, text
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+from jv_assets.pipeline import publishing
+from jv_assets.pipeline.counted_writes import require_all_seen, seeing_all
+from jv_assets.pipeline.id_locks import lock_ids
+from jv_assets.pipeline.id_spans import id_spans
+from jv_assets.pipeline.match_states import context_of, fits
+from jv_assets.pipeline.publishing import CREATE_BATCH, LOCKED, prune, write_batch
+from jv_assets.pipeline.score_log import require_seeded, run_seeded
+from jv_assets.pipeline.undo_units import parts_of
+from jv_assets.resources.database import Database
+from jv_assets.tables import stored_four
+from jv_scoring.stored_rules import OTHER_RULES, told_policy
+
+_COUNTED_AT_ONCE = 50_000
+"""Kept rows."""
+
+
+SHORTEST = 8
+"""Characters of a run's id, as many as the UI shows."""
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run of which it is kept what it replaced."""
+
+    run_id: str
+    started_at: datetime
+
+
+@dataclass
+class Undone:
+    """What became of the matches of a range that the run had replaced.
+
+    `unchanged`: held the values of before already. `replaced_since`: a later run replaced them again, so they were
+    left; `replaced_by` names these runs. `deleted`: the match is gone.
+    """
+
+    restored: int = 0
+    unchanged: int = 0
+    replaced_since: int = 0
+    deleted: int = 0
+    replaced_by: set[str] = field(default_factory=set)
+
+
+def kept_runs(database: Database) -> list[KeptRun]:
+    """The runs that can be undone, the latest first."""
+    rows = database.run(lambda connection: connection.execute(text(_RUNS)).all())
+    return [KeptRun(*row) for row in rows]
+
+
+def count_kept(database: Database) -> dict[str, int]:
+    """By run, how many matches it replaced. Reads all that is kept, an interval of ids at a time."""
+    counts: dict[str, int] = {}
+    for low, high in id_spans(database, "jv.replaced_scores", column="match_id", rows=_COUNTED_AT_ONCE):
+        ids = {"low": low, "high": high}
+        for run_id, count in database.run(lambda connection: connection.execute(text(_COUNT), ids).all()):  # noqa: B023
+            counts[run_id] = counts.get(run_id, 0) + count
+    return counts
+
+
+def find_run(database: Database, given: str, instance: dg.DagsterInstance | None = None) -> str:
+    """The id that is kept of the run that `given`, an id or the beginning of one, names; UserError where none is.
+
+    With Dagster's `instance`, the id of any run that belongs to it names it too.
+    """
+    runs = kept_runs(database)
+    wanted = given.strip().lower()
+    known = {run.run_id: run.run_id for run in runs}
+    if instance:
+        known = parts_of(instance, [run.run_id for run in runs]) | known
+    found = {unit for run_id, unit in known.items() if run_id.startswith(wanted)}
+    if wanted in known:
+        return known[wanted]
+    if len(wanted) >= SHORTEST and len(found) == 1:
+        return found.pop()
+    listed = ", ".join(f"{run.run_id[:SHORTEST]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in runs)
+    these = f"those that can be are {listed}" if listed else "no run can be: none has written a score"
+    if len(wanted) < SHORTEST:
+        raise UserError(f"run {wanted or '(empty)'}: give at least {SHORTEST} characters of the run's id; {these}")
+    cause = "is the beginning of several" if found else "is none that can be undone"
+    raise UserError(f"run {wanted} {cause}; {these}")
+
+
+@dataclass
+class Preview:
+    """What an undo would do: by policy how many scores come back (None: none was stored), and those it would leave.
+
+    A policy that a stored context does not name is told by its breakdown; `OTHER_RULES` where that tells none.
+    """
+
+    restored: Counter[str | None] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+
+
+def preview_undo(database: Database, run_id: str) -> Preview:
+    """What putting back run `run_id` would do now. Writes nothing."""
+    found = Preview()
+    for low, high in id_spans(database, "jv.replaced_scores", column="match_id", rows=_COUNTED_AT_ONCE):
+        values = {"low": low, "high": high, "run": run_id}
+        for row in database.run(lambda connection: connection.execute(text(_PREVIEW), values).all()):  # noqa: B023
+            told = told_policy(row.policy, row.fits, preferred=settings.policy()) or OTHER_RULES
+            if row.state == "restored":
+                found.restored[told if row.has_score else None] += row.matches
+            else:
+                found.left[row.state] += row.matches
+    return found
+
+
+def undo_range(database: Database, within: tuple[str, str], run_id: str, own_id: str) -> Undone:
+    """Put back what run `run_id` replaced of the matches `within` two ids; keep what this replaces under `own_id`."""
+    low, high = within
+    values = {"low": low, "high": high, "run": run_id}
+    ids = database.run(seeing_all(lambda connection: connection.execute(text(_IDS), values).scalars().all()))
+    whole = Undone()
+    for start in range(0, len(ids), publishing.BATCH_ROWS):
+        batch = ids[start : start + publishing.BATCH_ROWS]
+
+        def work(connection: Connection, low: str = batch[0], high: str = batch[-1]) -> Undone:
+            lock_ids(connection, LOCKED, low, high)
+            require_seeded(connection, *within)
+            return _undo_batch(connection, low, high, run_id, own_id)
+
+        _add(whole, run_seeded(database, work, *within))
+    if whole.restored:
+        prune(database, within, run_id)
+    return whole
+
+
+def _undo_batch(connection: Connection, low: str, high: str, run_id: str, own_id: str) -> Undone:
+    ids = {"low": low, "high": high}
+    connection.execute(text(CREATE_BATCH))
+    connection.execute(text("ALTER TABLE batch ADD COLUMN state text, ADD COLUMN last_run text"))
+    connection.execute(text(_FILL_BATCH), {**ids, "run": run_id})
+    done = Undone()
+    for state, last_run, count in connection.execute(text(_TAKE_THE_OTHERS_OUT)):
+        setattr(done, state, getattr(done, state) + count)
+        if state == "replaced_since":
+            done.replaced_by.add(last_run)
+    if done.deleted:
+        require_all_seen(connection)
+    done.restored = write_batch(connection, low, high, own_id)
+    return done
+
+
+def _add(whole: Undone, batch: Undone) -> None:
+    whole.restored += batch.restored
+    whole.unchanged += batch.unchanged
+    whole.replaced_since += batch.replaced_since
+    whole.deleted += batch.deleted
+    whole.replaced_by |= batch.replaced_by
+
+
+_RUNS = "SELECT run_id, started_at FROM jv.publish_runs ORDER BY started_at DESC, run_id"
+
+
+_COUNT = "SELECT run_id, count(*) FROM jv.replaced_scores WHERE match_id BETWEEN :low AND :high GROUP BY run_id"
+
+
+_IDS = """
+    SELECT match_id::text FROM jv.replaced_scores
+    WHERE match_id BETWEEN :low AND :high AND run_id = :run
+    ORDER BY match_id
+"""
+
+
+_FOUR = "({0}.score_ab, {0}.score_ba, {0}.harmonic_mean, {0}.match_context)"
+
+
+_STORED = f"({stored_four('m')})"
+
+
+# What the run wrote is what the next one found and kept, so it is still there where the match holds the same.
+_STATE = f"""
+    CASE
+        WHEN m.id IS NULL THEN 'deleted'
+        WHEN {_STORED} IS NOT DISTINCT FROM {_FOUR.format("k")} THEN 'unchanged'
+        WHEN next.run_id IS NULL OR {_STORED} IS NOT DISTINCT FROM {_FOUR.format("next")} THEN 'restored'
+        ELSE 'replaced_since'
+    END
+"""
+
+
+_KEPT = """
+    FROM jv.replaced_scores k
+    LEFT JOIN match_suggestions m ON m.id = k.match_id AND m.id BETWEEN :low AND :high
+    LEFT JOIN LATERAL (
+        SELECT * FROM jv.replaced_scores l WHERE l.match_id = k.match_id AND l.replaced_at > k.replaced_at
+        ORDER BY l.replaced_at LIMIT 1
+    ) AS next ON true
+    LEFT JOIN LATERAL (
+        SELECT l.run_id FROM jv.replaced_scores l WHERE l.match_id = k.match_id AND l.replaced_at > k.replaced_at
+        ORDER BY l.replaced_at DESC LIMIT 1
+    ) AS last ON true
+"""
+
+
+_OF_RUN = "WHERE k.match_id BETWEEN :low AND :high AND k.run_id = :run"
+
+
+_FILL_BATCH = f"""
+    INSERT INTO batch
+    SELECT k.match_id, m.profile_id, m.suggested_profile_id,
+        k.score_ab, k.score_ba, k.harmonic_mean, k.match_context,
+        jsonb_build_array(
+            k.match_context ->> 'policy', k.match_context ->> 'scoring_version', k.match_context ->> 'embedding_model'
+        ), {_STATE}, last.run_id
+    {_KEPT} {_OF_RUN}
+"""
+
+
+_PREVIEW = f"""
+    SELECT state, has_score, policy, fits, count(*) AS matches FROM (
+        SELECT {_STATE} AS state, k.harmonic_mean IS NOT NULL AS has_score, c.policy,
+            CASE WHEN k.harmonic_mean IS NOT NULL AND c.policy IS NULL THEN {fits("k")} END AS fits
+        {_KEPT} {context_of("k")} {_OF_RUN}
+        OFFSET 0
+    ) AS kept GROUP BY 1, 2, 3, 4
+"""  # noqa: S608 - of our own constants
+
+
+_TAKE_THE_OTHERS_OUT = """
+    WITH others AS (DELETE FROM batch WHERE state <> 'restored' RETURNING state, last_run)
+    SELECT state, last_run, count(*) FROM others GROUP BY state, last_run
+"""

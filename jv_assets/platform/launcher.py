@@ -1,0 +1,153 @@
+"""Whether the process that does a run is still there: one that was killed cannot say that its run has failed."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import psutil
+from dagster._core.events import JobFailureData, RunFailureReason
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+from jv_assets.platform.own_runs import STARTED_BY_JV, is_ours, started_by_jv
+
+LAUNCHED_ON = "jv/host"
+"""Tag of runs that the daemon launched: the host that their process is on."""
+UNDER_WAY = (
+    *(dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING),
+    *(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING),
+)
+"""The statuses of a run that has a process, or is about to have one."""
+ENDED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+SILENT_HOURS = 24
+"""A run whose process this host cannot see is taken for lost after so many hours without a line in its log. A run at
+work writes one at least every ten minutes and after each partition.
+"""
+
+
+def this_process() -> dict[str, str]:
+    """The tag of a run in this process."""
+    return {STARTED_BY_JV: f"{socket.gethostname()}:{os.getpid()}"}
+
+
+def fail_runs_without_process(instance: dg.DagsterInstance) -> None:
+    """Mark as failed our runs of this host whose process was killed."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=list(UNDER_WAY))):
+        if is_ours(instance, run) and (gone := process_gone(instance, run)):
+            instance.report_run_failed(run, message=gone)
+
+
+def process_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """Say what became of the process of a run under way, and what to do; None while the run may make progress.
+
+    There is no maximum for how long a run takes: to embed all texts may take days.
+    """
+    found = _process(instance, run)
+    if found is None or found.host != socket.gethostname():
+        where = f" on {found.host}" if found else ""
+        cause = f"its process{where} has said nothing for {SILENT_HOURS} hours" if _is_silent(instance, run) else None
+    else:
+        cause = None if found.lives else f"its process (number {found.pid} on {found.host}) was killed or has crashed"
+    if cause is None or not is_ours(instance, run):
+        return cause
+    return f"{cause}; what it had done is kept; type: {again(run)}"
+
+
+def is_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a process does the run, even where somebody has marked the run as failed or cancelled from outside."""
+    if run.status not in ENDED_BADLY:
+        return run.status in UNDER_WAY
+    found = _process(instance, run)
+    if found is None or found.host != socket.gethostname() or not found.lives:
+        return False
+    ends = instance.all_logs(run.run_id, of_type={dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED})
+    return all(marked_from_outside(entry) for entry in ends)
+
+
+def marked_from_outside(entry: dg.EventLogEntry) -> bool:
+    """Whether the end of a run, as this event has it, was written by another process than the run's own."""
+    data = entry.dagster_event.event_specific_data if entry.dagster_event else None
+    return data is None or (isinstance(data, JobFailureData) and data.failure_reason == RunFailureReason.START_TIMEOUT)
+
+
+def again(run: dg.DagsterRun) -> str:
+    """What to type to have the rest of a run done, where no range of it says so."""
+    if run.job_name == "undo":
+        config: Any = run.run_config
+        [op] = config["ops"].values()
+        return f"jv undo {op['config']['run'][:8]}"
+    return {"report": "jv report", "discover": "jv discover"}.get(run.job_name, "jv retry")
+
+
+class Launcher(DefaultRunLauncher):
+    """The default launcher, whose runs are missed as soon as their process is gone, and not after a day."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        # before the process is there: it may be killed at any time
+        self._instance.add_run_tags(context.dagster_run.run_id, {LAUNCHED_ON: socket.gethostname()})
+        super().launch_run(context)
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        gone = process_gone(self._instance, run)
+        return CheckRunHealthResult(WorkerStatus.FAILED if gone else WorkerStatus.RUNNING, gone)
+
+
+@dataclass(frozen=True)
+class _Process:
+    """The process that does a run, and a moment at which it was there."""
+
+    host: str
+    pid: int
+    since: float
+
+    @property
+    def lives(self) -> bool:
+        """Whether the process that had this number on this host then has it still."""
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() <= self.since + 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> _Process | None:
+    """Return the process of a run; None where it has not said which it is, or is a worker's."""
+    return _by_jv(instance, run) or _by_daemon(instance, run)
+
+
+def _by_jv(instance: dg.DagsterInstance, run: dg.DagsterRun) -> _Process | None:
+    if not started_by_jv(run):
+        return None
+    host, _, pid = run.tags[STARTED_BY_JV].rpartition(":")
+    record = instance.get_run_record_by_id(run.run_id)
+    return _Process(host, int(pid), record.create_timestamp.timestamp()) if record else None
+
+
+def _by_daemon(instance: dg.DagsterInstance, run: dg.DagsterRun) -> _Process | None:
+    host = run.tags.get(LAUNCHED_ON)
+    if host is None or json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("host") != "localhost":
+        return None
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        metadata: Mapping[str, dg.MetadataValue] = (
+            entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
+        )
+        if pid := metadata.get("pid"):  # the first thing that a run's process says
+            return _Process(host, int(str(pid.value)), entry.timestamp)
+    return None
+
+
+def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a run that was begun has written nothing into its log for too long."""
+    if run.status != dg.DagsterRunStatus.STARTED:
+        return False
+    [last] = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    return time.time() - last.event_log_entry.timestamp > SILENT_HOURS * 3600

@@ -1,0 +1,178 @@
+"""
+Where Dagster keeps its runs, events and schedules: Postgres, with nothing to set up.
+
+`dagster.yaml` names these classes with no settings of their own, so what Dagster hands from process to process holds
+neither an address nor a password: each process finds the server anew, whatever port it is on by then, and starts it
+where need be.
+"""
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Self
+
+import click
+import psycopg
+from dagster import DagsterEventType, EventLogEntry, Field
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from dagster_postgres.utils import create_pg_engine
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from jv_assets import settings
+from jv_assets.addresses import address_of, connect_words
+from jv_assets.errors import UserError
+from jv_assets.platform import postgres
+
+TABLES_LOCK = 4_210_117
+"""Key of the advisory lock under which Dagster's tables are made; any number that nobody else uses."""
+
+EVENTS_AT_ONCE = 500
+"""How many events of one kind, such as the materializations of a step's ranges, Dagster writes in one statement."""
+
+
+def dagster_home() -> Path:
+    """
+    The folder to name in `DAGSTER_HOME`: `dagster` beside the embedded server, with the checkout's `dagster.yaml`, or
+    the one of deploy/celery where runs go to workers.
+
+    The copy is renewed when the original has changed.
+    """
+    folder = settings.state_dir() / "dagster"
+    kind = "deploy/celery" if settings.celery_broker() else "."
+    text = (settings.ROOT / kind / "dagster.yaml").read_text()
+    copy = folder / "dagster.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not copy.exists() or copy.read_text() != text:
+            whole = folder / "dagster.yaml.new"
+            whole.write_text(text)
+            whole.replace(copy)
+    except OSError as error:
+        raise UserError(f"cannot write {copy}: {error.strerror}; set JV_HOME to a folder of your own") from None
+    return folder
+
+
+class Storage(DagsterPostgresStorage):
+    """Dagster's own storage in the database of `JV_DAGSTER_URL`, or in `dagster` on the embedded server."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Field]:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        # Here, because every process that has an instance comes by. Dagster's default is 0: one event after the other,
+        # and a run over 64 ranges of three assets has 192 materializations.
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_AT_ONCE))
+        try:
+            return cls._opened(_url(), inst_data)
+        except UserError as error:
+            raise _StorageError(str(error)) from None
+
+    @classmethod
+    def _opened(cls, url: URL, inst_data: ConfigurableClassData | None) -> Self:
+        # psycopg 2: Dagster's event log does not work over psycopg 3
+        for_dagster = url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+        try:
+            with psycopg.connect(**_words(url)) as connection:
+                # the first processes, opening it at once, would otherwise all make the tables
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
+                storage = cls(postgres_url=for_dagster, inst_data=inst_data)
+                storage._event_log_storage = _EventLog(for_dagster, should_autocreate_tables=False)
+        except psycopg.Error as error:
+            raise _unreachable(url, error) from None
+        for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
+            part._engine = _engine(for_dagster)
+        return storage
+
+
+class _EventLog(PostgresEventLogStorage):
+    """Dagster's own, which also writes what a run intends to make in one statement an asset.
+
+    Dagster has an event for each range of each asset there, too, but writes only those of what was made together: of
+    these it writes one after the other, in five statements each, before a run begins.
+    """
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        planned = [event for event in events if event.dagster_event_type == _PLANNED]
+        for _, of_asset in groupby(planned, lambda event: event.get_dagster_event().asset_key):
+            self._store_planned(list(of_asset))
+        super().store_event_batch([event for event in events if event.dagster_event_type != _PLANNED])
+
+    def _store_planned(self, events: Sequence[EventLogEntry]) -> None:
+        """As `super().store_event_batch` does with what was made of one asset; these events have no tags."""
+        with self.index_transaction() as connection:
+            insert = self.prepare_insert_event_batch(events).returning(SqlEventLogStorageTable.c.id)
+            ids = connection.execute(insert).scalars().all()
+            self._store_asset_event(connection, events[-1], ids[-1])
+
+
+_PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+
+
+class _StorageError(UserError, click.ClickException):
+    """A UserError that Dagster's own programs print in one line too."""
+
+
+@functools.cache
+def _engine(url: str) -> Engine:
+    """
+    One engine a process, which keeps one connection.
+
+    dagster-postgres opens one for every statement, lest they add up with every instance that a process opens: some
+    hundred a run, at 4 ms each. This one is shared by all instances instead. As many others as are wanted at once are
+    opened and closed again.
+    """
+    engine = create_pg_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=1,
+        max_overflow=-1,
+        pool_pre_ping=True,  # the server may have been started again meanwhile
+    )
+    # a forked process must neither use nor close its parent's connection
+    os.register_at_fork(after_in_child=functools.partial(engine.dispose, close=False))
+    return engine
+
+
+class ComputeLogs(LocalComputeLogManager):
+    """What runs print, kept beside the embedded server: `dagster dev` without a DAGSTER_HOME would throw it away."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Field]:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        try:
+            return cls(base_dir=str(settings.state_dir() / "dagster" / "logs"), inst_data=inst_data)
+        except UserError as error:
+            raise _StorageError(str(error)) from None
+
+
+def connect_for_good() -> psycopg.Connection[tuple[Any, ...]]:
+    """Open a connection to Dagster's database that stays open for as long as a process lives."""
+    url = _url()
+    try:
+        return psycopg.connect(**_words(url), autocommit=True, keepalives_idle=20, keepalives_interval=10)
+    except psycopg.Error as error:
+        raise _unreachable(url, error) from None
+
+
+def _words(url: URL) -> dict[str, Any]:
+    return {"connect_timeout": 10, **connect_words(url)}
+
+
+def _unreachable(url: URL, error: psycopg.Error) -> UserError:
+    reason = " ".join(str(error).split())
+    return UserError(f"no connection to Dagster's database {address_of(url).place}: {reason}; check JV_DAGSTER_URL")
+
+
+def _url() -> URL:
+    return settings.postgres_url(settings.dagster_url() or postgres.start().url("dagster"), "JV_DAGSTER_URL")

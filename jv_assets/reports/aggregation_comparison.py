@@ -1,0 +1,152 @@
+"""What would another aggregation do?"""
+
+from jv_assets.reports import charts
+from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, table
+from jv_assets.reports.numbers import record
+from jv_scoring.analysis.rows import BOTH
+from jv_scoring.analysis.tallies import Json
+from jv_scoring.policy import TIERS
+
+_TIERS = tuple(name for name, _ in TIERS)
+_OF = "share of matches"
+_MOVES = ("tier up", "same tier", "tier down")
+
+
+def section(report: Json) -> Section:
+    found = report["aggregation_comparison"]
+    scores = [each for each in found["scores"] if each["score"] == "harmonic_mean"]
+    answer = "No match is scored, so nothing can be said."
+    if found["matches"]:
+        lowest, highest = (pick(scores, key=lambda each: each["mean"]) for pick in (min, max))
+        now = record(scores, policy=found["current"])
+        moved = [each["moved"] for each in _moves(found)]
+        answer = (
+            f"Under the current policy, {found['current']}, the mean is {number(now['mean'])}. The lowest of the six "
+            f"is {number(lowest['mean'])} ({lowest['policy']}), the highest {number(highest['mean'])} "
+            f"({highest['policy']}). Between {number(min(moved))} and {number(max(moved))} of "
+            f"{number(found['matches'])} matches would change their tier."
+        )
+    return Section(
+        "What would another aggregation do?",
+        answer,
+        [_scores(scores), _tiers(found), _migration(found), _order(found), _best(found), _weakest(found)],
+    )
+
+
+def _scores(scores: list[Json]) -> Figure:
+    drawn = [each for each in scores if each["count"]]
+    return Figure(
+        "What would match scores be under each policy?",
+        table(scores, {"policy": label("policy"), **SUMMARY}),
+        (lambda: charts.spans(drawn, "policy", "match score: range, mean and one sd about it")) if drawn else None,
+        "Redistribute leaves out what is missing. Where an engagement near 0 is all that is known of a profile, its "
+        "Momentum is near 0, and the harmonic mean with it: see the lowest scores.",
+    )
+
+
+def _tiers(found: Json) -> Figure:
+    records = [each for each in found["tiers"] if each["score"] == "harmonic_mean"]
+    every = found["matches"]
+    drawn = [
+        {"policy": each["policy"], "tier": tier, "share": each[tier] / every}
+        for each in records
+        for tier in _TIERS
+        if every
+    ]
+    limits = ", ".join(f"{name} from {least:g}" for name, least in TIERS[:-1])
+    return Figure(
+        "How many matches would be in each tier?",
+        table(records, {"policy": label("policy"), **{name: of(name) for name in _TIERS}}),
+        (lambda: charts.rows(drawn, "policy", "share", _OF, series="tier", stack=True, colors=(3, 1, 2, 4)))
+        if drawn
+        else None,
+        f"{limits}.",
+    )
+
+
+def _migration(found: Json) -> Figure:
+    moves = _moves(found)
+    drawn = [
+        {"policy": each["policy"], "move": move, "share": each[move] / found["matches"]}
+        for each in moves
+        for move in _MOVES
+        if found["matches"]
+    ]
+    return Figure(
+        "Which matches would change their tier?",
+        table(
+            [each for each in found["migration"] if each["matches"]],
+            {"policy": label("policy"), "from": label("from"), "to": label("to"), "matches": of("matches")},
+            texts=(0, 1, 2),
+        ),
+        (lambda: charts.rows(drawn, "policy", "share", _OF, series="move", stack=True, colors=(3, 1, 4)))
+        if drawn
+        else None,
+        f"From the tier under {found['current']} to the one under the other policy.",
+    )
+
+
+def _moves(found: Json) -> list[Json]:
+    """By other policy, how many matches go up, stay and go down."""
+    moves: dict[str, Json] = {}
+    for each in found["migration"]:
+        of_policy = moves.setdefault(each["policy"], {"policy": each["policy"], **dict.fromkeys(_MOVES, 0)})
+        step = _TIERS.index(each["to"]) - _TIERS.index(each["from"])
+        of_policy[_MOVES[(step > 0) - (step < 0) + 1]] += each["matches"]
+    return [{**each, "moved": each["tier up"] + each["tier down"]} for each in moves.values()]
+
+
+def _order(found: Json) -> Figure:
+    drawn = [
+        {"policy": each["policy"], "measure": name.capitalize(), "value": each[name]}
+        for each in found["against_current"]
+        for name in ("spearman", "kendall")
+        if each[name] is not None
+    ]
+    return Figure(
+        "Would the order of the matches change?",
+        table(
+            found["against_current"],
+            {"policy": label("policy"), "Spearman": lambda each: number(each["spearman"], 4),
+             "Kendall": lambda each: number(each["kendall"], 4)},
+        ),
+        (lambda: charts.rows(drawn, "policy", "value", "rank correlation", series="measure", share=False))
+        if drawn
+        else None,
+        f"Rank correlation with {found['current']}, over all matches: 1 is the same order.",
+    )  # fmt: skip
+
+
+def _best(found: Json) -> Figure:
+    drawn = [each for each in found["against_current"] if each["best_overlap_with_more"] is not None]
+    return Figure(
+        "Would profiles' best 10 change?",
+        table(
+            found["against_current"],
+            {"policy": label("policy"), "profiles": of("profiles_with_more"),
+             "of 10 kept": of("best_overlap_with_more", percent),
+             "all kept": of("best_unchanged_with_more", percent), "any profiles": of("profiles"),
+             "of best kept": of("best_overlap", percent)},
+        ),
+        (lambda: charts.rows(drawn, "policy", "best_overlap_with_more", "share of the best 10 that stays"))
+        if drawn
+        else None,
+        f"Against the best 10 under {found['current']}, of profiles with more than 10 matches as A; those with fewer "
+        "keep all of them whatever the policy, and are counted only in the last two columns.",
+    )  # fmt: skip
+
+
+def _weakest(found: Json) -> Figure:
+    records = [each for each in found["weakest"] if each["direction"] == BOTH]
+    drawn = [each for each in records if each["share"] is not None]
+    return Figure(
+        "Does the weakest dimension depend on how missing data is treated?",
+        table(
+            records,
+            {"missing data": label("nulls"), "dimension": label("dimension"), "share": of("share", percent)},
+            texts=(0, 1),
+        ),
+        (lambda: charts.rows(drawn, "dimension", "share", "share of directions", series="nulls")) if drawn else None,
+        "Impute gives a factor without data a low default, redistribute leaves it out. The aggregation has no part in "
+        "which dimension is the weakest.",
+    )

@@ -1,0 +1,179 @@
+"""The tallies of `evaluation` merged at a time of evaluation, and what the report says of them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jv_assets import settings
+from jv_assets.partitions import ID_RANGES
+from jv_assets.reports.exporting import write_whole
+from jv_assets.reports.figures import NOTHING, Figure, Section, number, of, percent, signed, table
+from jv_assets.reports.tallies import fingerprint_of, refuse_several_policies
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis.evaluation import Evaluation, report, total
+from jv_scoring.analysis.evaluation_figures import LEAST_EXPOSED, LEAST_PROFILES, TOO_FEW, positives_needed
+from jv_scoring.analysis.tallies import Json
+
+FILE = "evaluation.json"
+SCORES_OF = {
+    "retrospective": "scores of today, for outcomes older than the first score; profiles may have changed since",
+    "prospective": "the score that stood in production when the match was seen",
+}
+"""By analysis, which score is meant."""
+_ASKED = {
+    "acted": "Do people act upon matches with a higher score?",
+    "feedback": "Do people like matches with a higher score?",
+}
+RANKING_COLUMNS = {
+    "ranking": lambda record: str(record["ranking"]),
+    "AUC within": of("auc_within", lambda value: number(value, 3)),
+    "95 % from": of("low", lambda value: number(value, 3)),
+    "to": of("high", lambda value: number(value, 3)),
+    "difference": of("difference", lambda value: signed(value, 3)),
+    "compared": lambda record: record["compared"] or NOTHING,
+    "AUC pooled": of("auc_pooled", lambda value: number(value, 3)),
+    "NDCG 10": of("ndcg_10", lambda value: number(value, 3)),
+    "pairs": of("pairs"),
+    "profiles": of("profiles"),
+    "left out": of("left_out"),
+}
+"""What is shown of a ranking."""
+
+
+def evaluated(files: RangeFiles, at: datetime | None = None) -> Json | None:
+    """Return the figures of all ranges at a time of evaluation (by default now); None where no range was ever tallied.
+
+    Beside them: `missing_ranges`, never tallied, and `stale_ranges`, scored anew since. UserError for several policies.
+    """
+    every = ID_RANGES.get_partition_keys()
+    made = files.made("evaluation", files.made("match_scores", every))
+    if not made:
+        return None
+    facts = {key: files.facts("evaluation", key) for key in made}
+    refuse_several_policies({"evaluation": facts})
+    texts = (files.read("evaluation", key, ["tally"])["tally"].iloc[0] for key in made)
+    tallies = (Evaluation.from_json(json.loads(each)) for each in texts)
+    stale = [key for key, fact in facts.items() if fact.get("fingerprint") != fingerprint_of(files, key)]
+    found = report(total(tallies), at or datetime.now(UTC), settings.outcome_days())
+    return found | {"missing_ranges": [key for key in every if key not in made], "stale_ranges": stale}
+
+
+def write(found: Json, folder: Path) -> Path:
+    """Write evaluation.json, whole or not at all; returns where it is."""
+    write_whole(folder / FILE, json.dumps(found, allow_nan=False))
+    return folder / FILE
+
+
+def headline(found: Json) -> dict[str, float | None]:
+    """Return the numbers of the current policy that are plotted over the nights, by label.
+
+    Those of the prospective analysis, once it has matches, begin with `prospective_`.
+    """
+    shown: dict[str, float | None] = {}
+    for analysis, of_analysis in found["analyses"].items():
+        before = "" if analysis == "retrospective" else f"{analysis}_"
+        for name, record in of_analysis["labels"].items():
+            if record["used"] or not before:
+                of_policy = current(found, record)
+                shown |= {f"{before}{name}_{count}": record[count] for count in ("used", "positive")}
+                shown |= {f"{before}{name}_{figure}": of_policy[figure] for figure in ("auc_within", "low", "high")}
+    return shown
+
+
+def with_label(found: Json, only: str | None = None) -> list[tuple[str, str]]:
+    """Return each analysis and label (`only` one of them) that has a match to judge by."""
+    return [
+        (analysis, name)
+        for analysis, of_analysis in found["analyses"].items()
+        for name, record in of_analysis["labels"].items()
+        if record["used"] and only in (None, name)
+    ]
+
+
+def current(found: Json, record: Json) -> Json:
+    """Return the record of the current policy's ranking."""
+    return next(each for each in record["rankings"] if each["ranking"] == found["policy"])
+
+
+def verdict_line(found: Json, analysis: str, name: str) -> str:
+    """Return one sentence: the verdict of a label, and for `too few` how many more are needed."""
+    record = found["analyses"][analysis]["labels"][name]
+    now = current(found, record)
+    counts = f"{number(record['used'])} matches, {number(record['positive'])} with label 1"
+    if record["verdict"] == TOO_FEW:
+        share = record["positive"] / record["used"] if record["used"] else 0.5
+        more = max(positives_needed(share) - record["positive"], 0)
+        return (
+            f"{name}, {analysis}: too few ({counts}, {number(now['profiles'])} profiles with a pair). To tell an AUC "
+            f"of 0.60 from 0.50 takes about {number(more)} more with label 1, in {LEAST_PROFILES} such profiles."
+        )
+    interval = f"{number(now['low'], 3)} to {number(now['high'], 3)}"
+    return (
+        f"{name}, {analysis}: {record['verdict']}. Of two matches of one profile the one with label 1 has the higher "
+        f"score in {percent(now['auc_within'])} (95 % {interval}; {counts})."
+    )
+
+
+def notes(found: Json) -> list[str]:
+    """Return what a reader must know before the figures: missing columns, unknown words, ranges that are not whole."""
+    lines = []
+    if missing := found["missing_columns"]:
+        lines.append(f"match_suggestions has no readable column {', '.join(missing)}: they count as empty.")
+    for name, what in (("unknown_status", "status"), ("unmapped_feedback", "user_feedback")):
+        if words := found[name]:
+            told = ", ".join(f"{word!r} {count:,}" for word, count in list(words.items())[:10])
+            lines.append(f"Words of {what} that nobody knows: {told}{', …' if len(words) > 10 else ''}.")
+    for name, what in (("missing_ranges", "were never evaluated"), ("stale_ranges", "were scored anew since")):
+        if keys := found[name]:
+            lines.append(f"{len(keys)} ranges {what}: type jv evaluate.")
+    return lines
+
+
+def sections(found: Json | None) -> list[Section]:
+    """Return the section of the report; none where no range was ever evaluated."""
+    if found is None:
+        return []
+    shown = with_label(found) or [("retrospective", "acted")]
+    answer = " ".join([*(verdict_line(found, *each) for each in shown), *notes(found)])
+    figures = [each for analysis, name in shown for each in _figures(found, analysis, name)]
+    return [Section("Do the scores predict what people do?", answer, [*figures, _exposure(found)])]
+
+
+def _figures(found: Json, analysis: str, name: str) -> list[Figure]:
+    record = found["analyses"][analysis]["labels"][name]
+    if record["verdict"] == TOO_FEW:
+        return []
+    columns = {"from": of("from"), "to": of("to"), "matches": of("used"), "label 1": of("positive")}
+    shares = {"share": of("share", percent), "95 % from": of("low", percent), "to ": of("high", percent)}
+    weighted = (
+        f"Weighted for exposure: AUC {number(record['auc_weighted'], 3)}, of {number(record['effective'], 0)} "
+        "effective matches."
+    )
+    return [
+        Figure(
+            f"{_ASKED[name]} ({analysis})",
+            table(record["rankings"], RANKING_COLUMNS, texts=(0, 5)),
+            note=f"{analysis.capitalize()}: {SCORES_OF[analysis]}. AUC within profiles; 0.5 is chance. AUC pooled "
+            f"rewards popular profiles. {weighted}",
+        ),
+        Figure(
+            f"How many have label 1 by tenth of the score? ({name}, {analysis})",
+            table(record["tenths"], columns | shares, texts=()),
+        ),
+    ]
+
+
+def _exposure(found: Json) -> Figure:
+    records = found["analyses"]["retrospective"]["labels"]["acted"]["exposure"]
+    few = sum(each["exposed"] < LEAST_EXPOSED for each in records)
+    columns = {
+        "match_score from": of("from"),
+        "to": of("to"),
+        "matches": of("matches"),
+        "exposed": of("exposed"),
+        "share": lambda each: percent(each["exposed"] / each["matches"]),
+        "": lambda each: "nothing can be said" if each["exposed"] < LEAST_EXPOSED else "",
+    }
+    shown = table(records, columns, texts=(5,))
+    note = f"In {few} tenths fewer than {LEAST_EXPOSED} matches were seen: nothing can be said for them."
+    return Figure("Who gets to see a match?", shown, note=note if few else "")

@@ -1,0 +1,109 @@
+"""The one dict that page, text and JSON are made of."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from jv_assets.partitions import ID_RANGES
+from jv_assets.reports.congestion_numbers import congestion
+from jv_assets.reports.exactness import intervals
+from jv_assets.reports.tallies import Merged, bars
+from jv_scoring.analysis import aggregation, impact_report, isolation, momentum
+from jv_scoring.analysis.impact import Impact
+from jv_scoring.analysis.rows import BOTH
+from jv_scoring.analysis.tallies import Json
+from jv_scoring.engine import DIRECTIONS
+from jv_scoring.policy import DIMENSIONS, SCORING_VERSION
+
+_POINT, _HALF, _QUARTER = 100, 50, 25
+"""Widths of bars, in hundredths."""
+
+
+def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
+    """All numbers, plain: no NaN, None where there is nothing to say.
+
+    `old_sample`: also the means over the best by the older matcher's match_score, as they were once measured.
+    """
+    histograms = merged.isolation.histograms
+    embeddings = isolation.report(merged.isolation, isolation.BEST if old_sample else 0) | {
+        "score_bars": [
+            {"side": side, **bar}
+            for side, name in (("word overlap only", "words"), ("with embeddings", "embeddings"))
+            for bar in bars(histograms[f"{name}_harmonic_mean"], _POINT)
+        ],
+        "change_bars": bars(histograms["change_harmonic_mean"], _HALF),
+    }
+    dimensions = merged.momentum.histograms
+    low = momentum.report(merged.momentum, merged.coverage) | {
+        "dimension_bars": [
+            {"dimension": name, **bar}
+            for name in DIMENSIONS
+            for bar in bars(dimensions[f"{name}_{DIRECTIONS[0]}"] + dimensions[f"{name}_{DIRECTIONS[1]}"], _QUARTER)
+        ],
+    }
+    profiles = merged.coverage.counts["floor"].at(None)
+    report = {
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "scoring_version": SCORING_VERSION,
+        "policy": embeddings["policy"],
+        "ranges": len(ID_RANGES.get_partition_keys()),
+        "missing_ranges": {asset: list(keys) for asset, keys in merged.missing.items() if keys},
+        "stale_ranges": {asset: list(keys) for asset, keys in merged.stale.items() if keys},
+        "sample": asdict(merged.sample) if merged.sample else None,
+        "profiles": profiles,
+        "embedding_isolation": embeddings,
+        "momentum_bottleneck": low,
+        "aggregation_comparison": aggregation.report(merged.aggregation),
+        "production_impact": impact_numbers(merged.impact, merged.hours, merged.compared),
+        "fallbacks": merged.fallbacks,
+        "congestion": {
+            "policy": aggregation.current(merged.aggregation),
+            **congestion(aggregation.best_matches(merged.aggregation), profiles),
+        },
+    }
+    return report | {"headline": headline(report), "intervals": intervals(report) if merged.sample else []}
+
+
+def impact_numbers(tally: Impact, hours: float, compared: Json | None = None) -> Json:
+    """Of the section on production; `hours` 0: not so many hours ago, but at the moments that are `compared`.
+
+    Without `compared` the stored scores of this moment are held against the computed ones.
+    """
+    return impact_report.report(tally) | {
+        "hours": hours,
+        "compared_moments": compared or None,
+        "score_bars": [
+            {"side": side, **bar}
+            for side in ("before", "now")
+            for bar in bars(tally.histograms[f"{side} same"], _POINT)
+        ],
+    }
+
+
+def headline(report: Json) -> Json:
+    """The numbers that are worth a line of their own, and a plot over the nights."""
+    embeddings, low = report["embedding_isolation"], report["momentum_bottleneck"]
+    score = record(embeddings["measures"], measure="harmonic_mean", side="embeddings")
+    change = record(embeddings["measures"], measure="harmonic_mean", side="change")
+    policies = report["aggregation_comparison"]
+    tiers = record(policies["tiers"], policy=policies["current"], score="harmonic_mean")
+    evaluations = record(embeddings["evaluations"], direction=BOTH, factor=BOTH)
+    return {
+        "matches": embeddings["matches"],
+        "profiles": report["profiles"],
+        "mean": score["mean"],
+        "median": score["median"],
+        "sd": score["sd"],
+        "gain_by_embeddings": change["mean"],
+        **{name.lower(): count for name, count in tiers.items() if isinstance(count, int)},
+        "fallback_share": evaluations["word_overlap_share"],
+        "momentum_bottleneck_share": record(low["weakest"], direction=BOTH, dimension="momentum")["share"],
+        "floor_share": low["floor"][f"share_{BOTH}"],
+        "congestion_gini": report["congestion"]["gini"],
+        "missing_ranges": len({key for keys in report["missing_ranges"].values() for key in keys}),
+    }
+
+
+def record(records: list[Json], **labels: str) -> Json:
+    """The one record with these labels."""
+    (found,) = [each for each in records if all(each[name] == label for name, label in labels.items())]
+    return found

@@ -1,0 +1,31 @@
+"""What a refused publish would have changed in production, as a page."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jv_assets.reports import production_impact as impact_section
+from jv_assets.reports.exporting import reports_folder, write_whole
+from jv_assets.reports.impact_rows import row_chunks
+from jv_assets.reports.numbers import impact_numbers
+from jv_assets.reports.page import page
+from jv_assets.resources.database import Database
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis import impact
+from jv_scoring.analysis.tallies import total
+
+REFUSED = "refused.html"
+
+
+def write_refusal(database: Database, files: RangeFiles, keys: Sequence[str], why: str) -> Path:
+    """Write the page about the scores of these ranges, of which at least one was made; returns where it is."""
+    now = datetime.now(UTC)
+    tally = total(impact.tally(rows) for key in keys for rows in row_chunks(database, files, key, now))
+    section = impact_section.section({"production_impact": impact_numbers(tally, hours=0)})
+    facts = [
+        ("Made at", now.isoformat(timespec="seconds")),
+        ("Ranges", f"{keys[0]} to {keys[-1]}, {len(keys)}"),
+    ]
+    place = reports_folder() / REFUSED
+    write_whole(place, page("What publishing would change", facts, [why], [], [section]))
+    return place

@@ -1,0 +1,117 @@
+"""What the report says, in the order of the questions."""
+
+from dataclasses import replace
+
+from jv_assets.reports import (
+    aggregation_comparison,
+    congestion,
+    embedding_isolation,
+    evaluation,
+    exactness,
+    momentum_bottleneck,
+    momentum_options,
+    production_impact,
+)
+from jv_assets.reports.figures import Figure, Section, number, percent, signed
+from jv_assets.reports.tallies import TALLIED
+from jv_scoring.analysis.tallies import Json
+
+TITLE = "What the match scores mean"
+
+
+def sections(report: Json) -> list[Section]:
+    """All of them."""
+    return [
+        *exactness.section(report),
+        *evaluation.sections(report.get("evaluation")),
+        *_of_sample(
+            report,
+            [
+                embedding_isolation.section(report),
+                momentum_bottleneck.section(report),
+                aggregation_comparison.section(report),
+            ],
+        ),
+        momentum_options.section(report),
+        *_of_sample(
+            report,
+            [embedding_isolation.fallbacks(report), production_impact.section(report), congestion.section(report)],
+        ),
+    ]
+
+
+def _of_sample(report: Json, found: list[Section]) -> list[Section]:
+    """Say above the first figure of each section of a sample's report that it counts the sample alone."""
+    sample = report["sample"]
+    if not sample:
+        return found
+    told = f"Counts are of the sample alone, {number(report['headline']['matches'])} of {number(sample['of'])} matches."
+
+    def first(figure: Figure) -> Figure:
+        return replace(figure, note=f"{told} {figure.note}".strip())
+
+    return [replace(each, figures=[first(each.figures[0]), *each.figures[1:]]) for each in found]
+
+
+def headlines(report: Json) -> list[tuple[str, str]]:
+    """Names and values of the numbers above all else."""
+    found = report["headline"]
+    tiers = ", ".join(f"{number(found[name])} {name.capitalize()}" for name in ("excellent", "good", "fair", "poor"))
+    sample = report["sample"]
+    here = ", in the sample" if sample else ""
+    return [
+        ("Matches in the sample", f"{number(found['matches'])} of {number(sample['of'])}")
+        if sample
+        else ("Matches scored", number(found["matches"])),
+        ("Profiles", number(found["profiles"])),
+        ("Match score", f"mean {number(found['mean'])}, median {number(found['median'])}, sd {number(found['sd'])}"),
+        (f"Tiers{here}", tiers),
+        ("Gain by embeddings", signed(found["gain_by_embeddings"])),
+        ("Comparisons by word overlap", percent(found["fallback_share"])),
+        ("Momentum is the weakest", percent(found["momentum_bottleneck_share"])),
+        ("No data for Momentum", percent(found["floor_share"])),
+        (f"Gini of places in best 10{here}", number(found["congestion_gini"])),
+    ]
+
+
+def facts(report: Json) -> list[tuple[str, str]]:
+    """What the report is of."""
+    return [
+        ("Made at", report["made_at"]),
+        ("Policy", report["policy"] or "no match was scored"),
+        ("Rules", report["scoring_version"]),
+        ("Ranges", str(report["ranges"])),
+    ]
+
+
+def warnings(report: Json) -> list[str]:
+    """What is not whole."""
+    missing: dict[tuple[str, ...], list[str]] = {}
+    for asset, keys in report["missing_ranges"].items():
+        missing.setdefault(tuple(keys), []).append(asset)
+    found = [
+        f"{len(keys)} of {report['ranges']} ranges ({', '.join(keys)}) are missing in {', '.join(assets)}: what is "
+        "said here is of the others."
+        for keys, assets in missing.items()
+    ]
+    stale: dict[tuple[str, ...], list[str]] = {}
+    for asset, keys in report["stale_ranges"].items():
+        stale.setdefault(tuple(keys), []).append(asset)
+    found += [
+        f"{len(keys)} of {report['ranges']} ranges ({', '.join(keys)}) were scored anew since {', '.join(assets)} "
+        "tallied them: what is said here is of the older scores. jv report makes all anew."
+        for keys, assets in stale.items()
+    ]
+    if sample := report["sample"]:
+        found.append(
+            f"All this is of a sample of {number(report['embedding_isolation']['matches'])} of {number(sample['of'])} "
+            "matches, drawn by id hash: estimates, of which the report gives the 95 % intervals."
+        )
+    found += momentum_options.warnings(report)
+    moments = report["production_impact"].get("compared_moments")
+    of_now = [asset for asset in TALLIED if asset != "production_impact" or not (moments and moments["until"])]
+    counts = {asset: report[asset]["matches"] for asset in of_now}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{asset} {number(count)}" for asset, count in counts.items())
+        found.append(f"The reports are not of the same matches ({told}): make all of them anew by jv report.")
+    return found

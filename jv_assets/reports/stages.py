@@ -1,0 +1,39 @@
+"""What the four stages of a night came to when each range was last made: numbers that are plotted over the nights."""
+
+import dagster as dg
+
+from jv_assets.automation.schedules import NIGHTLY
+
+_SUMMED = {
+    "profile_embeddings": {"embedded_texts": "embedded_texts"},
+    "match_scores": {"skipped": "without_a_score"},
+    "published_scores": {"written": "rows_written"},
+}
+"""By asset, beside the seconds: metadata of its ranges, and what their sum is called."""
+
+_AT_ONCE = 500
+"""Records that Dagster is asked for at once; it gives no more than 1,000."""
+
+
+def of_last_runs(instance: dg.DagsterInstance) -> dict[str, float]:
+    """`seconds_<asset>`, `embedded_texts`, `without_a_score` and `rows_written`; of an asset never made, none."""
+    numbers: dict[str, float] = {}
+    for asset in NIGHTLY:
+        ranges = _latest(instance, dg.AssetKey(asset))
+        names = {"seconds": f"seconds_{asset}", **_SUMMED.get(asset, {})} if ranges else {}
+        for key, name in names.items():
+            values = [each.metadata[key].value for each in ranges if key in each.metadata]
+            numbers[name] = round(sum(value for value in values if isinstance(value, (int, float))), 3)
+    return numbers
+
+
+def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[dg.AssetMaterialization]:
+    """Of each range that was ever made."""
+    made = dg.DagsterEventType.ASSET_MATERIALIZATION
+    latest = list(instance.event_log_storage.get_latest_storage_id_by_partition(key, made).values())
+    found: list[dg.AssetMaterialization] = []
+    for start in range(0, len(latest), _AT_ONCE):
+        wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=latest[start : start + _AT_ONCE])
+        records = instance.fetch_materializations(wanted, limit=_AT_ONCE).records
+        found += [record.asset_materialization for record in records if record.asset_materialization]
+    return found

@@ -1,0 +1,275 @@
+"""The tallies of ranges, kept as one row of JSON each, and what all of them come to."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from jv_assets.errors import UserError
+from jv_assets.partitions import ID_RANGES, listed
+from jv_assets.reports.sampling import Sample
+from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis.aggregation import Aggregation
+from jv_scoring.analysis.evaluation import Evaluation
+from jv_scoring.analysis.impact import Impact
+from jv_scoring.analysis.isolation import Isolation
+from jv_scoring.analysis.momentum import Coverage, Momentum
+from jv_scoring.analysis.tallies import Histogram, Json, Tally, total
+from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
+
+TALLIED = ("embedding_isolation", "momentum_bottleneck", "aggregation_comparison", "production_impact")
+"""The assets whose tallies make the report."""
+_TALLY, _PROFILES = "tally", "profiles"
+AnyTally = TypeVar("AnyTally", bound=Tally)
+
+
+def no_scores() -> UserError:
+    """Where a report is asked for before anything was scored."""
+    return UserError("no scores: materialize match_scores first (jv rescore makes all)")
+
+
+def scored(
+    files: RangeFiles, key: str, columns: list[str], sample: Sample | None = None, rows: int | None = None
+) -> Iterator[pd.DataFrame]:
+    """Yield these columns of a range's scores, or of a sample of them, so many at a time at most; at least once.
+
+    UserError, the same for all ranges, without scores.
+    """
+    if not files.exists("match_scores", key):
+        raise no_scores()
+    if sample is None:
+        yield from files.chunks("match_scores", key, columns, rows=rows)
+        return
+    for chunk in files.chunks("match_scores", key, list({"id", *columns}), rows=rows):
+        yield sample.draw(chunk)[columns]
+
+
+def tallied(chunks: Iterable[pd.DataFrame], tally: Callable[[pd.DataFrame], AnyTally]) -> tuple[AnyTally, int]:
+    """Return the tally of all rows, and how many they are."""
+    count = 0
+
+    def each() -> Iterator[AnyTally]:
+        nonlocal count
+        for rows in chunks:
+            count += len(rows)
+            yield tally(rows)
+
+    return total(each()), count
+
+
+def keep(
+    files: RangeFiles,
+    asset: str,
+    key: str,
+    tally: Tally | Evaluation,
+    rows: int,
+    *,
+    profiles: Tally | None = None,
+    sample: Sample | None = None,
+    hours: float | None = None,
+    compared: Json | None = None,
+) -> int:
+    """Write a range's tally, and that of its profiles where there is one. Returns the bytes written.
+
+    Beside it stands of which scores it is: `fingerprint` of all of the range's, and `sample` where it is of a sample;
+    and of one that looks back, how many `hours`, and which moments are `compared`.
+    """
+    kept: dict[str, Tally | Evaluation] = {_TALLY: tally} | ({_PROFILES: profiles} if profiles else {})
+    row = pd.DataFrame({name: [json.dumps(of.to_json(), separators=(",", ":"))] for name, of in kept.items()})
+    policy = None if compared and compared["until"] else tally.policy  # of another moment, when that was another one
+    facts = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key)}
+    more = {"sample": asdict(sample) if sample else None, "hours": hours, "compared": compared}
+    return files.write(asset, key, row, facts | more)
+
+
+def fingerprint_of(files: RangeFiles, key: str) -> str | None:
+    """What the scores of a range are told from others by; None for a file of before there was one."""
+    found: str | None = files.facts("match_scores", key).get("fingerprint")
+    return found
+
+
+def fingerprint_of_all(files: RangeFiles) -> str:
+    """The same of all ranges together."""
+    keys = files.made("match_scores", ID_RANGES.get_partition_keys())
+    return sha256("\n".join(f"{key} {fingerprint_of(files, key)}" for key in keys).encode()).hexdigest()
+
+
+def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:
+    """The policy that all these ranges were scored under; UserError for several."""
+    facts = {"match_scores": {key: files.facts("match_scores", key) for key in keys}}
+    refuse_several_policies(facts)
+    return str(facts["match_scores"][keys[0]]["policy"])
+
+
+@dataclass(frozen=True)
+class Merged:
+    """All ranges together. fallbacks: a record a range. sample: None for all matches. hours: how far impact looks back.
+
+    By asset: `missing`, the ranges that were never tallied, and `stale`, those that were scored anew since.
+    """
+
+    isolation: Isolation
+    momentum: Momentum
+    coverage: Coverage
+    aggregation: Aggregation
+    impact: Impact
+    hours: float
+    compared: Json
+    fallbacks: list[Json]
+    sample: Sample | None
+    missing: Mapping[str, list[str]]
+    stale: Mapping[str, list[str]]
+
+
+def merge(files: RangeFiles) -> Merged:
+    """Of all ranges that were tallied; UserError where a report has none, or they are of several policies or samples.
+
+    A tally whose scores are gone counts as missing, and so does a comparison of policies that names none: an older
+    version made it, which compared with `harmonic/impute` whatever the policy was.
+    """
+    every = ID_RANGES.get_partition_keys()
+    of_scores = files.made("match_scores", every)
+    there = {asset: files.made(asset, of_scores) for asset in TALLIED}
+    compared = TALLIED[2]
+    there[compared] = [key for key in there[compared] if _names_its_policy(files.facts(compared, key))]
+    if empty := [asset for asset, keys in there.items() if not keys]:
+        raise UserError(f"no range of {', '.join(empty)} was ever made: type jv report, which makes them")
+    facts = {asset: {key: files.facts(asset, key) for key in keys} for asset, keys in there.items()}
+    refuse_several_policies(facts)
+    sample = _one_sample(facts)
+    scores = {key: fingerprint_of(files, key) for key in of_scores}
+    fallbacks: list[Json] = []
+
+    def noted(key: str, tally: Isolation) -> Isolation:
+        fallbacks.append(_fallbacks(key, tally))
+        return tally
+
+    def of(asset: str, kind: type[AnyTally], column: str = _TALLY, note: Callable[[str, Any], Any] | None = None
+           ) -> AnyTally:  # fmt: skip
+        def each() -> Iterator[AnyTally]:
+            for key in there[asset]:
+                tally = kind.from_json(json.loads(files.read(asset, key, [column])[column].iloc[0]))
+                yield note(key, tally) if note else tally
+
+        return total(each())
+
+    isolation, momentum, aggregation, impact = TALLIED
+    _refuse_policies_of_then(facts[impact])
+    return Merged(
+        isolation=of(isolation, Isolation, note=noted),
+        momentum=of(momentum, Momentum),
+        coverage=of(momentum, Coverage, _PROFILES),
+        aggregation=of(aggregation, Aggregation),
+        impact=of(impact, Impact),
+        hours=_one_look_back(facts[impact]),
+        compared=_compared(facts[impact]),
+        fallbacks=fallbacks,
+        sample=sample,
+        missing={asset: [key for key in every if key not in keys] for asset, keys in there.items()},
+        stale={
+            asset: [key for key, of in of_asset.items() if of.get("fingerprint") != scores[key]]
+            for asset, of_asset in facts.items()
+        },
+    )
+
+
+def _names_its_policy(facts: Mapping[str, Any]) -> bool:
+    return facts["policy"] is not None or not facts["rows"]
+
+
+_Facts = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""By asset and range, what was written with the tally."""
+
+
+def refuse_several_policies(facts: _Facts) -> None:
+    """UserError where the ranges were scored under several policies; `facts` by asset and range."""
+    ranges = _ranges_by(facts, lambda of: of["policy"])
+    if len(ranges) > 1:
+        raise UserError(
+            f"ranges were scored under several policies ({_listed(ranges)}): score all under one (jv rescore) first"
+        )
+
+
+def _refuse_policies_of_then(facts: Mapping[str, Mapping[str, Any]]) -> None:
+    ranges = _ranges_by({"production_impact": facts}, _policy_of_then)
+    if len(ranges) > 1:
+        raise UserError(
+            f"production held scores of several policies then ({_listed(ranges)}): give another --until to jv report"
+        )
+
+
+def _policy_of_then(facts: Mapping[str, Any]) -> str | None:
+    compared = facts.get("compared") or {}
+    return compared["policy"] if compared.get("until") else None
+
+
+def _one_sample(facts: _Facts) -> Sample | None:
+    def told(of: Mapping[str, Any]) -> str:
+        return f"{of['sample']['wanted']:,} of {of['sample']['of']:,} matches" if of.get("sample") else "all matches"
+
+    ranges = _ranges_by(facts, told)
+    if len(ranges) > 1:
+        raise UserError(f"reports are of different samples ({_listed(ranges)}): make all anew (jv report)")
+    (of_asset, *_) = facts.values()
+    (first, *_) = of_asset.values()
+    return Sample(**first["sample"]) if first.get("sample") else None
+
+
+def _one_look_back(facts: Mapping[str, Mapping[str, Any]]) -> float:
+    def told(of: Mapping[str, Any]) -> str | None:
+        words = of.get("compared") or {}
+        return f"{of['hours']:g} hours" if of["hours"] else f"{words['since']} until {words['until'] or 'now'}"
+
+    ranges = _ranges_by({"production_impact": facts}, told)
+    if len(ranges) > 1:
+        raise UserError(f"ranges look back differently ({_listed(ranges)}): make all anew (jv report)")
+    return float(next(iter(facts.values()))["hours"] or 0)
+
+
+def _compared(facts: Mapping[str, Mapping[str, Any]]) -> Json:
+    """What all ranges compare: of moments the first, since ranges are tallied one after the other; of counts the sum.
+
+    `late`: how many ranges have a log that begins after the first moment; `log_begins`: when the last of these does,
+    None where one has none yet.
+    """
+    every = [of["compared"] for of in facts.values() if of.get("compared")]
+    if not every:
+        return {}
+    late = [of["log_begins"] for of in every if of["log_begins_later"]]
+    return {
+        **{name: min(of[name] for of in every) if every[0][name] else None for name in ("since", "until")},
+        "cause_not_known_any_more": sum(of["cause_not_known_any_more"] for of in every),
+        "late": len(late),
+        "log_begins": max(late) if late and all(late) else None,
+    }
+
+
+def _ranges_by(facts: _Facts, told: Callable[[Mapping[str, Any]], str | None]) -> dict[str, set[str]]:
+    ranges: dict[str, set[str]] = {}
+    for of_asset in facts.values():
+        for key, of in of_asset.items():
+            if name := told(of):
+                ranges.setdefault(name, set()).add(key)
+    return ranges
+
+
+def _listed(ranges: Mapping[str, set[str]]) -> str:
+    return "; ".join(f"{name}: {listed(sorted(keys))}" for name, keys in sorted(ranges.items()))
+
+
+def _fallbacks(key: str, tally: Isolation) -> Json:
+    evaluations = tally.counts["evaluations"]
+    by_words, semantic = (evaluations.at(None, None, method) for method in (WORD_OVERLAP, SEMANTIC))
+    every = by_words + semantic
+    return {"range": key, "evaluations": every, "word_overlap": by_words, "share": by_words / every if every else None}
+
+
+def bars(histogram: Histogram, width: int) -> list[Json]:
+    """A histogram's bars as shares, without the empty ones at both ends."""
+    found, count = histogram.bars(width), histogram.count
+    filled = [place for place, bar in enumerate(found) if bar["count"]]
+    kept = found[filled[0] : filled[-1] + 1] if filled else []
+    return [{**bar, "share": bar["count"] / count} for bar in kept]

@@ -1,0 +1,159 @@
+"""What the pipeline's role needs and no more: to read two tables, write our columns in them, and own the schema jv."""
+
+from psycopg import Cursor, sql
+from sqlalchemy import Connection, text
+
+from jv_assets.errors import UserError
+from jv_assets.pipeline.obstacles import POLICY
+from jv_assets.resources.database import Database
+from jv_assets.setup.migrations.run import is_current
+from jv_assets.setup.seen import READ_ONLY, refuse_read_only
+from jv_assets.tables import WRITTEN
+
+_ROLE = "SELECT rolsuper FROM pg_roles WHERE rolname = :role"
+# From PostgreSQL 16 on, whoever makes a role may administer it, but is no member who may hand something over to it.
+_POWERS = """
+    SELECT quote_ident(me.rolname) AS me, quote_ident(r.rolname) AS role, quote_ident(current_database()) AS database,
+        pg_has_role(me.oid, r.oid, CASE WHEN is_16 THEN 'SET' ELSE 'MEMBER' END)
+            AND pg_has_role(me.oid, r.oid, 'USAGE') AS may_hand_over,
+        me.rolsuper OR pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION') OR me.rolcreaterole AND NOT is_16
+            AS may_grant_role,
+        CASE WHEN is_16 AND NOT me.rolinherit THEN ' WITH INHERIT TRUE' ELSE '' END AS inherits,
+        has_database_privilege(current_database(), 'CREATE')
+            OR r.oid = (SELECT nspowner FROM pg_namespace WHERE nspname = 'jv') AS may_create,
+        has_database_privilege(r.oid, current_database(), 'TEMP') AS has_temp,
+        has_database_privilege(current_database(), 'TEMP WITH GRANT OPTION') AS may_grant_temp,
+        (SELECT quote_ident(rolname) FROM pg_roles JOIN pg_database d ON d.datdba = pg_roles.oid
+            WHERE datname = current_database()) AS database_owner
+    FROM pg_roles me, pg_roles r, (SELECT current_setting('server_version_num')::int >= 160000 AS is_16) AS server
+    WHERE me.rolname = current_user AND r.rolname = :role
+"""
+_NOT_OWNED = """
+    SELECT string_agg(c.oid::regclass::text, ' and ' ORDER BY c.relname DESC) AS names, quote_ident(r.rolname) AS owner,
+        quote_ident(current_user) AS me
+    FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+    WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions')) AND NOT pg_has_role(c.relowner, 'USAGE')
+    GROUP BY 2 ORDER BY 1 LIMIT 1
+"""
+# Of the tables and of pgvector, where the role may not enter yet.
+_CLOSED_SCHEMAS = """
+    SELECT n.nspname AS name, quote_ident(n.nspname) AS quoted, quote_ident(owner.rolname) AS owner,
+        has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION') AS may_grant
+    FROM pg_namespace n JOIN pg_roles owner ON owner.oid = n.nspowner
+    WHERE NOT has_schema_privilege(CAST(:role AS name), n.oid, 'USAGE') AND (
+        n.oid IN (SELECT relnamespace FROM pg_class
+                  WHERE oid IN (to_regclass('profiles'), to_regclass('match_suggestions')))
+        OR n.oid IN (SELECT extnamespace FROM pg_extension WHERE extname = 'vector')
+    )
+    ORDER BY 1
+"""
+# Of a table that is secured against the role: the roles that have the policy, null where there is none.
+_SECURED = """
+    SELECT c.relname, (
+        SELECT array_agg(r.rolname::text ORDER BY r.rolname)
+        FROM pg_policy p JOIN pg_roles r ON r.oid = ANY (p.polroles)
+        WHERE p.polrelid = c.oid AND p.polname = 'jv_all_rows'
+    )
+    FROM pg_class c, pg_roles me
+    WHERE c.oid = ANY (SELECT to_regclass(t) FROM unnest(CAST(:tables AS text[])) AS t) AND me.rolname = :role
+        AND c.relrowsecurity AND NOT me.rolbypassrls
+        AND (c.relforcerowsecurity OR NOT pg_has_role(me.oid, c.relowner, 'USAGE'))
+        AND NOT EXISTS (
+            SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'jv_all_rows' AND me.oid = ANY (p.polroles)
+        )
+    ORDER BY c.relname DESC
+"""
+_RELATIONS = """
+    SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'jv' AND c.relkind IN ('r', 'p', 'v') ORDER BY c.relname
+"""
+
+
+def grant(database: Database, role: str) -> list[str]:
+    """Give the role its rights, in one transaction; returns the statements. Doing it again changes nothing.
+
+    Where row-level security is on, a policy shows the role all rows and lets it update them.
+
+    To be run by the owner of the tables, who must be a superuser or a member of the role to hand over the schema.
+    UserError for a role that there is not, a database that is not migrated, and rights that the owner lacks.
+    """
+    with database.transaction() as connection:
+        refuse_read_only(connection.execute(text(READ_ONLY)).one(), database.place)
+        _refuse_unfit(connection, role)
+        _refuse_powerless(connection, role)
+        statements = _statements(connection, role)
+        cursor: Cursor[tuple[object, ...]] = connection.connection.cursor()  # type: ignore[assignment]
+        for statement in statements:
+            cursor.execute(statement)
+        return [statement.as_string(cursor) for statement in statements]
+
+
+def _refuse_unfit(connection: Connection, role: str) -> None:
+    if other := connection.execute(text(_NOT_OWNED)).first():
+        raise UserError(
+            f"{other.names} belong to {other.owner}, and not to {other.me}: connect as {other.owner} in "
+            f"JV_DATABASE_URL, then again: jv grant {role}"
+        )
+    if not is_current(connection):
+        raise UserError("schema jv is missing or behind; type: jv migrate")
+    found = connection.execute(text(_ROLE), {"role": role}).first()
+    if found is None:
+        raise UserError(f"there is no role {role}: let an administrator type: CREATE ROLE … LOGIN PASSWORD …")
+    if found.rolsuper:
+        raise UserError(f"role {role} is a superuser, who may do anything: give the pipeline a role of its own")
+
+
+def _refuse_powerless(connection: Connection, role: str) -> None:
+    """UserError with the statement that gives whoever connects the power to run all the others."""
+    found = connection.execute(text(_POWERS), {"role": role}).one()
+    again = f"then again: jv grant {role}"
+    if not found.may_hand_over:
+        who = "type" if found.may_grant_role else "let an administrator type"
+        raise UserError(
+            f"{found.me} is no member of role {found.role}, so that it cannot hand schema jv over to it; {who}: "
+            f"GRANT {found.role} TO {found.me}{found.inherits}; {again}"
+        )
+    lacking = "" if found.may_create else f"GRANT CREATE ON DATABASE {found.database} TO {found.me}"
+    if not (found.has_temp or found.may_grant_temp):
+        lacking = "; ".join(filter(None, [lacking, f"GRANT TEMP ON DATABASE {found.database} TO {found.role}"]))
+    if lacking:
+        raise UserError(
+            f"{found.me} may too little in database {found.database}; let {found.database_owner} type: "
+            f"{lacking}; {again}"
+        )
+    for schema in connection.execute(text(_CLOSED_SCHEMAS), {"role": role}):
+        if not schema.may_grant:
+            raise UserError(
+                f"role {found.role} may not use schema {schema.quoted}; let {schema.owner} type: GRANT USAGE ON SCHEMA "
+                f"{schema.quoted} TO {found.role}; {again}"
+            )
+
+
+def _statements(connection: Connection, role: str) -> list[sql.Composed]:
+    """Nothing here is put together from text: names are quoted as identifiers."""
+    name, database = sql.Identifier(role), sql.Identifier(str(connection.scalar(text("SELECT current_database()"))))
+    statements = [sql.SQL("GRANT TEMP ON DATABASE {} TO {}").format(database, name)]
+    if not connection.execute(text(_POWERS), {"role": role}).one().may_grant_temp:
+        statements.clear()  # the role has it without us
+    for schema in connection.execute(text(_CLOSED_SCHEMAS), {"role": role}):
+        statements.append(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema.name), name))
+    for table, columns in WRITTEN.items():
+        ours = sql.SQL(", ").join(map(sql.Identifier, columns))
+        statements.append(sql.SQL("GRANT SELECT, UPDATE ({}) ON {} TO {}").format(ours, sql.Identifier(table), name))
+    statements.append(sql.SQL("ALTER SCHEMA jv OWNER TO {}").format(name))
+    for relation in connection.scalars(text(_RELATIONS)):
+        statements.append(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier("jv", relation), name))
+    return statements + _policies(connection, role)
+
+
+def _policies(connection: Connection, role: str) -> list[sql.Composed]:
+    """By which the role sees and updates all rows, where row-level security is on and they are not there yet."""
+    statements = []
+    for table, other_roles in connection.execute(text(_SECURED), {"role": role, "tables": list(WRITTEN)}):
+        roles = sql.SQL(", ").join(map(sql.Identifier, [*(other_roles or ()), role]))
+        # To all that have it already, too: it may have been made for another role.
+        words = "CREATE POLICY {} ON {} TO {} USING (true) WITH CHECK (true)"
+        if other_roles is not None:
+            words = words.replace("CREATE", "ALTER")
+        statements.append(sql.SQL(words).format(sql.Identifier(POLICY), sql.Identifier(table), roles))
+    return statements

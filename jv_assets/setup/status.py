@@ -1,0 +1,159 @@
+"""Where the database stands: what is embedded, scored, NULL and why."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Row, text
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+from jv_assets.pipeline.embedding_plan import stale_texts
+from jv_assets.pipeline.id_spans import id_spans
+from jv_assets.pipeline.match_states import context_of, fits, gone, with_itself
+from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.reading import read_profiles
+from jv_assets.pipeline.scoring import ProfilesToScore, facts_of
+from jv_assets.resources.database import Database
+from jv_assets.resources.embedder import Embedder
+from jv_scoring.engine import GONE, SELF
+from jv_scoring.policy import SCORING_VERSION
+from jv_scoring.stored_rules import OTHER_RULES, is_whole, told_policy
+from jv_scoring.text import EMBEDDED_FIELDS
+
+NOT_YET = "not yet scored"
+NO_VERSION = "none"
+NOT_NAMED = " (not named)"
+"""After a policy that the stored context does not name, but that its breakdown tells."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Counts of profiles and of matches.
+
+    `profiles`: embedded (under the configured model's name), under another model, skipped (no usable text), waiting.
+    `null`: matches without a score, by reason. `scored`: matches with a score of ours, by policy, version and model.
+    `foreign`: matches whose score was written by another program, or changed: it has no breakdown, or is not what that
+    adds up to. `once`: matches that have a score and can never be scored again, by reason.
+    """
+
+    profiles: dict[str, int]
+    matches: int
+    null: dict[str, int]
+    scored: dict[tuple[str, str, str], int]
+    foreign: int
+    once: dict[str, int]
+
+    @property
+    def waiting(self) -> int:
+        """Matches that could be scored and are not."""
+        return self.null.get(NOT_YET, 0)
+
+    @property
+    def others(self) -> dict[str, int]:
+        """All matches that are not in `scored`, by what is to be said of them."""
+        by_other = {"scored: written by another program": self.foreign} if self.foreign else {}
+        once = {f"scored once, {reason}": count for reason, count in self.once.items()}
+        return by_other | once | {f"no score: {reason}": count for reason, count in self.null.items()}
+
+    def other_rules(self, policy: str) -> int:
+        """Scores of ours, or as good, that were not made under this policy and the current version of the rules."""
+        names = (policy, policy + NOT_NAMED)
+        current = (SCORING_VERSION, NO_VERSION)
+        return sum(n for (of, version, _), n in self.scored.items() if of not in names or version not in current)
+
+
+def read_status(database: Database, model: str) -> Status:
+    """The counts, from one transaction."""
+
+    def work(connection: Connection) -> Status:
+        profiles = connection.execute(text(_PROFILES), {"model": model}).mappings().one()
+        rows = connection.execute(text(_MATCHES), {"gone": GONE, "self": SELF, "not_yet": NOT_YET}).all()
+        return _counted(dict(profiles), rows)
+
+    return database.run(work)
+
+
+def _counted(profiles: dict[str, int], rows: Sequence[Row[Any]]) -> Status:
+    null: Counter[str] = Counter()
+    once: Counter[str] = Counter()
+    scored: Counter[tuple[str, str, str]] = Counter()
+    foreign = 0
+    for row in rows:
+        if not row.has_score:
+            null[row.reason] += row.matches
+        elif row.reason != NOT_YET:
+            once[row.reason] += row.matches
+        elif not is_whole(row.policy, row.fits):
+            foreign += row.matches
+        else:
+            told = str(told_policy(row.policy, row.fits, settings.policy()))
+            label = told if row.policy or told == OTHER_RULES else told + NOT_NAMED
+            scored[label, row.scoring_version or NO_VERSION, row.embedding_model or "not named"] += row.matches
+    return Status(
+        profiles,
+        matches=sum(row.matches for row in rows),
+        null=dict(null.most_common()),
+        scored=dict(scored.most_common()),
+        foreign=foreign,
+        once=dict(once.most_common()),
+    )
+
+
+def count_older(database: Database, model: str) -> int | None:
+    """How many stored scores are older than the data: the inputs hash of both profiles as they are now is another.
+
+    Reads all profiles, and of their vectors a digest; scores nothing. None where a profile cannot be read, so that it
+    cannot be told.
+    """
+    try:
+        facts = pd.concat([facts_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
+    except (UserError, ValueError):
+        return None
+    profiles = ProfilesToScore(database, facts, model)
+    return sum(_older_within(database, profiles, *each) for each in id_spans(database, "match_suggestions"))
+
+
+def count_waiting_texts(database: Database, model: str) -> int:
+    """How many texts have no vector, or one that is not of the text as it is now."""
+    embedder = Embedder(model)
+    return sum(stale_texts(database, embedder, *each) for each in id_spans(database, "profiles"))
+
+
+def _older_within(database: Database, profiles: ProfilesToScore, low: str, high: str) -> int:
+    values = {"low": low, "high": high}
+    rows = database.run(lambda connection: connection.execute(text(_HASHES), values).all())
+    stored = pd.DataFrame(list(map(tuple, rows)), columns=["profile_id", "suggested_profile_id", "hash"], dtype=object)
+    now = profiles.inputs_hashes(stored)
+    return int(((now != None) & (now != stored["hash"].to_numpy())).sum())  # noqa: E711 - each of them
+
+
+_HASHES = f"""
+    SELECT profile_id::text, suggested_profile_id::text, c.inputs_hash
+    FROM match_suggestions m {context_of("m")}
+    WHERE id BETWEEN :low AND :high AND harmonic_mean IS NOT NULL AND c.inputs_hash IS NOT NULL
+        AND profile_id <> suggested_profile_id
+"""  # noqa: S608 - of our own constants
+_VECTORS = ", ".join(f"embedding_{name}" for name in EMBEDDED_FIELDS)
+_USABLE = " OR ".join(rf"length(regexp_replace({name}::text, '^\s+|\s+$', '', 'g')) >= 5" for name in EMBEDDED_FIELDS)
+_PROFILES = f"""
+    SELECT count(*) FILTER (WHERE has_vector AND ours) AS embedded,
+        count(*) FILTER (WHERE has_vector AND NOT ours) AS under_another_model,
+        count(*) FILTER (WHERE NOT has_vector AND NOT usable) AS skipped_no_text,
+        count(*) FILTER (WHERE NOT has_vector AND usable) AS waiting
+    FROM (
+        SELECT num_nonnulls({_VECTORS}) > 0 AS has_vector, coalesce({_USABLE}, false) AS usable,
+            coalesce({model_of("embeddings_model")} = :model, false) AS ours
+        FROM profiles
+    ) AS p
+"""  # noqa: S608 - of our own constants
+_MATCHES = f"""
+    SELECT reason, has_score, policy, scoring_version, embedding_model, fits, count(*) AS matches FROM (
+        SELECT CASE WHEN {gone("m")} THEN :gone WHEN {with_itself("m")} THEN :self ELSE :not_yet END AS reason,
+            m.harmonic_mean IS NOT NULL AS has_score, c.policy, c.scoring_version, c.embedding_model,
+            CASE WHEN m.harmonic_mean IS NOT NULL THEN {fits("m")} END AS fits
+        FROM match_suggestions m {context_of("m")} OFFSET 0
+    ) AS n GROUP BY 1, 2, 3, 4, 5, 6
+"""  # noqa: S608 - of our own constants
