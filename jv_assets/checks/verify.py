@@ -22,7 +22,10 @@ _ASSET = "published_scores"
 SAMPLE = 20
 """Matches that are scored again, one by one, by the plain reference."""
 _IDS = ["id", "profile_id", "suggested_profile_id"]
-_ANY_NULL = "SELECT EXISTS (SELECT FROM match_suggestions WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL)"
+# In order of id, so that the index on it is used.
+_ANY_NULL = """
+    SELECT id FROM match_suggestions WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL ORDER BY id LIMIT 1
+"""
 _NULL = f"""
     SELECT {", ".join(f"{name}::text" for name in _IDS)} FROM match_suggestions
     WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL AND id = ANY(CAST(:ids AS uuid[]))

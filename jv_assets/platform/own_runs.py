@@ -16,7 +16,8 @@ STEPS = frozenset(
     [
         *("profiles", "profile_embeddings", "match_scores", "published_scores", "audit", "verify"),
         *("embedding_isolation", "momentum_bottleneck", "aggregation_comparison", "momentum_options"),
-        *("production_impact", "top_matches", "diagnostic_report"),
+        *("production_impact", "top_matches", "diagnostic_report", "evaluation"),
+        *("match_candidates", "candidate_allocation"),
         *("health_of_embeddings", "health_of_profiles", "health_of_scores"),
         *("put_back", "delete_old_runs", "drop_old_months"),
     ]

@@ -7,6 +7,7 @@ from program import KEYS, Program, assert_scored, removed_at_last
 
 from jv_assets.automation.execution import execute
 from jv_assets.automation.finishing import parts
+from jv_assets.definitions import defs
 
 FEWER = "2"
 
@@ -34,7 +35,7 @@ def test_files_of_the_number_of_before_publish_nothing(program: Program, monkeyp
     assert status.endswith("Next: jv retry\n")
     monkeypatch.setenv("JV_HOME", str(program.home))
     with program.instance() as instance:
-        outcome = execute(instance, "rescore", parts(("published_scores",), KEYS))
+        outcome = execute(instance, defs.resolve_job_def("rescore"), parts(("published_scores",), KEYS))
     assert not outcome.well
     assert "match_scores was never made: " in f"{outcome.broken} {outcome.failed}"
     assert program.matches() == newer
