@@ -380,8 +380,8 @@ def test_profiles_that_cannot_be_read(loaded: Program) -> None:
     assert done.code == 1
     lines = done.err.splitlines()
     assert lines[0].startswith(
-        f"profiles failed in 1 range (4): profiles.jv_history of {broken['id']} does not hold JSON: it has a whole number of "
-        "more than 4,300 digits; correct it in the table"
+        f"profiles failed in 1 range (4): profiles.jv_history of {broken['id']} does not hold JSON: "
+        "it has a whole number of more than 4,300 digits; correct it in the table"
     )
     assert "range 4 of profiles was never made" in lines[1]
     assert lines[-1].endswith("jv retry")
