@@ -161,9 +161,7 @@ def test_what_ended_a_run_from_outside_is_named(instance: dg.DagsterInstance, ur
     assert [one.run_id for one in at_work(instance)] == [run.run_id]
 
 
-def test_a_run_that_was_marked_as_failed_meanwhile_ends_well(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_marked_as_failed_meanwhile_ends_well(instance: dg.DagsterInstance) -> None:
     """While it goes on, none of its partitions is left for `jv retry`; at its end it has succeeded."""
     seen: list[object] = []
 
@@ -174,24 +172,22 @@ def test_a_run_that_was_marked_as_failed_meanwhile_ends_well(
         seen.append([run.run_id for run in at_work(context.instance)] == [context.run.run_id])
 
     definitions = dg.Definitions([slow], jobs=[dg.define_asset_job("nightly", [slow])], executor=dg.in_process_executor)
-    monkeypatch.setattr("jv_assets.definitions.defs", definitions)
-    outcome = execute(instance, "nightly", parts(("profiles",), list(ID_RANGES.get_partition_keys())))
+    outcome = execute(
+        instance, definitions.resolve_job_def("nightly"), parts(("profiles",), list(ID_RANGES.get_partition_keys()))
+    )
     assert seen == [{}, True]
     assert (outcome.well, outcome.broken) == (True, [])
 
 
-def test_a_signal_is_told_after_somebody_marked_the_run(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_is_told_after_somebody_marked_the_run(instance: dg.DagsterInstance) -> None:
     @dg.asset(partitions_def=ID_RANGES, backfill_policy=dg.BackfillPolicy.single_run(), name="profiles")
     def stopped(context: dg.AssetExecutionContext) -> None:
         context.instance.report_run_failed(context.run)
         raise KeyboardInterrupt
 
     definitions = dg.Definitions([stopped], jobs=[dg.define_asset_job("nightly", [stopped])])
-    monkeypatch.setattr("jv_assets.definitions.defs", definitions)
     with pytest.raises(KeyboardInterrupt):
-        execute(instance, "nightly", parts(("profiles",), [FIRST]))
+        execute(instance, definitions.resolve_job_def("nightly"), parts(("profiles",), [FIRST]))
     [run] = instance.get_runs()
     assert run.status == dg.DagsterRunStatus.CANCELED
     assert run_causes(instance, run) == ["jv was stopped; to go on, type: jv retry"]
