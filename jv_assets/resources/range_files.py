@@ -1,6 +1,7 @@
 """One Parquet file a range of an asset, in a folder or a bucket: there whole, or not there."""
 
 import contextlib
+import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -176,7 +177,9 @@ class RangeFiles:
             with _to_be_moved(path) if _is_local(path) else self._to_be_sent(path) as place:
                 yield place
         except OSError as error:
-            raise UserError(f"cannot write {shown(path)}: {error.strerror or error}; see JV_HOME") from error
+            # PyArrow puts what it was doing into strerror.
+            cause = os.strerror(error.errno) if error.errno else str(error)
+            raise UserError(f"cannot write {shown(path)}: {cause}; see JV_HOME") from error
 
     @contextlib.contextmanager
     def _to_be_sent(self, path: UPath) -> Iterator[str]:
