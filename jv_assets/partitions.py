@@ -27,6 +27,9 @@ FAILED_RANGES = "failed_ranges"
 
 ID_RANGES = dg.StaticPartitionsDefinition(range_keys(settings.id_ranges()))
 
+BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
+"""Of every partitioned asset: how many partitions one run of a backfill carries."""
+
 
 def keys_of_run(run: dg.DagsterRun) -> list[str]:
     """The ranges that a run is over, by its tags; all of them for a run over none, such as a check by itself.

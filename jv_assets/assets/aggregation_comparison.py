@@ -4,17 +4,14 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from jv_assets import settings
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import aggregation
 from jv_scoring.policy import POLICIES
-
-_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
 
 
 @dg.asset(
@@ -29,7 +26,7 @@ matches under any of them. Changes neither scores nor policy. Costs some 30 micr
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,
-    backfill_policy=_BACKFILL,
+    backfill_policy=BACKFILL,
     metadata={"dagster/column_schema": TALLY},
 )
 def aggregation_comparison(

@@ -8,11 +8,11 @@ import pandas as pd
 
 from jv_assets import settings
 from jv_assets.assets import lineage, production
-from jv_assets.assets.match_scores import known_policy, read_origins
 from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.candidates import ALLOCATION, CANDIDATES, WHOLE, Ground, gini, read_ground
-from jv_assets.pipeline.origins import Origin, reading
+from jv_assets.pipeline.origins import Origin, read_origins, reading
+from jv_assets.pipeline.scoring import known_policy
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
@@ -58,7 +58,7 @@ then a second for 3,500 of them. A run over all ranges looks at a pair once at m
 """,
     deps=_DEPS,
     partitions_def=ID_RANGES,
-    backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
+    backfill_policy=BACKFILL,
     metadata={
         "dagster/column_schema": dg.TableSchema([*_COLUMNS, dg.TableColumn("rank", "bigint", "from 1, the best")]),
         "dagster/column_lineage": lineage.CANDIDATES,

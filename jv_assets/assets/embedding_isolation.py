@@ -4,18 +4,15 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from jv_assets import settings
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.reports.numbers import record
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import isolation
 from jv_scoring.analysis.rows import BOTH
-
-_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
 
 
 @dg.asset(
@@ -30,7 +27,7 @@ was used, and the most changed matches. Costs some 50 microseconds a match.
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,
-    backfill_policy=_BACKFILL,
+    backfill_policy=BACKFILL,
     metadata={"dagster/column_schema": TALLY},
 )
 def embedding_isolation(

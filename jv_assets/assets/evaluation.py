@@ -8,7 +8,7 @@ from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.identity import require_home
 from jv_assets.pipeline.outcomes import read_outcomes
 from jv_assets.reports.tallies import keep, scored
@@ -31,7 +31,7 @@ a pair of matches of one profile may come from any two ranges, and counts of all
 """,
     deps=[match_scores, production.MATCHES],
     partitions_def=ID_RANGES,
-    backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
+    backfill_policy=BACKFILL,
     metadata={"dagster/column_schema": TALLY},
 )
 def evaluation(

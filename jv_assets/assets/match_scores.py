@@ -7,21 +7,17 @@ import pandas as pd
 
 from jv_assets import settings
 from jv_assets.assets import lineage, production
-from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.former_rows import GoneRows, read_former
 from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.origins import Origin, reading
+from jv_assets.pipeline.origins import read_origins, reading
 from jv_assets.pipeline.reading import read_matches
-from jv_assets.pipeline.scoring import ToldOfRange, profiles_of_files, score_range
+from jv_assets.pipeline.scoring import ToldOfRange, known_policy, profiles_of_files, score_range
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
-from jv_scoring.policy import CODE_VERSION, parse_policy
-
-_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
-
+from jv_scoring.policy import CODE_VERSION
 
 _SCORED_COLUMNS = dg.TableSchema(
     columns=[
@@ -69,7 +65,7 @@ is counted and skipped. Costs some seconds a run to read all profiles, then some
         dg.AssetDep("profile_embeddings", partition_mapping=dg.AllPartitionMapping()),
     ],
     partitions_def=ID_RANGES,
-    backfill_policy=_BACKFILL,
+    backfill_policy=BACKFILL,
     metadata={"dagster/column_schema": _SCORED_COLUMNS, "dagster/column_lineage": lineage.MATCHES},
 )
 def match_scores(
@@ -104,18 +100,3 @@ def match_scores(
             inputs = read_origins(files, origin)
             profiles = profiles_of_files(database, files, embedder.model, all(map(origin.may_reuse, inputs)))
         each_range(context, work)
-
-
-def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
-    """Return the metadata of all files of profiles; UserError for one that is not of this database as it is."""
-    inputs = {key: files.facts("profiles", key) for key in ID_RANGES.get_partition_keys()}
-    for key, facts in inputs.items():
-        origin.require("profiles", key, facts)
-    return list(inputs.values())
-
-
-def known_policy(name: str) -> None:
-    try:
-        parse_policy(name)
-    except ValueError as error:
-        raise UserError(str(error)) from None

@@ -4,20 +4,16 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from jv_assets import settings
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.reports.numbers import record
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import momentum
 from jv_scoring.analysis.rows import BOTH
-
-_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
-
 
 _TALLIES = dg.TableSchema([*TALLY.columns, dg.TableColumn("profiles", "text", "the same of the range's profiles")])
 
@@ -34,7 +30,7 @@ and counts of the weakest, of fields with data and of directions without any. Co
 """,
     deps=[match_scores, profiles],
     partitions_def=ID_RANGES,
-    backfill_policy=_BACKFILL,
+    backfill_policy=BACKFILL,
     metadata={"dagster/column_schema": _TALLIES},
 )
 def momentum_bottleneck(

@@ -11,7 +11,7 @@ from jv_assets.assets import production
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY
 from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.identity import require_home
 from jv_assets.reports.impact_rows import Moment, begins, causes_lost, hours_ago, moment_of, row_chunks
 from jv_assets.reports.sampling import sample_of
@@ -49,7 +49,7 @@ changed.
 """,
     deps=[match_scores, production.MATCHES],
     partitions_def=ID_RANGES,
-    backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
+    backfill_policy=BACKFILL,
     metadata={"dagster/column_schema": TALLY},
 )
 def production_impact(

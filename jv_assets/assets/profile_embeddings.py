@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from jv_assets import settings
 from jv_assets.assets import lineage
 from jv_assets.assets.profiles import profiles
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline import embedding, embedding_plan
 from jv_assets.pipeline.embedding import NOT_FINITE
 from jv_assets.pipeline.id_spans import id_spans
@@ -58,7 +57,7 @@ without a GPU). Vectors are written as they come: what is killed goes on where i
     description=_DESCRIPTION,
     deps=[profiles],
     partitions_def=ID_RANGES,
-    backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
+    backfill_policy=BACKFILL,
     metadata={
         "dagster/column_schema": _COLUMNS,
         "dagster/column_lineage": lineage.EMBEDDINGS,

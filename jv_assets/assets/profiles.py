@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from jv_assets import settings
 from jv_assets.assets import lineage, production
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import reading
 from jv_assets.pipeline.profile_columns import ODD
 from jv_assets.pipeline.profile_rows import facts_to_keep, profile_chunks
@@ -49,7 +48,7 @@ _COLUMNS = dg.TableSchema(
     description=_DESCRIPTION,
     deps=[production.PROFILES],
     partitions_def=ID_RANGES,
-    backfill_policy=dg.BackfillPolicy.multi_run(settings.ranges_per_run()),
+    backfill_policy=BACKFILL,
     metadata={"dagster/column_schema": _COLUMNS, "dagster/column_lineage": lineage.PROFILES},
 )
 def profiles(

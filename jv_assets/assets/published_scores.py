@@ -6,14 +6,13 @@ from functools import cache, partial
 import dagster as dg
 import pandas as pd
 
-from jv_assets import settings
 from jv_assets.assets import lineage
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.automation.schedules import every_night_anew
 from jv_assets.checks.rules import AUDITED, broken_rules
 from jv_assets.checks.shift import Refusal, shift_refusal, word_overlap_refusal
 from jv_assets.errors import UserError
-from jv_assets.partitions import ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import Origin, as_of_file, reading
 from jv_assets.pipeline.publishing import NEEDED, Chunk, Wanted, publish_range
 from jv_assets.pipeline.reading import STORED_COLUMNS
@@ -24,9 +23,6 @@ from jv_assets.resources.range_file import ROW_GROUP, RangeFile
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.catalogue import require_fit
 from jv_assets.setup.writability import require_writable
-
-_BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
-
 
 _PUBLISHED_COLUMNS = dg.TableSchema(
     columns=[
@@ -67,7 +63,7 @@ written.
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,
-    backfill_policy=_BACKFILL,
+    backfill_policy=BACKFILL,
     freshness_policy=every_night_anew(),
     output_required=False,
     metadata={

@@ -4,17 +4,15 @@ from html import escape
 
 from jv_assets.explain.explanation import Explanation
 from jv_assets.explain.tables import Table, facts, tables
+from jv_assets.reports.frame import framed
 
 
 def to_html(explanation: Explanation) -> str:
     """A page of what `show` prints: it loads nothing and runs nothing."""
-    return _PAGE.format(
-        title=escape(f"Match {explanation.match_id}"),
-        facts="".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in facts(explanation)),
-        notes="".join(f"<p class=note>{escape(note)}" for note in explanation.notes),
-        tables="".join(map(_table, tables(explanation))),
-        style=_STYLE,
-    )
+    summary = "".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in facts(explanation))
+    notes = "".join(f"<p class=note>{escape(note)}" for note in explanation.notes)
+    body = f"<dl>{summary}</dl>\n{notes}\n{''.join(map(_table, tables(explanation)))}"
+    return framed(escape(f"Match {explanation.match_id}"), _STYLE, body)
 
 
 def _table(table: Table) -> str:
@@ -56,20 +54,4 @@ th { font-weight: normal; } thead th { color: var(--faint); } .head th, .head td
 .t { text-align: left; } td.t { white-space: nowrap; } .n { text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap; } .part th { padding-left: 1.7rem; }
 .bar { width: 14rem; min-width: 8rem; } .bar i { display: block; height: .8rem; background: var(--bar); }
-"""
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-<dl>{facts}</dl>
-{notes}
-{tables}</body>
-</html>
 """

@@ -11,8 +11,6 @@ from jv_assets.resources.database import Database
 FIRST, LAST = str(UUID(int=0)), str(UUID(int=2**128 - 1))
 ROWS = 2_500
 """Rows of an interval: contexts, of 3 KB each, and the texts of profiles take 8 MB then, several times over."""
-
-
 _BY_INDEX = text("SELECT set_config('enable_seqscan', 'off', true)")
 
 

@@ -26,6 +26,7 @@ import dagster as dg
 from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
+from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.identity import require_home
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -146,6 +147,14 @@ def _begin(context: dg.AssetExecutionContext, database: Database, files: RangeFi
 
     mark, as_of = database.run(work)
     return Origin(database, identity, context.run.run_id, mark, own is not None, as_of)
+
+
+def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
+    """Return the metadata of all files of profiles; UserError for one that is not of this database as it is."""
+    inputs = {key: files.facts("profiles", key) for key in ID_RANGES.get_partition_keys()}
+    for key, facts in inputs.items():
+        origin.require("profiles", key, facts)
+    return list(inputs.values())
 
 
 def writes(context: dg.AssetExecutionContext) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.former_rows import still_right
 from jv_assets.pipeline.id_spans import id_spans
@@ -25,7 +26,7 @@ from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
 from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
 from jv_scoring.inputs import inputs_hashes, profile_hashes, vectors_digest
-from jv_scoring.policy import CODE_VERSION, SCORING_VERSION
+from jv_scoring.policy import CODE_VERSION, SCORING_VERSION, parse_policy
 from jv_scoring.prepare import COMPARED, NULLS, Prepared, profile_facts
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
@@ -110,6 +111,14 @@ def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reu
     if not may_reuse:
         facts = facts.drop(columns="row_version")
     return ProfilesToScore(database, facts.set_index("id"), model)
+
+
+def known_policy(name: str) -> None:
+    """UserError, naming all six, for a policy that there is not."""
+    try:
+        parse_policy(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def facts_of(profiles: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import re
 from html import escape
 
 from jv_assets.reports.figures import Figure, Section, Table
+from jv_assets.reports.frame import framed
 from jv_assets.reports.sections import TITLE, facts, headlines, sections, warnings
 from jv_scoring.analysis.tallies import Json
 
@@ -18,15 +19,13 @@ def to_html(report: Json) -> str:
 
 def page(title: str, facts: Pairs, warnings: list[str], headlines: Pairs, found: list[Section]) -> str:
     """A page of these sections: charts are inline SVG in the page's own colours, light or dark."""
-    return _PAGE.format(
-        title=escape(title),
-        style=_STYLE,
-        facts=_pairs("facts", facts),
-        warnings="".join(f"<p class=note>{escape(warning)}</p>\n" for warning in warnings),
-        headlines=_pairs("headlines", headlines),
-        contents="".join(f'<li><a href="#q{n}">{escape(each.title)}</a></li>' for n, each in enumerate(found, 1)),
-        sections="".join(_section(number, each) for number, each in enumerate(found, start=1)),
+    notes = "".join(f"<p class=note>{escape(warning)}</p>\n" for warning in warnings)
+    contents = "".join(f'<li><a href="#q{n}">{escape(each.title)}</a></li>' for n, each in enumerate(found, 1))
+    body = (
+        f"{_pairs('facts', facts)}\n{notes}{_pairs('headlines', headlines)}\n<nav><ul>{contents}</ul></nav>\n"
+        + "".join(_section(number, each) for number, each in enumerate(found, start=1))
     )
+    return framed(escape(title), _STYLE, body)
 
 
 def _pairs(kind: str, pairs: Pairs) -> str:
@@ -111,20 +110,3 @@ th.n { white-space: normal; }
   h2, h3, .answer { break-after: avoid; } th { position: static; } }
 """
 )
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-{facts}
-{warnings}{headlines}
-<nav><ul>{contents}</ul></nav>
-{sections}</body>
-</html>
-"""
