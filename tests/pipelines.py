@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +39,7 @@ class Pipeline:
     def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
         self.home, self.instance = home, instance
         self.database = Database(url=url)
-        self.files = RangeFiles(str(home), read_cut=partial(read_cut, self.database))
+        self.files = RangeFiles(str(home), read_cut=lambda ranges: read_cut(self.database, ranges))
         self.embedder = minilm()
         self.defs = self.rebuilt()
 

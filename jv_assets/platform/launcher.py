@@ -147,7 +147,9 @@ def _by_daemon(instance: dg.DagsterInstance, run: dg.DagsterRun) -> _Process | N
 
 def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether a run that was begun has written nothing into its log for too long."""
-    if run.status != dg.DagsterRunStatus.STARTED:
+    record = instance.get_run_record_by_id(run.run_id)
+    if run.status != dg.DagsterRunStatus.STARTED or record is None:
         return False
-    [last] = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
-    return time.time() - last.event_log_entry.timestamp > SILENT_HOURS * 3600
+    newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    last = newest[0].event_log_entry.timestamp if newest else record.update_timestamp.timestamp()
+    return time.time() - last > SILENT_HOURS * 3600

@@ -232,7 +232,7 @@ _MATCHES = """
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def templates(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Makes a template where it is asked for the first time, and gives its name."""
 

@@ -23,8 +23,8 @@ from jv_assets.platform import cluster, postgres, postmaster
 
 START = """
 import json, sys, pathlib
-from jv_assets import local
-server = local.start(pathlib.Path(sys.argv[1]))
+from jv_assets.platform import postgres
+server = postgres.start(pathlib.Path(sys.argv[1]))
 print(json.dumps([server.port, server.pid]), flush=True)
 """
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")

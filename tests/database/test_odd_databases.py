@@ -19,10 +19,8 @@ from odd import (
     assert_settled,
     cure_in,
     first_profile,
-    odd_database,
     others,
     state,
-    templates,
 )
 from pipelines import KEYS, failure
 from sqlalchemy import text
@@ -37,8 +35,6 @@ from jv_assets.reports.impact_rows import hours_ago, row_chunks
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.status import count_older, read_status
-
-__all__ = ["odd_database", "templates"]
 
 
 def retyped(table: str, **kinds: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from models import MINILM
-from odd import SCORED, TEMPLATE, Odd, Outcome, assert_right, assert_settled, first_profile, odd_database, templates
+from odd import SCORED, TEMPLATE, Odd, Outcome, assert_right, assert_settled, first_profile
 from pipelines import KEYS, failure
 
 from jv_assets.automation.schedules import NIGHTLY, REPORTS, RESCORE
@@ -12,7 +12,6 @@ from jv_assets.pipeline.stored_rules import refuse_other_rules
 from jv_assets.reports.exporting import top_matches
 from jv_assets.setup.status import count_older, count_waiting_texts, read_status
 
-__all__ = ["odd_database", "templates"]
 DIGITS = "9" * 5_000
 ONE = "id = (SELECT min(id::text)::uuid FROM profiles)"
 TOO_LONG = "does not hold JSON: it has a whole number of more than 4,300 digits; correct it in the table"

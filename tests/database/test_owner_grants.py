@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from models import minilm
-from odd import FIRST, LAST, Odd, Outcome, assert_right, assert_settled, odd_database, templates
+from odd import FIRST, LAST, Odd, Outcome, assert_right, assert_settled
 from psycopg import sql
 from sqlalchemy import make_url, text
 
@@ -20,7 +20,6 @@ from jv_assets.setup.grant import grant
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
 
-__all__ = ["odd_database", "templates"]
 PASSWORD = "not-shown"
 QUOTED = {"extensions": "extensions", 'Odd "schema", here': '"Odd ""schema"", here"'}
 """Schemas, as Postgres quotes them."""

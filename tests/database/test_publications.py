@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from odd import COMMANDS, Case, Odd, Outcome, assert_right, cure_in, odd_database, state, templates
+from odd import COMMANDS, Case, Odd, Outcome, assert_right, cure_in, state
 
-__all__ = ["odd_database", "templates"]
 ALL_TABLES = "CREATE PUBLICATION everything FOR ALL TABLES"
 WITHOUT_KEY = "ALTER TABLE match_suggestions DROP CONSTRAINT match_suggestions_pkey, ADD UNIQUE (id)"
 ADD_KEY = "ALTER TABLE match_suggestions ADD PRIMARY KEY (id), REPLICA IDENTITY DEFAULT"

@@ -1,0 +1,5 @@
+"""Fixtures of the odd databases: their templates are made once a run."""
+
+from odd import odd_database, templates
+
+__all__ = ["odd_database", "templates"]
