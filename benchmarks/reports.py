@@ -29,7 +29,7 @@ from jv_assets.reports.page import to_html
 from jv_assets.reports.tallies import keep, merge, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring import CURRENT_POLICY
-from jv_scoring.analysis import aggregation, impact, isolation, momentum
+from jv_scoring.analysis import aggregation_comparison, embedding_isolation, momentum_bottleneck, production_impact
 from jv_scoring.analysis.tallies import Tally
 
 SMALL, LARGE = (250_000, 64), (1_000_000, 256)
@@ -109,16 +109,21 @@ def _measured(folder: Path, ranges: int) -> dict[str, float]:
 def _report(files: RangeFiles) -> int:
     """What the assets of the report do, range by range, and the page of them all. Returns how many matches it is of."""
     for key in ID_RANGES.get_partition_keys():
-        _keep(files, "embedding_isolation", key, tallied(scored(files, key, isolation.COLUMNS), isolation.tally)[0])
-        facts = files.read("profiles", key, list(momentum.FIELDS))
-        low = tallied(scored(files, key, momentum.COLUMNS), momentum.tally)[0]
-        _keep(files, "momentum_bottleneck", key, low, profiles=momentum.tally_profiles(facts))
-        other = tallied(scored(files, key, aggregation.COLUMNS), aggregation.tally)[0]
+        _keep(
+            files,
+            "embedding_isolation",
+            key,
+            tallied(scored(files, key, embedding_isolation.COLUMNS), embedding_isolation.tally)[0],
+        )
+        facts = files.read("profiles", key, list(momentum_bottleneck.FIELDS))
+        low = tallied(scored(files, key, momentum_bottleneck.COLUMNS), momentum_bottleneck.tally)[0]
+        _keep(files, "momentum_bottleneck", key, low, profiles=momentum_bottleneck.tally_profiles(facts))
+        other = tallied(scored(files, key, aggregation_comparison.COLUMNS), aggregation_comparison.tally)[0]
         _keep(files, "aggregation_comparison", key, other)
-        stored = [*impact.COLUMNS, *STORED_BEFORE[1:], "before_context"]
-        names = dict(zip(STORED_BEFORE[1:], impact.BEFORE, strict=False))
+        stored = [*production_impact.COLUMNS, *STORED_BEFORE[1:], "before_context"]
+        names = dict(zip(STORED_BEFORE[1:], production_impact.BEFORE, strict=False))
         then = (rows.rename(columns=names) for rows in scored(files, key, stored))
-        _keep(files, "production_impact", key, tallied(then, impact.tally)[0], hours=24.0)
+        _keep(files, "production_impact", key, tallied(then, production_impact.tally)[0], hours=24.0)
     report = report_of(merge(files))
     to_html(report)
     return int(report["headline"]["matches"])

@@ -10,7 +10,7 @@ from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failu
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis import aggregation
+from jv_scoring.analysis import aggregation_comparison as analysis
 from jv_scoring.policy import POLICIES
 
 
@@ -36,7 +36,7 @@ def aggregation_comparison(
         sample = sample_of(files, config.sample)
 
     def work(key: str) -> Mapping[str, object]:
-        tally, rows = tallied(scored(files, key, aggregation.COLUMNS, sample), aggregation.tally)
+        tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
         size = keep(files, "aggregation_comparison", key, tally, rows, sample=sample)
         numbers = {
             f"mean_{policy.replace('/', '_')}": tally.histograms[f"{policy} harmonic_mean"].mean for policy in POLICIES

@@ -11,7 +11,7 @@ from jv_assets.reports.numbers import record
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis import isolation
+from jv_scoring.analysis import embedding_isolation as analysis
 from jv_scoring.analysis.rows import BOTH
 
 
@@ -37,9 +37,9 @@ def embedding_isolation(
         sample = sample_of(files, config.sample)
 
     def work(key: str) -> Mapping[str, object]:
-        tally, rows = tallied(scored(files, key, isolation.COLUMNS, sample), isolation.tally)
+        tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
         size = keep(files, "embedding_isolation", key, tally, rows, sample=sample)
-        shown = isolation.report(tally)
+        shown = analysis.report(tally)
         numbers = {
             "mean": record(shown["measures"], measure="harmonic_mean", side="embeddings")["mean"],
             "mean_gain_by_embeddings": record(shown["measures"], measure="harmonic_mean", side="change")["mean"],

@@ -12,7 +12,7 @@ from jv_assets.reports.numbers import record
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, scored, tallied
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis import momentum
+from jv_scoring.analysis import momentum_bottleneck as analysis
 from jv_scoring.analysis.rows import BOTH
 
 _TALLIES = dg.TableSchema([*TALLY.columns, dg.TableColumn("profiles", "text", "the same of the range's profiles")])
@@ -40,11 +40,11 @@ def momentum_bottleneck(
         sample = sample_of(files, config.sample)
 
     def work(key: str) -> Mapping[str, object]:
-        tally, rows = tallied(scored(files, key, momentum.COLUMNS, sample), momentum.tally)
-        facts = files.chunks("profiles", key, list(momentum.FIELDS))
-        coverage, profiles_there = tallied(facts, momentum.tally_profiles)
+        tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
+        facts = files.chunks("profiles", key, list(analysis.FIELDS))
+        coverage, profiles_there = tallied(facts, analysis.tally_profiles)
         size = keep(files, "momentum_bottleneck", key, tally, rows, profiles=coverage, sample=sample)
-        shown = momentum.report(tally, coverage)
+        shown = analysis.report(tally, coverage)
         numbers = {
             "momentum_mean": record(shown["dimensions"], dimension="momentum", direction=BOTH)["mean"],
             "momentum_bottleneck_share": record(shown["weakest"], dimension="momentum", direction=BOTH)["share"],

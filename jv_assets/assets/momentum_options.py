@@ -18,8 +18,8 @@ from jv_assets.reports.exporting import reports_folder, write_whole
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import fingerprint_of_all, no_scores, one_policy, scored
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis import options
-from jv_scoring.analysis.momentum import FIELDS
+from jv_scoring.analysis import momentum_options as analysis
+from jv_scoring.analysis.momentum_bottleneck import FIELDS
 from jv_scoring.policy import SCORING_VERSION
 
 _SHOWN = {
@@ -44,7 +44,7 @@ class OptionsConfig(dg.Config):
     `sample`: of so many matches, drawn by a hash of their ids; all of them by default.
     """
 
-    repeats: int = options.REPEATS
+    repeats: int = analysis.REPEATS
     sample: int | None = None
 
 
@@ -77,9 +77,9 @@ def momentum_options(
         keys = files.made("match_scores", ID_RANGES.get_partition_keys())
         if not keys:
             raise no_scores()
-        chunks = [rows for key in keys for rows in scored(files, key, options.COLUMNS, sample)]
+        chunks = [rows for key in keys for rows in scored(files, key, analysis.COLUMNS, sample)]
         rows = pd.concat(chunks, ignore_index=True)
-        report = options.momentum_options(
+        report = analysis.momentum_options(
             rows,
             _all_profiles(files),
             policy=one_policy(files, keys),

@@ -18,7 +18,8 @@ from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, tallied
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis import impact, impact_report
+from jv_scoring.analysis import production_impact as analysis
+from jv_scoring.analysis import production_impact_report
 from jv_scoring.stored_rules import OTHER_RULES
 
 
@@ -77,8 +78,8 @@ def production_impact(
                 lost += causes_lost(rows)
                 yield rows
 
-        tally, _ = tallied(chunks(), impact.tally)
-        shown = impact_report.report(tally)
+        tally, _ = tallied(chunks(), analysis.tally)
+        shown = production_impact_report.report(tally)
         compared = _compared(since, until, begins(database, files.cut.matches.bounds(key)), lost)
         size = keep(
             files,

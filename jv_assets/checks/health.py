@@ -18,7 +18,7 @@ from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.repartition import SKEW
 from jv_scoring.analysis.fallbacks import RISE
-from jv_scoring.analysis.momentum import FIELDS
+from jv_scoring.analysis.momentum_bottleneck import FIELDS
 from jv_scoring.text import EMBEDDED_FIELDS
 
 FALLBACK, SKIPPED, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 0.01, 0.05, 0.20

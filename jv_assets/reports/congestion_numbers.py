@@ -10,7 +10,7 @@ _MOST, _POINTS = 20, 100
 
 
 def congestion(best: pd.DataFrame, profiles: int) -> Json:
-    """Of the best matches that `aggregation.best_matches` found, and how many profiles there are.
+    """Of the best matches that `aggregation_comparison.best_matches` found, and how many profiles there are.
 
     A profile has a place for each other profile that has it in its best 10. Records under: `times` (how many profiles
     have so many places), `lorenz` (the share of all places that the profiles with the fewest have, by their share of

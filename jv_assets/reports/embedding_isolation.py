@@ -6,7 +6,7 @@ from jv_assets.pipeline.text_content import MEANINGLESS_TEXTS
 from jv_assets.reports import charts
 from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, signed, table, words
 from jv_assets.reports.numbers import record
-from jv_scoring.analysis.isolation import MEASURES
+from jv_scoring.analysis.embedding_isolation import MEASURES
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import SCORES
 from jv_scoring.prepare import COMPARED

@@ -23,7 +23,7 @@ from jv_assets.reports.tallies import scored
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.tables import selected
-from jv_scoring.analysis.impact import BEFORE, COLUMNS
+from jv_scoring.analysis.production_impact import BEFORE, COLUMNS
 from jv_scoring.analysis.stored import FACTORS, METHODS, stored_factors, told_policies
 from jv_scoring.policy import SCORING_VERSION
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jv_assets.reports import charts
 from jv_assets.reports.figures import NOTHING, Figure, Section, label, number, of, percent, signed, table, words
-from jv_scoring.analysis.options_data import FEWEST_DONORS
+from jv_scoring.analysis.momentum_options_data import FEWEST_DONORS
 from jv_scoring.analysis.tallies import Json
 
 TITLE = "Should Momentum get more data, another policy, or both?"

@@ -7,8 +7,13 @@ from jv_assets.partitions import ID_RANGES
 from jv_assets.reports.congestion_numbers import congestion
 from jv_assets.reports.exactness import intervals
 from jv_assets.reports.tallies import Merged, bars
-from jv_scoring.analysis import aggregation, impact_report, isolation, momentum
-from jv_scoring.analysis.impact import Impact
+from jv_scoring.analysis import (
+    aggregation_comparison,
+    embedding_isolation,
+    momentum_bottleneck,
+    production_impact_report,
+)
+from jv_scoring.analysis.production_impact import Impact
 from jv_scoring.analysis.rows import BOTH
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import DIRECTIONS
@@ -24,7 +29,7 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
     `old_sample`: also the means over the best by the older matcher's match_score, as they were once measured.
     """
     histograms = merged.isolation.histograms
-    embeddings = isolation.report(merged.isolation, isolation.BEST if old_sample else 0) | {
+    embeddings = embedding_isolation.report(merged.isolation, embedding_isolation.BEST if old_sample else 0) | {
         "score_bars": [
             {"side": side, **bar}
             for side, name in (("word overlap only", "words"), ("with embeddings", "embeddings"))
@@ -33,7 +38,7 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
         "change_bars": bars(histograms["change_harmonic_mean"], _HALF),
     }
     dimensions = merged.momentum.histograms
-    low = momentum.report(merged.momentum, merged.coverage) | {
+    low = momentum_bottleneck.report(merged.momentum, merged.coverage) | {
         "dimension_bars": [
             {"dimension": name, **bar}
             for name in DIMENSIONS
@@ -52,12 +57,12 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
         "profiles": profiles,
         "embedding_isolation": embeddings,
         "momentum_bottleneck": low,
-        "aggregation_comparison": aggregation.report(merged.aggregation),
+        "aggregation_comparison": aggregation_comparison.report(merged.aggregation),
         "production_impact": impact_numbers(merged.impact, merged.hours, merged.compared),
         "fallbacks": merged.fallbacks,
         "congestion": {
-            "policy": aggregation.current(merged.aggregation),
-            **congestion(aggregation.best_matches(merged.aggregation), profiles),
+            "policy": aggregation_comparison.current(merged.aggregation),
+            **congestion(aggregation_comparison.best_matches(merged.aggregation), profiles),
         },
     }
     return report | {"headline": headline(report), "intervals": intervals(report) if merged.sample else []}
@@ -68,7 +73,7 @@ def impact_numbers(tally: Impact, hours: float, compared: Json | None = None) ->
 
     Without `compared` the stored scores of this moment are held against the computed ones.
     """
-    return impact_report.report(tally) | {
+    return production_impact_report.report(tally) | {
         "hours": hours,
         "compared_moments": compared or None,
         "score_bars": [

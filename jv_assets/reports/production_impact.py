@@ -2,7 +2,7 @@
 
 from jv_assets.reports import charts
 from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, signed, table
-from jv_scoring.analysis.impact_report import ONE_SCALE, TWO_SCALES
+from jv_scoring.analysis.production_impact_report import ONE_SCALE, TWO_SCALES
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.policy import TIERS
 

@@ -11,7 +11,7 @@ from jv_assets.reports.numbers import impact_numbers
 from jv_assets.reports.page import page
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis import impact
+from jv_scoring.analysis import production_impact
 from jv_scoring.analysis.tallies import total
 
 REFUSED = "refused.html"
@@ -20,7 +20,7 @@ REFUSED = "refused.html"
 def write_refusal(database: Database, files: RangeFiles, keys: Sequence[str], why: str) -> Path:
     """Write the page about the scores of these ranges, of which at least one was made; returns where it is."""
     now = datetime.now(UTC)
-    tally = total(impact.tally(rows) for key in keys for rows in row_chunks(database, files, key, now))
+    tally = total(production_impact.tally(rows) for key in keys for rows in row_chunks(database, files, key, now))
     section = impact_section.section({"production_impact": impact_numbers(tally, hours=0)})
     facts = [
         ("Made at", now.isoformat(timespec="seconds")),

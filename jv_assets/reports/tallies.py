@@ -12,11 +12,11 @@ from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, listed
 from jv_assets.reports.sampling import Sample
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis.aggregation import Aggregation
+from jv_scoring.analysis.aggregation_comparison import Aggregation
+from jv_scoring.analysis.embedding_isolation import Isolation
 from jv_scoring.analysis.evaluation import Evaluation
-from jv_scoring.analysis.impact import Impact
-from jv_scoring.analysis.isolation import Isolation
-from jv_scoring.analysis.momentum import Coverage, Momentum
+from jv_scoring.analysis.momentum_bottleneck import Coverage, Momentum
+from jv_scoring.analysis.production_impact import Impact
 from jv_scoring.analysis.tallies import Histogram, Json, Tally, total
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from jv_scoring.analysis import aggregation, isolation
+from jv_scoring.analysis import aggregation_comparison, embedding_isolation
 from jv_scoring.analysis.evaluation_metrics import Values
 from jv_scoring.analysis.rows import column, dimensions, policy_of
 from jv_scoring.columns import Floats
@@ -17,7 +17,7 @@ from jv_scoring.prepare import NULLS
 KEPT = (*POLICIES, "score_ab", *DIMENSIONS, "word_overlap", "match_score")
 """The rankings whose values a tally keeps of each exposed match."""
 RANKINGS = (*KEPT, "popularity", "random")
-COLUMNS = list(dict.fromkeys([*aggregation.COLUMNS, *isolation.COLUMNS]))
+COLUMNS = list(dict.fromkeys([*aggregation_comparison.COLUMNS, *embedding_isolation.COLUMNS]))
 """What `values_of` reads of a `match_scores` range file."""
 
 
@@ -29,13 +29,14 @@ def values_of(rows: pd.DataFrame) -> dict[str, Floats]:
     policy = parse_policy(policy_of(rows) or CURRENT_POLICY)
     of_nulls = {nulls: {of: dimensions(rows, of, nulls) for of in DIRECTIONS} for nulls in NULLS}
     by_policy = {
-        name: aggregation.finals(of_nulls[each.nulls], each)["harmonic_mean"] for name, each in POLICIES.items()
+        name: aggregation_comparison.finals(of_nulls[each.nulls], each)["harmonic_mean"]
+        for name, each in POLICIES.items()
     }
     return {
         **by_policy,
         "score_ab": column(rows, "score_ab"),
         **dict(zip(DIMENSIONS, of_nulls[policy.nulls]["ab"], strict=True)),
-        "word_overlap": isolation.words_only(rows, policy)["harmonic_mean"],
+        "word_overlap": embedding_isolation.words_only(rows, policy)["harmonic_mean"],
         "match_score": column(rows, "match_score"),
     }
 

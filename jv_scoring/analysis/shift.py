@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from jv_scoring.analysis.aggregation import spearman, tier_places
+from jv_scoring.analysis.aggregation_comparison import spearman, tier_places
 from jv_scoring.analysis.rows import column
 from jv_scoring.analysis.tallies import Joint
 from jv_scoring.stored_rules import STAMP, same_rules

@@ -14,7 +14,7 @@ from jv_assets.reports.sections import sections
 from jv_assets.reports.tallies import keep, merge
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring import CURRENT_POLICY
-from jv_scoring.analysis import aggregation, impact, isolation, momentum
+from jv_scoring.analysis import aggregation_comparison, embedding_isolation, momentum_bottleneck, production_impact
 from jv_scoring.policy import SCORING_VERSION
 
 NAN = np.nan
@@ -40,7 +40,13 @@ NO_DATA = {"ab": 4, "ba": 1}
 
 
 def twelve() -> pd.DataFrame:
-    columns = [*aggregation.COLUMNS, *isolation.COLUMNS, *momentum.COLUMNS, *impact.COLUMNS, *impact.BEFORE]
+    columns = [
+        *aggregation_comparison.COLUMNS,
+        *embedding_isolation.COLUMNS,
+        *momentum_bottleneck.COLUMNS,
+        *production_impact.COLUMNS,
+        *production_impact.BEFORE,
+    ]
     rows = pd.DataFrame({name: np.array(ALL, np.float64) for name in dict.fromkeys(columns)})
     for name, count in BY_WORDS.items():
         factor, _, of = name.rpartition("_")
@@ -51,14 +57,14 @@ def twelve() -> pd.DataFrame:
         rows.loc[[0, 3], name] = [6.0, 2.0]
     rows.loc[3:5, "momentum_redistribute_ab"] = [NAN, 0.5, 0.5]
     for of, count in NO_DATA.items():
-        rows.loc[12 - count :, [f"{field}_{of}" for field in momentum.FIELDS]] = NAN
+        rows.loc[12 - count :, [f"{field}_{of}" for field in momentum_bottleneck.FIELDS]] = NAN
     rows = rows.assign(score_ab=rows["intent_ab"] * 10, score_ba=rows["intent_ba"] * 10, harmonic_mean=SCORES)
     rows.loc[[0, 3], "score_ab"] = [81.82, 46.67]
     versions = [SCORING_VERSION] * 8 + ["older", SCORING_VERSION, None, SCORING_VERSION]
     stamps = {"policy": CURRENT_POLICY, "scoring_version": SCORING_VERSION, "inputs_hash": "now", "match_score": 1.0}
     then = [BEFORE, [CURRENT_POLICY] * 10 + [None, "geometric/impute"], versions, ["then"] * 12, [None] * 12]
     ids = {"id": [f"m{k:02}" for k in range(12)], "profile_id": OF_A, "suggested_profile_id": SUGGESTED}
-    return rows.assign(**ids, **stamps, **dict(zip(impact.BEFORE, then, strict=True)))
+    return rows.assign(**ids, **stamps, **dict(zip(production_impact.BEFORE, then, strict=True)))
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +72,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of two ranges, as if they were a sample of 100 matches; and of 8 profiles."""
     files, rows = RangeFiles(str(tmp_path_factory.mktemp("twelve")), 4), twelve()
     data = [[1.0] * count + [NAN] * (8 - count) for count in (2, 4, 6, 8)]
-    facts = pd.DataFrame(dict(zip(momentum.FIELDS, data, strict=True)))
+    facts = pd.DataFrame(dict(zip(momentum_bottleneck.FIELDS, data, strict=True)))
     for key, some, of_profiles in (("0", rows.iloc[:8], facts.iloc[:3]), ("4", rows.iloc[8:], facts.iloc[3:])):
         files.write("match_scores", key, some, {"rows": len(some), "policy": CURRENT_POLICY, "fingerprint": key})
         shared: dict[str, Any] = {"rows": len(some), "sample": Sample(12, 100)}
-        keep(files, "embedding_isolation", key, isolation.tally(some), **shared)
-        low = momentum.tally(some)
-        keep(files, "momentum_bottleneck", key, low, profiles=momentum.tally_profiles(of_profiles), **shared)
-        keep(files, "aggregation_comparison", key, aggregation.tally(some), **shared)
-        keep(files, "production_impact", key, impact.tally(some), hours=24.0, **shared)
+        keep(files, "embedding_isolation", key, embedding_isolation.tally(some), **shared)
+        low = momentum_bottleneck.tally(some)
+        keep(files, "momentum_bottleneck", key, low, profiles=momentum_bottleneck.tally_profiles(of_profiles), **shared)
+        keep(files, "aggregation_comparison", key, aggregation_comparison.tally(some), **shared)
+        keep(files, "production_impact", key, production_impact.tally(some), hours=24.0, **shared)
     return report_of(merge(files))
 
 

@@ -31,8 +31,8 @@ from jv_assets.reports.sections import headlines, sections, warnings
 from jv_assets.reports.tallies import TALLIED, fingerprint_of_all, keep, merge, scored, tallied
 from jv_assets.reports.text import to_text
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.analysis import aggregation, impact, isolation, momentum
-from jv_scoring.analysis.options import momentum_options
+from jv_scoring.analysis import aggregation_comparison, embedding_isolation, momentum_bottleneck, production_impact
+from jv_scoring.analysis.momentum_options import momentum_options
 from jv_scoring.prepare import profile_facts
 
 VOID = {"meta", "br", "hr"}
@@ -50,15 +50,16 @@ def tally(files: RangeFiles, key: str, rows: pd.DataFrame, facts: pd.DataFrame, 
     """What the assets do of a range."""
     score(files, key, rows)
     sample = Sample(wanted, ALL) if wanted else None
-    for module, asset in ((isolation, "embedding_isolation"), (aggregation, "aggregation_comparison")):
+    analyses = {"embedding_isolation": embedding_isolation, "aggregation_comparison": aggregation_comparison}
+    for asset, module in analyses.items():
         tally, _ = tallied(scored(files, key, module.COLUMNS, sample), module.tally)
         keep(files, asset, key, tally, len(rows), sample=sample)
-    then = next(scored(files, key, [*impact.COLUMNS, "stored_harmonic_mean"], sample))
+    then = next(scored(files, key, [*production_impact.COLUMNS, "stored_harmonic_mean"], sample))
     before = then["stored_harmonic_mean"]
-    then = then.assign(**(dict.fromkeys(impact.BEFORE) | {"before_harmonic_mean": before}))
-    keep(files, "production_impact", key, impact.tally(then), len(rows), sample=sample, hours=24)
-    low = momentum.tally(next(scored(files, key, momentum.COLUMNS, sample)))
-    of_profiles = momentum.tally_profiles(facts)
+    then = then.assign(**(dict.fromkeys(production_impact.BEFORE) | {"before_harmonic_mean": before}))
+    keep(files, "production_impact", key, production_impact.tally(then), len(rows), sample=sample, hours=24)
+    low = momentum_bottleneck.tally(next(scored(files, key, momentum_bottleneck.COLUMNS, sample)))
+    of_profiles = momentum_bottleneck.tally_profiles(facts)
     keep(files, "momentum_bottleneck", key, low, len(rows), profiles=of_profiles, sample=sample)
 
 
@@ -212,7 +213,7 @@ def test_the_numbers_are_those_of_the_rows(real: dict[str, Any], rows: pd.DataFr
     assert found["mean"] == pytest.approx(rows["harmonic_mean"].mean())
     assert found["median"] == pytest.approx(rows["harmonic_mean"].median())
     assert found["sd"] == pytest.approx(rows["harmonic_mean"].std(ddof=0))
-    methods = rows[[f"{name}_method_{of}" for name in isolation.SIMILARITIES for of in DIRECTIONS]]
+    methods = rows[[f"{name}_method_{of}" for name in embedding_isolation.SIMILARITIES for of in DIRECTIONS]]
     assert found["fallback_share"] == pytest.approx((methods == "word_overlap").to_numpy().mean())
     assert found["good"] == ((rows["harmonic_mean"] >= 60) & (rows["harmonic_mean"] < 80)).sum()
     by_range = {each["range"]: each["evaluations"] for each in real["fallbacks"]}
@@ -311,7 +312,7 @@ def test_nothing_tallied_is_one_line(tmp_path: Path) -> None:
 
 def test_a_range_that_was_never_scored_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^no scores: materialize match_scores first"):
-        next(scored(RangeFiles(str(tmp_path), 4), "0", isolation.COLUMNS))
+        next(scored(RangeFiles(str(tmp_path), 4), "0", embedding_isolation.COLUMNS))
 
 
 def best(*places: int) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pytest
 from pipelines import KEYS, Pipeline, nightly_done
 
 from jv_assets.reports.evaluation import evaluated, headline, notes, sections, verdict_line
-from jv_scoring.analysis import isolation
+from jv_scoring.analysis import embedding_isolation
 from jv_scoring.analysis.evaluation_labels import FEEDBACK_LABELS, OUTCOME_COLUMNS
 from jv_scoring.analysis.evaluation_rankings import RANKINGS
 from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS, POLICIES, aggregate, match_score, parse_policy
@@ -64,7 +64,7 @@ def plainly(pipeline: Pipeline, at: datetime = AT) -> Figures:
     matches = []
     for key in KEYS:
         rows = pipeline.files.read("match_scores", key)
-        words = isolation.words_only(rows, parse_policy(CURRENT_POLICY))["harmonic_mean"].tolist()
+        words = embedding_isolation.words_only(rows, parse_policy(CURRENT_POLICY))["harmonic_mean"].tolist()
         for row, by_words in zip(rows.to_dict("records"), words, strict=True):
             match = outcomes[row["id"]] | {name: row[name] for name in ("id", "profile_id", "suggested_profile_id")}
             seen = plain_evaluation.seen_at(match)

@@ -11,7 +11,7 @@ from test_production_impact import KEYS, pieces, stored
 from jv_assets.reports.numbers import impact_numbers
 from jv_assets.reports.production_impact import section
 from jv_assets.reports.tallies import _compared
-from jv_scoring.analysis.impact import Impact
+from jv_scoring.analysis.production_impact import Impact
 from jv_scoring.analysis.tallies import total
 
 SWITCH = {"switch_policy": True, "accept_shift": True}

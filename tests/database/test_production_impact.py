@@ -9,8 +9,8 @@ from pipelines import Pipeline, nightly_done
 
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.partitions import ID_RANGES
-from jv_scoring.analysis.impact import Impact
-from jv_scoring.analysis.impact_report import report
+from jv_scoring.analysis.production_impact import Impact
+from jv_scoring.analysis.production_impact_report import report
 from jv_scoring.analysis.tallies import total
 
 KEYS = list(ID_RANGES.get_partition_keys())

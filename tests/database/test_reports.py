@@ -26,7 +26,7 @@ from jv_assets.reports.sections import sections
 from jv_assets.reports.tallies import TALLIED
 from jv_assets.reports.text import headline_text
 from jv_assets.setup.migrations.run import migrate
-from jv_scoring.analysis.options import momentum_options
+from jv_scoring.analysis.momentum_options import momentum_options
 from jv_scoring.policy import POLICIES
 
 KEYS = list(ID_RANGES.get_partition_keys())

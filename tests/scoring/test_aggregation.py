@@ -14,7 +14,7 @@ from profile_strategies import Profile, everyone_with_everyone, populations
 from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
 from jv_scoring import CURRENT_POLICY, POLICIES, tier
-from jv_scoring.analysis.aggregation import (
+from jv_scoring.analysis.aggregation_comparison import (
     COLUMNS,
     Aggregation,
     best_matches,

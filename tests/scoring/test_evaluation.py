@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_rows import CUTS, nothing_is_nan
 
-from jv_scoring.analysis import evaluation, isolation
+from jv_scoring.analysis import embedding_isolation, evaluation
 from jv_scoring.analysis.evaluation_bootstrap import multiplicities
 from jv_scoring.analysis.evaluation_figures import positives_needed
 from jv_scoring.analysis.evaluation_labels import FEEDBACK_LABELS, OUTCOME_COLUMNS, feedback_map, labelled, outcomes_of
@@ -97,7 +97,7 @@ def stood_of(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def plainly(rows: pd.DataFrame, outcomes: pd.DataFrame, stood: pd.DataFrame, policy: str) -> dict[str, Any]:
-    words = isolation.words_only(rows, parse_policy(policy))["harmonic_mean"].tolist()
+    words = embedding_isolation.words_only(rows, parse_policy(policy))["harmonic_mean"].tolist()
     by_id = {record["id"]: record for record in outcomes.to_dict("records")}
     logged = {record["id"]: record for record in stood.to_dict("records")}
     matches = []

@@ -15,8 +15,8 @@ from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, score
 
 from jv_scoring import CURRENT_POLICY, POLICIES
 from jv_scoring.analysis.attribution import INPUTS
-from jv_scoring.analysis.impact import BEFORE, COLUMNS, tally
-from jv_scoring.analysis.impact_report import report
+from jv_scoring.analysis.production_impact import BEFORE, COLUMNS, tally
+from jv_scoring.analysis.production_impact_report import report
 from jv_scoring.reference import score_pair
 
 RANDOM = st.randoms(use_true_random=False)

@@ -14,7 +14,7 @@ from profile_strategies import Profile, frame, populations
 from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
 from jv_scoring import CURRENT_POLICY, POLICIES
-from jv_scoring.analysis.momentum import COLUMNS, FIELDS, Momentum, report, tally, tally_profiles
+from jv_scoring.analysis.momentum_bottleneck import COLUMNS, FIELDS, Momentum, report, tally, tally_profiles
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import DIMENSIONS
 from jv_scoring.prepare import profile_facts

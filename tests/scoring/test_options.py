@@ -13,11 +13,11 @@ from profile_strategies import Profile, frame
 from score_rows import nothing_is_nan, population, scored_rows
 
 from jv_scoring import CURRENT_POLICY, POLICIES, tier
-from jv_scoring.analysis import aggregation
-from jv_scoring.analysis.momentum import FIELDS
-from jv_scoring.analysis.options import ALL, COLUMNS, momentum_options, simulated
-from jv_scoring.analysis.options_data import MEASURES, Filler, Matches, factor_scores
-from jv_scoring.analysis.options_trap import DRAWS
+from jv_scoring.analysis import aggregation_comparison
+from jv_scoring.analysis.momentum_bottleneck import FIELDS
+from jv_scoring.analysis.momentum_options import ALL, COLUMNS, momentum_options, simulated
+from jv_scoring.analysis.momentum_options_data import MEASURES, Filler, Matches, factor_scores
+from jv_scoring.analysis.momentum_options_trap import DRAWS
 from jv_scoring.analysis.rows import DIMENSION_COLUMNS
 from jv_scoring.factors import MOMENTUM
 from jv_scoring.policy import DIMENSIONS, TIERS, Nulls, aggregate, match_score, parse_policy
@@ -281,7 +281,7 @@ def test_one_seed_gives_one_report_in_any_order_of_rows_and_another_seed_another
 def test_policies_change_what_the_comparison_of_policies_says() -> None:
     rows, facts = case(5)
     shown = momentum_options(rows, facts, shares=(), repeats=1)
-    compared = aggregation.report(aggregation.tally(rows))
+    compared = aggregation_comparison.report(aggregation_comparison.tally(rows))
     for policy, chosen in POLICIES.items():
         row = of(shown["method"], policy=policy)
         assert row["mean"] == pytest.approx(of(compared["scores"], policy=policy, score="harmonic_mean")["mean"])

@@ -5,9 +5,9 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from jv_scoring.analysis.momentum import FIELDS
-from jv_scoring.analysis.options import simulated
-from jv_scoring.analysis.options_data import Filler, Matches
+from jv_scoring.analysis.momentum_bottleneck import FIELDS
+from jv_scoring.analysis.momentum_options import simulated
+from jv_scoring.analysis.momentum_options_data import Filler, Matches
 from jv_scoring.policy import parse_policy
 
 Floats = npt.NDArray[np.float64]

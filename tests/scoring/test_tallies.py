@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jv_scoring.analysis import tallies
-from jv_scoring.analysis.aggregation import kendall, migration, spearman
+from jv_scoring.analysis.aggregation_comparison import kendall, migration, spearman
 from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.tallies import (
     MOST_PAIRS,

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from jv_scoring.analysis.aggregation import BEST
-from jv_scoring.analysis.momentum import FIELDS
+from jv_scoring.analysis.aggregation_comparison import BEST
+from jv_scoring.analysis.momentum_bottleneck import FIELDS
 from jv_scoring.analysis.rows import column, dimensions
 from jv_scoring.analysis.tallies import SCORES, Ints, hundredths
 from jv_scoring.columns import Floats, aggregates, match_scores, round2, weighted_means
@@ -63,7 +63,8 @@ class Matches:
     """Matches, sorted by id, as they are and as they would be with other factor scores of some profiles."""
 
     def __init__(self, rows: pd.DataFrame, profiles: pd.Index, of: int | None = None) -> None:
-        """`rows`: the columns `options.COLUMNS` of range files; `profiles`: the ids that a `Fill` has positions of.
+        """`rows`: the columns `momentum_options.COLUMNS` of range files; `profiles`: the ids that a `Fill` has
+        positions of.
 
         `of`: how many matches there are, where the rows are a sample: counts of matches are scaled up to them.
         """
@@ -138,7 +139,7 @@ class Matches:
         ]
 
     def _best(self, scores: Ints) -> Flags:
-        """As `aggregation.best_matches` has it: the highest harmonic_mean of each A, ties to the smaller id."""
+        """As `aggregation_comparison.best_matches` has it: the highest harmonic_mean of each A, ties to the smaller id."""
         count = len(self._ranked)
         keys = (self._group * SCORES.bins + (SCORES.bins - 1 - scores[self._ranked])) * count + np.arange(count)
         keys.sort()

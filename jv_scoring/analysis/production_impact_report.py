@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from jv_scoring.analysis.aggregation import kendall, migration, spearman, tier_counts, tier_places
+from jv_scoring.analysis.aggregation_comparison import kendall, migration, spearman, tier_counts, tier_places
 from jv_scoring.analysis.attribution import UNIT
-from jv_scoring.analysis.impact import COMPARED, MADE_BY, POLICIES_BEFORE, SHARES, SIDES, VERSIONS, Impact
 from jv_scoring.analysis.largest import Largest
+from jv_scoring.analysis.production_impact import COMPARED, MADE_BY, POLICIES_BEFORE, SHARES, SIDES, VERSIONS, Impact
 from jv_scoring.analysis.rows import share
 from jv_scoring.analysis.stored import SIMILARITIES
 from jv_scoring.analysis.tallies import Histogram, Joint, Json

@@ -4,8 +4,8 @@ from typing import get_args
 
 import numpy as np
 
-from jv_scoring.analysis.momentum import FIELDS
-from jv_scoring.analysis.options_data import Fill, Matches, Positions
+from jv_scoring.analysis.momentum_bottleneck import FIELDS
+from jv_scoring.analysis.momentum_options_data import Fill, Matches, Positions
 from jv_scoring.analysis.rows import share
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.columns import Floats, aggregates, round2, weighted_means

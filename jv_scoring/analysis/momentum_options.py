@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from jv_scoring.analysis.momentum import FIELDS
-from jv_scoring.analysis.options_data import MEASURES, TIER_MEASURES, Filler, Matches, Scored, factor_scores
-from jv_scoring.analysis.options_trap import trap
+from jv_scoring.analysis.momentum_bottleneck import FIELDS
+from jv_scoring.analysis.momentum_options_data import MEASURES, TIER_MEASURES, Filler, Matches, Scored, factor_scores
+from jv_scoring.analysis.momentum_options_trap import trap
 from jv_scoring.analysis.rows import DIMENSION_COLUMNS
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.columns import Floats
@@ -54,8 +54,8 @@ def momentum_options(
     `high` are None where `Filler.has_interval` is false), `worth` (of each single field, at the largest share: points
     of harmonic_mean gained over all matches, per profile filled; the most first), `method` (each policy on today's
     data), `grid` (shares by policies, the same draws under each policy, `grid_repeats` of them), `trap`
-    (`options_trap.trap`) and `decision`, a table of them all. None where there is nothing to measure. ValueError for an
-    unknown policy, a share outside 0..1 or no repeat.
+    (`momentum_options_trap.trap`) and `decision`, a table of them all. None where there is nothing to measure.
+    ValueError for an unknown policy, a share outside 0..1 or no repeat.
     """
     chosen = parse_policy(policy)
     if not all(0 <= share <= 1 for share in shares):
