@@ -139,7 +139,7 @@ class Matches:
         ]
 
     def _best(self, scores: Ints) -> Flags:
-        """As `aggregation_comparison.best_matches` has it: the highest harmonic_mean of each A, ties to the smaller id."""
+        """Return the highest harmonic_mean of each A, ties to the smaller id, as in `best_matches`."""
         count = len(self._ranked)
         keys = (self._group * SCORES.bins + (SCORES.bins - 1 - scores[self._ranked])) * count + np.arange(count)
         keys.sort()
