@@ -71,7 +71,7 @@ def amounts(of: Measured) -> list[tuple[str, str]]:
         ("what a publish of all writes, with its log", f"{2 * MATCHES * of.row / TB:.1f} TB"),
         ("files of the ranges", f"{MATCHES * of.file / TB:.2f} TB"),
         ("vectors as float32; as halfvec", f"{vectors * 4 / GB:,.0f} GB; {vectors * 2 / GB:,.0f} GB"),
-        ("**memory of a run: facts of all profiles**", f"**{PROFILES * of.profile_memory / GB:,.0f} GB**"),
+        ("**memory of a run: features of all profiles**", f"**{PROFILES * of.profile_memory / GB:,.0f} GB**"),
         ("**reading all profiles, each of the runs**", f"**{PROFILES * of.profile / HOUR:.1f} h**, together "
                                                         f"{runs * PROFILES * of.profile / HOUR:,.0f} h"),
         ("what halfvec changes of a cosine, at most", f"{halfvec_change():.5f}"),

@@ -21,7 +21,7 @@ from jv_assets.demo.population import make_population
 from jv_assets.pipeline.id_spans import FIRST, LAST, id_spans
 from jv_assets.pipeline.publishing import Wanted, publish_range
 from jv_assets.pipeline.reading import read_matches, read_profiles
-from jv_assets.pipeline.scoring import ProfilesToScore, facts_of, score_range
+from jv_assets.pipeline.scoring import ProfilesToScore, features_of, score_range
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.settings import DEMO_MODEL
@@ -91,8 +91,8 @@ def scored_parts(database: Database, profiles: int, matches: int, statements: Se
     population = make_population(profiles, matches)
     at_once(database, *statements)
     load_frames(database, population.profiles, population.matches)
-    facts = pd.concat([facts_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
-    to_score = ProfilesToScore(database, facts, DEMO_MODEL)
+    features = pd.concat([features_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
+    to_score = ProfilesToScore(database, features, DEMO_MODEL)
     spans = id_spans(database, TABLE)
     return [score_range(to_score, read_matches(database, *each), CURRENT_POLICY).rows for each in spans]
 

@@ -23,7 +23,7 @@ from jv_assets.partition_cut import equal_width
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.publishing import NEEDED, Wanted, publish_range
 from jv_assets.pipeline.reading import STORED_COLUMNS, read_matches, read_profiles, read_vectors
-from jv_assets.pipeline.scoring import facts_of, profiles_of_files, score_range
+from jv_assets.pipeline.scoring import features_of, profiles_of_files, score_range
 from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
@@ -54,8 +54,8 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
     load_frames(database, population.profiles, population.matches)
     fill_vectors(database)
     for key in KEYS:
-        facts = facts_of(read_profiles(database, *BOUNDS(key)))
-        files.write("profiles", key, facts.reset_index(), {"rows": len(facts)})
+        features = features_of(read_profiles(database, *BOUNDS(key)))
+        files.write("profiles", key, features.reset_index(), {"rows": len(features)})
     profiles = profiles_of_files(database, files, MODEL)
     for key in KEYS:
         scored = score_range(profiles, read_matches(database, *BOUNDS(key)), "harmonic/impute")
@@ -141,9 +141,9 @@ def _publishing(database: Database, files: RangeFiles) -> list[Row]:
 def _note_what_is_stored(database: Database, files: RangeFiles) -> None:
     """As making match_scores again does."""
     for key in KEYS:
-        rows, facts = files.read("match_scores", key), files.facts("match_scores", key)
+        rows, metadata = files.read("match_scores", key), files.metadata("match_scores", key)
         now = read_matches(database, *BOUNDS(key)).set_index("id").loc[rows["id"], list(STORED_COLUMNS)]
-        files.write("match_scores", key, rows.assign(**{name: now[name].to_numpy() for name in now}), facts)
+        files.write("match_scores", key, rows.assign(**{name: now[name].to_numpy() for name in now}), metadata)
 
 
 def _publish_all(database: Database, files: RangeFiles, run: str) -> int:

@@ -30,7 +30,7 @@ from jv_scoring.discovery import Looked, discover
 from jv_scoring.discovery_field import eligible
 from jv_scoring.discovery_update import update
 from jv_scoring.engine import score_pairs
-from jv_scoring.prepare import COMPARED, combine_offering, profile_facts
+from jv_scoring.prepare import COMPARED, combine_offering, profile_features
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 from jv_scoring.vectors import NONE, Positions, Vectors
 
@@ -51,7 +51,11 @@ class Sample:
         themes = rng.standard_normal((12, dimension)).astype(np.float32)
         fields = {name: _vectors(table[name].tolist(), themes, rng) for name in EMBEDDED_FIELDS}
         fields["offering"] = combine_offering(fields["offering"], fields.pop("what_you_do"))
-        self.prepared, self.matches, self.among = Prepared(profile_facts(table), fields), made.matches, eligible(table)
+        self.prepared, self.matches, self.among = (
+            Prepared(profile_features(table), fields),
+            made.matches,
+            eligible(table),
+        )
         self.eligible = int(self.among.sum())
 
     def discover(self, k: int) -> pd.DataFrame:
@@ -65,9 +69,9 @@ class Sample:
             rows[changed] = np.roll(rows[changed], 1)
         fields = {name: Vectors.from_matrix(v.matrix, row[name]) for name, v in self.prepared.vectors.items()}
         other = object.__new__(Sample)
-        other.prepared, other.matches = Prepared(self.prepared.facts, fields), self.matches
+        other.prepared, other.matches = Prepared(self.prepared.features, fields), self.matches
         other.among, other.eligible = self.among, self.eligible
-        return other, self.prepared.facts.index[changed].tolist()
+        return other, self.prepared.features.index[changed].tolist()
 
 
 def _vectors(texts: list[object], themes: npt.NDArray[np.float32], rng: np.random.Generator) -> Vectors:
@@ -160,7 +164,7 @@ def _peak_gb() -> float:
 
 def _index(sample: Sample, what: str, seconds: float, pairs_a_second: float, found: pd.DataFrame) -> list[Row]:
     """Three queries a profile, then scoring what they find: the time for all profiles, and the recall of a sample."""
-    ids = sample.prepared.facts.index
+    ids = sample.prepared.features.index
     asked = np.random.default_rng(3).permutation(np.flatnonzero(sample.among))[:ASKED]
     with TemporaryDirectory() as folder:
         server = postgres.start(Path(folder) / "postgres")

@@ -57,18 +57,18 @@ def run() -> list[Row]:
 def _make(folder: Path) -> None:
     """The files of both sizes: the smaller has the first ranges of the larger one."""
     work = make_workload()
-    prepared, profiles = work.prepared(), work.facts.reset_index()
+    prepared, profiles = work.prepared(), work.features.reset_index()
     of_size = {ranges: RangeFiles(str(folder), ranges) for _, ranges in (SMALL, LARGE)}
     for ranges, files in of_size.items():
         for key, place in zip(range_keys(ranges), np.array_split(np.arange(len(profiles)), ranges), strict=True):
             files.write("profiles", key, profiles.iloc[place], {"rows": len(place)})
-    for number, pairs in enumerate(_pairs(work.facts.index)):
+    for number, pairs in enumerate(_pairs(work.features.index)):
         rows = score_matches(prepared, pairs, MODEL, CURRENT_POLICY).rows
         rows = _with_before(rows).drop(columns="match_context")
-        facts = {"rows": len(rows), "policy": CURRENT_POLICY, "fingerprint": fingerprint(rows)}
+        metadata = {"rows": len(rows), "policy": CURRENT_POLICY, "fingerprint": fingerprint(rows)}
         for ranges, files in of_size.items():
             if number < ranges:
-                files.write("match_scores", range_keys(ranges)[number], rows, facts)
+                files.write("match_scores", range_keys(ranges)[number], rows, metadata)
 
 
 def _pairs(profiles: pd.Index) -> Iterator[pd.DataFrame]:
@@ -115,9 +115,9 @@ def _report(files: RangeFiles) -> int:
             key,
             tallied(scored(files, key, embedding_isolation.COLUMNS), embedding_isolation.tally)[0],
         )
-        facts = files.read("profiles", key, list(momentum_bottleneck.FIELDS))
+        features = files.read("profiles", key, list(momentum_bottleneck.FIELDS))
         low = tallied(scored(files, key, momentum_bottleneck.COLUMNS), momentum_bottleneck.tally)[0]
-        _keep(files, "momentum_bottleneck", key, low, profiles=momentum_bottleneck.tally_profiles(facts))
+        _keep(files, "momentum_bottleneck", key, low, profiles=momentum_bottleneck.tally_profiles(features))
         other = tallied(scored(files, key, aggregation_comparison.COLUMNS), aggregation_comparison.tally)[0]
         _keep(files, "aggregation_comparison", key, other)
         stored = [*production_impact.COLUMNS, *STORED_BEFORE[1:], "before_context"]
@@ -130,7 +130,7 @@ def _report(files: RangeFiles) -> int:
 
 
 def _keep(files: RangeFiles, asset: str, key: str, tally: Tally, **beside: Any) -> None:
-    keep(files, asset, key, tally, files.facts("match_scores", key)["rows"], **beside)
+    keep(files, asset, key, tally, files.metadata("match_scores", key)["rows"], **beside)
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ EDIT = """
     UPDATE profiles SET list_size = coalesce(list_size, 0) + 1, embedding_seeking = embedding_what_you_do
     WHERE hashtext(id::text) % 100 = 0
 """
-"""Facts and a text of a hundredth of the profiles; the vector of the text is another one then."""
+"""Features and a text of a hundredth of the profiles; the vector of the text is another one then."""
 DEMO, ONE, TWO = Size(PROFILES, MATCHES, 64), Size(100_000, 1_000_000, 64), Size(100_000, 2_000_000, 128)
 
 
@@ -51,7 +51,7 @@ from jv_assets.partitions import ID_RANGES
 from jv_assets.resources.range_files import RangeFiles
 memory = lambda: int(pathlib.Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
 files, before, started = RangeFiles(), memory(), time.perf_counter()
-facts = files.read_all("profiles", ID_RANGES.get_partition_keys())
+features = files.read_all("profiles", ID_RANGES.get_partition_keys())
 print(time.perf_counter() - started, memory() - before)
 """
 

@@ -18,7 +18,7 @@ from pgvector import Vector
 from benchmarks.figures import Row, figure
 from jv_assets.demo.population import make_population
 from jv_scoring import CURRENT_POLICY, Prepared, match_contexts, prepare, score_pair, score_pairs
-from jv_scoring.prepare import combine_offering, profile_facts
+from jv_scoring.prepare import combine_offering, profile_features
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 from jv_scoring.vectors import NONE, Vectors
 
@@ -31,11 +31,11 @@ Positions = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Workload:
-    """The demo's profiles and matches, the profiles' facts and vectors, and per field the vectors (rows) by profile."""
+    """The demo's profiles and matches, the profiles' features and vectors, and each field's vectors by profile."""
 
     profiles: pd.DataFrame
     matches: pd.DataFrame
-    facts: pd.DataFrame
+    features: pd.DataFrame
     fields: dict[str, Vectors]
 
     def prepared(self) -> Prepared:
@@ -43,7 +43,7 @@ class Workload:
         fields = self.fields
         offering = combine_offering(fields["offering"], fields["what_you_do"])
         vectors = {"seeking": fields["seeking"], "offering": offering, "who_you_serve": fields["who_you_serve"]}
-        return Prepared(self.facts, vectors)
+        return Prepared(self.features, vectors)
 
 
 def make_workload(seed: int = 20260217) -> Workload:
@@ -53,7 +53,7 @@ def make_workload(seed: int = 20260217) -> Workload:
     themes = rng.standard_normal((12, DIMENSION))
     fields = {name: _vectors(profiles[name].tolist(), themes, rng) for name in EMBEDDED_FIELDS}
     matches = population.matches[["id", "profile_id", "suggested_profile_id"]]
-    return Workload(profiles, matches, profile_facts(profiles), fields)
+    return Workload(profiles, matches, profile_features(profiles), fields)
 
 
 def _vectors(texts: list[object], themes: npt.NDArray[np.float64], rng: np.random.Generator) -> Vectors:
@@ -152,7 +152,7 @@ def run(repeats: int = 15) -> list[Row]:
     rest = medians(
         max(repeats // 3, 1),
         loop=lambda: plain_loop(rows, sample),
-        facts=lambda: profile_facts(work.profiles),
+        features=lambda: profile_features(work.profiles),
         prepare=lambda: prepare(with_vectors),
     )
     a_pair = rest["loop"] / len(sample)
@@ -163,7 +163,7 @@ def run(repeats: int = 15) -> list[Row]:
         figure("score_pairs and match_contexts", count / took["contexts"], "pairs/s", at_least=60_000),
         figure("plain loop over pairs, vectors as text", 1 / a_pair, "pairs/s"),
         figure("score_pairs and match_contexts ÷ plain loop", a_pair * count / took["contexts"], "x", at_least=150),
-        figure("profile_facts", len(index) / rest["facts"], "profiles/s", at_least=20_000),
+        figure("profile_facts", len(index) / rest["features"], "profiles/s", at_least=20_000),
         figure("prepare, with vectors in columns", len(index) / rest["prepare"], "profiles/s"),
     ]
 

@@ -68,7 +68,7 @@ def assets() -> Iterator[str]:
     for key in graph.toposorted_asset_keys:
         node = graph.get(key)
         yield f"## {key.to_user_string()}\n\n{(node.description or '').strip()}\n"
-        yield from _table(("", ""), _facts(node))
+        yield from _table(("", ""), _summary(node))
         if config := _config(repository, node):
             yield f"Config:\n\n{config}\n"
         schema = node.metadata.get("dagster/column_schema")
@@ -142,7 +142,7 @@ def _value(row: Mapping[str, Any] | None) -> str:
     return f"{row['value']:,.3g}" if row else ""
 
 
-def _facts(node: Any) -> Iterator[tuple[str, str]]:
+def _summary(node: Any) -> Iterator[tuple[str, str]]:
     parents = [f"[{key.to_user_string()}](#{_anchor(key)})" for key in sorted(node.parent_keys)]
     yield "made from", ", ".join(parents) or "nothing of the pipeline's"
     yield "group, kinds", ", ".join([node.group_name, *sorted(node.kinds)])

@@ -35,7 +35,7 @@ def match_contexts(
     """The match_context of each row of `scored`, which `score_pairs` made of `prepared` under `policy`.
 
     Returns the contexts (JSON text, as the spec shows it) and their inputs hashes, 32 hex digits of all that the score
-    depends on beside policy and version: both profiles' facts, their vectors or words, and the model.
+    depends on beside policy and version: both profiles' features, their vectors or words, and the model.
     """
     chosen = parse_policy(policy)
     pairs = Pairs.of(prepared, scored)
@@ -43,7 +43,7 @@ def match_contexts(
     hashes = inputs_hashes(prepared.input_hashes(used), pairs.a, pairs.b, model)
     a, b = np.split(place, 2)
     intent, momentum, context = (
-        prepared.facts[name].iloc[used].tolist()
+        prepared.features[name].iloc[used].tolist()
         for name in ("intent_json", f"{momentum_name(chosen.nulls)}_json", "context_json")
     )
     synergy_ab = _synergy_json(pairs, scored, "ab", chosen.nulls)

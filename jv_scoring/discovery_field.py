@@ -56,7 +56,7 @@ class Field:
         """Only pairs with a `fresh` profile are looked at: those named, or those that `only` names, or all."""
         chosen = parse_policy(policy)
         prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
-        ids = prepared.facts.index
+        ids = prepared.features.index
         names = ids if all(type(name) is str and name.islower() for name in ids) else plain_ids(ids)
         if among is None:
             among = np.ones(len(ids), np.bool_) if isinstance(profiles, Prepared) else eligible(profiles)

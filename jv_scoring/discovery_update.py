@@ -37,7 +37,7 @@ def update(
     that `discover` returns for the same arguments.
     """
     longest = max(int(known["rank"].max()) if len(known) else 0, k)
-    ids = (profiles.facts if isinstance(profiles, Prepared) else profiles).index
+    ids = (profiles.features if isinstance(profiles, Prepared) else profiles).index
     fresh = [*plain_ids(changed), *plain_ids(ids).difference(pd.Index(known["profile_id"], dtype=object))]
     field = Field.of(profiles, existing, policy, calibration, among=among, fresh=fresh)
     search = Search(field, longest if k else 0)

@@ -83,7 +83,7 @@ class Pairs:
         """From the columns `profile_id` and `suggested_profile_id`."""
         a, b = (
             # The dtype is given, or pandas would look at every id to find one.
-            prepared.facts.index.get_indexer(pd.Index(pairs[name], dtype=pairs[name].dtype))
+            prepared.features.index.get_indexer(pd.Index(pairs[name], dtype=pairs[name].dtype))
             for name in ("profile_id", "suggested_profile_id")
         )
         return cls(prepared, a, b)
@@ -112,16 +112,16 @@ class Pairs:
 
 def _scores(pairs: Pairs, policy: Policy, calibration: Calibration, overlap: bool) -> dict[str, object]:
     factors = _synergy_factors(pairs, calibration, overlap)
-    facts, momentum = pairs.prepared.numbers, momentum_name(policy.nulls)
+    features, momentum = pairs.prepared.numbers, momentum_name(policy.nulls)
     dimensions: dict[str, Floats] = {}
     for direction, target in zip(DIRECTIONS, (pairs.b, pairs.a), strict=True):
         for group in TARGET_DIMENSIONS.values():
-            factors |= {f"{factor.column}_{direction}": facts[factor.column][target] for factor in group}
+            factors |= {f"{factor.column}_{direction}": features[factor.column][target] for factor in group}
         synergy = [np.asarray(factors[f"{factor.column}_{direction}"], np.float64) for factor in SYNERGY]
-        dimensions[f"intent_{direction}"] = facts["intent"][target]
+        dimensions[f"intent_{direction}"] = features["intent"][target]
         dimensions[f"synergy_{direction}"] = weighted_means(synergy, SYNERGY, policy.nulls)
-        dimensions[f"momentum_{direction}"] = facts[momentum][target]
-        dimensions[f"context_{direction}"] = facts["context"][target]
+        dimensions[f"momentum_{direction}"] = features[momentum][target]
+        dimensions[f"context_{direction}"] = features["context"][target]
     score_ab, score_ba = raw_directions(dimensions, policy)
     return {
         "score_ab": round2(score_ab),
@@ -133,7 +133,7 @@ def _scores(pairs: Pairs, policy: Policy, calibration: Calibration, overlap: boo
 
 
 def momentum_name(nulls: Nulls) -> str:
-    """The column of the facts that holds Momentum under a null treatment; with `_json`, its fragment."""
+    """The column of the features that holds Momentum under a null treatment; with `_json`, its fragment."""
     return "momentum" if nulls == "impute" else f"momentum_{nulls}"
 
 

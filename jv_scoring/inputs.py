@@ -10,7 +10,7 @@ from jv_scoring.vectors import Positions, Vector, as_single
 
 _MARK = b"v"
 """Before each vector. None begins like it: a vector begins with its length, two bytes of at most 16,000."""
-_FACTS = ("intent_json", "momentum_json", "context_json", "role", "tier")
+_FEATURES = ("intent_json", "momentum_json", "context_json", "role", "tier")
 _WORDS = ("words_seeking", "words_offering", "words_who_you_serve")
 
 
@@ -30,12 +30,12 @@ def vectors_digest(vectors: Iterable[Vector | None]) -> bytes:
     return digest.digest()
 
 
-def profile_hashes(facts: pd.DataFrame, digests: Iterable[bytes]) -> list[bytes]:
-    """Of each profile a hash of what `prepare.profile_facts` made of it, and of its vectors' digest.
+def profile_hashes(features: pd.DataFrame, digests: Iterable[bytes]) -> list[bytes]:
+    """Of each profile a hash of what `prepare.profile_features` made of it, and of its vectors' digest.
 
     Vectors do not do without the words: they count where the partner has no vector.
     """
-    columns = [facts[name].fillna("").tolist() for name in (*_FACTS, *_WORDS)]
+    columns = [features[name].fillna("").tolist() for name in (*_FEATURES, *_WORDS)]
     rows = zip(*columns, digests, strict=True)
     return [sha256("\n".join(parts).encode() + digest).digest() for *parts, digest in rows]
 

@@ -90,7 +90,7 @@ def score_pairs(
     _refuse_misspelt("pairs", pairs.columns, _PAIR)
     if missing := [name for name in _PAIR if name not in pairs]:
         raise ValueError(f"pairs has no column {', '.join(missing)}; it has {_listed(pairs.columns)}")
-    known, named = prepared.facts.index, pairs.loc[:, list(_PAIR)]
+    known, named = prepared.features.index, pairs.loc[:, list(_PAIR)]
     if not all(named[name].isin(known).all() for name in _PAIR[1:]):
         named = named.assign(**{name: plain_ids(named[name]) for name in _PAIR[1:]})
         kinds, found = ({type(value).__name__ for value in of} for of in (known, [*named[_PAIR[1]], *named[_PAIR[2]]]))

@@ -37,39 +37,39 @@ _NUMBERS = (
 
 @dataclass(frozen=True)
 class Prepared:
-    """Profiles ready to be scored: `facts` as `profile_facts` makes them, and `vectors` by the names in `COMPARED`."""
+    """Profiles ready to be scored: `features` of `profile_features`, and `vectors` by the names in `COMPARED`."""
 
-    facts: pd.DataFrame
+    features: pd.DataFrame
     vectors: dict[str, Vectors]
     _hashes: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def input_hashes(self, profiles: npt.NDArray[np.intp]) -> Mapping[int, bytes]:
-        """Of these profiles, by position, the hash of all that scores depend on: facts, and texts' words and vectors.
+        """Return, by position, a hash of all inputs of each profile: its features, the words and vectors of its texts.
 
-        Each is worked out once, until `forget_hashes`.
+        Each hash is computed once, until `evict_hashes`.
         """
         new = [profile for profile in np.unique(profiles).tolist() if profile not in self._hashes]
         digests = [vectors_digest(self.vectors[name].of(profile) for name in COMPARED) for profile in new]
-        self._hashes.update(zip(new, profile_hashes(self.facts.iloc[new], digests), strict=True))
+        self._hashes.update(zip(new, profile_hashes(self.features.iloc[new], digests), strict=True))
         return self._hashes
 
-    def forget_hashes(self, profiles: npt.NDArray[np.intp]) -> None:
-        """Of profiles whose vectors were replaced: a score goes with the hash of the vectors that it was made from."""
+    def evict_hashes(self, profiles: npt.NDArray[np.intp]) -> None:
+        """Drop the hashes of profiles whose vectors were replaced: a score keeps the hash of the vectors it used."""
         for profile in profiles.tolist():
             self._hashes.pop(profile, None)
 
     @cached_property
     def numbers(self) -> dict[str, npt.NDArray[np.float64]]:
-        """The facts that are numbers: factors and dimensions, per profile.
+        """The features that are numbers: factors and dimensions, per profile.
 
         By name, not by type: the columns of no profile at all may be of any type.
         """
-        return {name: self.facts[name].to_numpy(np.float64, na_value=np.nan) for name in _NUMBERS}
+        return {name: self.features[name].to_numpy(np.float64, na_value=np.nan) for name in _NUMBERS}
 
     @cached_property
     def words(self) -> dict[str, list[str]]:
         """The words of each compared text, per profile, one space between."""
-        return {name: self.facts[f"words_{name}"].tolist() for name in COMPARED}
+        return {name: self.features[f"words_{name}"].tolist() for name in COMPARED}
 
     @cached_property
     def word_counts(self) -> dict[str, npt.NDArray[np.intp]]:
@@ -87,12 +87,12 @@ class Prepared:
     @cached_property
     def roles(self) -> npt.NDArray[np.intp]:
         """Each profile's place in `ROLE_NAMES`."""
-        return _codes(self.facts["role"], ROLE_NAMES)
+        return _codes(self.features["role"], ROLE_NAMES)
 
     @cached_property
     def tiers(self) -> npt.NDArray[np.intp]:
         """Each profile's place in `TIER_NAMES`."""
-        return _codes(self.facts["tier"], TIER_NAMES)
+        return _codes(self.features["tier"], TIER_NAMES)
 
 
 def prepare(profiles: pd.DataFrame) -> Prepared:
@@ -113,7 +113,7 @@ def prepare(profiles: pd.DataFrame) -> Prepared:
         "offering": Vectors.from_values(offered),
         "who_you_serve": Vectors.from_values(_column(profiles, "embedding_who_you_serve")),
     }
-    return Prepared(profile_facts(profiles), vectors)
+    return Prepared(profile_features(profiles), vectors)
 
 
 def combine_offering(offering: Vectors, what_you_do: Vectors) -> Vectors:
@@ -131,7 +131,7 @@ def combine_offering(offering: Vectors, what_you_do: Vectors) -> Vectors:
     return Vectors.from_matrix(matrix, row, odd)
 
 
-def profile_facts(profiles: pd.DataFrame) -> pd.DataFrame:
+def profile_features(profiles: pd.DataFrame) -> pd.DataFrame:
     """One row a profile, same index: what scoring needs of it beside its vectors. Small, and fit for Parquet.
 
     - a column a factor of Intent, Momentum and Context: its score, float64 0..10, NaN without data
@@ -154,16 +154,16 @@ def profile_facts(profiles: pd.DataFrame) -> pd.DataFrame:
         texts["words_offering"].append(_spell(offering_text(profile)))
         texts["words_who_you_serve"].append(_spell(profile["who_you_serve"]))
     scores = np.array([[reading.score for reading in row] for row in readings], np.float64).reshape(-1, len(factors))
-    facts: dict[str, npt.NDArray[Any]] = {factor.column: scores[:, k].copy() for k, factor in enumerate(factors)}
+    features: dict[str, npt.NDArray[Any]] = {factor.column: scores[:, k].copy() for k, factor in enumerate(factors)}
     first = 0
     for dimension, group in TARGET_DIMENSIONS.items():
         for nulls in NULLS if dimension == "momentum" else NULLS[:1]:
             name = dimension if nulls == "impute" else f"{dimension}_{nulls}"
-            facts[name] = weighted_means([facts[factor.column] for factor in group], group, nulls)
+            features[name] = weighted_means([features[factor.column] for factor in group], group, nulls)
             rows = [row[first : first + len(group)] for row in readings]
-            facts[f"{name}_json"] = _fragments(facts[name], group, rows, nulls)
+            features[f"{name}_json"] = _fragments(features[name], group, rows, nulls)
         first += len(group)
-    return pd.DataFrame(facts | {name: np.array(values, object) for name, values in texts.items()}, profiles.index)
+    return pd.DataFrame(features | {name: np.array(values, object) for name, values in texts.items()}, profiles.index)
 
 
 def _fragments(

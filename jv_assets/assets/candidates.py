@@ -74,8 +74,8 @@ def match_candidates(
     def work(key: str) -> Mapping[str, object]:
         low, high = files.cut.profiles.bounds(key)
         rows = found[found["profile_id"].between(low, high)]
-        facts = {"rows": len(rows), "top": config.top, "policy": config.policy} | origin.stamp(*inputs)
-        size = files.write(CANDIDATES, key, _without_attrs(rows), facts)
+        metadata = {"rows": len(rows), "top": config.top, "policy": config.policy} | origin.stamp(*inputs)
+        size = files.write(CANDIDATES, key, _without_attrs(rows), metadata)
         mean = {"mean_value": round(float(rows["harmonic_mean"].mean()), 2)} if len(rows) else {}
         return {"rows": len(rows), "profiles": rows["profile_id"].nunique(), **mean, **looked, "file_bytes": size,
                 "policy": config.policy, "embedding_model": embedder.model}  # fmt: skip
@@ -87,7 +87,7 @@ def match_candidates(
                 raise UserError(f"--top {config.top}: ask for 1 candidate or more")
             inputs, ground = _ground(database, files, embedder.model, origin)
             bounds = [files.cut.profiles.bounds(key) for key in context.partition_keys]
-            ids = ground.prepared.facts.index
+            ids = ground.prepared.features.index
             found = ground.best(
                 config.top, config.policy, [name for name in ids if any(low <= name <= high for low, high in bounds)]
             )
@@ -122,8 +122,8 @@ def candidate_allocation(
             raise UserError(f"--cap {config.cap}: give 0 or more")
         inputs, ground = _ground(database, files, embedder.model, origin)
         pairs = ground.spread(config.cap, config.policy)
-        facts = {"rows": len(pairs), "cap": config.cap, "policy": config.policy} | origin.stamp(*inputs)
-        size = files.write(ALLOCATION, WHOLE, _without_attrs(pairs), facts)
+        metadata = {"rows": len(pairs), "cap": config.cap, "policy": config.policy} | origin.stamp(*inputs)
+        size = files.write(ALLOCATION, WHOLE, _without_attrs(pairs), metadata)
     return dg.MaterializeResult(metadata={**_spread(ground, pairs), "cap": config.cap, "file_bytes": size})
 
 
@@ -148,7 +148,7 @@ def _looked(looked: Looked) -> dict[str, float]:
 
 def _spread(ground: Ground, pairs: pd.DataFrame) -> dict[str, float]:
     named = pd.concat([pairs["profile_id"], pairs["candidate_id"]]).value_counts()
-    counts = named.reindex(ground.prepared.facts.index[ground.among], fill_value=0).to_numpy(np.intp)
+    counts = named.reindex(ground.prepared.features.index[ground.among], fill_value=0).to_numpy(np.intp)
     ranged: Ranged = pairs.attrs["ranged"]
     numbers: dict[str, float] = {"rows": len(pairs), "gini": round(gini(counts), 4), "ran_out": ranged.ran_out}
     if len(pairs):

@@ -8,7 +8,7 @@ from jv_scoring.text import EMBEDDED_FIELDS
 
 _SCORES = ("score_ab", "score_ba", "harmonic_mean")
 _WORDS = ("seeking", "offering", "who_you_serve")
-_FACTS = ("intent", "momentum", "context", "role", "tier", *(f"words_{name}" for name in _WORDS))
+_FEATURES = ("intent", "momentum", "context", "role", "tier", *(f"words_{name}" for name in _WORDS))
 
 
 def _lineage(columns: Mapping[str, Iterable[tuple[str, str]]]) -> dg.TableColumnLineage:
@@ -26,7 +26,7 @@ PROFILES = _lineage(
 )
 _SOURCES = [
     *(("profile_embeddings", f"embedding_{name}") for name in EMBEDDED_FIELDS),
-    *(("profiles", name) for name in _FACTS),
+    *(("profiles", name) for name in _FEATURES),
 ]
 MATCHES = _lineage(dict.fromkeys((*_SCORES, "match_context"), _SOURCES))
 CANDIDATES = _lineage(dict.fromkeys(_SCORES, _SOURCES))

@@ -88,8 +88,8 @@ def match_scores(
                 yield scored.rows
             gone.keep()
 
-        facts = {"policy": config.policy, **origin.stamp(*inputs)}
-        size = files.write_chunks("match_scores", key, chunks(), lambda: told.facts | facts)
+        metadata = {"policy": config.policy, **origin.stamp(*inputs)}
+        size = files.write_chunks("match_scores", key, chunks(), lambda: told.file_metadata | metadata)
         return {**told.summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
     with one_line_failure():

@@ -41,8 +41,8 @@ def momentum_bottleneck(
 
     def work(key: str) -> Mapping[str, object]:
         tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
-        facts = files.chunks("profiles", key, list(analysis.FIELDS))
-        coverage, profiles_there = tallied(facts, analysis.tally_profiles)
+        features = files.chunks("profiles", key, list(analysis.FIELDS))
+        coverage, profiles_there = tallied(features, analysis.tally_profiles)
         size = keep(files, "momentum_bottleneck", key, tally, rows, profiles=coverage, sample=sample)
         shown = analysis.report(tally, coverage)
         numbers = {

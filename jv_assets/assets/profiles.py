@@ -10,7 +10,7 @@ from jv_assets.assets import lineage, production
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import reading
 from jv_assets.pipeline.profile_columns import ODD
-from jv_assets.pipeline.profile_rows import facts_to_keep, profile_chunks
+from jv_assets.pipeline.profile_rows import file_metadata, profile_chunks
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
@@ -66,7 +66,7 @@ def profiles(
                 counts.update({"rows": len(rows), **coverage, **{name: int(rows[name].sum()) for name in ODD}})
                 yield rows
 
-        size = files.write_chunks("profiles", key, chunks(), lambda: facts_to_keep(counts["rows"]) | origin.stamp())
+        size = files.write_chunks("profiles", key, chunks(), lambda: file_metadata(counts["rows"]) | origin.stamp())
         return {**counts, "file_bytes": size}
 
     with reading(context, database, files) as origin:

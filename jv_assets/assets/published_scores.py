@@ -82,8 +82,8 @@ def published_scores(
 
     def work(key: str) -> Mapping[str, object]:
         with files.opened("match_scores", key) as file:
-            origin.require("match_scores", key, file.facts)
-            if broken := broken_rules(map(partial(file.read, AUDITED, ()), file.groups()), file.facts):
+            origin.require("match_scores", key, file.metadata)
+            if broken := broken_rules(map(partial(file.read, AUDITED, ()), file.groups()), file.metadata):
                 raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
             published = publish_range(
                 database,
@@ -91,7 +91,7 @@ def published_scores(
                 _chunks(files, key, file, origin),
                 wanted,
                 run_id=unit_of(context.run),
-                as_of=as_of_file(file.facts),
+                as_of=as_of_file(file.metadata),
             )
         return vars(published)
 
@@ -126,7 +126,7 @@ def _with_page(refusal: Refusal, database: Database, files: RangeFiles, keys: li
 
 
 def _chunks(files: RangeFiles, key: str, file: RangeFile, origin: Origin) -> Iterator[Chunk]:
-    columns = sorted({*NEEDED, *STORED_COLUMNS} - (set() if origin.may_reuse(file.facts) else {"stored_row"}))
+    columns = sorted({*NEEDED, *STORED_COLUMNS} - (set() if origin.may_reuse(file.metadata) else {"stored_row"}))
     for groups in file.groups(ROW_GROUP):  # contexts are large
         scored = file.read(columns, groups=groups)
         yield scored, cache(partial(_contexts, files, key, groups, scored))

@@ -29,7 +29,7 @@ def audit(context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeF
     keys = files.made(_ASSET, keys_of_run(context.run))
     broken: dict[str, dict[str, int]] = {name: {} for name in RULES}
     for key in keys:
-        for name, count in broken_rules(files.chunks(_ASSET, key, AUDITED), files.facts(_ASSET, key)).items():
+        for name, count in broken_rules(files.chunks(_ASSET, key, AUDITED), files.metadata(_ASSET, key)).items():
             broken[name][key] = count
     for name, ranges in broken.items():
         problem = f"broken in {', '.join(ranges)}: materialize match_scores again" if ranges else None

@@ -25,7 +25,7 @@ FALLBACK, SKIPPED, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 0.01, 0.05, 0.20
 """The bounds: shares of evaluations and of matches, distance from 1, and shares of profiles."""
 LISTED = 100
 """Matches in the list of those without a score."""
-Facts = Mapping[str, Mapping[str, Any]]
+FileMetadata = Mapping[str, Mapping[str, Any]]
 """Those of the file of each range."""
 _FEWEST = 10
 """Matches a range on average that it takes to call ranges uneven."""
@@ -62,16 +62,16 @@ def health_of_scores(
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.AssetCheckResult]:
     keys = files.made("match_scores", keys_of_run(context.run))
-    facts = {key: files.facts("match_scores", key) for key in keys}
+    metadata = {key: files.metadata("match_scores", key) for key in keys}
     shift = shift_within(files, keys)
     yield _warning("match_scores", "no_distribution_shift", "; ".join(shift.beyond) or None, vars(shift))
-    share, rise = fallback_share(facts), rise_within(files, keys)
+    share, rise = fallback_share(metadata), rise_within(files, keys)
     stored = rise.shares[0] if rise.shares else None
     problem = "; ".join(filter(None, [_above(share, FALLBACK), in_words(rise)])) or None
     yield _warning("match_scores", "few_fallbacks", problem, {"share": share, "stored_share": stored})
-    share = skipped_share(facts)
-    yield _warning("match_scores", "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(facts)})
-    yield _ranges_even("match_scores", facts)
+    share = skipped_share(metadata)
+    yield _warning("match_scores", "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(metadata)})
+    yield _ranges_even("match_scores", metadata)
     spans = (each for key in keys for each in id_spans(database, "profiles", *files.cut.profiles.bounds(key)))
     stale = sum(stale_texts(database, embedder, low, high) for low, high in spans)
     problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
@@ -122,41 +122,41 @@ def health_of_profiles(
     shares = meaningless_shares(files, keys)
     problem = ", ".join(f"{name}: {share:.1%} of the profiles" for name, share in shares.items() if share > MEANINGLESS)
     yield _warning("profiles", "texts_meaningful", problem or None, shares)
-    yield _ranges_even("profiles", {key: files.facts("profiles", key) for key in keys})
+    yield _ranges_even("profiles", {key: files.metadata("profiles", key) for key in keys})
 
 
-def fallback_share(facts: Facts) -> float | None:
-    """Of the text comparisons of these ranges' files, by their facts, 0..1; None of none."""
-    by_words, semantic = (sum(of[name] for of in facts.values()) for name in ("word_overlap", "semantic"))
+def fallback_share(metadata: FileMetadata) -> float | None:
+    """Of the text comparisons of these ranges' files, by their metadata, 0..1; None of none."""
+    by_words, semantic = (sum(of[name] for of in metadata.values()) for name in ("word_overlap", "semantic"))
     return by_words / (by_words + semantic) if by_words + semantic else None
 
 
-def skipped_share(facts: Facts) -> float | None:
+def skipped_share(metadata: FileMetadata) -> float | None:
     """Of the matches of these ranges' files, 0..1; None of none."""
-    every, skipped = (sum(of["rows"] for of in facts.values()), sum(len(of["skipped"]) for of in facts.values()))
+    every, skipped = (sum(of["rows"] for of in metadata.values()), sum(len(of["skipped"]) for of in metadata.values()))
     return skipped / every if every else None
 
 
-def skipped(facts: Facts) -> dg.TableMetadataValue | None:
+def skipped(metadata: FileMetadata) -> dg.TableMetadataValue | None:
     """The matches of these ranges' files that have no score, and why; None of none, the first `LISTED` of more."""
     rows = [
         dg.TableRecord({"match": match_id, "range": key, "why": str(reason)})
-        for key, of in facts.items()
+        for key, of in metadata.items()
         for match_id, reason in sorted(of["skipped"].items())
     ]
     return dg.MetadataValue.table(rows[:LISTED]) if rows else None
 
 
-def _ranges_even(asset: str, facts: Facts) -> dg.AssetCheckResult:
-    skew, uneven = skew_of(facts), None
+def _ranges_even(asset: str, metadata: FileMetadata) -> dg.AssetCheckResult:
+    skew, uneven = skew_of(metadata), None
     if skew and skew > SKEW:
         uneven = f"the largest range is {skew:.1f} times the mean one: type jv repartition"
     return _warning(asset, "ranges_even", uneven, {"largest_by_mean": skew})
 
 
-def skew_of(facts: Facts) -> float | None:
+def skew_of(metadata: FileMetadata) -> float | None:
     """The rows of the largest range by those of the mean one; None of few."""
-    rows = [of["rows"] for of in facts.values()]
+    rows = [of["rows"] for of in metadata.values()]
     return max(rows) * len(rows) / sum(rows) if rows and sum(rows) >= _FEWEST * len(rows) else None
 
 
@@ -170,9 +170,9 @@ def coverage(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
     """The share, 0..1, of these ranges' profiles with data, by field; {} of no profiles."""
     rows, known = 0, dict.fromkeys(FIELDS, 0)
     for key in keys:
-        for facts in files.chunks("profiles", key, list(FIELDS)):
-            rows += len(facts)
-            known = {name: count + int(facts[name].notna().sum()) for name, count in known.items()}
+        for features in files.chunks("profiles", key, list(FIELDS)):
+            rows += len(features)
+            known = {name: count + int(features[name].notna().sum()) for name, count in known.items()}
     return {name: round(count / rows, 4) for name, count in known.items()} if rows else {}
 
 

@@ -16,25 +16,25 @@ AUDITED = ("id", *SCORES, "policy", "scoring_version", "inputs_hash")
 Rule = Callable[[pd.DataFrame, dict[str, Any]], int]
 
 
-def _row_counts_agree(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
+def _row_counts_agree(rows: pd.DataFrame, metadata: dict[str, Any]) -> int:
     """Every match that was read is scored or skipped, and none is there twice."""
-    read, skipped = int(facts["rows"]), len(facts["skipped"])
+    read, skipped = int(metadata["rows"]), len(metadata["skipped"])
     return abs(read - len(rows) - skipped) + int(rows["id"].duplicated().sum())
 
 
-def _scores_in_range(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
+def _scores_in_range(rows: pd.DataFrame, metadata: dict[str, Any]) -> int:
     """All three scores are finite and 0..100."""
     scores = rows[SCORES].to_numpy(np.float64)
     return int((~((scores >= 0) & (scores <= 100))).any(axis=1).sum())
 
 
-def _harmonic_below_arithmetic(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
+def _harmonic_below_arithmetic(rows: pd.DataFrame, metadata: dict[str, Any]) -> int:
     """harmonic_mean is at most the arithmetic mean of the directions; all three are rounded to 2 decimals."""
     mean = (rows["score_ab"] + rows["score_ba"]) / 2
     return int(np.count_nonzero(rows["harmonic_mean"] > mean + 0.01))
 
 
-def _stamped(rows: pd.DataFrame, facts: dict[str, Any]) -> int:
+def _stamped(rows: pd.DataFrame, metadata: dict[str, Any]) -> int:
     """Every score names a known policy, its version and the hash of what it was made from."""
     unknown = ~rows["policy"].isin(POLICIES)
     return int(np.count_nonzero(unknown | rows["scoring_version"].isna() | rows["inputs_hash"].isna()))
@@ -46,10 +46,10 @@ RULES: dict[str, Rule] = {
     "harmonic_below_arithmetic": _harmonic_below_arithmetic,
     "policy_and_version_present": _stamped,
 }
-"""By the name of the asset check: how many of some rows break it. `facts` tell how many rows were read and skipped."""
+"""By name of the asset check: how many rows break it. The file `metadata` says how many were read and skipped."""
 
 
-def broken_rules(chunks: Iterable[pd.DataFrame], facts: dict[str, Any]) -> dict[str, int]:
+def broken_rules(chunks: Iterable[pd.DataFrame], metadata: dict[str, Any]) -> dict[str, int]:
     """The rules that the rows of a range break, with how many do. The chunks are in order of id."""
     counts: Counter[str] = Counter()
     scored, last = 0, None
@@ -59,5 +59,5 @@ def broken_rules(chunks: Iterable[pd.DataFrame], facts: dict[str, Any]) -> dict[
             counts["row_counts_agree"] += int(rows["id"].iloc[0] == last)
             last = rows["id"].iloc[-1]
         scored += len(rows)
-    counts["row_counts_agree"] += abs(int(facts["rows"]) - scored - len(facts["skipped"]))
+    counts["row_counts_agree"] += abs(int(metadata["rows"]) - scored - len(metadata["skipped"]))
     return {name: counts[name] for name in RULES if counts[name]}

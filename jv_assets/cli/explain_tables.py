@@ -6,14 +6,14 @@ from rich.table import Table
 
 from jv_assets.cli.console import out
 from jv_assets.explain.explanation import Explanation
-from jv_assets.explain.tables import facts, tables
+from jv_assets.explain.tables import summary, tables
 
 _BAR = 25
 
 
 def show(explanation: Explanation, to: Console = out) -> None:
     """Print it; by default where all of `jv` prints."""
-    for name, value in facts(explanation):
+    for name, value in summary(explanation):
         to.print(f"[bold]{name:<8}[/]{escape(value)}", soft_wrap=True)
     for note in explanation.notes:
         to.print(f"[yellow]note[/]    {escape(note)}", soft_wrap=True)

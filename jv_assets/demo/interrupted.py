@@ -8,7 +8,7 @@ from sqlalchemy import text
 from jv_assets.demo.population import MATCHES
 from jv_assets.pipeline.publishing import write_scores
 from jv_assets.pipeline.reading import matches_within, read_profiles
-from jv_assets.pipeline.scoring import ProfilesToScore, facts_of
+from jv_assets.pipeline.scoring import ProfilesToScore, features_of
 from jv_assets.resources.database import Database
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.engine import score_pairs
@@ -41,7 +41,7 @@ def write_interrupted_scores(database: Database, model: str) -> int:
 
 
 def _scored(database: Database, matches: pd.DataFrame, model: str) -> pd.DataFrame:
-    profiles = ProfilesToScore(database, facts_of(read_profiles(database, _FIRST, _LAST)), model)
+    profiles = ProfilesToScore(database, features_of(read_profiles(database, _FIRST, _LAST)), model)
     parts = []
     for part, prepared in profiles.of(matches):
         scored = score_pairs(prepared, part, CURRENT_POLICY, calibration_of(model))

@@ -3,15 +3,15 @@
 from html import escape
 
 from jv_assets.explain.explanation import Explanation
-from jv_assets.explain.tables import Table, facts, tables
+from jv_assets.explain.tables import Table, summary, tables
 from jv_assets.reports.frame import framed
 
 
 def to_html(explanation: Explanation) -> str:
     """A page of what `show` prints: it loads nothing and runs nothing."""
-    summary = "".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in facts(explanation))
+    items = "".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in summary(explanation))
     notes = "".join(f"<p class=note>{escape(note)}" for note in explanation.notes)
-    body = f"<dl>{summary}</dl>\n{notes}\n{''.join(map(_table, tables(explanation)))}"
+    body = f"<dl>{items}</dl>\n{notes}\n{''.join(map(_table, tables(explanation)))}"
     return framed(escape(f"Match {explanation.match_id}"), _STYLE, body)
 
 

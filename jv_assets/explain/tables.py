@@ -1,4 +1,4 @@
-"""The facts and tables of an explanation, as both the terminal and the page show them."""
+"""The summary and tables of an explanation, as both the terminal and the page show them."""
 
 import math
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Table:
         return [not number or name in _TEXT_COLUMNS for number, name in enumerate(self.columns)]
 
 
-def facts(explanation: Explanation) -> list[tuple[str, str]]:
+def summary(explanation: Explanation) -> list[tuple[str, str]]:
     """What stands above the notes and the tables, by name."""
     stored = explanation.stored
     named = [

@@ -57,21 +57,21 @@ class Ground:
 
 def read_ground(database: Database, files: RangeFiles, model: str) -> Ground:
     """Read what discovery ranges over. UserError where rows may be hidden: their pairs would count as candidates."""
-    facts = files.read_all("profiles", ID_RANGES.get_partition_keys()).set_index("id")
-    facts = facts.set_axis(facts.index.astype(object))
+    features = files.read_all("profiles", ID_RANGES.get_partition_keys()).set_index("id")
+    features = features.set_axis(features.index.astype(object))
     dimension = calibration_of(model).dimension
     cache = VectorCache(
-        len(facts),
+        len(features),
         dimension,
-        lambda profiles: read_vectors(database, model, dimension, facts.index[profiles]),
-        capacity=max(len(facts), 1),
+        lambda profiles: read_vectors(database, model, dimension, features.index[profiles]),
+        capacity=max(len(features), 1),
     )
-    cache.hold(np.arange(len(facts)))
+    cache.hold(np.arange(len(features)))
     texts = _read(database, "profiles", _TEXTS, ("id", *EMBEDDED_FIELDS)).set_index("id")
     usable = texts.index[eligible(texts)]
     existing = _read(database, "match_suggestions", _MATCHED, ("profile_id", "suggested_profile_id"))
-    among = np.asarray(facts.index.isin(usable))
-    return Ground(Prepared(facts, cache.vectors), among, existing, calibration_of(model))
+    among = np.asarray(features.index.isin(usable))
+    return Ground(Prepared(features, cache.vectors), among, existing, calibration_of(model))
 
 
 def _read(database: Database, table: str, statement: str, columns: Sequence[str]) -> pd.DataFrame:

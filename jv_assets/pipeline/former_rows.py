@@ -53,7 +53,7 @@ class FormerRows:
 
 
 def read_former(
-    files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool] = lambda facts: True
+    files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool] = lambda _: True
 ) -> FormerRows:
     """The rows without their contexts.
 
@@ -62,7 +62,7 @@ def read_former(
 
     def chunks() -> Iterator[pd.DataFrame]:
         with files.opened("match_scores", key) as file:
-            but = [CONTEXT] if may_reuse(file.facts) else [CONTEXT, "stored_row"]
+            but = [CONTEXT] if may_reuse(file.metadata) else [CONTEXT, "stored_row"]
             for groups in file.groups():
                 yield file.read(but=but, groups=groups)
 

@@ -70,23 +70,23 @@ class Origin:
         known = {"database": self.identity, "run": self.run_id, "mark": self.mark, "own": self.is_own}
         return {ORIGIN: known | {"as_of": as_of.isoformat()}}
 
-    def has(self, facts: Mapping[str, Any]) -> bool:
+    def has(self, metadata: Mapping[str, Any]) -> bool:
         """Whether this database has been through the state that a file was read from."""
-        origin = facts.get(ORIGIN)
+        origin = metadata.get(ORIGIN)
         if origin is None or origin["database"] != self.identity:
             return False
         return origin["mark"] is None or self._sealed(origin["mark"]) is not None
 
-    def may_reuse(self, facts: Mapping[str, Any]) -> bool:
+    def may_reuse(self, metadata: Mapping[str, Any]) -> bool:
         """Whether a row that has the same transaction id as in this file is the same row."""
-        if not self.has(facts):
+        if not self.has(metadata):
             return False
-        origin = facts[ORIGIN]
+        origin = metadata[ORIGIN]
         return origin["run"] == self.run_id or bool(origin["own"] and self._sealed(origin["mark"]))
 
-    def require(self, asset: str, key: str, facts: Mapping[str, Any]) -> None:
+    def require(self, asset: str, key: str, metadata: Mapping[str, Any]) -> None:
         """UserError where a file is of a state that this database does not have."""
-        if not self.has(facts):
+        if not self.has(metadata):
             raise UserError(
                 f"range {key} of {asset} was read from a state that this database does not have: it was restored, or "
                 "is a copy; read everything anew: jv rescore"
@@ -111,9 +111,9 @@ class Origin:
             )
 
 
-def as_of_file(facts: Mapping[str, Any]) -> datetime | None:
+def as_of_file(metadata: Mapping[str, Any]) -> datetime | None:
     """Return how old the oldest input of a file is, by the database's clock; None for a file that does not say."""
-    origin = facts.get(ORIGIN)
+    origin = metadata.get(ORIGIN)
     return datetime.fromisoformat(origin["as_of"]) if origin else None
 
 
@@ -151,9 +151,9 @@ def _begin(context: dg.AssetExecutionContext, database: Database, files: RangeFi
 
 def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
     """Return the metadata of all files of profiles; UserError for one that is not of this database as it is."""
-    inputs = {key: files.facts("profiles", key) for key in ID_RANGES.get_partition_keys()}
-    for key, facts in inputs.items():
-        origin.require("profiles", key, facts)
+    inputs = {key: files.metadata("profiles", key) for key in ID_RANGES.get_partition_keys()}
+    for key, metadata in inputs.items():
+        origin.require("profiles", key, metadata)
     return list(inputs.values())
 
 

@@ -13,7 +13,7 @@ from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.profile_columns import odd_values, validate
 from jv_assets.pipeline.reading import read_profiles_of, read_vector_digests
 from jv_assets.pipeline.row_versions import row_versions, unchanged
-from jv_assets.pipeline.scoring import facts_of
+from jv_assets.pipeline.scoring import features_of
 from jv_assets.pipeline.text_lengths import text_lengths
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -21,13 +21,16 @@ from jv_scoring.policy import CODE_VERSION
 
 
 def profile_chunks(
-    database: Database, files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool] = lambda facts: True
+    database: Database,
+    files: RangeFiles,
+    key: str,
+    may_reuse: Callable[[Mapping[str, Any]], bool] = lambda metadata: True,
 ) -> Iterator[pd.DataFrame]:
     """Yield the profiles of a range, in order of id, some thousands at a time.
 
-    With `id`, what `facts_of` makes of them, `text_lengths`, `odd_values`, the version of the row they were read from,
-    and `read_vector_digests` of their vectors. `may_reuse` is asked with the metadata of the range's file. UserError
-    where a value is not what its column must hold, and where rows may be hidden, which would be missed.
+    The columns are `id`, `features_of`, `text_lengths`, `odd_values`, the row's version, and `read_vector_digests`.
+    `may_reuse` decides by the metadata of the partition's file. UserError if a value is not what its column must hold,
+    or if rows may be hidden, because they would be missed.
     """
     former = _former(files, key, may_reuse)
     for low, high in id_spans(database, "profiles", *files.cut.profiles.bounds(key)):
@@ -44,12 +47,12 @@ def _rows_within(database: Database, low: str, high: str, rows_before: FormerRow
         return kept.reset_index(drop=True)
     profiles = read_profiles_of(database, ids)
     validate(profiles)
-    made = facts_of(profiles).reset_index().assign(**text_lengths(profiles), **odd_values(profiles))
+    made = features_of(profiles).reset_index().assign(**text_lengths(profiles), **odd_values(profiles))
     made = made.assign(row_version=versions.reindex(made["id"]).to_numpy(), **_vectors(database, made["id"].tolist()))
     return pd.concat([kept, made]).sort_values("id", ignore_index=True) if len(kept) else made
 
 
-def facts_to_keep(rows: int) -> dict[str, Any]:
+def file_metadata(rows: int) -> dict[str, Any]:
     """What goes with so many rows, so that code of another version does not reuse them."""
     return {"rows": rows, "code_version": CODE_VERSION}
 
@@ -66,7 +69,7 @@ def _former(files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]]
 
     def chunks() -> Iterator[pd.DataFrame]:
         with files.opened("profiles", key) as file:
-            if file.facts.get("code_version") == CODE_VERSION and may_reuse(file.facts):
+            if file.metadata.get("code_version") == CODE_VERSION and may_reuse(file.metadata):
                 for groups in file.groups():
                     yield file.read(groups=groups)
 

@@ -27,7 +27,7 @@ from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
 from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
 from jv_scoring.inputs import inputs_hashes, profile_hashes, vectors_digest
 from jv_scoring.policy import CODE_VERSION, SCORING_VERSION, parse_policy
-from jv_scoring.prepare import COMPARED, NULLS, Prepared, profile_facts
+from jv_scoring.prepare import COMPARED, NULLS, Prepared, profile_features
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
 from jv_scoring.vectors import Positions, Vectors
@@ -51,19 +51,21 @@ class ScoredRange:
 
 
 class ProfilesToScore:
-    """Profiles by their facts, by id, and the vectors that `model` made of them, of which memory holds a part."""
+    """Profiles by their features, by id, and the vectors that `model` made of them, of which memory holds a part."""
 
-    def __init__(self, database: Database, facts: pd.DataFrame, model: str) -> None:
+    def __init__(self, database: Database, features: pd.DataFrame, model: str) -> None:
         dimension = calibration_of(model).dimension
-        facts = facts.set_axis(facts.index.astype(object))  # what matches name profiles by: so it is looked up as it is
+        features = features.set_axis(
+            features.index.astype(object)
+        )  # what matches name profiles by: so it is looked up as it is
 
         def fetch(profiles: Positions) -> Mapping[str, Vectors]:
-            return read_vectors(database, model, dimension, facts.index[profiles])
+            return read_vectors(database, model, dimension, features.index[profiles])
 
         self._database, self.model = database, model
-        self._cache = VectorCache(len(facts), dimension, fetch)
-        self._prepared = Prepared(facts, self._cache.vectors)
-        held = sys.maxsize if self._cache.capacity == len(facts) else self._cache.capacity // 2
+        self._cache = VectorCache(len(features), dimension, fetch)
+        self._prepared = Prepared(features, self._cache.vectors)
+        held = sys.maxsize if self._cache.capacity == len(features) else self._cache.capacity // 2
         self._pairs_at_once = min(held, PAIRS_AT_ONCE)
 
     def inputs_hashes(self, matches: pd.DataFrame) -> npt.NDArray[np.object_]:
@@ -77,8 +79,8 @@ class ProfilesToScore:
     @cached_property
     def _hashes(self) -> list[bytes]:
         """Of each profile, with the vectors of when it is first asked for."""
-        facts = self._prepared.facts
-        return profile_hashes(facts, vector_digests(self._database, facts, self.model))
+        features = self._prepared.features
+        return profile_hashes(features, vector_digests(self._database, features, self.model))
 
     def of(self, matches: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Prepared]]:
         """The matches, as many at a time as memory holds the vectors of, and their profiles: good until the next."""
@@ -86,19 +88,19 @@ class ProfilesToScore:
             part = matches.iloc[start : start + self._pairs_at_once]
             pairs = Pairs.of(self._prepared, part)
             profiles = np.concatenate([pairs.a, pairs.b])
-            self._prepared.forget_hashes(self._cache.hold(profiles[profiles >= 0]))
+            self._prepared.evict_hashes(self._cache.hold(profiles[profiles >= 0]))
             yield part, self._prepared
 
 
-def vector_digests(database: Database, facts: pd.DataFrame, model: str) -> list[bytes]:
+def vector_digests(database: Database, features: pd.DataFrame, model: str) -> list[bytes]:
     """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
     versions = pd.concat([read_row_versions(database, "profiles", *each) for each in id_spans(database, "profiles")])
-    place = unchanged(facts.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
+    place = unchanged(features.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
     found = read_vector_digests(database, versions.index[place < 0].tolist())
-    if (known := facts.iloc[place[place >= 0]]).size:
+    if (known := features.iloc[place[place >= 0]]).size:
         found |= dict(zip(known.index, zip(known["vectors_model"], known["vectors_digest"], strict=True), strict=True))
     none, gone = vectors_digest([None] * len(COMPARED)), (model, b"gone")
-    of_each = (found.get(profile, gone) for profile in facts.index)
+    of_each = (found.get(profile, gone) for profile in features.index)
     return [digest if made_by == model else none for made_by, digest in of_each]
 
 
@@ -107,10 +109,10 @@ def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reu
 
     Without `may_reuse` nothing that the files say of the profiles' vectors is relied on.
     """
-    facts = files.read_all("profiles", ID_RANGES.get_partition_keys())
+    features = files.read_all("profiles", ID_RANGES.get_partition_keys())
     if not may_reuse:
-        facts = facts.drop(columns="row_version")
-    return ProfilesToScore(database, facts.set_index("id"), model)
+        features = features.drop(columns="row_version")
+    return ProfilesToScore(database, features.set_index("id"), model)
 
 
 def known_policy(name: str) -> None:
@@ -121,9 +123,9 @@ def known_policy(name: str) -> None:
         raise UserError(str(error)) from None
 
 
-def facts_of(profiles: pd.DataFrame) -> pd.DataFrame:
+def features_of(profiles: pd.DataFrame) -> pd.DataFrame:
     """What scoring needs of profiles as `read_profiles` reads them, by id."""
-    return profile_facts(profiles.set_index("id")[list(INPUT_COLUMNS)])
+    return profile_features(profiles.set_index("id")[list(INPUT_COLUMNS)])
 
 
 def score_range(
@@ -195,7 +197,7 @@ class ToldOfRange:
         return range_summary(ScoredRange(pd.concat(self._kept, ignore_index=True), self._skipped, self._reused))
 
     @property
-    def facts(self) -> dict[str, object]:
+    def file_metadata(self) -> dict[str, object]:
         """The metadata of the file, but for what all ranges have in common."""
         counts = {name: self.summary[name] for name in ("rows", "semantic", "word_overlap")}
         return {**counts, "skipped": self._skipped, "fingerprint": self._fingerprint.value}

@@ -49,11 +49,11 @@ def evaluated(files: RangeFiles, at: datetime | None = None) -> Json | None:
     made = files.made("evaluation", files.made("match_scores", every))
     if not made:
         return None
-    facts = {key: files.facts("evaluation", key) for key in made}
-    refuse_several_policies({"evaluation": facts})
+    metadata = {key: files.metadata("evaluation", key) for key in made}
+    refuse_several_policies({"evaluation": metadata})
     texts = (files.read("evaluation", key, ["tally"])["tally"].iloc[0] for key in made)
     tallies = (Evaluation.from_json(json.loads(each)) for each in texts)
-    stale = [key for key, fact in facts.items() if fact.get("fingerprint") != fingerprint_of(files, key)]
+    stale = [key for key, of in metadata.items() if of.get("fingerprint") != fingerprint_of(files, key)]
     found = report(total(tallies), at or datetime.now(UTC), settings.outcome_days())
     return found | {"missing_ranges": [key for key in every if key not in made], "stale_ranges": stale}
 

@@ -5,7 +5,7 @@ from html import escape
 
 from jv_assets.reports.figures import Figure, Section, Table
 from jv_assets.reports.frame import framed
-from jv_assets.reports.sections import TITLE, facts, headlines, sections, warnings
+from jv_assets.reports.sections import TITLE, headlines, sections, summary, warnings
 from jv_scoring.analysis.tallies import Json
 
 Pairs = list[tuple[str, str]]
@@ -14,15 +14,15 @@ Pairs = list[tuple[str, str]]
 
 def to_html(report: Json) -> str:
     """The whole report."""
-    return page(TITLE, facts(report), warnings(report), headlines(report), sections(report))
+    return page(TITLE, summary(report), warnings(report), headlines(report), sections(report))
 
 
-def page(title: str, facts: Pairs, warnings: list[str], headlines: Pairs, found: list[Section]) -> str:
+def page(title: str, summary: Pairs, warnings: list[str], headlines: Pairs, found: list[Section]) -> str:
     """A page of these sections: charts are inline SVG in the page's own colours, light or dark."""
     notes = "".join(f"<p class=note>{escape(warning)}</p>\n" for warning in warnings)
     contents = "".join(f'<li><a href="#q{n}">{escape(each.title)}</a></li>' for n, each in enumerate(found, 1))
     body = (
-        f"{_pairs('facts', facts)}\n{notes}{_pairs('headlines', headlines)}\n<nav><ul>{contents}</ul></nav>\n"
+        f"{_pairs('summary', summary)}\n{notes}{_pairs('headlines', headlines)}\n<nav><ul>{contents}</ul></nav>\n"
         + "".join(_section(number, each) for number, each in enumerate(found, start=1))
     )
     return framed(escape(title), _STYLE, body)
@@ -85,9 +85,9 @@ h1 { font-size: 1.5rem; margin: .5rem 0; } h2 { font-size: 1.3rem; margin: 2.6re
 h3 { font-size: 1.02rem; margin: 1.8rem 0 .2rem; }
 a { color: var(--series-1); } nav ul { margin: 1rem 0; padding-left: 1.2rem; }
 dl { margin: 0; } dt { color: var(--faint); font-size: .85rem; } dd { margin: 0; }
-.facts { display: flex; flex-wrap: wrap; gap: .2rem 1.6rem; }
-.facts div { display: flex; gap: .5rem; align-items: baseline; }
-.facts dd { overflow-wrap: anywhere; font-size: .85rem; }
+.summary { display: flex; flex-wrap: wrap; gap: .2rem 1.6rem; }
+.summary div { display: flex; gap: .5rem; align-items: baseline; }
+.summary dd { overflow-wrap: anywhere; font-size: .85rem; }
 .headlines { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: .6rem; margin: 1rem 0; }
 .headlines div { background: var(--card); border-radius: .4rem; padding: .5rem .8rem; }
 .headlines dd { font-variant-numeric: tabular-nums; font-weight: 600; }

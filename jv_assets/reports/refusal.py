@@ -22,10 +22,10 @@ def write_refusal(database: Database, files: RangeFiles, keys: Sequence[str], wh
     now = datetime.now(UTC)
     tally = total(production_impact.tally(rows) for key in keys for rows in row_chunks(database, files, key, now))
     section = impact_section.section({"production_impact": impact_numbers(tally, hours=0)})
-    facts = [
+    summary = [
         ("Made at", now.isoformat(timespec="seconds")),
         ("Ranges", f"{keys[0]} to {keys[-1]}, {len(keys)}"),
     ]
     place = reports_folder() / REFUSED
-    write_whole(place, page("What publishing would change", facts, [why], [], [section]))
+    write_whole(place, page("What publishing would change", summary, [why], [], [section]))
     return place

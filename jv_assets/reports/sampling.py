@@ -39,8 +39,8 @@ def sample_of(files: RangeFiles, wanted: int | None) -> Sample | None:
         raise UserError(f"sample: {wanted}: ask for 1 match or more")
     every = 0
     for key in files.made("match_scores", ID_RANGES.get_partition_keys()):
-        facts = files.facts("match_scores", key)
-        every += facts["rows"] - len(facts.get("skipped", ()))
+        metadata = files.metadata("match_scores", key)
+        every += metadata["rows"] - len(metadata.get("skipped", ()))
     return Sample(wanted, every) if wanted < every else None
 
 

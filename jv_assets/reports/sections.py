@@ -74,7 +74,7 @@ def headlines(report: Json) -> list[tuple[str, str]]:
     ]
 
 
-def facts(report: Json) -> list[tuple[str, str]]:
+def summary(report: Json) -> list[tuple[str, str]]:
     """What the report is of."""
     return [
         ("Made at", report["made_at"]),

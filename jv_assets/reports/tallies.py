@@ -80,14 +80,14 @@ def keep(
     kept: dict[str, Tally | Evaluation] = {_TALLY: tally} | ({_PROFILES: profiles} if profiles else {})
     row = pd.DataFrame({name: [json.dumps(of.to_json(), separators=(",", ":"))] for name, of in kept.items()})
     policy = None if compared and compared["until"] else tally.policy  # of another moment, when that was another one
-    facts = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key)}
+    metadata = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key)}
     more = {"sample": asdict(sample) if sample else None, "hours": hours, "compared": compared}
-    return files.write(asset, key, row, facts | more)
+    return files.write(asset, key, row, metadata | more)
 
 
 def fingerprint_of(files: RangeFiles, key: str) -> str | None:
     """What the scores of a range are told from others by; None for a file of before there was one."""
-    found: str | None = files.facts("match_scores", key).get("fingerprint")
+    found: str | None = files.metadata("match_scores", key).get("fingerprint")
     return found
 
 
@@ -99,9 +99,9 @@ def fingerprint_of_all(files: RangeFiles) -> str:
 
 def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:
     """The policy that all these ranges were scored under; UserError for several."""
-    facts = {"match_scores": {key: files.facts("match_scores", key) for key in keys}}
-    refuse_several_policies(facts)
-    return str(facts["match_scores"][keys[0]]["policy"])
+    metadata = {"match_scores": {key: files.metadata("match_scores", key) for key in keys}}
+    refuse_several_policies(metadata)
+    return str(metadata["match_scores"][keys[0]]["policy"])
 
 
 @dataclass(frozen=True)
@@ -134,12 +134,12 @@ def merge(files: RangeFiles) -> Merged:
     of_scores = files.made("match_scores", every)
     there = {asset: files.made(asset, of_scores) for asset in TALLIED}
     compared = TALLIED[2]
-    there[compared] = [key for key in there[compared] if _names_its_policy(files.facts(compared, key))]
+    there[compared] = [key for key in there[compared] if _names_its_policy(files.metadata(compared, key))]
     if empty := [asset for asset, keys in there.items() if not keys]:
         raise UserError(f"no range of {', '.join(empty)} was ever made: type jv report, which makes them")
-    facts = {asset: {key: files.facts(asset, key) for key in keys} for asset, keys in there.items()}
-    refuse_several_policies(facts)
-    sample = _one_sample(facts)
+    metadata = {asset: {key: files.metadata(asset, key) for key in keys} for asset, keys in there.items()}
+    refuse_several_policies(metadata)
+    sample = _one_sample(metadata)
     scores = {key: fingerprint_of(files, key) for key in of_scores}
     fallbacks: list[Json] = []
 
@@ -157,85 +157,85 @@ def merge(files: RangeFiles) -> Merged:
         return total(each())
 
     isolation, momentum, aggregation, impact = TALLIED
-    _refuse_policies_of_then(facts[impact])
+    _refuse_policies_of_then(metadata[impact])
     return Merged(
         isolation=of(isolation, Isolation, note=noted),
         momentum=of(momentum, Momentum),
         coverage=of(momentum, Coverage, _PROFILES),
         aggregation=of(aggregation, Aggregation),
         impact=of(impact, Impact),
-        hours=_one_look_back(facts[impact]),
-        compared=_compared(facts[impact]),
+        hours=_one_look_back(metadata[impact]),
+        compared=_compared(metadata[impact]),
         fallbacks=fallbacks,
         sample=sample,
         missing={asset: [key for key in every if key not in keys] for asset, keys in there.items()},
         stale={
             asset: [key for key, of in of_asset.items() if of.get("fingerprint") != scores[key]]
-            for asset, of_asset in facts.items()
+            for asset, of_asset in metadata.items()
         },
     )
 
 
-def _names_its_policy(facts: Mapping[str, Any]) -> bool:
-    return facts["policy"] is not None or not facts["rows"]
+def _names_its_policy(metadata: Mapping[str, Any]) -> bool:
+    return metadata["policy"] is not None or not metadata["rows"]
 
 
-_Facts = Mapping[str, Mapping[str, Mapping[str, Any]]]
+_FileMetadata = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By asset and range, what was written with the tally."""
 
 
-def refuse_several_policies(facts: _Facts) -> None:
-    """UserError where the ranges were scored under several policies; `facts` by asset and range."""
-    ranges = _ranges_by(facts, lambda of: of["policy"])
+def refuse_several_policies(metadata: _FileMetadata) -> None:
+    """UserError where the ranges were scored under several policies; `metadata` by asset and range."""
+    ranges = _ranges_by(metadata, lambda of: of["policy"])
     if len(ranges) > 1:
         raise UserError(
             f"ranges were scored under several policies ({_listed(ranges)}): score all under one (jv rescore) first"
         )
 
 
-def _refuse_policies_of_then(facts: Mapping[str, Mapping[str, Any]]) -> None:
-    ranges = _ranges_by({"production_impact": facts}, _policy_of_then)
+def _refuse_policies_of_then(metadata: Mapping[str, Mapping[str, Any]]) -> None:
+    ranges = _ranges_by({"production_impact": metadata}, _policy_of_then)
     if len(ranges) > 1:
         raise UserError(
             f"production held scores of several policies then ({_listed(ranges)}): give another --until to jv report"
         )
 
 
-def _policy_of_then(facts: Mapping[str, Any]) -> str | None:
-    compared = facts.get("compared") or {}
+def _policy_of_then(metadata: Mapping[str, Any]) -> str | None:
+    compared = metadata.get("compared") or {}
     return compared["policy"] if compared.get("until") else None
 
 
-def _one_sample(facts: _Facts) -> Sample | None:
+def _one_sample(metadata: _FileMetadata) -> Sample | None:
     def told(of: Mapping[str, Any]) -> str:
         return f"{of['sample']['wanted']:,} of {of['sample']['of']:,} matches" if of.get("sample") else "all matches"
 
-    ranges = _ranges_by(facts, told)
+    ranges = _ranges_by(metadata, told)
     if len(ranges) > 1:
         raise UserError(f"reports are of different samples ({_listed(ranges)}): make all anew (jv report)")
-    (of_asset, *_) = facts.values()
+    (of_asset, *_) = metadata.values()
     (first, *_) = of_asset.values()
     return Sample(**first["sample"]) if first.get("sample") else None
 
 
-def _one_look_back(facts: Mapping[str, Mapping[str, Any]]) -> float:
+def _one_look_back(metadata: Mapping[str, Mapping[str, Any]]) -> float:
     def told(of: Mapping[str, Any]) -> str | None:
         words = of.get("compared") or {}
         return f"{of['hours']:g} hours" if of["hours"] else f"{words['since']} until {words['until'] or 'now'}"
 
-    ranges = _ranges_by({"production_impact": facts}, told)
+    ranges = _ranges_by({"production_impact": metadata}, told)
     if len(ranges) > 1:
         raise UserError(f"ranges look back differently ({_listed(ranges)}): make all anew (jv report)")
-    return float(next(iter(facts.values()))["hours"] or 0)
+    return float(next(iter(metadata.values()))["hours"] or 0)
 
 
-def _compared(facts: Mapping[str, Mapping[str, Any]]) -> Json:
+def _compared(metadata: Mapping[str, Mapping[str, Any]]) -> Json:
     """What all ranges compare: of moments the first, since ranges are tallied one after the other; of counts the sum.
 
     `late`: how many ranges have a log that begins after the first moment; `log_begins`: when the last of these does,
     None where one has none yet.
     """
-    every = [of["compared"] for of in facts.values() if of.get("compared")]
+    every = [of["compared"] for of in metadata.values() if of.get("compared")]
     if not every:
         return {}
     late = [of["log_begins"] for of in every if of["log_begins_later"]]
@@ -247,9 +247,9 @@ def _compared(facts: Mapping[str, Mapping[str, Any]]) -> Json:
     }
 
 
-def _ranges_by(facts: _Facts, told: Callable[[Mapping[str, Any]], str | None]) -> dict[str, set[str]]:
+def _ranges_by(metadata: _FileMetadata, told: Callable[[Mapping[str, Any]], str | None]) -> dict[str, set[str]]:
     ranges: dict[str, set[str]] = {}
-    for of_asset in facts.values():
+    for of_asset in metadata.values():
         for key, of in of_asset.items():
             if name := told(of):
                 ranges.setdefault(name, set()).add(key)

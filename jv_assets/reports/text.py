@@ -3,7 +3,7 @@
 import textwrap
 
 from jv_assets.reports.figures import Figure, Table
-from jv_assets.reports.sections import TITLE, facts, headlines, sections, warnings
+from jv_assets.reports.sections import TITLE, headlines, sections, summary, warnings
 from jv_scoring.analysis.tallies import Json
 
 _WIDTH = 100
@@ -11,7 +11,7 @@ _WIDTH = 100
 
 def to_text(report: Json) -> str:
     """All that the page says, without its charts."""
-    parts = [TITLE, "=" * len(TITLE), "", *_pairs(facts(report)), "", headline_text(report)]
+    parts = [TITLE, "=" * len(TITLE), "", *_pairs(summary(report)), "", headline_text(report)]
     parts += [line for warning in warnings(report) for line in ("", *_wrapped(f"! {warning}"))]
     for section in sections(report):
         parts += ["", "", section.title, "=" * len(section.title), "", *_wrapped(section.answer)]

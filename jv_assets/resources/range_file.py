@@ -18,7 +18,7 @@ ROW_GROUP = 2_500
 """Rows of a row group: the fewest that are read together; contexts, of 3 KB each, take 8 MB then."""
 CHUNK = 10_000
 """Rows that a reader holds at a time, without their contexts: some 7 MB."""
-_FACTS = "jv"
+_METADATA_KEY = "jv"
 _BINARY = ("vectors_digest",)
 """Columns of bytes. A column of objects that has no value in the first two chunks is text otherwise."""
 
@@ -31,9 +31,9 @@ class RangeFile:
         self._place = (path, asset, key)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """The metadata that was written with the rows."""
-        return facts_of_footer(self._parquet)
+        return metadata_of_footer(self._parquet)
 
     def groups(self, rows: int | None = None) -> list[list[int]]:
         """Return the row groups, in order of id, as lists of at most `rows` (`CHUNK`) rows; at least one list."""
@@ -66,10 +66,10 @@ class RangeFile:
             return self._parquet.read_row_groups(list(groups), columns=names)
 
 
-def facts_of_footer(parquet: pq.ParquetFile) -> dict[str, Any]:
+def metadata_of_footer(parquet: pq.ParquetFile) -> dict[str, Any]:
     """Return the metadata that was written with the rows of a file."""
-    facts: dict[str, Any] = json.loads((parquet.metadata.metadata or {})[_FACTS.encode()])
-    return facts
+    metadata: dict[str, Any] = json.loads((parquet.metadata.metadata or {})[_METADATA_KEY.encode()])
+    return metadata
 
 
 @contextmanager
@@ -84,8 +84,8 @@ def told(path: UPath, asset: str, key: str) -> Iterator[None]:
         raise UserError(f"{shown(path)} cannot be read ({reason}): materialize range {key} of {asset} again") from error
 
 
-def write_chunks(place: str, chunks: Iterable[pd.DataFrame], facts: Callable[[], Mapping[str, Any]]) -> None:
-    """Write one or more chunks to a local path. `facts` returns the metadata (JSON), and is asked after the last one.
+def write_chunks(place: str, chunks: Iterable[pd.DataFrame], metadata: Callable[[], Mapping[str, Any]]) -> None:
+    """Write one or more chunks to a local path. `metadata` returns JSON values, and is called after the last chunk.
 
     Memory holds two chunks at a time: the columns get the types that the first two need. A chunk that is the only one
     keeps its categories; of several, categories become text, because each chunk has its own.
@@ -99,7 +99,7 @@ def write_chunks(place: str, chunks: Iterable[pd.DataFrame], facts: Callable[[],
         for table in chain(filter(None, (first, second)), tables):
             # Chunks that are reused have the same columns in another order.
             writer.write_table(table.select(schema.names).cast(schema), row_group_size=ROW_GROUP)
-        writer.add_key_value_metadata({_FACTS: json.dumps(dict(facts()))})
+        writer.add_key_value_metadata({_METADATA_KEY: json.dumps(dict(metadata()))})
 
 
 def _as_table(rows: pd.DataFrame) -> pa.Table:

@@ -18,7 +18,7 @@ from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.partition_cut import Cut, equal_cut
 from jv_assets.resources.home_access import BucketAccess, is_bucket, shown
-from jv_assets.resources.range_file import RangeFile, facts_of_footer, told, write_chunks
+from jv_assets.resources.range_file import RangeFile, metadata_of_footer, told, write_chunks
 
 T = TypeVar("T")
 
@@ -45,19 +45,19 @@ class RangeFiles:
         """Return the same files for one run, which reads the cut anew."""
         return RangeFiles(self._home, self._id_ranges, self._read_cut)
 
-    def write(self, asset: str, key: str, rows: pd.DataFrame, facts: Mapping[str, Any]) -> int:
-        """Put the rows in place of what the range had; `facts` (JSON) go with them. Returns the bytes written."""
-        return self.write_chunks(asset, key, [rows], lambda: facts)
+    def write(self, asset: str, key: str, rows: pd.DataFrame, metadata: Mapping[str, Any]) -> int:
+        """Put the rows in place of what the range had; `metadata` (JSON) goes with them. Returns the bytes written."""
+        return self.write_chunks(asset, key, [rows], lambda: metadata)
 
     def write_chunks(
-        self, asset: str, key: str, chunks: Iterable[pd.DataFrame], facts: Callable[[], Mapping[str, Any]]
+        self, asset: str, key: str, chunks: Iterable[pd.DataFrame], metadata: Callable[[], Mapping[str, Any]]
     ) -> int:
         """Put the rows of one or more chunks in place of what the range had; memory holds two of them at a time.
 
-        `facts` returns what goes with them (JSON), and is asked after the last chunk. Returns the bytes written.
+        `metadata` returns what goes with them (JSON), and is asked after the last chunk. Returns the bytes written.
         """
         with self._to_be(self.path(asset, key)) as place:
-            write_chunks(place, chunks, facts)
+            write_chunks(place, chunks, metadata)
             return Path(place).stat().st_size
 
     def read(self, asset: str, key: str, columns: Sequence[str] | None = None, but: Sequence[str] = ()) -> pd.DataFrame:
@@ -83,12 +83,12 @@ class RangeFiles:
         rows: pd.DataFrame = tables.combine_chunks().to_pandas()
         return rows
 
-    def facts(self, asset: str, key: str) -> dict[str, Any]:
+    def metadata(self, asset: str, key: str) -> dict[str, Any]:
         """What was written with the rows; UserError where the range was never written or cannot be read."""
 
         def of_footer(path: UPath) -> dict[str, Any]:
             with path.open("rb") as file:
-                return facts_of_footer(pq.ParquetFile(file))
+                return metadata_of_footer(pq.ParquetFile(file))
 
         path = self.path(asset, key)
         with told(path, asset, key):

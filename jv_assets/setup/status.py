@@ -15,7 +15,7 @@ from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.match_states import context_of, fits, gone, with_itself
 from jv_assets.pipeline.model_names import model_of
 from jv_assets.pipeline.reading import read_profiles
-from jv_assets.pipeline.scoring import ProfilesToScore, facts_of
+from jv_assets.pipeline.scoring import ProfilesToScore, features_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_scoring.engine import GONE, SELF
@@ -109,10 +109,10 @@ def count_older(database: Database, model: str) -> int | None:
     cannot be told.
     """
     try:
-        facts = pd.concat([facts_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
+        features = pd.concat([features_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
     except (UserError, ValueError):
         return None
-    profiles = ProfilesToScore(database, facts, model)
+    profiles = ProfilesToScore(database, features, model)
     return sum(_older_within(database, profiles, *each) for each in id_spans(database, "match_suggestions"))
 
 

@@ -69,10 +69,10 @@ def tally(rows: pd.DataFrame) -> Momentum:
     return Momentum(policy, histograms, counts)
 
 
-def tally_profiles(facts: pd.DataFrame) -> Coverage:
-    """Of profiles, as `profile_facts` makes them: one count each, whatever they are matched with."""
-    missing = np.isnan(np.array([column(facts, field) for field in FIELDS]))
-    field = np.repeat(np.arange(len(FIELDS)), len(facts))
+def tally_profiles(features: pd.DataFrame) -> Coverage:
+    """Of profiles, as `profile_features` makes them: one count each, whatever they are matched with."""
+    missing = np.isnan(np.array([column(features, field) for field in FIELDS]))
+    field = np.repeat(np.arange(len(FIELDS)), len(features))
     return Coverage(
         counts={
             "fields": Counts.of((FIELDS, DATA), field, missing.ravel().astype(np.intp)),

@@ -31,7 +31,7 @@ COLUMNS = [*IDS, *DIMENSION_COLUMNS]
 
 def momentum_options(
     rows: pd.DataFrame,
-    facts: pd.DataFrame,
+    features: pd.DataFrame,
     *,
     policy: str = CURRENT_POLICY,
     shares: Sequence[float] = SHARES,
@@ -45,8 +45,8 @@ def momentum_options(
     `of`: how many matches there are, where these are a sample of them. Totals over all matches (points per profile,
     counts of matches and of directions) are then scaled up to them; means, shares and `matches` are of the sample.
 
-    `rows`: the range files of all matches (`COLUMNS`). `facts`: all profiles as `profile_facts` makes them, indexed by
-    id (the four fields of Momentum are read). `shares`: of the profiles that lack a field, how many get it.
+    `rows`: the range files of all matches (`COLUMNS`). `features`: `profile_features` of all profiles, indexed by id
+    (the four fields of Momentum are read). `shares`: of the profiles that lack a field, how many get it.
 
     Records under: `fields` (who lacks what), `today` (measures: see `Matches.measures`), `data` (fields filled, by
     share; `profiles_lacking` one that can be filled; each measure as `mean`, `low` and `high`, the 2.5th and 97.5th
@@ -62,8 +62,8 @@ def momentum_options(
         raise ValueError("shares of profiles are between 0 and 1")
     if min(repeats, grid_repeats) < 1:
         raise ValueError("at least one repeat is needed")
-    facts = facts.sort_index()  # so that the draws do not depend on the order of the ranges
-    scores, matches = factor_scores(facts), Matches(rows, pd.Index(facts.index, dtype=object), of)
+    features = features.sort_index()  # so that the draws do not depend on the order of the ranges
+    scores, matches = factor_scores(features), Matches(rows, pd.Index(features.index, dtype=object), of)
     now = matches.scored(chosen)
     fillers = {ALL: Filler(scores, FIELDS, seed)} | {field: Filler(scores, [field], seed) for field in FIELDS}
     shares, grid_repeats = sorted({float(share) for share in shares}), min(repeats, grid_repeats)
@@ -84,7 +84,7 @@ def momentum_options(
     return {
         "policy": policy,
         "matches": matches.count,
-        "profiles": len(facts),
+        "profiles": len(features),
         "profiles_with_matches": matches.sources,
         "profiles_with_more_than_10": matches.sources_with_more,
         "seed": seed,

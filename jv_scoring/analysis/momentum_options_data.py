@@ -208,9 +208,9 @@ def pool_size(donors: int) -> int:
     return max(1, donors - 3)
 
 
-def factor_scores(facts: pd.DataFrame) -> Floats:
+def factor_scores(features: pd.DataFrame) -> Floats:
     """(fields, profiles) Momentum's factors, 0..10, NaN without data."""
-    return np.array([column(facts, field) for field in FIELDS]).reshape(len(FIELDS), len(facts))
+    return np.array([column(features, field) for field in FIELDS]).reshape(len(FIELDS), len(features))
 
 
 def _lowest(scores: list[Floats]) -> Floats:

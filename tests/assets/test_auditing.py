@@ -6,7 +6,7 @@ import pytest
 
 from jv_assets.checks.rules import AUDITED, RULES, broken_rules
 
-FACTS = {"rows": 4, "skipped": {"x": "profile gone"}}
+METADATA = {"rows": 4, "skipped": {"x": "profile gone"}}
 
 
 def rows(**changes: object) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def rows(**changes: object) -> pd.DataFrame:
 
 
 def test_good_rows_break_nothing() -> None:
-    assert broken_rules([rows()], FACTS) == {}
+    assert broken_rules([rows()], METADATA) == {}
     assert set(AUDITED) == set(rows().columns)
 
 
@@ -48,12 +48,12 @@ def test_good_rows_break_nothing() -> None:
     ],
 )
 def test_a_row_that_breaks_a_rule_is_counted(change: dict[str, object], rule: str) -> None:
-    assert broken_rules([rows(**change)], FACTS)[rule] == 1
+    assert broken_rules([rows(**change)], METADATA)[rule] == 1
 
 
-@pytest.mark.parametrize("facts", [{"rows": 5, "skipped": {}}, {"rows": 3, "skipped": {"x": "gone"}}])
-def test_rows_that_are_missing_or_too_many_are_counted(facts: dict[str, object]) -> None:
-    assert "row_counts_agree" in broken_rules([rows()], facts)
+@pytest.mark.parametrize("metadata", [{"rows": 5, "skipped": {}}, {"rows": 3, "skipped": {"x": "gone"}}])
+def test_rows_that_are_missing_or_too_many_are_counted(metadata: dict[str, object]) -> None:
+    assert "row_counts_agree" in broken_rules([rows()], metadata)
 
 
 def test_every_rule_says_what_it_is() -> None:

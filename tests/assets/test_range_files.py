@@ -23,7 +23,7 @@ def test_what_is_written_is_read(files: RangeFiles) -> None:
     assert size == files.path("scores", "3c").stat().st_size
     pd.testing.assert_frame_equal(files.read("scores", "3c"), ROWS)
     assert files.read("scores", "3c", ["score"]).columns.tolist() == ["score"]
-    assert files.facts("scores", "3c") == {"rows": 3, "skipped": {"z": "gone"}}
+    assert files.metadata("scores", "3c") == {"rows": 3, "skipped": {"z": "gone"}}
 
 
 def test_an_empty_range_keeps_its_columns(files: RangeFiles) -> None:
@@ -43,7 +43,7 @@ def test_a_range_that_was_never_made_is_named(files: RangeFiles) -> None:
     with pytest.raises(UserError, match=r"^range f0 of scores was never made: materialize it first"):
         files.read("scores", "f0")
     with pytest.raises(UserError, match=r"^range f0 of scores was never made"):
-        files.facts("scores", "f0")
+        files.metadata("scores", "f0")
 
 
 def test_a_damaged_file_is_named(files: RangeFiles) -> None:

@@ -72,8 +72,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of two ranges, as if they were a sample of 100 matches; and of 8 profiles."""
     files, rows = RangeFiles(str(tmp_path_factory.mktemp("twelve")), 4), twelve()
     data = [[1.0] * count + [NAN] * (8 - count) for count in (2, 4, 6, 8)]
-    facts = pd.DataFrame(dict(zip(momentum_bottleneck.FIELDS, data, strict=True)))
-    for key, some, of_profiles in (("0", rows.iloc[:8], facts.iloc[:3]), ("4", rows.iloc[8:], facts.iloc[3:])):
+    features = pd.DataFrame(dict(zip(momentum_bottleneck.FIELDS, data, strict=True)))
+    for key, some, of_profiles in (("0", rows.iloc[:8], features.iloc[:3]), ("4", rows.iloc[8:], features.iloc[3:])):
         files.write("match_scores", key, some, {"rows": len(some), "policy": CURRENT_POLICY, "fingerprint": key})
         shared: dict[str, Any] = {"rows": len(some), "sample": Sample(12, 100)}
         keep(files, "embedding_isolation", key, embedding_isolation.tally(some), **shared)

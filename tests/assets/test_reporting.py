@@ -33,7 +33,7 @@ from jv_assets.reports.text import to_text
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import aggregation_comparison, embedding_isolation, momentum_bottleneck, production_impact
 from jv_scoring.analysis.momentum_options import momentum_options
-from jv_scoring.prepare import profile_facts
+from jv_scoring.prepare import profile_features
 
 VOID = {"meta", "br", "hr"}
 NOT_SAID = re.compile(r"NaN|undefined|\bNone\b|\bnull\b|\bInfinity\b|\binf\b|\bnan\b")
@@ -46,7 +46,7 @@ def score(files: RangeFiles, key: str, rows: pd.DataFrame) -> None:
     files.write("match_scores", key, rows, {"rows": len(rows), "policy": "", "fingerprint": fingerprint(rows)})
 
 
-def tally(files: RangeFiles, key: str, rows: pd.DataFrame, facts: pd.DataFrame, wanted: int | None = None) -> None:
+def tally(files: RangeFiles, key: str, rows: pd.DataFrame, features: pd.DataFrame, wanted: int | None = None) -> None:
     """What the assets do of a range."""
     score(files, key, rows)
     sample = Sample(wanted, ALL) if wanted else None
@@ -59,7 +59,7 @@ def tally(files: RangeFiles, key: str, rows: pd.DataFrame, facts: pd.DataFrame, 
     then = then.assign(**(dict.fromkeys(production_impact.BEFORE) | {"before_harmonic_mean": before}))
     keep(files, "production_impact", key, production_impact.tally(then), len(rows), sample=sample, hours=24)
     low = momentum_bottleneck.tally(next(scored(files, key, momentum_bottleneck.COLUMNS, sample)))
-    of_profiles = momentum_bottleneck.tally_profiles(facts)
+    of_profiles = momentum_bottleneck.tally_profiles(features)
     keep(files, "momentum_bottleneck", key, low, len(rows), profiles=of_profiles, sample=sample)
 
 
@@ -74,18 +74,18 @@ def report(
 ) -> dict[str, Any]:
     """Of these rows by range; with `fill` all other ranges are there and empty. `wanted`: of a sample of so many."""
     files = RangeFiles(str(folder), 4)
-    facts = profile_facts(frame(profiles))
+    features = profile_features(frame(profiles))
     empty = next(iter(ranges.values())).iloc[:0]
     every = list("048c") if fill else list(ranges)
     for number, key in enumerate(every):
-        tally(files, key, ranges.get(key, empty), facts if number == 0 else facts.iloc[:0], wanted)
+        tally(files, key, ranges.get(key, empty), features if number == 0 else features.iloc[:0], wanted)
     made = report_of(merge(files), old_sample=old_sample)
     return made | beside(files, folder, made)
 
 
 def options_of(folder: Path, rows: pd.DataFrame, profiles: list[Profile], **more: Any) -> dict[str, Any]:
     """What the asset momentum_options writes."""
-    found = momentum_options(rows, profile_facts(frame(profiles)), repeats=3, grid_repeats=2)
+    found = momentum_options(rows, profile_features(frame(profiles)), repeats=3, grid_repeats=2)
     stamp = {"made_at": "2026-01-02", "scoring_version": "v2", "sample": None}
     stamp["fingerprint"] = fingerprint_of_all(RangeFiles(str(folder), 4))
     (folder / "momentum_options.json").write_text(json.dumps(stamp | found | more))
@@ -243,8 +243,8 @@ def emptied(case: str) -> tuple[pd.DataFrame, list[Profile]]:
 def test_what_there_is_little_of_makes_a_clear_page(case: str, tmp_path: Path) -> None:
     rows, profiles = emptied(case)
     if not profiles:
-        files, facts = RangeFiles(str(tmp_path), 4), profile_facts(frame(population(3, 9)[0])).iloc[:0]
-        tally(files, "0", rows, facts)
+        files, features = RangeFiles(str(tmp_path), 4), profile_features(frame(population(3, 9)[0])).iloc[:0]
+        tally(files, "0", rows, features)
         found = report_of(merge(files))
         found |= beside(files, tmp_path, found)
     else:
@@ -431,7 +431,7 @@ def test_a_comparison_by_an_older_version_counts_as_missing(rows: pd.DataFrame, 
     """That version compared with harmonic/impute, whatever the policy was, and its tally names none."""
     report(tmp_path, {"0": rows.iloc[:10], "4": rows.iloc[10:]}, population(3, 9)[0])
     files, asset = RangeFiles(str(tmp_path), 4), "aggregation_comparison"
-    files.write(asset, "4", files.read(asset, "4"), {**files.facts(asset, "4"), "policy": None})
+    files.write(asset, "4", files.read(asset, "4"), {**files.metadata(asset, "4"), "policy": None})
     found = report_of(merge(files))
     assert found["missing_ranges"] == {asset: ["4"]}
     assert found["aggregation_comparison"]["matches"] == 10
@@ -555,9 +555,9 @@ def test_reports_of_all_matches_have_no_intervals(real: dict[str, Any]) -> None:
 
 def test_different_samples_are_refused_by_name(rows: pd.DataFrame, tmp_path: Path) -> None:
     report(tmp_path, {"0": rows}, population(3, 9)[0])
-    files, facts = RangeFiles(str(tmp_path), 4), profile_facts(frame(population(3, 9)[0]))
+    files, features = RangeFiles(str(tmp_path), 4), profile_features(frame(population(3, 9)[0]))
     for key in ("4", "8"):
-        tally(files, key, rows.iloc[:0], facts.iloc[:0], 30)
+        tally(files, key, rows.iloc[:0], features.iloc[:0], 30)
     with pytest.raises(UserError) as error:
         merge(files)
     assert str(error.value) == (

@@ -394,7 +394,7 @@ def test_profiles_that_cannot_be_read(loaded: Program) -> None:
     assert made[0] == {"profiles": ["0", "8", "c"]}
     assert made[-2:] == [{"profiles": ["4"]}, {"match_scores": KEYS, "published_scores": KEYS}]
 
-    # from now on there are facts of it, which do for the others
+    # from now on there are features of it, which do for the others
     set_history(loaded, broken["id"], TOO_LONG)
     loaded.forget_scores()
     done = loaded.run("rescore")

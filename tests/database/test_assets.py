@@ -227,14 +227,14 @@ def test_one_bad_range_fails_alone_and_the_others_go_on(whole: Pipeline, broken:
 
 def test_scores_that_break_a_rule_are_not_published(whole: Pipeline) -> None:
     before = versions(whole)
-    rows, facts = whole.files.read("match_scores", "4"), whole.files.facts("match_scores", "4")
+    rows, metadata = whole.files.read("match_scores", "4"), whole.files.metadata("match_scores", "4")
     try:
-        whole.files.write("match_scores", "4", rows.assign(score_ab=123.0), facts)
+        whole.files.write("match_scores", "4", rows.assign(score_ab=123.0), metadata)
         result = whole.run(assets=["published_scores"], first="0", last="4")
         assert failure(result).startswith("1 of 2 ranges of published_scores failed (4: the scores of range 4 break")
         assert set(whole.metadata("published_scores", result.run_id)) == {"0"}
     finally:
-        whole.files.write("match_scores", "4", rows, facts)
+        whole.files.write("match_scores", "4", rows, metadata)
     assert versions(whole) == before
 
 
@@ -266,7 +266,7 @@ def test_an_edited_text_is_embedded_and_scored_by_the_nightly_job(whole: Pipelin
     assert_equal_to_reference(whole)
 
 
-def test_facts_that_were_never_made_are_named(whole: Pipeline, tmp_path: Path) -> None:
+def test_features_that_were_never_made_are_named(whole: Pipeline, tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         empty = Pipeline(whole.database.url, tmp_path / "home", instance)
         result = empty.run(assets=["match_scores", "published_scores"], first="0", last="4")

@@ -64,8 +64,8 @@ def test_no_more_rows_are_held_than_a_chunk_has(whole: Pipeline, monkeypatch: py
     for name in ("profiles", "match_scores"):  # in row groups of that size
         for key in KEYS:
             with whole.files.opened(name, key) as file:
-                rows, facts = file.read(), file.facts
-            whole.files.write(name, key, rows, facts)
+                rows, metadata = file.read(), file.metadata
+            whole.files.write(name, key, rows, metadata)
     monkeypatch.setattr(RangeFile, "read", counted(RangeFile.read))
     result = whole.run("nightly", ASSETS)
     assert result.success

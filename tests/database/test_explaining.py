@@ -19,7 +19,7 @@ from jv_assets.errors import UserError
 from jv_assets.explain import Explanation, explain, parse_changes, to_html
 from jv_assets.pipeline.publishing import Wanted, publish_range
 from jv_assets.pipeline.reading import read_matches, read_profiles, read_vectors
-from jv_assets.pipeline.scoring import ProfilesToScore, facts_of, score_range
+from jv_assets.pipeline.scoring import ProfilesToScore, features_of, score_range
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
@@ -91,7 +91,7 @@ def vector(seed: int) -> npt.NDArray[np.float32]:
 
 def publish(database: Database, policy: str = "harmonic/impute") -> None:
     """As the assets do it."""
-    profiles = ProfilesToScore(database, facts_of(read_profiles(database, *EVERYTHING)), MINILM)
+    profiles = ProfilesToScore(database, features_of(read_profiles(database, *EVERYTHING)), MINILM)
     rows = score_range(profiles, read_matches(database, *EVERYTHING), policy).rows
     publish_range(database, EVERYTHING, [(rows, lambda: rows["match_context"])], Wanted(switch_policy=True))
 

@@ -142,7 +142,7 @@ def test_the_files_of_profiles_are_as_if_made_at_once(whole: Pipeline, tmp_path:
 
 def test_profiles_that_other_code_made_are_made_anew(whole: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     marked = whole.files.read("profiles", KEYS[0]).assign(role="marked")
-    whole.files.write("profiles", KEYS[0], marked, whole.files.facts("profiles", KEYS[0]))
+    whole.files.write("profiles", KEYS[0], marked, whole.files.metadata("profiles", KEYS[0]))
     only = {"first": KEYS[0], "last": KEYS[0], "assets": ["profiles"]}
     whole.run(**only)
     assert set(whole.files.read("profiles", KEYS[0])["role"]) == {"marked"}

@@ -178,14 +178,14 @@ def test_vectors_that_are_stale_or_odd_warn(whole: Pipeline) -> None:
 
 @pytest.mark.parametrize("rows", [10, 1])
 def test_shares_of_ranges_are_of_all_of_them_together(rows: int) -> None:
-    facts = {
+    metadata = {
         "0": {"rows": 2 * rows, "semantic": 6, "word_overlap": 2, "skipped": {"x": "profile gone"}},
         "1": {"rows": 0, "semantic": 0, "word_overlap": 0, "skipped": {}},
     }
-    assert fallback_share(facts) == 0.25
-    assert skipped_share(facts) == 1 / (2 * rows)
-    assert skew_of(facts) == (2 if rows == 10 else None)
-    table = skipped(facts)
+    assert fallback_share(metadata) == 0.25
+    assert skipped_share(metadata) == 1 / (2 * rows)
+    assert skew_of(metadata) == (2 if rows == 10 else None)
+    table = skipped(metadata)
     assert table
     assert [record.data for record in table.records] == [{"match": "x", "range": "0", "why": "profile gone"}]
     assert skipped({}) is None

@@ -38,9 +38,9 @@ def impact(pipeline: Pipeline, **config: Any) -> dict[str, Any]:
     result = pipeline.run("report", ["production_impact"], production_impact=config)
     assert result.success
     tallies = (pipeline.files.read("production_impact", key, ["tally"])["tally"].iloc[0] for key in KEYS)
-    facts = {key: pipeline.files.facts("production_impact", key) for key in KEYS}
+    metadata = {key: pipeline.files.metadata("production_impact", key) for key in KEYS}
     tally = total(Impact.from_json(json.loads(text)) for text in tallies)
-    return impact_numbers(tally, facts[KEYS[0]]["hours"], _compared(facts))
+    return impact_numbers(tally, metadata[KEYS[0]]["hours"], _compared(metadata))
 
 
 def edit(pipeline: Pipeline, size: int) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from jv_assets.pipeline.reading import decode_vectors, read_matches, read_profiles, read_vectors
 from jv_assets.pipeline.row_versions import read_row_versions
-from jv_assets.pipeline.scoring import facts_of, vector_digests
+from jv_assets.pipeline.scoring import features_of, vector_digests
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring.inputs import vectors_digest
@@ -87,7 +87,7 @@ def test_a_vector_of_another_length_is_kept_apart(database: Database) -> None:
     assert of(seeking, 0) == [1.0, 2.0, 3.0]
 
 
-def test_a_profile_that_came_after_the_facts_were_read_is_left_out(database: Database) -> None:
+def test_a_profile_that_came_after_the_features_were_read_is_left_out(database: Database) -> None:
     for profile_id in IDS:
         add(database, profile_id, embedding_seeking=str(vector(int(profile_id[-1])).tolist()), embeddings_model=MINILM)
     seeking = read_vectors(database, MINILM, 384, pd.Index([FOUR, TWO]))["seeking"]
@@ -210,5 +210,5 @@ def test_a_database_makes_the_digest_of_the_vectors_that_would_be_read(
     add(database, ONE, embeddings_model=model, **vectors)
     read = read_vectors(database, MINILM, 384, pd.Index([ONE]))
     digest = vectors_digest(read[name].of(0) for name in COMPARED)
-    facts = facts_of(read_profiles(database, ONE, ONE))
-    assert vector_digests(database, facts, MINILM) == [digest]
+    features = features_of(read_profiles(database, ONE, ONE))
+    assert vector_digests(database, features, MINILM) == [digest]

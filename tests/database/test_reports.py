@@ -101,10 +101,10 @@ def test_the_weakest_dimension_is_that_of_the_range_files(whole: Reports) -> Non
     fields = ("audience_engagement", "social_reach", "active_projects", "list_size")
     floor = [rows[[f"{name}_{of}" for name in fields]].isna().all(axis=1).mean() for of in ("ab", "ba")]
     assert found["headline"]["floor_share"] == pytest.approx(np.mean(floor))
-    facts = pd.concat([whole.files.read("profiles", key) for key in KEYS])
+    features = pd.concat([whole.files.read("profiles", key) for key in KEYS])
     coverage = {each["field"]: each["of_profiles"] for each in low["coverage"]}
-    assert coverage == pytest.approx({name: facts[name].notna().mean() for name in fields})
-    assert found["profiles"] == len(facts) == 150
+    assert coverage == pytest.approx({name: features[name].notna().mean() for name in fields})
+    assert found["profiles"] == len(features) == 150
 
 
 def test_the_other_policies_are_those_of_the_range_files(whole: Reports) -> None:
@@ -364,8 +364,8 @@ def test_the_momentum_options_are_those_of_the_range_files(whole: Reports) -> No
     assert result.success
     shown = whole.metadata("momentum_options", result.run_id)[None]
     made = json.loads((whole.home / "reports" / "momentum_options.json").read_text(encoding="utf-8"))
-    facts = pd.concat([whole.files.read("profiles", key) for key in KEYS]).set_index("id")
-    expected = json.loads(json.dumps(momentum_options(whole.rows(), facts, repeats=4, grid_repeats=1)))
+    features = pd.concat([whole.files.read("profiles", key) for key in KEYS]).set_index("id")
+    expected = json.loads(json.dumps(momentum_options(whole.rows(), features, repeats=4, grid_repeats=1)))
     assert {name: made[name] for name in expected} == expected
     assert made.keys() - expected.keys() == {"made_at", "scoring_version", "fingerprint", "sample"}
     assert made["fingerprint"] == whole.report()["fingerprint"]

@@ -10,7 +10,7 @@ from faults import FIRST, LAST, MATCHES, Production, connect
 from models import MINILM
 
 from jv_assets.pipeline.reading import read_matches, read_profiles
-from jv_assets.pipeline.scoring import ProfilesToScore, facts_of, score_range
+from jv_assets.pipeline.scoring import ProfilesToScore, features_of, score_range
 from jv_assets.resources.database import Database
 from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 from jv_scoring.reference import PairScore, score_pair
@@ -83,7 +83,7 @@ def _expected(row: dict[str, Any], profiles: dict[str, dict[str, Any]], hashes: 
 def current_hashes(url: str) -> dict[str, str]:
     """By match: the hash of what its score depends on, by the profiles and vectors as they are stored now."""
     database = Database(url=url)
-    profiles = ProfilesToScore(database, facts_of(read_profiles(database, FIRST, LAST)), MINILM)
+    profiles = ProfilesToScore(database, features_of(read_profiles(database, FIRST, LAST)), MINILM)
     rows = score_range(profiles, read_matches(database, FIRST, LAST), CURRENT_POLICY).rows
     return dict(zip(rows["id"], rows["inputs_hash"], strict=True))
 

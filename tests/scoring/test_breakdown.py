@@ -274,7 +274,7 @@ def test_the_hash_is_the_same_for_vectors_that_come_as_matrices() -> None:
     table, pairs = frame(profiles), pairs_of(*everyone_with_everyone(6))
     prepared = prepare(table)
     columns = {name: Vectors.from_values(table[f"embedding_{name}"].tolist()) for name in ("offering", "what_you_do")}
-    again = type(prepared)(prepared.facts, prepared.vectors | {"offering": combine_offering(**columns)})
+    again = type(prepared)(prepared.features, prepared.vectors | {"offering": combine_offering(**columns)})
     found = [
         match_contexts(of, score_pairs(of, pairs), policy="harmonic/impute", model=BGE, scored_at=SCORED_AT)
         for of in (prepared, again)

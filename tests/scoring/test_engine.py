@@ -303,7 +303,7 @@ def test_combining_offerings_agrees_with_prepare_whatever_the_vectors(profiles: 
         Vectors.from_values(table["embedding_what_you_do"].tolist()),
     )
     pairs = pairs_of(*everyone_with_everyone(len(profiles)))
-    again = type(prepared)(prepared.facts, prepared.vectors | {"offering": combined})
+    again = type(prepared)(prepared.features, prepared.vectors | {"offering": combined})
     pd.testing.assert_frame_equal(
         but_for_cosines(score_pairs(again, pairs)), but_for_cosines(score_pairs(prepared, pairs))
     )

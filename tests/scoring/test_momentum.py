@@ -17,7 +17,7 @@ from jv_scoring import CURRENT_POLICY, POLICIES
 from jv_scoring.analysis.momentum_bottleneck import COLUMNS, FIELDS, Momentum, report, tally, tally_profiles
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import DIMENSIONS
-from jv_scoring.prepare import profile_facts
+from jv_scoring.prepare import profile_features
 from jv_scoring.reference import score_pair
 
 RANDOM = st.randoms(use_true_random=False)
@@ -52,7 +52,7 @@ def directions_of(
 def test_the_report_is_what_a_plain_computation_gives(seed: int, policy: str) -> None:
     profiles, places = population(seed, 5)
     every = directions_of(profiles, places, policy)
-    shown = report(tally(scored_rows(profiles, places, policy)), tally_profiles(profile_facts(frame(profiles))))
+    shown = report(tally(scored_rows(profiles, places, policy)), tally_profiles(profile_features(frame(profiles))))
     assert nothing_is_nan(shown)
     assert (shown["policy"], shown["directions"]) == (policy, len(every))
     combinations: Counter[tuple[str, str]] = Counter()
@@ -90,14 +90,14 @@ def test_the_report_is_what_a_plain_computation_gives(seed: int, policy: str) ->
 @settings(deadline=None, max_examples=40)
 @given(populations(least=1, most=4))
 def test_coverage_of_profiles_is_the_share_with_data(profiles: list[Profile]) -> None:
-    facts = profile_facts(frame(profiles))
-    merged = tally_profiles(facts.iloc[:1]) + tally_profiles(facts.iloc[1:])
-    assert merged.to_json() == tally_profiles(facts).to_json()
+    features = profile_features(frame(profiles))
+    merged = tally_profiles(features.iloc[:1]) + tally_profiles(features.iloc[1:])
+    assert merged.to_json() == tally_profiles(features).to_json()
     shown = report(tally(scored_rows(profiles, [(0, 0)])), merged)
     for field in FIELDS:
-        assert of(shown["coverage"], field=field)["of_profiles"] == facts[field].notna().mean()
+        assert of(shown["coverage"], field=field)["of_profiles"] == features[field].notna().mean()
         assert of(shown["coverage"], field=field)["of_directions"] is None
-    assert shown["floor"]["profiles"] == int(facts[list(FIELDS)].isna().all(axis=1).sum())
+    assert shown["floor"]["profiles"] == int(features[list(FIELDS)].isna().all(axis=1).sum())
 
 
 @settings(deadline=None, max_examples=15)
@@ -172,8 +172,8 @@ def test_the_factors_of_twelve_matches_by_hand() -> None:
 
 
 def test_the_coverage_of_twelve_matches_by_hand() -> None:
-    facts = pd.DataFrame({field: [5, NAN, NAN, 5, NAN] for field in FIELDS} | {"list_size": [4, 4, 4, 4, NAN]})
-    shown = report(tally(handmade()), tally_profiles(facts))
+    features = pd.DataFrame({field: [5, NAN, NAN, 5, NAN] for field in FIELDS} | {"list_size": [4, 4, 4, 4, NAN]})
+    shown = report(tally(handmade()), tally_profiles(features))
     assert shown["coverage"] == [
         {"field": "audience_engagement", "of_directions": 4 / 24, "of_profiles": 0.4},
         {"field": "social_reach", "of_directions": 16 / 24, "of_profiles": 0.4},
@@ -196,7 +196,7 @@ def test_no_row_and_one_row_are_shown(count: int) -> None:
         assert shown["matches"] == count
         assert shown["floor"]["profiles"] is None
         assert nothing_is_nan(shown)
-    shown = report(tally(handmade().head(count)), tally_profiles(profile_facts(frame([]))))
+    shown = report(tally(handmade().head(count)), tally_profiles(profile_features(frame([]))))
     assert nothing_is_nan(shown)
     assert shown["floor"]["share_profiles"] is None
 

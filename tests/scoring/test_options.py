@@ -21,7 +21,7 @@ from jv_scoring.analysis.momentum_options_trap import DRAWS
 from jv_scoring.analysis.rows import DIMENSION_COLUMNS
 from jv_scoring.factors import MOMENTUM
 from jv_scoring.policy import DIMENSIONS, TIERS, Nulls, aggregate, match_score, parse_policy
-from jv_scoring.prepare import profile_facts
+from jv_scoring.prepare import profile_features
 from jv_scoring.reference import counted_score, weighted_mean
 
 NAN = math.nan
@@ -35,11 +35,11 @@ def of(records: list[dict[str, Any]], **wanted: object) -> dict[str, Any]:
 
 
 def case(seed: int, count: int = 15) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows and facts of a population where some have more than 10 matches, and each field somebody has."""
+    """Rows and features of a population where some have more than 10 matches, and each field somebody has."""
     profiles, places = population(seed, count)
     for profile in profiles[::3]:
         profile["current_projects"] = "A summit in the spring"
-    return scored_rows(profiles, places), profile_facts(frame(profiles))
+    return scored_rows(profiles, places), profile_features(frame(profiles))
 
 
 # Against a plain loop
@@ -96,12 +96,12 @@ def plain_measures(rows: pd.DataFrame, now: Any, then: Any) -> dict[str, float]:
     }
 
 
-def plain_fill(facts: pd.DataFrame, fields: list[str], share: float, seed: int, repeat: int) -> dict[str, Any]:
+def plain_fill(features: pd.DataFrame, fields: list[str], share: float, seed: int, repeat: int) -> dict[str, Any]:
     """The factor scores of the profiles that are filled, by id; the generator is asked for the same, in that order."""
-    facts = facts.sort_index()
+    features = features.sort_index()
     known = {
         profile: [None if math.isnan(value) else value for value in values]
-        for profile, values in zip(facts.index, facts[list(FIELDS)].to_numpy().tolist(), strict=True)
+        for profile, values in zip(features.index, features[list(FIELDS)].to_numpy().tolist(), strict=True)
     }
     places = [FIELDS.index(field) for field in fields]
     observed = {k: sorted(scores[k] for scores in known.values() if scores[k] is not None) for k in places}
@@ -116,7 +116,7 @@ def plain_fill(facts: pd.DataFrame, fields: list[str], share: float, seed: int, 
             pool = [observed[k][at] for at in rng.integers(len(observed[k]), size=size).tolist()]
             for profile, drawn in zip(gaps, rng.integers(size, size=len(gaps)).tolist(), strict=True):
                 filled[profile][k] = pool[drawn]
-    return {facts.index[at]: filled[facts.index[at]] for at in order[: round(share * len(lacking))]}
+    return {features.index[at]: filled[features.index[at]] for at in order[: round(share * len(lacking))]}
 
 
 def plain_interval(values: list[float]) -> list[float]:
@@ -126,30 +126,30 @@ def plain_interval(values: list[float]) -> list[float]:
     return [float(np.interp(place, range(len(ordered)), ordered)) for place in places]
 
 
-def interval_known(facts: pd.DataFrame, fields: list[str]) -> bool:
+def interval_known(features: pd.DataFrame, fields: list[str]) -> bool:
     """Whether five profiles or more have each field that somebody lacks, and not all the same there."""
-    columns = [facts[field] for field in fields]
+    columns = [features[field] for field in fields]
     return all(known.count() >= 5 and known.nunique() > 1 for known in columns if known.isna().any() and known.any())
 
 
 @pytest.mark.parametrize("policy", [CURRENT_POLICY, "geometric/redistribute"])
 def test_the_report_is_what_a_plain_loop_gives(policy: str) -> None:
-    rows, facts = case(2)
+    rows, features = case(2)
     assert rows["profile_id"].value_counts().max() > 10
     repeats, shares = 4, (0.3, 1.0)
-    shown = momentum_options(rows, facts, policy=policy, shares=shares, repeats=repeats, grid_repeats=2, seed=7)
+    shown = momentum_options(rows, features, policy=policy, shares=shares, repeats=repeats, grid_repeats=2, seed=7)
     now = plain_scored(rows, policy, {})
     wanted = [(record, record["fields"], policy, repeats) for record in shown["data"]]
     wanted += [(record, ALL, record["policy"], 2) for record in shown["grid"]]
     assert len(wanted) == 5 * 2 + 6 * 2
     for record, name, other, times in wanted:
         fields = list(FIELDS) if name == ALL else [name]
-        fills = [plain_fill(facts, fields, record["share"], 7, repeat) for repeat in range(times)]
+        fills = [plain_fill(features, fields, record["share"], 7, repeat) for repeat in range(times)]
         measured = [plain_measures(rows, now, plain_scored(rows, other, fill)) for fill in fills]
         assert {len(fill) for fill in fills} == {record["profiles_filled"]}
         for measure in MEASURES:
             values = [of_repeat[measure] for of_repeat in measured]
-            low, high = plain_interval(values) if interval_known(facts, fields) else (None, None)
+            low, high = plain_interval(values) if interval_known(features, fields) else (None, None)
             error = 1.96 * statistics.stdev(values) / times**0.5
             expected = {"mean": sum(values) / times, "low": low, "high": high, "error": error}
             assert record[measure] == pytest.approx(expected, abs=1e-9), (name, other, measure)
@@ -160,10 +160,11 @@ def test_the_report_is_what_a_plain_loop_gives(policy: str) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_trap_is_what_a_plain_loop_gives(seed: int) -> None:
-    rows, facts = case(seed)
-    shown = momentum_options(rows, facts, shares=(), repeats=1)["trap"]
+    rows, features = case(seed)
+    shown = momentum_options(rows, features, shares=(), repeats=1)["trap"]
     known = [
-        [None if math.isnan(value) else value for value in values] for values in facts[list(FIELDS)].to_numpy().tolist()
+        [None if math.isnan(value) else value for value in values]
+        for values in features[list(FIELDS)].to_numpy().tolist()
     ]
     partly = [scores for scores in known if None in scores and scores != [None] * 4]
     risky = set()
@@ -192,12 +193,12 @@ def test_the_trap_is_what_a_plain_loop_gives(seed: int) -> None:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_what_the_trap_does_to_scores_is_what_a_plain_loop_gives(field: str) -> None:
-    rows, facts = case(1)
-    shown = momentum_options(rows, facts, shares=(), repeats=1, seed=3)["trap"]
-    facts = facts.sort_index()
+    rows, features = case(1)
+    shown = momentum_options(rows, features, shares=(), repeats=1, seed=3)["trap"]
+    features = features.sort_index()
     known = {
         profile: [None if math.isnan(value) else value for value in values]
-        for profile, values in zip(facts.index, facts[list(FIELDS)].to_numpy().tolist(), strict=True)
+        for profile, values in zip(features.index, features[list(FIELDS)].to_numpy().tolist(), strict=True)
     }
     k = FIELDS.index(field)
     observed = sorted(scores[k] for scores in known.values() if scores[k] is not None)
@@ -234,8 +235,8 @@ def test_what_the_trap_does_to_scores_is_what_a_plain_loop_gives(field: str) -> 
 
 
 def test_at_share_0_nothing_changes() -> None:
-    rows, facts = case(1)
-    shown = momentum_options(rows, facts, shares=(0,), repeats=3)
+    rows, features = case(1)
+    shown = momentum_options(rows, features, shares=(0,), repeats=3)
     for record in shown["data"]:
         assert record["profiles_filled"] == 0
         assert record["points_per_profile"]["mean"] is None
@@ -268,19 +269,19 @@ def test_a_draw_fills_everybody_from_what_others_have_and_a_share_is_its_first()
 
 
 def test_one_seed_gives_one_report_in_any_order_of_rows_and_another_seed_another() -> None:
-    rows, facts = case(3)
-    first = momentum_options(rows, facts, shares=(0.5,), repeats=5, seed=4)
-    again = momentum_options(rows.iloc[::-1], facts.iloc[::-1], shares=(0.5,), repeats=5, seed=4)
+    rows, features = case(3)
+    first = momentum_options(rows, features, shares=(0.5,), repeats=5, seed=4)
+    again = momentum_options(rows.iloc[::-1], features.iloc[::-1], shares=(0.5,), repeats=5, seed=4)
     assert json.dumps(first) == json.dumps(again)
-    assert first["data"] != momentum_options(rows, facts, shares=(0.5,), repeats=5, seed=5)["data"]
+    assert first["data"] != momentum_options(rows, features, shares=(0.5,), repeats=5, seed=5)["data"]
 
 
 # Against the comparison of policies
 
 
 def test_policies_change_what_the_comparison_of_policies_says() -> None:
-    rows, facts = case(5)
-    shown = momentum_options(rows, facts, shares=(), repeats=1)
+    rows, features = case(5)
+    shown = momentum_options(rows, features, shares=(), repeats=1)
     compared = aggregation_comparison.report(aggregation_comparison.tally(rows))
     for policy, chosen in POLICIES.items():
         row = of(shown["method"], policy=policy)
@@ -319,8 +320,8 @@ def handmade() -> tuple[pd.DataFrame, pd.DataFrame]:
             row[f"context_{direction}"] = context
         rows.append(row)
     ids = ["a", *(f"t{k:02}" for k in range(1, 13))]
-    facts = pd.DataFrame([kinds[kind][0] for kind in ("full", *targets)], pd.Index(ids), columns=list(FIELDS))
-    return pd.DataFrame(rows), facts
+    features = pd.DataFrame([kinds[kind][0] for kind in ("full", *targets)], pd.Index(ids), columns=list(FIELDS))
+    return pd.DataFrame(rows), features
 
 
 def test_today_of_twelve_matches_by_hand() -> None:
@@ -382,9 +383,9 @@ def test_the_trap_of_twelve_matches_by_hand() -> None:
 
 def test_a_fall_by_half_of_the_values_is_a_risk_and_not_likely() -> None:
     """A reach of 7 lowers the 8 of t07..t10, one of 9 does not: (24 + 18) / 5 = 8.4."""
-    rows, facts = handmade()
-    facts.loc[["a", "t11", "t12", "t01"], "social_reach"] = [9.0, 9.0, 7.0, 7.0]
-    reach = of(momentum_options(rows, facts, shares=(), repeats=1)["trap"]["momentum"], field="social_reach")
+    rows, features = handmade()
+    features.loc[["a", "t11", "t12", "t01"], "social_reach"] = [9.0, 9.0, 7.0, 7.0]
+    reach = of(momentum_options(rows, features, shares=(), repeats=1)["trap"]["momentum"], field="social_reach")
     assert (reach["profiles"], reach["at_risk"], reach["likely"], reach["expected"]) == (4, 4, 0, 2)
 
 
@@ -408,30 +409,30 @@ def nobody() -> list[Profile]:
 
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_no_row_no_profile_all_null_and_all_known_are_shown(policy: str) -> None:
-    rows, facts = handmade()
-    without, everything = facts * NAN, facts.fillna(7.0)
+    rows, features = handmade()
+    without, everything = features * NAN, features.fillna(7.0)
     empty = pd.DataFrame({name: np.array([], object) for name in COLUMNS})
     null_rows = scored_rows(nobody(), [(0, 1), (1, 0)])
     cases = [
-        (empty, facts), (rows.head(0), facts), (empty, facts.head(0)), (rows, facts.head(0)), (rows, without),
-        (rows, everything), (rows.head(1), facts), (null_rows, profile_facts(frame(nobody()))),
+        (empty, features), (rows.head(0), features), (empty, features.head(0)), (rows, features.head(0)),
+        (rows, without), (rows, everything), (rows.head(1), features), (null_rows, profile_features(frame(nobody()))),
     ]  # fmt: skip
-    for some_rows, some_facts in cases:
-        shown = momentum_options(some_rows, some_facts, policy=policy, shares=(0.5, 1.0), repeats=2)
+    for some_rows, some_features in cases:
+        shown = momentum_options(some_rows, some_features, policy=policy, shares=(0.5, 1.0), repeats=2)
         assert nothing_is_nan(shown)
         json.dumps(shown, allow_nan=False)
         assert (shown["today"]["mean"] is None) == (not len(some_rows))
-    for some_facts in (without, everything):
-        shown = momentum_options(rows, some_facts, policy=policy, shares=(1.0,), repeats=2)
+    for some_features in (without, everything):
+        shown = momentum_options(rows, some_features, policy=policy, shares=(1.0,), repeats=2)
         assert {record["profiles_filled"] for record in shown["data"]} == {0}
         assert {record["effect_on_mean"]["mean"] for record in shown["data"]} == {0}
         assert shown["trap"]["any_field"]["profiles"] == 0
 
 
 def test_a_profile_that_is_gone_keeps_the_momentum_of_its_rows() -> None:
-    rows, facts = handmade()
-    matches = Matches(rows, facts.index[:-1])
-    fill = Filler(factor_scores(facts.iloc[:-1]), FIELDS, 1).draw(0)
+    rows, features = handmade()
+    matches = Matches(rows, features.index[:-1])
+    fill = Filler(factor_scores(features.iloc[:-1]), FIELDS, 1).draw(0)
     ab, _ = matches.momenta("impute", fill)
     assert ab[-1] == 7
     assert DIMENSIONS[2] == "momentum"
@@ -448,9 +449,9 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
 
 def with_donors(*values: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The twelve matches, where these and nobody else have a reach."""
-    rows, facts = handmade()
-    reach = [*values, *[NAN] * (len(facts) - len(values))]
-    return rows, facts.assign(social_reach=reach)
+    rows, features = handmade()
+    reach = [*values, *[NAN] * (len(features) - len(values))]
+    return rows, features.assign(social_reach=reach)
 
 
 @pytest.mark.parametrize(
@@ -470,17 +471,20 @@ def test_donors_that_are_few_or_alike_give_no_interval(donors: list[float], know
 
 def test_the_interval_is_wider_than_that_of_the_donors_taken_as_they_are() -> None:
     """Five donors say less of the mean than fifty of the same values."""
-    rows, facts = with_donors(3.0, 7.0, 5.0, 8.0, 5.0)
-    few = of(momentum_options(rows, facts, shares=(1.0,))["data"], fields="social_reach")["effect_on_mean"]
-    more = [facts.assign(social_reach=facts["social_reach"].fillna(NAN)), *[facts.head(5)] * 9]
+    rows, features = with_donors(3.0, 7.0, 5.0, 8.0, 5.0)
+    few = of(momentum_options(rows, features, shares=(1.0,))["data"], fields="social_reach")["effect_on_mean"]
+    more = [features.assign(social_reach=features["social_reach"].fillna(NAN)), *[features.head(5)] * 9]
     named = [each.set_axis([f"{name}{k}" if k else name for name in each.index]) for k, each in enumerate(more)]
     many = of(momentum_options(rows, pd.concat(named), shares=(1.0,))["data"], fields="social_reach")["effect_on_mean"]
     assert few["high"] - few["low"] > 1.2 * (many["high"] - many["low"])
 
 
 def test_the_error_of_a_mean_is_what_more_repeats_take_away() -> None:
-    rows, facts = case(2)
-    scores, matches = factor_scores(facts.sort_index()), Matches(rows, pd.Index(facts.sort_index().index, dtype=object))
+    rows, features = case(2)
+    scores, matches = (
+        factor_scores(features.sort_index()),
+        Matches(rows, pd.Index(features.sort_index().index, dtype=object)),
+    )
     now = matches.scored(parse_policy(CURRENT_POLICY))
     shown = []
     for seed in range(30):
@@ -495,8 +499,10 @@ def test_the_error_of_a_mean_is_what_more_repeats_take_away() -> None:
 
 
 def test_totals_of_a_sample_are_scaled_up_and_means_are_left() -> None:
-    rows, facts = case(2)
-    part, whole = (momentum_options(rows, facts, shares=(0.5, 1.0), repeats=6, of=of) for of in (None, 7 * len(rows)))
+    rows, features = case(2)
+    part, whole = (
+        momentum_options(rows, features, shares=(0.5, 1.0), repeats=6, of=of) for of in (None, 7 * len(rows))
+    )
     total = ("points_per_profile", "tiers_up", "tiers_down", *(name.lower() for name, _ in TIERS))
     for before, after in zip((*part["data"], *part["grid"]), (*whole["data"], *whole["grid"]), strict=True):
         for name in (*MEASURES, "points_per_profile"):
@@ -512,10 +518,10 @@ def test_totals_of_a_sample_are_scaled_up_and_means_are_left() -> None:
 
 
 def test_points_per_profile_of_a_sample_are_near_those_of_all_matches() -> None:
-    rows, facts = case(3, 24)
-    everything = momentum_options(rows, facts, shares=(1.0,), repeats=40)["worth"]
+    rows, features = case(3, 24)
+    everything = momentum_options(rows, features, shares=(1.0,), repeats=40)["worth"]
     drawn = rows.sample(len(rows) // 2, random_state=1)
-    found = momentum_options(drawn, facts, shares=(1.0,), repeats=40, of=len(rows))["worth"]
+    found = momentum_options(drawn, features, shares=(1.0,), repeats=40, of=len(rows))["worth"]
     for record in everything:
         sampled = of(found, field=record["field"])["points_per_profile"]["mean"]
         assert sampled == pytest.approx(record["points_per_profile"]["mean"], rel=0.35, abs=0.3)
