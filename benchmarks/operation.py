@@ -19,9 +19,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._grpc.client import DagsterGrpcClient
-
+from benchmarks.dagster_internals import DagsterGrpcClient, DagsterUserCodeUnreachableError
 from benchmarks.figures import Row, environment, figure, jv, show
 from jv_assets import settings
 from jv_assets.platform import postgres

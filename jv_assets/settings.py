@@ -236,11 +236,14 @@ def feedback_labels() -> dict[str, int]:
 
 def nightly_cron() -> str:
     """`JV_NIGHTLY_CRON`: when the nightly rescore starts; 03:00 by default."""
-    from dagster._utils.schedules import is_valid_cron_string  # here: most commands need no Dagster
+    import dagster as dg  # here: most commands need no Dagster
 
     cron = os.environ.get("JV_NIGHTLY_CRON") or "0 3 * * *"
-    if not is_valid_cron_string(cron):
-        raise UserError(f"JV_NIGHTLY_CRON={cron}: set it to minute, hour, day, month and weekday, such as 0 3 * * *")
+    try:
+        dg.ScheduleDefinition(job_name="nightly", cron_schedule=cron)
+    except dg.DagsterInvalidDefinitionError:
+        message = f"JV_NIGHTLY_CRON={cron}: set it to minute, hour, day, month and weekday, such as 0 3 * * *"
+        raise UserError(message) from None
     return cron
 
 

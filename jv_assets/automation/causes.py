@@ -3,9 +3,9 @@
 import re
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from jv_assets.automation.finishing import failed_ranges
+from jv_assets.dagster_internals import MAX_RUNTIME_SECONDS_TAG
 from jv_assets.errors import UserError
 from jv_assets.platform.launcher import again
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 from jv_assets.automation.attempts import by_id, is_dry, last_attempts
 from jv_assets.automation.causes import ENDS, NEVER_DONE, Causes, is_interruption, run_causes
 from jv_assets.automation.finishing import Part, config_for, failed_ranges, parts, rest_of
 from jv_assets.automation.schedules import NIGHTLY, OF_MATCHES, RESCORE
+from jv_assets.dagster_internals import BulkActionsFilter, BulkActionStatus
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.pipeline.undo_units import UNIT, unit_of

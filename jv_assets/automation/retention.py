@@ -8,13 +8,12 @@ verdict. And runs of another code location, which may share the instance, are no
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from sqlalchemy import func, select
 
 from jv_assets import settings
 from jv_assets.automation.attempts import last_attempts
 from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.dagster_internals import AssetCheckExecutionsTable, SqlEventLogStorage, SqlEventLogStorageTable
 from jv_assets.platform.own_runs import is_ours
 
 _LATEST_OF = (

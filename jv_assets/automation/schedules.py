@@ -5,9 +5,9 @@ from datetime import timedelta
 from itertools import islice, pairwise
 
 import dagster as dg
-from dagster._utils.schedules import cron_string_iterator
 
 from jv_assets import settings
+from jv_assets.dagster_internals import cron_string_iterator
 from jv_assets.partitions import all_ranges_tags
 from jv_assets.platform.own_runs import is_ours
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
+from jv_assets.dagster_internals import RETRY_NUMBER_TAG
 from jv_assets.partitions import ID_RANGES, keys_of_run, listed
 
 UNIT = "jv/undo_unit"

@@ -7,11 +7,10 @@ from typing import Any, Self
 
 import dagster as dg
 from celery import states  # type: ignore[import-untyped]
-from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
-from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
+from jv_assets.dagster_internals import CheckRunHealthResult, ConfigurableClassData, LaunchRunContext, WorkerStatus
 from jv_assets.platform import broker
 from jv_assets.platform.launcher import again
 

@@ -10,10 +10,15 @@ from typing import Any
 
 import dagster as dg
 import psutil
-from dagster._core.events import JobFailureData, RunFailureReason
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from jv_assets.dagster_internals import (
+    GRPC_INFO_TAG,
+    CheckRunHealthResult,
+    JobFailureData,
+    LaunchRunContext,
+    RunFailureReason,
+    WorkerStatus,
+)
 from jv_assets.platform.own_runs import STARTED_BY_JV, is_ours, started_by_jv
 
 LAUNCHED_ON = "jv/host"
@@ -84,7 +89,7 @@ def again(run: dg.DagsterRun) -> str:
     return {"report": "jv report", "discover": "jv discover"}.get(run.job_name, "jv retry")
 
 
-class Launcher(DefaultRunLauncher):
+class Launcher(dg.DefaultRunLauncher):
     """The default launcher, whose runs are missed as soon as their process is gone, and not after a day."""
 
     def launch_run(self, context: LaunchRunContext) -> None:

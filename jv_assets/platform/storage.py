@@ -16,9 +16,6 @@ from typing import Any, Self
 import click
 import psycopg
 from dagster import DagsterEventType, EventLogEntry, Field
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Engine
@@ -26,6 +23,7 @@ from sqlalchemy.engine import URL
 
 from jv_assets import settings
 from jv_assets.addresses import address_of, connect_words
+from jv_assets.dagster_internals import ConfigurableClassData, LocalComputeLogManager, SqlEventLogStorageTable
 from jv_assets.errors import UserError
 from jv_assets.platform import postgres
 

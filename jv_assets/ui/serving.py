@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 from jv_assets import settings
+from jv_assets.dagster_internals import DAEMON
 from jv_assets.errors import UserError
 from jv_assets.platform.own_runs import LOCATION, MODULE
 from jv_assets.ui.ports import free_port
@@ -94,7 +95,7 @@ def _start(family: Family, scratch: Path, host: str, port: int, *, read_only: bo
         family.start("webserver", "jv_assets.ui.webserver", *pages, "--read-only")
     else:
         family.start("webserver", "jv_assets.ui.webserver", *pages)
-        family.start("daemon", "dagster._daemon", "run", "-w", str(workspace), *_QUIET)
+        family.start("daemon", DAEMON, "run", "-w", str(workspace), *_QUIET)
     family.wait_for(lambda: _shows_assets(host, port), READY_SECONDS)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
+from dagster_internals import create_run_for_test
 from test_shared_instance import origin
 
 from jv_assets.platform.own_runs import LOCATION

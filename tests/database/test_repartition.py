@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
+from dagster_internals import create_run_for_test
 from ids import v1, v7
 from models import MINILM
 from pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
-from dagster._core.storage.runs.schema import RunsTable
-from dagster._core.test_utils import create_run_for_test
+from dagster_internals import AssetCheckExecutionsTable, RunsTable, create_run_for_test
 from pipelines import Pipeline, matches, nightly_done
 from sqlalchemy import func, select, update
 

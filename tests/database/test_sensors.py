@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 from cuts import bounds, key_of
-from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster_internals import SensorExecutionData
 from pipelines import Pipeline, assert_equal_to_reference, matches, nightly_done
 from sqlalchemy import text
 

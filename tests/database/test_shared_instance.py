@@ -7,13 +7,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import (
+from dagster_internals import (
     InProcessCodeLocationOrigin,
+    LoadableTargetOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
+    create_run_for_test,
 )
-from dagster._core.test_utils import create_run_for_test
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from test_retention import age, run_ids
 
 from jv_assets.automation.execution import under_way

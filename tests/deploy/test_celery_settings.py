@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 import yaml
 from billiard.exceptions import WorkerLostError
-from dagster._core.launcher import WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from dagster_internals import WorkerStatus
 from program import Program
 from servers import redis
 from waiting import wait_until

@@ -11,8 +11,7 @@ import dagster as dg
 import psycopg
 import pytest
 import yaml
-from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
-from dagster._core.workspace.load import location_origins_from_yaml_paths
+from dagster_internals import GrpcServerCodeLocationOrigin, location_origins_from_yaml_paths
 from servers import free_port
 from sqlalchemy import make_url
 from waiting import wait_until

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
-from dagster._core.execution.backfill import BulkActionStatus
+from dagster_internals import BulkActionStatus
 from faults import Production, connect, held, lock_of, waiting
 from forked import ForkedProgram
 from judging import assert_whole

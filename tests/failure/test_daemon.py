@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import dagster as dg
 import psutil
 import pytest
-from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster_internals import BulkActionsFilter, BulkActionStatus
 from faults import KEYS, Production, held, lock_of, waiting
 from judging import assert_whole
 from servers import free_port

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
+from dagster_internals import create_run_for_test
 
 from jv_assets import partitions, settings
 from jv_assets.automation import schedules

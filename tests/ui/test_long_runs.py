@@ -9,13 +9,19 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
-from dagster._core.events import JobFailureData, RunFailureReason
-from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
-from dagster._core.test_utils import create_run_for_test
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import EmptyWorkspaceTarget
-from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
+from dagster_internals import (
+    EmptyWorkspaceTarget,
+    InProcessCodeLocationOrigin,
+    JobFailureData,
+    LoadableTargetOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+    RunFailureReason,
+    WorkspaceProcessContext,
+    create_run_for_test,
+    execute_run_monitoring_iteration,
+    mark_as_cancelled_by_force,
+)
 
 from jv_assets.automation.alerts import message_of
 from jv_assets.automation.causes import run_causes
@@ -113,9 +119,7 @@ def by_request(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 
 def by_force(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    from dagster_graphql.implementation.execution import _force_mark_as_canceled
-
-    _force_mark_as_canceled(instance, run.run_id)
+    mark_as_cancelled_by_force(instance, run.run_id)
 
 
 def by_timeout(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:

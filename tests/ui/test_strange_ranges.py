@@ -1,7 +1,7 @@
 """Runs over ranges that do not exist here: of another `JV_ID_RANGES`, or an old run that was executed again."""
 
 import dagster as dg
-from dagster._core.test_utils import create_run_for_test
+from dagster_internals import create_run_for_test
 
 from jv_assets.automation.execution import under_way
 from jv_assets.automation.finishing import parts, rest_of
