@@ -15,6 +15,7 @@ from jv_assets.reports.exporting import reports_folder, write_whole
 from jv_assets.reports.numbers import report_of
 from jv_assets.reports.stages import of_last_runs
 from jv_assets.reports.tallies import TALLIED, merge
+from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 
 
@@ -32,11 +33,11 @@ One page of what the scores mean: do they predict what people do, did embeddings
 another aggregation do, what should be done about Momentum, where do fallbacks come from, and is everybody sent to the
 same few.
 
-Reads the tallies of all ranges, what `momentum_options` found when it was last made, from the files of `profiles` how
-long some texts are, and from Dagster what the last runs took and wrote. A range that was never tallied, or was scored
-anew since, is named in the report. Refuses ranges scored under several policies. Writes report.html (it loads nothing
-and runs nothing, so it can be sent), report.txt, report.json and evaluation.json into the folder reports of JV_HOME, or
-of .jv where JV_HOME is a bucket. Costs some seconds.
+Reads the tallies of all ranges, people's ratings, what `momentum_options` found when it was last made, from the files
+of `profiles` how long some texts are, and from Dagster what the last runs took and wrote. A range that was never
+tallied, or was scored anew since, is named in the report. Refuses ranges scored under several policies. Writes
+report.html (it loads nothing and runs nothing, so it can be sent), report.txt, report.json and evaluation.json into the
+folder reports of JV_HOME, or of .jv where JV_HOME is a bucket. Costs some seconds.
 """,
     deps=[
         *(
@@ -48,7 +49,10 @@ of .jv where JV_HOME is a bucket. Costs some seconds.
     freshness_policy=every_night_anew(),
 )
 def diagnostic_report(
-    context: dg.AssetExecutionContext, config: ReportConfig, files: dg.ResourceParam[RangeFiles]
+    context: dg.AssetExecutionContext,
+    config: ReportConfig,
+    database: dg.ResourceParam[Database],
+    files: dg.ResourceParam[RangeFiles],
 ) -> dg.MaterializeResult[None]:
     from jv_assets.reports.page import to_html
     from jv_assets.reports.pictures import pictures
@@ -57,7 +61,7 @@ def diagnostic_report(
 
     with one_line_failure():
         report = report_of(merge(files), old_sample=config.old_sample)
-        folder, found = reports_folder(), evaluated(files)
+        folder, found = reports_folder(), evaluated(database, files)
         report |= beside(files, folder, report) | {"evaluation": found}
         contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
         for kind, content in contents.items():

@@ -73,11 +73,12 @@ def evaluate(
     moment = moment_in("--at", at) if at else None
     settings.feedback_labels()
     settings.outcome_days()
-    keys, files = chosen_keys(None), range_files(ready_database("read"))
+    database = ready_database("read")
+    keys, files = chosen_keys(None), range_files(database)
     if not files.made("match_scores", keys):
         raise UserError("no match is scored yet; type: jv nightly")
     outcome = execute("report", parts(("evaluation",), keys), use="read")
-    if found := evaluated(files, moment):
+    if found := evaluated(database, files, moment):
         show(found, label)
         typer.echo(write(found, reports_folder()))
     if not outcome.well:

@@ -3,6 +3,7 @@
 from rich.markup import escape
 
 from jv_assets.cli.console import errors, out, table
+from jv_assets.reports import ratings
 from jv_assets.reports.evaluation import RANKING_COLUMNS, SCORES_OF, notes, verdict_line, with_label
 from jv_scoring.analysis.tallies import Json
 
@@ -29,3 +30,8 @@ def show(found: Json, label: str | None = None) -> None:
         for name in of_analysis["labels"]:
             if label in (None, name):
                 out.print(escape(verdict_line(found, analysis, name)), soft_wrap=True)
+    if label is None:
+        for section in ratings.sections(found["ratings"]):
+            for figure in section.figures:
+                table(figure.question, figure.table.columns, figure.table.rows)
+            out.print(escape(section.answer), soft_wrap=True)

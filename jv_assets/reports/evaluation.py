@@ -6,9 +6,12 @@ from pathlib import Path
 
 from jv_assets import settings
 from jv_assets.partitions import ID_RANGES
+from jv_assets.ratings.store import rating_figures
+from jv_assets.reports import ratings
 from jv_assets.reports.exporting import write_whole
 from jv_assets.reports.figures import NOTHING, Figure, Section, number, of, percent, signed, table
 from jv_assets.reports.tallies import fingerprint_of, refuse_several_policies
+from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.evaluation import Evaluation, report, total
 from jv_scoring.analysis.evaluation_figures import LEAST_EXPOSED, LEAST_PROFILES, TOO_FEW, positives_needed
@@ -40,7 +43,7 @@ RANKING_COLUMNS = {
 """What is shown of a ranking."""
 
 
-def evaluated(files: RangeFiles, at: datetime | None = None) -> Json | None:
+def evaluated(database: Database, files: RangeFiles, at: datetime | None = None) -> Json | None:
     """Return the figures of all ranges at a time of evaluation (by default now); None where no range was ever tallied.
 
     Beside them: `missing_ranges`, never tallied, and `stale_ranges`, scored anew since. UserError for several policies.
@@ -55,6 +58,7 @@ def evaluated(files: RangeFiles, at: datetime | None = None) -> Json | None:
     tallies = (Evaluation.from_json(json.loads(each)) for each in texts)
     stale = [key for key, of in metadata.items() if of.get("fingerprint") != fingerprint_of(files, key)]
     found = report(total(tallies), at or datetime.now(UTC), settings.outcome_days())
+    found["ratings"] = rating_figures(database, found["policy"])
     return found | {"missing_ranges": [key for key in every if key not in made], "stale_ranges": stale}
 
 
@@ -130,13 +134,14 @@ def notes(found: Json) -> list[str]:
 
 
 def sections(found: Json | None) -> list[Section]:
-    """Return the section of the report; none where no range was ever evaluated."""
+    """Return the sections of the report; none where no range was ever evaluated."""
     if found is None:
         return []
     shown = with_label(found) or [("retrospective", "acted")]
     answer = " ".join([*(verdict_line(found, *each) for each in shown), *notes(found)])
     figures = [each for analysis, name in shown for each in _figures(found, analysis, name)]
-    return [Section("Do the scores predict what people do?", answer, [*figures, _exposure(found)])]
+    outcomes = Section("Do the scores predict what people do?", answer, [*figures, _exposure(found)])
+    return [outcomes, *ratings.sections(found["ratings"])]
 
 
 def _figures(found: Json, analysis: str, name: str) -> list[Figure]:

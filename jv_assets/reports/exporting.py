@@ -105,9 +105,10 @@ def reports_folder() -> Path:
     return folder
 
 
-def write_whole(path: str | Path, content: str) -> None:
+def write_whole(path: str | Path, content: str, mode: int | None = None) -> None:
     """Put a text file, UTF-8, in its place in one step; what was there before stays until then.
 
+    `mode`: who may read it, such as 0o600, from its first byte on; by default as the process makes files.
     UserError where that cannot be done, or where something else than a file is in its place.
     """
     data = content.encode()
@@ -117,6 +118,8 @@ def write_whole(path: str | Path, content: str) -> None:
         if place.exists() and not place.is_file():
             raise UserError(f"cannot write {path}: it is there and is no file")
         part = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+        if mode is not None:
+            part.touch(mode, exist_ok=False)
         part.write_bytes(data)
         part.replace(place)
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have

@@ -22,6 +22,8 @@ OURS = {
     "jv.identity": ("SELECT",),
     "jv.read_marks": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "jv.published_ranges": ("SELECT", "INSERT", "UPDATE"),
+    "jv.rating_pairs": ("SELECT", "INSERT"),
+    "jv.ratings": ("SELECT", "INSERT", "DELETE"),
     VERSION: ("SELECT",),
 }
 """By table of the schema jv, what the pipeline does there."""

@@ -28,6 +28,7 @@ _STATEMENTS = {
     ),
     "jv.score_log_base": ("UPDATE jv.score_log_base SET at = at", "DELETE FROM jv.score_log_base"),
     "jv.read_marks": ("UPDATE jv.read_marks SET sealed_by = sealed_by", "DELETE FROM jv.read_marks"),
+    "jv.ratings": ("DELETE FROM jv.ratings",),
     "jv.published_ranges": ("UPDATE jv.published_ranges SET as_of = as_of",),
 }
 """By table, a statement of each kind that the pipeline runs there, but for INSERT, which needs no replica identity."""

@@ -43,7 +43,7 @@ def whole(once: Pipeline) -> Iterator[Pipeline]:
 def evaluate(pipeline: Pipeline, at: datetime = AT) -> Figures:
     run = pipeline.run("report", ["evaluation"])
     assert run.success
-    found = evaluated(pipeline.files, at)
+    found = evaluated(pipeline.database, pipeline.files, at)
     assert found
     return found
 

@@ -1,0 +1,49 @@
+"""Commands of people's ratings: a sheet to rate pairs on, and what they thought."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jv_assets import settings
+from jv_assets.cli.common import app, range_files, ready_database
+
+ratings = typer.Typer(no_args_is_help=True, help="What people think of pairs of profiles.")
+app.add_typer(ratings, name="ratings")
+
+
+@app.command()
+def rating_sheet(
+    matches: Annotated[int, typer.Option(help="How many pairs: matches, proposed pairs and pairs at random.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write. It holds texts of profiles.")],
+    seed: Annotated[int, typer.Option(help="Another seed draws other pairs.", min=0)] = 0,
+) -> None:
+    """Write a page on which people rate pairs of profiles, without their scores."""
+    from jv_assets.ratings.drawing import draw
+    from jv_assets.ratings.sheet import to_html
+    from jv_assets.ratings.store import keep_sheet
+    from jv_assets.reports.exporting import write_whole
+
+    database = ready_database()
+    sheet = draw(
+        database, range_files(database), settings.embedding_model(), settings.policy(), count=matches, seed=seed
+    )
+    page = to_html(database, sheet)
+    keep_sheet(database, sheet.name, sheet.pairs)
+    write_whole(out, page, mode=0o600)
+    typer.echo(f"sheet {sheet.name}, {len(sheet.pairs):,} pairs: {out}")
+    typer.echo("It holds texts of profiles. Load what a rater saves of it: jv ratings load FILE")
+
+
+@ratings.command()
+def load(file: Annotated[Path, typer.Argument(help="What a rating sheet saved, a CSV file.")]) -> None:
+    """Load what a rater saved. The same file again changes nothing; a later one of the same rater replaces it."""
+    from jv_assets.ratings.loading import read_ratings
+    from jv_assets.ratings.store import keep_ratings
+
+    database = ready_database()
+    rows = read_ratings(database, file)
+    replaced = keep_ratings(database, rows)
+    raters = {row.rater for row in rows}
+    again = f"; {replaced:,} of before replaced" if replaced else ""
+    typer.echo(f"{len(rows):,} ratings of {len(raters):,} raters loaded{again}")

@@ -1,0 +1,1 @@
+"""Ratings by people: a blind sheet of pairs is drawn, rated in a browser, and loaded. The figures are analysis."""

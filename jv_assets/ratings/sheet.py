@@ -1,0 +1,65 @@
+"""The page of a rating sheet: one file that loads and sends nothing, and does not tell where a pair comes from."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from jv_assets.ratings.drawing import Sheet
+from jv_assets.resources.database import Database
+from jv_assets.tables import selected
+
+SHOWN = {
+    "what_you_do": "What they do",
+    "who_you_serve": "Whom they serve",
+    "offering": "Offering",
+    "seeking": "Seeking",
+    "niche": "Niche",
+    "audience_type": "Audience",
+    "signature_programs": "Programs",
+    "current_projects": "Current projects",
+    "list_size": "List size",
+    "social_reach": "Social reach",
+    "revenue_tier": "Revenue tier",
+    "bio": "About",
+}
+"""By column of a profile, its name on the sheet. No address is among them: who rates need not write to anybody."""
+_PROFILES = f"SELECT id::text, {selected('profiles', ('name', *SHOWN))} FROM profiles WHERE id::text = ANY(:ids)"  # noqa: S608
+
+
+def to_html(database: Database, sheet: Sheet) -> str:
+    """Return the page of a sheet, with the profiles as they are now."""
+    ids = sorted({name for pair in sheet.pairs for name in (pair.profile_id, pair.candidate_id)})
+    profiles = _read(database, ids)
+    pairs = [
+        {"pair": pair.pair, "a": profiles[pair.profile_id], "b": profiles[pair.candidate_id]} for pair in sheet.pairs
+    ]
+    script = _resource("sheet.js")
+    return Template(_resource("sheet.html")).substitute(
+        sheet=sheet.name,
+        # Inside of a script element: nothing there may end it.
+        data=json.dumps({"name": sheet.name, "pairs": pairs}).replace("<", "\\u003c"),
+        script=script,
+        script_hash=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}",
+    )
+
+
+def _read(database: Database, ids: list[str]) -> Mapping[str, Any]:
+    def work(connection: Connection) -> list[Mapping[str, Any]]:
+        return [dict(row) for row in connection.execute(text(_PROFILES), {"ids": ids}).mappings()]
+
+    return {row["id"]: _profile(row) for row in database.run(work)}
+
+
+def _profile(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    fields = [(name, str(row[column])) for column, name in SHOWN.items() if row[column] not in (None, "", "0")]
+    return {"name": row["name"] or "(no name)", "fields": fields}
+
+
+def _resource(name: str) -> str:
+    return files("jv_assets.ratings").joinpath(name).read_text(encoding="utf-8")
