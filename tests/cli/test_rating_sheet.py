@@ -138,7 +138,10 @@ def test_ratings_are_loaded_once_and_a_later_file_replaces(program: Program, she
         ({"sheet": "000000000000"}, "row 3: no sheet 000000000000 was made from this database"),
         ({"rater": " "}, "row 3, rater: ' ': String should have at least 1 character"),
         ({"rated_at": "yesterday"}, "row 3, rated_at: 'yesterday': Input should be a valid datetime"),
-        ({"rated_at": "2026-02-17T10:00:00"}, "row 3, rated_at: '2026-02-17T10:00:00': Input should have timezone info"),
+        (
+            {"rated_at": "2026-02-17T10:00:00"},
+            "row 3, rated_at: '2026-02-17T10:00:00': Input should have timezone info",
+        ),
     ],
 )
 def test_a_wrong_row_is_named_and_nothing_is_loaded(
