@@ -20,7 +20,7 @@ def rating_sheet(
 ) -> None:
     """Write a page on which people rate pairs of profiles, without their scores."""
     from jv_assets.ratings.drawing import draw
-    from jv_assets.ratings.sheet import to_html
+    from jv_assets.ratings.sheet import read_profiles, to_html
     from jv_assets.ratings.store import keep_sheet
     from jv_assets.reports.exporting import write_whole
 
@@ -28,7 +28,7 @@ def rating_sheet(
     sheet = draw(
         database, range_files(database), settings.embedding_model(), settings.policy(), count=matches, seed=seed
     )
-    page = to_html(database, sheet)
+    page = to_html(sheet, read_profiles(database, sheet))
     keep_sheet(database, sheet.name, sheet.pairs)
     write_whole(out, page, mode=0o600)
     typer.echo(f"sheet {sheet.name}, {len(sheet.pairs):,} pairs: {out}")

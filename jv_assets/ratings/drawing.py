@@ -106,7 +106,7 @@ def _draw_discovered(proposed: list[Ends], count: int, dice: np.random.Generator
 
 def _draw_at_random(ground: Ground, proposed: set[Ends], count: int, dice: np.random.Generator) -> list[Ends]:
     """Pairs of profiles with a usable text that no match joins and that discovery does not propose."""
-    ids = ground.prepared.facts.index[ground.among].tolist()
+    ids = ground.prepared.features.index[ground.among].tolist()
     joined = zip(ground.existing["profile_id"], ground.existing["suggested_profile_id"], strict=True)
     taken = proposed | {(min(ends), max(ends)) for ends in joined}
     drawn: list[Ends] = []

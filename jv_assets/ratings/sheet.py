@@ -8,7 +8,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from jv_assets.ratings.drawing import Sheet
 from jv_assets.resources.database import Database
@@ -32,10 +32,18 @@ SHOWN = {
 _PROFILES = f"SELECT id::text, {selected('profiles', ('name', *SHOWN))} FROM profiles WHERE id::text = ANY(:ids)"  # noqa: S608
 
 
-def to_html(database: Database, sheet: Sheet) -> str:
-    """Return the page of a sheet, with the profiles as they are now."""
+def read_profiles(database: Database, sheet: Sheet) -> Mapping[str, Mapping[str, Any]]:
+    """Return, by id, what the page shows of each profile of a sheet, as it is now."""
     ids = sorted({name for pair in sheet.pairs for name in (pair.profile_id, pair.candidate_id)})
-    profiles = _read(database, ids)
+
+    def work(connection: Connection) -> dict[str, Mapping[str, Any]]:
+        return {row["id"]: _profile(row) for row in connection.execute(text(_PROFILES), {"ids": ids}).mappings()}
+
+    return database.run(work)
+
+
+def to_html(sheet: Sheet, profiles: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page of a sheet; `profiles` as `read_profiles` returns them."""
     pairs = [
         {"pair": pair.pair, "a": profiles[pair.profile_id], "b": profiles[pair.candidate_id]} for pair in sheet.pairs
     ]
@@ -49,14 +57,7 @@ def to_html(database: Database, sheet: Sheet) -> str:
     )
 
 
-def _read(database: Database, ids: list[str]) -> Mapping[str, Any]:
-    def work(connection: Connection) -> list[Mapping[str, Any]]:
-        return [dict(row) for row in connection.execute(text(_PROFILES), {"ids": ids}).mappings()]
-
-    return {row["id"]: _profile(row) for row in database.run(work)}
-
-
-def _profile(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _profile(row: RowMapping) -> Mapping[str, Any]:
     fields = [(name, str(row[column])) for column, name in SHOWN.items() if row[column] not in (None, "", "0")]
     return {"name": row["name"] or "(no name)", "fields": fields}
 

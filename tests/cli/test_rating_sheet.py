@@ -198,3 +198,17 @@ def test_the_evaluation_has_the_figures(program: Program, sheet: str, tmp_path: 
     assert sum(each["pairs"] for each in found["sources"]) == 35
     assert "Krippendorff's alpha is " in done.out
     assert "pairs that discovery proposes" in done.out
+
+
+def test_too_few_to_draw_from(program: Program, sheet: str, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.html"
+    done = program.run("rating-sheet", "--matches", "1000", "--out", str(out))
+    (scored,) = program.sql("SELECT count(*) AS rows FROM match_suggestions WHERE harmonic_mean IS NOT NULL")
+    said = f"jv: {scored['rows']} matches are scored, and the sheet takes 334; type: jv nightly\n"
+    assert (done.code, done.err) == (2, said)
+    program.well("discover", "--top", "80", "--out", str(tmp_path / "all.csv"))
+    done = program.run("rating-sheet", "--matches", "30", "--out", str(out))
+    assert done.code == 2
+    assert done.err.startswith("jv: of ")
+    assert done.err.endswith(" too few pairs are neither matched nor proposed for a sheet\n")
+    assert list(tmp_path.iterdir()) == [tmp_path / "all.csv"]
