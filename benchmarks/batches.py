@@ -17,7 +17,7 @@ from benchmarks.figures import timed
 from jv_assets.demo.population import MATCHES, PROFILES
 from jv_assets.pipeline import publishing
 from jv_assets.pipeline.id_spans import FIRST, LAST
-from jv_assets.pipeline.publishing import Wanted, publish_range
+from jv_assets.pipeline.publishing import PublishOptions, publish_range
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 
@@ -52,7 +52,7 @@ def _published(database: Database, rows: pd.DataFrame, size: int) -> float:
     with patch.object(publishing, "BATCH_ROWS", size):
         return timed(
             lambda: publish_range(
-                database, (FIRST, LAST), [(rows, lambda: rows["match_context"])], Wanted(), run_id="r"
+                database, (FIRST, LAST), [(rows, lambda: rows["match_context"])], PublishOptions(), run_id="r"
             )
         )
 

@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from jv_assets.demo.population import make_population
 from jv_assets.pipeline.id_spans import FIRST, LAST, id_spans
-from jv_assets.pipeline.publishing import Wanted, publish_range
+from jv_assets.pipeline.publishing import PublishOptions, publish_range
 from jv_assets.pipeline.reading import read_matches, read_profiles
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of, score_range
 from jv_assets.platform import postgres
@@ -102,7 +102,7 @@ def _publish(database: Database, parts: Sequence[pd.DataFrame], turn: int) -> No
     for rows in parts:
         other = rows.assign(harmonic_mean=np.round(rows["harmonic_mean"] + 0.01 * (turn % 2), 2))
         contexts = pd.Series(np.roll(rows["match_context"], turn), rows.index)
-        publish_range(database, (FIRST, LAST), [(other, lambda: contexts)], Wanted())  # noqa: B023
+        publish_range(database, (FIRST, LAST), [(other, lambda: contexts)], PublishOptions())  # noqa: B023
     at_once(database, f"VACUUM {TABLE}")
 
 

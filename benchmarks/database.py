@@ -19,9 +19,10 @@ from sqlalchemy import text
 from benchmarks.figures import Row, figure, jv, timed
 from jv_assets import settings
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
+from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
 from jv_assets.partition_cut import equal_width
 from jv_assets.partitions import ID_RANGES
-from jv_assets.pipeline.publishing import NEEDED, Wanted, publish_range
+from jv_assets.pipeline.publishing import NEEDED, PublishOptions, publish_range
 from jv_assets.pipeline.reading import STORED_COLUMNS, read_matches, read_profiles, read_vectors
 from jv_assets.pipeline.scoring import features_of, profiles_of_files, score_range
 from jv_assets.pipeline.vector_cache import VectorCache
@@ -55,11 +56,11 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
     fill_vectors(database)
     for key in KEYS:
         features = features_of(read_profiles(database, *BOUNDS(key)))
-        files.write("profiles", key, features.reset_index(), {"rows": len(features)})
+        files.write(PROFILES, key, features.reset_index(), {"rows": len(features)})
     profiles = profiles_of_files(database, files, MODEL)
     for key in KEYS:
         scored = score_range(profiles, read_matches(database, *BOUNDS(key)), "harmonic/impute")
-        files.write("match_scores", key, scored.rows, {"rows": len(scored.rows), "skipped": dict(scored.skipped)})
+        files.write(MATCH_SCORES, key, scored.rows, {"rows": len(scored.rows), "skipped": dict(scored.skipped)})
     try:
         yield database, files
     finally:
@@ -141,24 +142,24 @@ def _publishing(database: Database, files: RangeFiles) -> list[Row]:
 def _note_what_is_stored(database: Database, files: RangeFiles) -> None:
     """As making match_scores again does."""
     for key in KEYS:
-        rows, metadata = files.read("match_scores", key), files.metadata("match_scores", key)
+        rows, metadata = files.read(MATCH_SCORES, key), files.metadata(MATCH_SCORES, key)
         now = read_matches(database, *BOUNDS(key)).set_index("id").loc[rows["id"], list(STORED_COLUMNS)]
-        files.write("match_scores", key, rows.assign(**{name: now[name].to_numpy() for name in now}), metadata)
+        files.write(MATCH_SCORES, key, rows.assign(**{name: now[name].to_numpy() for name in now}), metadata)
 
 
 def _publish_all(database: Database, files: RangeFiles, run: str) -> int:
     """As a run does it, which keeps what it replaces."""
     written = 0
     for key in KEYS:
-        scored = files.read("match_scores", key, sorted({*NEEDED, *STORED_COLUMNS}))
+        scored = files.read(MATCH_SCORES, key, sorted({*NEEDED, *STORED_COLUMNS}))
         chunk = scored, partial(_contexts, files, key)
-        published = publish_range(database, BOUNDS(key), [chunk], Wanted(), run_id=run)
+        published = publish_range(database, BOUNDS(key), [chunk], PublishOptions(), run_id=run)
         written += published.written
     return written
 
 
 def _contexts(files: RangeFiles, key: str) -> "pd.Series[str]":
-    return files.read("match_scores", key, ["match_context"])["match_context"]
+    return files.read(MATCH_SCORES, key, ["match_context"])["match_context"]
 
 
 def _copy_alone(database: Database, files: RangeFiles) -> None:
@@ -172,7 +173,7 @@ def _copy_alone(database: Database, files: RangeFiles) -> None:
         )
         cursor = connection.connection.cursor()
         for key in KEYS:
-            rows = files.read("match_scores", key, columns)
+            rows = files.read(MATCH_SCORES, key, columns)
             with cursor.copy(f"COPY t ({', '.join(columns)}) FROM STDIN") as copy:
                 for row in zip(*(rows[name].tolist() for name in columns), strict=True):
                     copy.write_row(row)
@@ -193,7 +194,7 @@ def _rescore(home: Path) -> list[Row]:
     finally:
         postgres.stop(home / "postgres")
     stages = {name: float(value) for name, value in re.findall(r"│ (\w+) +│.*│ +([\d.]+) │", rescore.out)}
-    work = sum(stages.get(name, 0.0) for name in ("profiles", "match_scores", "published_scores"))
+    work = sum(stages.get(name, 0.0) for name in ("profiles", MATCH_SCORES, PUBLISHED_SCORES))
     return [
         figure(
             f"jv rescore, {PROFILES:,} profiles, {MATCHES:,} matches, all written", rescore.seconds, "s", at_most=30.0

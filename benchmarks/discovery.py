@@ -32,7 +32,7 @@ from jv_scoring.discovery_update import update
 from jv_scoring.engine import score_pairs
 from jv_scoring.prepare import COMPARED, combine_offering, profile_features
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
-from jv_scoring.vectors import NONE, Positions, Vectors
+from jv_scoring.vectors import MISSING, Positions, Vectors
 
 BEST, SPARE, CAP = 20, 5, 10
 ASKED, NEAREST = 400, 200
@@ -83,7 +83,7 @@ def _vectors(texts: list[object], themes: npt.NDArray[np.float32], rng: np.rando
         part[:] = rng.standard_normal(part.shape, np.float32) * rng.uniform(0.2, 0.8, (len(part), 1))
         part += themes[0] + themes[rng.integers(1, len(themes), len(part))] * rng.uniform(0, 1.2, (len(part), 1))
         part /= np.linalg.norm(part, axis=1, keepdims=True)
-    row = np.full(len(texts), NONE, np.intp)
+    row = np.full(len(texts), MISSING, np.intp)
     row[embedded] = np.arange(len(embedded))
     return Vectors.from_matrix(matrix, row)
 
@@ -215,7 +215,7 @@ def _fill(connection: psycopg.Connection, sample: Sample) -> None:
 def _nearest(connection: psycopg.Connection, sample: Sample, profile: int) -> Positions:
     found: list[int] = []
     for source, target in QUERIES:
-        vector = sample.prepared.vectors[source].of(profile)
+        vector = sample.prepared.vectors[source].vector(profile)
         if vector is not None:
             rows = connection.execute(
                 f"SELECT profile FROM near_{target} ORDER BY vector <=> %s LIMIT {NEAREST}", (vector,)

@@ -25,6 +25,7 @@ from serving import Running, running
 from waiting import wait_until
 
 from benchmarks.figures import jv
+from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import range_keys
 from jv_assets.platform import postgres
 from jv_assets.settings import ranges_per_run
@@ -93,7 +94,7 @@ def measure(page: Page, ui: Running, ranges: int) -> dict[str, float]:
         expect(materialize).to_be_enabled()
         started.append(time.perf_counter())
         materialize.click()
-        dialog_of(page, "match_scores")
+        dialog_of(page, MATCH_SCORES)
 
     def run() -> None:
         page.goto(f"{address}/runs/{night['runId']}")
@@ -125,7 +126,7 @@ def backfill(page: Page, ui: Running, ranges: int) -> dict[str, float]:
     """Of all ranges: until it is asked for, until all its runs are in the queue, and then its page."""
     page.goto(f"http://127.0.0.1:{ui.port}/assets/match_scores")
     page.get_by_role("button", name="Materialize").first.click()
-    dialog = dialog_of(page, "match_scores")
+    dialog = dialog_of(page, MATCH_SCORES)
     dialog.get_by_role("button", name="All", exact=True).click()
     started = time.perf_counter()
     dialog.get_by_role("button", name=re.compile("^Launch")).click()
@@ -143,7 +144,7 @@ def backfill(page: Page, ui: Running, ranges: int) -> dict[str, float]:
         started = time.perf_counter()
         page.goto(where)
         expect(page.get_by_role("tab", name="Timeline")).to_be_visible()
-        expect(page.get_by_text("match_scores").first).to_be_visible()
+        expect(page.get_by_text(MATCH_SCORES).first).to_be_visible()
         seen.append(time.perf_counter() - started)
     ui.ask(CANCEL, id=backfill_id)
     return {

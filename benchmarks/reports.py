@@ -21,6 +21,14 @@ import pandas as pd
 
 from benchmarks.figures import Row, figure
 from benchmarks.scoring import MODEL, make_workload
+from jv_assets.names import (
+    AGGREGATION_COMPARISON,
+    EMBEDDING_ISOLATION,
+    MATCH_SCORES,
+    MOMENTUM_BOTTLENECK,
+    PRODUCTION_IMPACT,
+    PROFILES,
+)
 from jv_assets.partitions import ID_RANGES, range_keys
 from jv_assets.pipeline.reading import STORED_COLUMNS
 from jv_assets.pipeline.scoring import STORED_BEFORE, fingerprint, score_matches
@@ -61,14 +69,14 @@ def _make(folder: Path) -> None:
     of_size = {ranges: RangeFiles(str(folder), ranges) for _, ranges in (SMALL, LARGE)}
     for ranges, files in of_size.items():
         for key, place in zip(range_keys(ranges), np.array_split(np.arange(len(profiles)), ranges), strict=True):
-            files.write("profiles", key, profiles.iloc[place], {"rows": len(place)})
+            files.write(PROFILES, key, profiles.iloc[place], {"rows": len(place)})
     for number, pairs in enumerate(_pairs(work.features.index)):
         rows = score_matches(prepared, pairs, MODEL, CURRENT_POLICY).rows
         rows = _with_before(rows).drop(columns="match_context")
         metadata = {"rows": len(rows), "policy": CURRENT_POLICY, "fingerprint": fingerprint(rows)}
         for ranges, files in of_size.items():
             if number < ranges:
-                files.write("match_scores", range_keys(ranges)[number], rows, metadata)
+                files.write(MATCH_SCORES, range_keys(ranges)[number], rows, metadata)
 
 
 def _pairs(profiles: pd.Index) -> Iterator[pd.DataFrame]:
@@ -111,26 +119,26 @@ def _report(files: RangeFiles) -> int:
     for key in ID_RANGES.get_partition_keys():
         _keep(
             files,
-            "embedding_isolation",
+            EMBEDDING_ISOLATION,
             key,
             tallied(scored(files, key, embedding_isolation.COLUMNS), embedding_isolation.tally)[0],
         )
-        features = files.read("profiles", key, list(momentum_bottleneck.FIELDS))
+        features = files.read(PROFILES, key, list(momentum_bottleneck.FIELDS))
         low = tallied(scored(files, key, momentum_bottleneck.COLUMNS), momentum_bottleneck.tally)[0]
-        _keep(files, "momentum_bottleneck", key, low, profiles=momentum_bottleneck.tally_profiles(features))
+        _keep(files, MOMENTUM_BOTTLENECK, key, low, profiles=momentum_bottleneck.tally_profiles(features))
         other = tallied(scored(files, key, aggregation_comparison.COLUMNS), aggregation_comparison.tally)[0]
-        _keep(files, "aggregation_comparison", key, other)
+        _keep(files, AGGREGATION_COMPARISON, key, other)
         stored = [*production_impact.COLUMNS, *STORED_BEFORE[1:], "before_context"]
         names = dict(zip(STORED_BEFORE[1:], production_impact.BEFORE, strict=False))
         then = (rows.rename(columns=names) for rows in scored(files, key, stored))
-        _keep(files, "production_impact", key, tallied(then, production_impact.tally)[0], hours=24.0)
+        _keep(files, PRODUCTION_IMPACT, key, tallied(then, production_impact.tally)[0], hours=24.0)
     report = report_of(merge(files))
     to_html(report)
     return int(report["headline"]["matches"])
 
 
 def _keep(files: RangeFiles, asset: str, key: str, tally: Tally, **beside: Any) -> None:
-    keep(files, asset, key, tally, files.metadata("match_scores", key)["rows"], **beside)
+    keep(files, asset, key, tally, files.metadata(MATCH_SCORES, key)["rows"], **beside)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from servers import free_port, redis
 from serving import Running, running
 
 from jv_assets.demo.population import make_population
+from jv_assets.names import PROFILE_EMBEDDINGS, PUBLISHED_SCORES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.platform import postgres as local
 from jv_assets.platform.storage import dagster_home
@@ -38,7 +39,7 @@ KEYS = list(ID_RANGES.get_partition_keys())
 PROFILES, MATCHES = 1_000, 50_000
 TURNS, RUNS = 2, 4
 SPAN = len(KEYS) // RUNS
-EMBED, PUBLISH = ("embed", "profile_embeddings"), ("rescore", "published_scores")
+EMBED, PUBLISH = ("embed", PROFILE_EMBEDDINGS), ("rescore", PUBLISHED_SCORES)
 FORGET = {
     EMBED: "UPDATE profiles SET embedding_seeking = NULL, embedding_offering = NULL, embedding_who_you_serve = NULL, "
     "embedding_what_you_do = NULL, embeddings_model = NULL; TRUNCATE jv.embedded_texts",

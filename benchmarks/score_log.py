@@ -19,7 +19,7 @@ from benchmarks.bloat import at_once, scored_parts
 from benchmarks.figures import Row, figure, show, timed
 from jv_assets.pipeline import publishing
 from jv_assets.pipeline.id_spans import FIRST, LAST
-from jv_assets.pipeline.publishing import Wanted, publish_range
+from jv_assets.pipeline.publishing import PublishOptions, publish_range
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 
@@ -72,7 +72,7 @@ def _published(database: Database, rows: pd.DataFrame, turn: int, log: bool) -> 
 
     def publish() -> None:
         publish_range(
-            database, (FIRST, LAST), [(rows, lambda: rows["match_context"])], Wanted(), run_id=f"{turn} {log}"
+            database, (FIRST, LAST), [(rows, lambda: rows["match_context"])], PublishOptions(), run_id=f"{turn} {log}"
         )
 
     if log:

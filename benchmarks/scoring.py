@@ -20,7 +20,7 @@ from jv_assets.demo.population import make_population
 from jv_scoring import CURRENT_POLICY, Prepared, match_contexts, prepare, score_pair, score_pairs
 from jv_scoring.prepare import combine_offering, profile_features
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
-from jv_scoring.vectors import NONE, Vectors
+from jv_scoring.vectors import MISSING, Vectors
 
 MODEL, DIMENSION = "BAAI/bge-large-en-v1.5", 1024
 SCORED_AT = "2026-02-17T21:04:11+00:00"
@@ -63,7 +63,7 @@ def _vectors(texts: list[object], themes: npt.NDArray[np.float64], rng: np.rando
     drawn = (
         themes[0] + own + rng.uniform(0.2, 0.8, (len(embedded), 1)) * rng.standard_normal((len(embedded), DIMENSION))
     )
-    row = np.full(len(texts), NONE, np.intp)
+    row = np.full(len(texts), MISSING, np.intp)
     row[embedded] = np.arange(len(embedded))
     return Vectors.from_matrix((drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32), row)
 

@@ -8,10 +8,11 @@ import dagster as dg
 from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.aggregation_comparison import aggregation_comparison
-from jv_assets.assets.candidates import candidate_allocation, match_candidates
+from jv_assets.assets.candidate_allocation import candidate_allocation
 from jv_assets.assets.diagnostic_report import diagnostic_report
 from jv_assets.assets.embedding_isolation import embedding_isolation
 from jv_assets.assets.evaluation import evaluation
+from jv_assets.assets.match_candidates import match_candidates
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.momentum_bottleneck import momentum_bottleneck
 from jv_assets.assets.momentum_options import momentum_options
@@ -24,7 +25,7 @@ from jv_assets.automation import schedules
 from jv_assets.automation.alerts import alert
 from jv_assets.automation.finishing import finish_the_other_ranges
 from jv_assets.automation.report_after_nightly import report_after_nightly
-from jv_assets.automation.retention_job import every_day, forget
+from jv_assets.automation.retention_job import every_day, purge_runs
 from jv_assets.automation.sensors import edited_profiles, new_matches, score_concerned
 from jv_assets.automation.undo_job import undo
 from jv_assets.checks.audit import audit
@@ -58,7 +59,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
         jobs=[
             *(schedules.rescore, schedules.embed, schedules.refresh, schedules.nightly, schedules.report),
             schedules.discover,
-            *(undo, forget),
+            *(undo, purge_runs),
         ],
         schedules=[schedules.every_night, schedules.every_week, every_day],
         sensors=[

@@ -84,7 +84,7 @@ def _similarity_entries(pairs: Pairs, scored: pd.DataFrame, direction: str, fact
     shown = _cosine_texts(pairs.vectors(*texts), cosines)
     entries = [_semantic_entry(factor, text, score) for text, score in zip(shown, scores, strict=True)]
     by_words = np.flatnonzero(np.isnan(cosines))
-    shares = pairs.some(by_words).overlap_shares(*texts)
+    shares = pairs.take(by_words).overlap_shares(*texts)
     for k, share in zip(by_words.tolist(), shares.tolist(), strict=True):
         detail = overlap_detail(share, scores[k])
         entries[k] = factor_json(SYNERGY[factor], scores[k], detail, WORD_OVERLAP)

@@ -26,7 +26,7 @@ from jv_scoring.engine import AUDIENCES, OFFERINGS, Pairs, compare_texts
 from jv_scoring.policy import Policy
 from jv_scoring.prepare import COMPARED, Prepared
 from jv_scoring.similarity import OVERLAP_STEPS, Calibration
-from jv_scoring.vectors import NONE, ODD, Floats, Positions
+from jv_scoring.vectors import IRREGULAR, MISSING, Floats, Positions
 
 Matrix = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -216,9 +216,9 @@ class Block:
         for texts, products, levels in zip(self._texts, self._similarities, self._levels, strict=True):
             source, target = self._rows(texts)
             near = levels_of(products, self.of.limits[0] + self.of.error[texts[0]]) != levels
-            near |= (source == ODD)[:, None] | (target == ODD)
-            near[source == NONE] = False
-            near[:, target == NONE] = False
+            near |= (source == IRREGULAR)[:, None] | (target == IRREGULAR)
+            near[source == MISSING] = False
+            near[:, target == MISSING] = False
             unsettled |= near
         return unsettled
 
@@ -226,9 +226,9 @@ class Block:
         """The highest level that each pair may have: exact by words, and within float error by vectors."""
         levels = levels_of(products, self.of.limits[0] - self.of.error[texts[0]])
         source, target = self._rows(texts)
-        wordy, others = np.flatnonzero(source == NONE), np.flatnonzero(target == NONE)
-        levels[source == ODD] = TOP
-        levels[:, target == ODD] = TOP
+        wordy, others = np.flatnonzero(source == MISSING), np.flatnonzero(target == MISSING)
+        levels[source == IRREGULAR] = TOP
+        levels[:, target == IRREGULAR] = TOP
         if len(wordy):
             levels[wordy] = self.of.overlap_levels(texts, self.one[wordy], self.other)
         if len(others):
@@ -245,8 +245,8 @@ class Block:
         source, target = self._rows(texts)
         error, limits = self.of.error[texts[0]], self.of.limits[0]
         near: Mask = levels_of(similarities, limits - error) != levels_of(similarities, limits + error)
-        near |= (source == ODD)[row] | (target == ODD)[column]
-        near &= (source != NONE)[row] & (target != NONE)[column]
+        near |= (source == IRREGULAR)[row] | (target == IRREGULAR)[column]
+        near &= (source != MISSING)[row] & (target != MISSING)[column]
         return near
 
     def _settled(self, k: int, one: Positions, other: Positions) -> Positions:

@@ -17,7 +17,7 @@ class WordLists:
     words: Positions
     first: Positions
 
-    def of(self, profiles: Positions) -> tuple[Positions, Positions]:
+    def take(self, profiles: Positions) -> tuple[Positions, Positions]:
         """Return the words of these profiles, and for each the place in `profiles` of the profile that has it."""
         begin, count = self.first[profiles], self.first[profiles + 1] - self.first[profiles]
         owner = np.repeat(np.arange(len(profiles)), count)
@@ -47,8 +47,8 @@ class WordOverlap:
     def _common(self, source: str, target: str, rows: Positions, columns: Positions) -> Positions:
         """(rows, columns) how many words two texts have in common."""
         lists = self._lists()
-        words, row = lists[source].of(rows)
-        others, column = lists[target].of(columns)
+        words, row = lists[source].take(rows)
+        others, column = lists[target].take(columns)
         order = np.argsort(others, kind="stable")
         others, column = others[order], column[order]
         first, last = np.searchsorted(others, words, "left"), np.searchsorted(others, words, "right")

@@ -62,7 +62,7 @@ def score_pairs(
     unscorable = dict.fromkeys(pairs["id"][gone], GONE) | dict.fromkeys(pairs["id"][same & ~gone], SELF)
     if unscorable:
         scorable = ~(gone | same)
-        pairs, places = pairs.loc[scorable, IDS], places.some(scorable)
+        pairs, places = pairs.loc[scorable, IDS], places.take(scorable)
     columns: dict[str, object] = {name: pairs[name].reset_index(drop=True) for name in IDS}
     columns |= _scores(places, chosen, calibration, overlap)
     scored = pd.DataFrame(columns, copy=False)
@@ -88,7 +88,7 @@ class Pairs:
         )
         return cls(prepared, a, b)
 
-    def some(self, chosen: npt.NDArray[np.bool_] | Positions) -> "Pairs":
+    def take(self, chosen: npt.NDArray[np.bool_] | Positions) -> "Pairs":
         return Pairs(self.prepared, self.a[chosen], self.b[chosen])
 
     def swapped(self) -> "Pairs":
@@ -185,7 +185,7 @@ def compare_texts(pairs: Pairs, texts: tuple[str, str], calibration: Calibration
     vectors.settle(cosines, lambda values: _distance(values, calibration.steps))
     by_words = np.flatnonzero(~semantic | overlap)
     overlap_scores = np.full(len(semantic), np.nan)
-    overlap_scores[by_words] = _step_scores(pairs.some(by_words).overlap_shares(*texts), OVERLAP_STEPS)
+    overlap_scores[by_words] = _step_scores(pairs.take(by_words).overlap_shares(*texts), OVERLAP_STEPS)
     scores = np.where(semantic, _step_scores(cosines, calibration.steps), overlap_scores)
     return _Similarity(scores, semantic, cosines, overlap_scores if overlap else None)
 

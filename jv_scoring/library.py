@@ -100,7 +100,8 @@ def score_pairs(
                 f"{' and '.join(sorted(kinds))}"
             )
     for name, vectors in prepared.vectors.items():
-        each = (vectors.of(profile) for profile in [*np.flatnonzero(vectors.row >= 0)[:1].tolist(), *vectors.odd])
+        shown = [*np.flatnonzero(vectors.row >= 0)[:1].tolist(), *vectors.irregular]
+        each = (vectors.vector(profile) for profile in shown)
         _refuse_dimensions(f"profiles, vectors of {name}", each, calibration, fewest=_FEWEST_NUMBERS)
     return engine.score_pairs(prepared, named, policy, calibration, overlap)
 

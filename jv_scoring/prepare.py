@@ -20,7 +20,7 @@ from jv_scoring.roles import ROLES, normalise_role
 from jv_scoring.similarity import as_vector
 from jv_scoring.synergy import TIER_ORDER, offering_text
 from jv_scoring.text import words
-from jv_scoring.vectors import NONE, Vector, Vectors
+from jv_scoring.vectors import MISSING, Vector, Vectors
 
 UNLISTED_TIER = "unlisted"
 ROLE_NAMES = (*ROLES, None)
@@ -49,7 +49,7 @@ class Prepared:
         Each hash is computed once, until `evict_hashes`.
         """
         new = [profile for profile in np.unique(profiles).tolist() if profile not in self._hashes]
-        digests = [vectors_digest(self.vectors[name].of(profile) for name in COMPARED) for profile in new]
+        digests = [vectors_digest(self.vectors[name].vector(profile) for name in COMPARED) for profile in new]
         self._hashes.update(zip(new, profile_hashes(self.features.iloc[new], digests), strict=True))
         return self._hashes
 
@@ -118,17 +118,17 @@ def prepare(profiles: pd.DataFrame) -> Prepared:
 
 def combine_offering(offering: Vectors, what_you_do: Vectors) -> Vectors:
     """Return `offering` vectors, and `what_you_do` vectors where these are missing (docs/ismc.md, Similarity)."""
-    matrix, row, odd = offering.matrix, offering.row.copy(), dict(offering.odd)
+    matrix, row, irregular = offering.matrix, offering.row.copy(), dict(offering.irregular)
     if not len(matrix):
         matrix = what_you_do.matrix[:0]
-    borrowed = np.flatnonzero((row == NONE) & (what_you_do.row != NONE))
+    borrowed = np.flatnonzero((row == MISSING) & (what_you_do.row != MISSING))
     alike = borrowed[what_you_do.row[borrowed] >= 0]
     if matrix.shape[1] == what_you_do.matrix.shape[1]:
         row[alike] = len(matrix) + np.arange(len(alike))
         matrix = np.concatenate([matrix, what_you_do.matrix[what_you_do.row[alike]]])
-    for profile in borrowed[row[borrowed] == NONE].tolist():
-        odd[profile] = cast(Vector, what_you_do.of(profile))
-    return Vectors.from_matrix(matrix, row, odd)
+    for profile in borrowed[row[borrowed] == MISSING].tolist():
+        irregular[profile] = cast(Vector, what_you_do.vector(profile))
+    return Vectors.from_matrix(matrix, row, irregular)
 
 
 def profile_features(profiles: pd.DataFrame) -> pd.DataFrame:

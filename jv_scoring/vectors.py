@@ -12,7 +12,7 @@ Positions = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 Vector = npt.NDArray[np.floating]
 
-NONE, ODD = -1, -2
+MISSING, IRREGULAR = -1, -2
 _PAIRS_AT_ONCE = 64
 """So few that both sides of them, gathered, fit in a processor's cache."""
 _BLOCK = 256
@@ -26,27 +26,27 @@ class Vectors:
 
     matrix: (rows, dimension) float32 or float64, as given (not normalised).
     inverse_norm: (rows,) float64; 0 for a zero vector.
-    row: (profiles,) the profile's row in `matrix`; NONE without a vector; ODD for one that is in `odd`.
-    odd: vectors of another length, or so long or short that a plain dot product could over- or underflow.
+    row: (profiles,) the profile's row in `matrix`; MISSING without a vector; IRREGULAR for one that is in `irregular`.
+    irregular: vectors of another length, or so long or short that a plain dot product could over- or underflow.
     """
 
     matrix: Vector
     inverse_norm: Floats
     row: Positions
-    odd: Mapping[int, Vector] = field(default_factory=dict)
+    irregular: Mapping[int, Vector] = field(default_factory=dict)
 
     @classmethod
-    def from_matrix(cls, matrix: Vector, row: Positions, odd: Mapping[int, Vector] | None = None) -> "Vectors":
-        """From rows already together: (rows, dimension) finite floats, and each profile's row or NONE."""
+    def from_matrix(cls, matrix: Vector, row: Positions, irregular: Mapping[int, Vector] | None = None) -> "Vectors":
+        """From rows already together: (rows, dimension) finite floats, and each profile's row or MISSING."""
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
             norm = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
             inverse = np.where(norm > 0, 1 / norm, 0.0)
-        set_apart, row = dict(odd or {}), row.copy()
+        set_apart, row = dict(irregular or {}), row.copy()
         smallest, largest = _PLAIN_NORMS
         wild = np.flatnonzero(~((norm >= smallest) & (norm <= largest)) & matrix.any(axis=1))
         for profile in np.flatnonzero(np.isin(row, wild)) if len(wild) else ():
             set_apart[int(profile)] = matrix[row[profile]]
-        row[list(set_apart)] = ODD
+        row[list(set_apart)] = IRREGULAR
         return cls(matrix, inverse, row, set_apart)
 
     @classmethod
@@ -56,19 +56,19 @@ class Vectors:
         lengths = [len(array) for array in arrays if array is not None]
         dimension = max(set(lengths), key=lengths.count, default=0)
         regular = [k for k, array in enumerate(arrays) if array is not None and len(array) == dimension]
-        odd = {k: array for k, array in enumerate(arrays) if array is not None and len(array) != dimension}
+        irregular = {k: array for k, array in enumerate(arrays) if array is not None and len(array) != dimension}
         matrix = np.array([arrays[k] for k in regular], dtype=np.float64).reshape(len(regular), dimension)
-        row = np.full(len(arrays), NONE, dtype=np.intp)
+        row = np.full(len(arrays), MISSING, dtype=np.intp)
         row[regular] = np.arange(len(regular))
-        return cls.from_matrix(as_single(matrix), row, odd)
+        return cls.from_matrix(as_single(matrix), row, irregular)
 
     def __len__(self) -> int:
         return len(self.row)
 
-    def of(self, profile: int) -> Vector | None:
+    def vector(self, profile: int) -> Vector | None:
         """The vector of one profile."""
         row = self.row[profile]
-        return None if row == NONE else self.odd[profile] if row == ODD else self.matrix[row]
+        return None if row == MISSING else self.irregular[profile] if row == IRREGULAR else self.matrix[row]
 
 
 def as_single(values: Vector) -> Vector:
@@ -92,17 +92,17 @@ class PairVectors:
     @property
     def semantic(self) -> npt.NDArray[np.bool_]:
         """Whether both vectors exist."""
-        return np.not_equal(self.source.row[self.i], NONE) & np.not_equal(self.target.row[self.j], NONE)
+        return np.not_equal(self.source.row[self.i], MISSING) & np.not_equal(self.target.row[self.j], MISSING)
 
     def cosines(self) -> Floats:
-        """(pairs,) cosines within float error, clamped to 0..1; NaN without both vectors, exact where one is odd."""
+        """Return cosines in 0..1, within float error; exact for irregular vectors, NaN where one is missing."""
         left, right, plain = self._rows(self.i, self.j)
         if plain.all():
             return self._dots(left, right)
         cosines = np.full(len(left), np.nan)
         cosines[plain] = self._dots(left[plain], right[plain])
-        odd = np.flatnonzero(self.semantic & ~plain)
-        cosines[odd] = [self.exact(k) for k in odd.tolist()]
+        irregular = np.flatnonzero(self.semantic & ~plain)
+        cosines[irregular] = [self.exact(k) for k in irregular.tolist()]
         return cosines
 
     def settle(self, cosines: Floats, distance: Callable[[Floats], Floats]) -> Positions:
@@ -121,7 +121,7 @@ class PairVectors:
 
     def exact(self, k: int) -> float:
         """The cosine of one pair, as the reference has it."""
-        u, v = self.source.of(int(self.i[k])), self.target.of(int(self.j[k]))
+        u, v = self.source.vector(int(self.i[k])), self.target.vector(int(self.j[k]))
         assert u is not None
         assert v is not None
         return cosine(u, v)

@@ -6,6 +6,7 @@ import dagster as dg
 
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
+from jv_assets.names import AGGREGATION_COMPARISON
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, scored, tallied
@@ -37,7 +38,7 @@ def aggregation_comparison(
 
     def work(key: str) -> Mapping[str, object]:
         tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
-        size = keep(files, "aggregation_comparison", key, tally, rows, sample=sample)
+        size = keep(files, AGGREGATION_COMPARISON, key, tally, rows, sample=sample)
         numbers = {
             f"mean_{policy.replace('/', '_')}": tally.histograms[f"{policy} harmonic_mean"].mean for policy in POLICIES
         }

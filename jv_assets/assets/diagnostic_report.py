@@ -7,6 +7,7 @@ import dagster as dg
 from jv_assets import settings
 from jv_assets.assets.tallies import known_numbers
 from jv_assets.automation.schedules import every_night_anew
+from jv_assets.names import EVALUATION, MOMENTUM_OPTIONS, PROFILES
 from jv_assets.partitions import one_line_failure
 from jv_assets.reports.beside import beside
 from jv_assets.reports.evaluation import evaluated, headline
@@ -40,11 +41,8 @@ report.html (it loads nothing and runs nothing, so it can be sent), report.txt, 
 folder reports of JV_HOME, or of .jv where JV_HOME is a bucket. Costs some seconds.
 """,
     deps=[
-        *(
-            dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
-            for name in (*TALLIED, "evaluation", "profiles")
-        ),
-        "momentum_options",
+        *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (*TALLIED, EVALUATION, PROFILES)),
+        MOMENTUM_OPTIONS,
     ],
     freshness_policy=every_night_anew(),
 )
@@ -62,7 +60,7 @@ def diagnostic_report(
     with one_line_failure():
         report = report_of(merge(files), old_sample=config.old_sample)
         folder, found = reports_folder(), evaluated(database, files)
-        report |= beside(files, folder, report) | {"evaluation": found}
+        report |= beside(files, folder, report) | {EVALUATION: found}
         contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
         for kind, content in contents.items():
             write_whole(folder / f"report.{kind}", content)

@@ -6,6 +6,7 @@ import dagster as dg
 
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
+from jv_assets.names import EMBEDDING_ISOLATION
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.reports.numbers import record
 from jv_assets.reports.sampling import sample_of
@@ -38,7 +39,7 @@ def embedding_isolation(
 
     def work(key: str) -> Mapping[str, object]:
         tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
-        size = keep(files, "embedding_isolation", key, tally, rows, sample=sample)
+        size = keep(files, EMBEDDING_ISOLATION, key, tally, rows, sample=sample)
         shown = analysis.report(tally)
         numbers = {
             "mean": record(shown["measures"], measure="harmonic_mean", side="embeddings")["mean"],

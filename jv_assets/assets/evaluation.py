@@ -8,6 +8,7 @@ from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY
+from jv_assets.names import EVALUATION
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.identity import require_home
 from jv_assets.pipeline.outcomes import read_outcomes
@@ -45,7 +46,7 @@ def evaluation(
         outcomes, stood = read_outcomes(database, *files.cut.matches.bounds(key))
         chunks = scored(files, key, analysis.COLUMNS)
         tally = analysis.total(analysis.tally(rows, outcomes, stood, labels) for rows in chunks)
-        size = keep(files, "evaluation", key, tally, tally.matches)
+        size = keep(files, EVALUATION, key, tally, tally.matches)
         kept = tally.rows
         numbers = {name: int(kept[name].sum()) for name in ("exposed", "acted", "dismissed", "stood")}
         words = {

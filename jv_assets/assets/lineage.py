@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
+from jv_assets import names
 from jv_scoring.text import EMBEDDED_FIELDS
 
 _SCORES = ("score_ab", "score_ba", "harmonic_mean")
@@ -25,9 +26,9 @@ PROFILES = _lineage(
     | {"role": [("production/profiles", "network_role")], "tier": [("production/profiles", "revenue_tier")]}
 )
 _SOURCES = [
-    *(("profile_embeddings", f"embedding_{name}") for name in EMBEDDED_FIELDS),
-    *(("profiles", name) for name in _FEATURES),
+    *((names.PROFILE_EMBEDDINGS, f"embedding_{name}") for name in EMBEDDED_FIELDS),
+    *((names.PROFILES, name) for name in _FEATURES),
 ]
 MATCHES = _lineage(dict.fromkeys((*_SCORES, "match_context"), _SOURCES))
 CANDIDATES = _lineage(dict.fromkeys(_SCORES, _SOURCES))
-PUBLISHED = _lineage({name: [("match_scores", name)] for name in (*_SCORES, "match_context")})
+PUBLISHED = _lineage({name: [(names.MATCH_SCORES, name)] for name in (*_SCORES, "match_context")})

@@ -7,6 +7,7 @@ import pandas as pd
 
 from jv_assets import settings
 from jv_assets.assets import lineage, production
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.former_rows import GoneRows, read_former
 from jv_assets.pipeline.id_spans import id_spans
@@ -61,8 +62,8 @@ is counted and skipped. Costs some seconds a run to read all profiles, then some
 """,
     deps=[
         production.MATCHES,
-        dg.AssetDep("profiles", partition_mapping=dg.AllPartitionMapping()),
-        dg.AssetDep("profile_embeddings", partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep(PROFILES, partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep(PROFILE_EMBEDDINGS, partition_mapping=dg.AllPartitionMapping()),
     ],
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,
@@ -89,7 +90,7 @@ def match_scores(
             gone.keep()
 
         metadata = {"policy": config.policy, **origin.stamp(*inputs)}
-        size = files.write_chunks("match_scores", key, chunks(), lambda: told.file_metadata | metadata)
+        size = files.write_chunks(MATCH_SCORES, key, chunks(), lambda: told.file_metadata | metadata)
         return {**told.summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
     with one_line_failure():

@@ -7,6 +7,7 @@ import dagster as dg
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
+from jv_assets.names import MOMENTUM_BOTTLENECK, PROFILES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.reports.numbers import record
 from jv_assets.reports.sampling import sample_of
@@ -41,9 +42,9 @@ def momentum_bottleneck(
 
     def work(key: str) -> Mapping[str, object]:
         tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
-        features = files.chunks("profiles", key, list(analysis.FIELDS))
+        features = files.chunks(PROFILES, key, list(analysis.FIELDS))
         coverage, profiles_there = tallied(features, analysis.tally_profiles)
-        size = keep(files, "momentum_bottleneck", key, tally, rows, profiles=coverage, sample=sample)
+        size = keep(files, MOMENTUM_BOTTLENECK, key, tally, rows, profiles=coverage, sample=sample)
         shown = analysis.report(tally, coverage)
         numbers = {
             "momentum_mean": record(shown["dimensions"], dimension="momentum", direction=BOTH)["mean"],

@@ -13,6 +13,7 @@ from jv_assets import progress
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_SCORES, MOMENTUM_OPTIONS, PROFILES
 from jv_assets.partitions import ID_RANGES, one_line_failure
 from jv_assets.reports.exporting import reports_folder, write_whole
 from jv_assets.reports.sampling import sample_of
@@ -69,12 +70,12 @@ when asked for, not every night: some 20 seconds for 30,000 matches.
 def momentum_options(
     context: dg.AssetExecutionContext, config: OptionsConfig, files: dg.ResourceParam[RangeFiles]
 ) -> dg.MaterializeResult[None]:
-    progress.report("momentum_options", 0, 1)
+    progress.report(MOMENTUM_OPTIONS, 0, 1)
     with one_line_failure():
         if config.repeats < 1:
             raise UserError(f"repeats: {config.repeats}: at least one is needed")
         sample = sample_of(files, config.sample)
-        keys = files.made("match_scores", ID_RANGES.get_partition_keys())
+        keys = files.made(MATCH_SCORES, ID_RANGES.get_partition_keys())
         if not keys:
             raise no_scores()
         chunks = [rows for key in keys for rows in scored(files, key, analysis.COLUMNS, sample)]
@@ -95,7 +96,7 @@ def momentum_options(
         }
         path = reports_folder() / "momentum_options.json"
         write_whole(path, json.dumps(made_of | report, allow_nan=False))
-    progress.report("momentum_options", 1, 1)
+    progress.report(MOMENTUM_OPTIONS, 1, 1)
     return dg.MaterializeResult(
         metadata={
             "json": dg.MetadataValue.path(str(path)),
@@ -108,7 +109,7 @@ def momentum_options(
 
 def _all_profiles(files: RangeFiles) -> pd.DataFrame:
     keys = ID_RANGES.get_partition_keys()
-    return pd.concat([files.read("profiles", key, ["id", *FIELDS]) for key in keys], ignore_index=True).set_index("id")
+    return pd.concat([files.read(PROFILES, key, ["id", *FIELDS]) for key in keys], ignore_index=True).set_index("id")
 
 
 def _markdown(decision: Sequence[dict[str, Any]]) -> str:

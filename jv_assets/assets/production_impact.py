@@ -11,6 +11,7 @@ from jv_assets.assets import production
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY
 from jv_assets.errors import UserError
+from jv_assets.names import PRODUCTION_IMPACT
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.identity import require_home
 from jv_assets.reports.impact_rows import Moment, begins, causes_lost, hours_ago, moment_of, row_chunks
@@ -83,7 +84,7 @@ def production_impact(
         compared = _compared(since, until, begins(database, files.cut.matches.bounds(key)), lost)
         size = keep(
             files,
-            "production_impact",
+            PRODUCTION_IMPACT,
             key,
             tally,
             shown["matches"],

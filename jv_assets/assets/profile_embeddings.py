@@ -84,7 +84,7 @@ def profile_embeddings(
     def embed_some(key: str, low: str, high: str) -> tuple[dict[str, int], Sequence[embedding_plan.Text]]:
         plan = embedding_plan.plan_range(database, embedder, low, high)
         embedding.adopt(database, embedder, plan)
-        embedding.forget_deleted(database, low, high)
+        embedding.delete_orphans(database, low, high)
         cleared = embedding.clear(database, embedder, plan)
         if plan.embed:
             context.log.info(f"range {key}: {len(plan.embed):,} texts to embed; the model is {embedder.place}")

@@ -7,9 +7,10 @@ import dagster as dg
 import pandas as pd
 
 from jv_assets.assets import lineage, production
+from jv_assets.names import PROFILES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import reading
-from jv_assets.pipeline.profile_columns import ODD
+from jv_assets.pipeline.profile_columns import IRREGULAR_VALUES
 from jv_assets.pipeline.profile_rows import file_metadata, profile_chunks
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -63,10 +64,11 @@ def profiles(
         def chunks() -> Iterator[pd.DataFrame]:
             for rows in profile_chunks(database, files, key, origin.may_reuse):
                 coverage = {f"with_{name}": int(rows[name].notna().sum()) for name in _MOMENTUM_FACTORS}
-                counts.update({"rows": len(rows), **coverage, **{name: int(rows[name].sum()) for name in ODD}})
+                irregular = {name: int(rows[name].sum()) for name in IRREGULAR_VALUES}
+                counts.update({"rows": len(rows), **coverage, **irregular})
                 yield rows
 
-        size = files.write_chunks("profiles", key, chunks(), lambda: file_metadata(counts["rows"]) | origin.stamp())
+        size = files.write_chunks(PROFILES, key, chunks(), lambda: file_metadata(counts["rows"]) | origin.stamp())
         return {**counts, "file_bytes": size}
 
     with reading(context, database, files) as origin:

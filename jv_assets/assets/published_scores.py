@@ -12,9 +12,10 @@ from jv_assets.automation.schedules import every_night_anew
 from jv_assets.checks.rules import AUDITED, broken_rules
 from jv_assets.checks.shift import Refusal, shift_refusal, word_overlap_refusal
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.origins import Origin, as_of_file, reading
-from jv_assets.pipeline.publishing import NEEDED, Chunk, Wanted, publish_range
+from jv_assets.pipeline.publishing import NEEDED, Chunk, PublishOptions, publish_range
 from jv_assets.pipeline.reading import STORED_COLUMNS
 from jv_assets.pipeline.stored_rules import refuse_other_rules
 from jv_assets.pipeline.undo_units import unit_of
@@ -78,18 +79,18 @@ def published_scores(
     database: dg.ResourceParam[Database],
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.MaterializeResult[None]]:
-    wanted = Wanted(config.only_missing, config.dry_run, config.switch_policy)
+    options = PublishOptions(config.only_missing, config.dry_run, config.switch_policy)
 
     def work(key: str) -> Mapping[str, object]:
-        with files.opened("match_scores", key) as file:
-            origin.require("match_scores", key, file.metadata)
+        with files.opened(MATCH_SCORES, key) as file:
+            origin.require(MATCH_SCORES, key, file.metadata)
             if broken := broken_rules(map(partial(file.read, AUDITED, ()), file.groups()), file.metadata):
                 raise UserError(f"the scores of range {key} break {', '.join(broken)}: materialize match_scores again")
             published = publish_range(
                 database,
                 files.cut.matches.bounds(key),
                 _chunks(files, key, file, origin),
-                wanted,
+                options,
                 run_id=unit_of(context.run),
                 as_of=as_of_file(file.metadata),
             )
@@ -101,7 +102,7 @@ def published_scores(
         if not config.dry_run:
             with one_line_failure():
                 require_fit(database)  # no command asked the doctor before a schedule's run
-                _refuse_as_a_whole(config, database, files, files.made("match_scores", context.partition_keys))
+                _refuse_as_a_whole(config, database, files, files.made(MATCH_SCORES, context.partition_keys))
         each_range(context, work, record=not config.dry_run)
     if not config.dry_run:
         yield dg.MaterializeResult()
@@ -134,7 +135,7 @@ def _chunks(files: RangeFiles, key: str, file: RangeFile, origin: Origin) -> Ite
 
 def _contexts(files: RangeFiles, key: str, groups: Sequence[int], scored: pd.DataFrame) -> pd.Series:
     """`match_context` of the rows; UserError where the range was scored anew, by another run, since they were read."""
-    with files.opened("match_scores", key) as file:
+    with files.opened(MATCH_SCORES, key) as file:
         again = file.read([*NEEDED, "match_context"], groups=groups if groups in file.groups(ROW_GROUP) else [])
     if not again[list(NEEDED)].equals(scored[list(NEEDED)]):
         raise UserError(f"range {key} was scored anew while it was published: type jv retry")

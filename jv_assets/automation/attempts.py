@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from jv_assets.names import PUBLISHED_SCORES
 from jv_assets.platform.own_runs import is_ours
 
 
@@ -47,4 +48,4 @@ def by_id(runs: Iterable[dg.DagsterRun]) -> list[dg.DagsterRun]:
 def is_dry(run: dg.DagsterRun) -> bool:
     """Whether the run was to write nothing to production."""
     config: Any = run.run_config
-    return bool(config.get("ops", {}).get("published_scores", {}).get("config", {}).get("dry_run"))
+    return bool(config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("dry_run"))

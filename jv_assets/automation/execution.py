@@ -13,13 +13,14 @@ from jv_assets.automation.finishing import Part, config_for, failed_ranges, part
 from jv_assets.automation.schedules import NIGHTLY, OF_MATCHES, RESCORE
 from jv_assets.dagster_internals import BulkActionsFilter, BulkActionStatus
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, Job
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.pipeline.undo_units import UNIT, unit_of
 from jv_assets.platform.launcher import ENDED_BADLY, UNDER_WAY, again, is_at_work, this_process
 from jv_assets.platform.own_runs import is_ours
 from jv_assets.resources.range_files import RangeFiles
 
-_HAVE_FILES = ("profiles", "match_scores")
+_HAVE_FILES = (PROFILES, MATCH_SCORES)
 
 
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -47,7 +48,7 @@ class Outcome:
         return sorted({key for causes in self.failed.values() for key in causes})
 
     @property
-    def well(self) -> bool:
+    def succeeded(self) -> bool:
         return not self.failed and not self.broken
 
     def total(self, asset: str, name: str) -> float:
@@ -72,7 +73,7 @@ def execute(
     while todo:
         part = todo.pop(0)
         run = _run(instance, job, part, ops or {}, unit)
-        if "published_scores" in part.assets:
+        if PUBLISHED_SCORES in part.assets:
             unit = {UNIT: unit_of(run)}
         _take_in(instance, run, outcome)
         if run.status != dg.DagsterRunStatus.SUCCESS:
@@ -170,12 +171,12 @@ def _nevertheless(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
 
 def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
     """The last undo, where it failed and nothing was published since: no range of an asset tells of it."""
-    records = instance.get_run_records(dg.RunsFilter(job_name="undo"))
+    records = instance.get_run_records(dg.RunsFilter(job_name=Job.UNDO))
     last = next((record for record in records if is_ours(instance, record.dagster_run)), None)
     if last is None or last.dagster_run.status not in ENDED_BADLY:
         return []
     since = instance.get_runs(dg.RunsFilter(created_after=last.create_timestamp))
-    if any(run.job_name in ("rescore", "nightly") and is_ours(instance, run) for run in since):
+    if any(run.job_name in (Job.RESCORE, Job.NIGHTLY) and is_ours(instance, run) for run in since):
         return []
     run = last.dagster_run
     return [f"run {run.run_id[:8]} of undo failed: {'; '.join(run_causes(instance, run))}"]
@@ -188,12 +189,12 @@ def retry_plan(instance: dg.DagsterInstance, files: RangeFiles) -> list[Part]:
     concern all matches, of which the others were meanwhile scored by what had been known of them.
     """
     left = left_over(instance, files)
-    matches = sorted({*left["match_scores"], *left["published_scores"]})
-    if left["profiles"] or left["profile_embeddings"]:
+    matches = sorted({*left[MATCH_SCORES], *left[PUBLISHED_SCORES]})
+    if left[PROFILES] or left[PROFILE_EMBEDDINGS]:
         matches = list(ID_RANGES.get_partition_keys())
     return [
-        *parts(("profiles",), list(left["profiles"])),
-        *parts(("profile_embeddings",), list(left["profile_embeddings"])),
+        *parts((PROFILES,), list(left[PROFILES])),
+        *parts((PROFILE_EMBEDDINGS,), list(left[PROFILE_EMBEDDINGS])),
         *parts(OF_MATCHES, matches),
     ]
 

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from jv_assets.automation.schedules import NIGHTLY, RESCORE, nightly, rescore
+from jv_assets.names import MATCH_SCORES, Job
 from jv_assets.partitions import FAILED_RANGES, ID_RANGES, keys_of_run, range_tags
 from jv_assets.pipeline.undo_units import UNIT, unit_of
 from jv_assets.platform.own_runs import started_by_jv
@@ -60,7 +61,7 @@ def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[s
     later = assets[assets.index(asset) + 1 :]
     if not good or not later:
         return []
-    return parts(later, good if asset == "match_scores" else keys)
+    return parts(later, good if asset == MATCH_SCORES else keys)
 
 
 @dg.run_failure_sensor(
@@ -95,4 +96,4 @@ def config_for(assets: Sequence[str], ops: Any) -> dict[str, Any]:
     return {"ops": {name: ops[name] for name in assets if name in ops}}
 
 
-_ASSETS_OF = {"rescore": RESCORE, "nightly": NIGHTLY}
+_ASSETS_OF = {Job.RESCORE: RESCORE, Job.NIGHTLY: NIGHTLY}

@@ -1,8 +1,8 @@
-"""Forgetting old runs: Dagster keeps every run with its events and logs for ever, and has no setting for it.
+"""Retention of runs: purge old runs with their events and logs, because Dagster has no setting for it.
 
-Dagster knows that a range is made only by the event of the run that made it. So a run of which something is the latest
-stays, however old: of any range of any asset the materialization, the observation or the attempt, of any check the
-verdict. And runs of another code location, which may share the instance, are none of ours.
+Dagster knows that a partition exists only by the event of the run that made it. So a run is kept, however old, if it
+holds the latest materialization, observation or attempt of a partition, or the latest result of a check. Runs of other
+code locations may share the instance; they are never deleted.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -24,10 +24,10 @@ _LATEST_OF = (
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def forget_old_runs(instance: dg.DagsterInstance) -> int:
-    """Delete our runs that are older than `JV_KEPT_DAYS` and not needed; returns how many.
+def purge_old_runs(instance: dg.DagsterInstance) -> int:
+    """Delete our runs that are older than `JV_KEPT_DAYS` and not needed; return how many.
 
-    The run itself goes last: where this is cut off, the next one finds it again.
+    The run itself is deleted last, so that an interrupted purge is resumed by the next one.
     """
     before = datetime.now(UTC) - timedelta(days=settings.kept_days())
     runs = (record.dagster_run for record in instance.get_run_records(_ended_before(before)))
@@ -47,7 +47,7 @@ def _ended_before(before: datetime) -> dg.RunsFilter:
 
 
 def _needed(instance: dg.DagsterInstance) -> set[str]:
-    """The runs of which something is the latest, or which `jv retry` would do again."""
+    """Return the runs that hold the latest event of something, or that `jv retry` would repeat."""
     events, verdicts = SqlEventLogStorageTable.c, AssetCheckExecutionsTable.c
     latest_events = (
         select(func.max(events.id))
@@ -68,7 +68,7 @@ def _needed(instance: dg.DagsterInstance) -> set[str]:
 
 
 def _delete_verdicts(instance: dg.DagsterInstance, run_id: str) -> None:
-    """What Dagster leaves where it deletes a run."""
+    """Delete the check results, which Dagster leaves behind when it deletes a run."""
     with _storage(instance).index_connection() as connection:
         connection.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))
 

@@ -1,8 +1,9 @@
-"""The job that forgets old runs, and when it does: `retention.py` says which."""
+"""The job `forget`, which purges old runs and old entries of the score log, and its schedule."""
 
 import dagster as dg
 
 from jv_assets import settings
+from jv_assets.names import Job
 from jv_assets.partitions import one_line_failure
 from jv_assets.pipeline.score_log import purge
 from jv_assets.resources.database import Database
@@ -17,10 +18,10 @@ materialization, attempt or check of anything. Scores, files and what `jv undo` 
 )
 def delete_old_runs(context: dg.OpExecutionContext) -> None:
     # not above: what reads Dagster's own tables takes long to load, and every process that lists the jobs would
-    from jv_assets.automation.retention import forget_old_runs
+    from jv_assets.automation.retention import purge_old_runs
 
     with one_line_failure():
-        count = forget_old_runs(context.instance)
+        count = purge_old_runs(context.instance)
     context.log.info(f"{count:,} runs older than {settings.kept_days()} days are deleted")
 
 
@@ -38,18 +39,18 @@ def drop_old_months(context: dg.OpExecutionContext, database: dg.ResourceParam[D
 
 
 @dg.job(
-    name="forget",
+    name=Job.PURGE,
     executor_def=dg.in_process_executor,
     description="Delete the runs that are older than JV_KEPT_DAYS days, with their events and logs, and the months of "
     "the log of published scores that are older than JV_SCORE_LOG_DAYS days.",
 )
-def forget() -> None:
+def purge_runs() -> None:
     delete_old_runs()
     drop_old_months()
 
 
 @dg.schedule(
-    job=forget,
+    job=purge_runs,
     cron_schedule="@daily",
     execution_timezone=settings.nightly_timezone(),
     default_status=dg.DefaultScheduleStatus.RUNNING,

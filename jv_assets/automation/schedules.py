@@ -8,20 +8,37 @@ import dagster as dg
 
 from jv_assets import settings
 from jv_assets.dagster_internals import cron_string_iterator
+from jv_assets.names import (
+    AGGREGATION_COMPARISON,
+    CANDIDATE_ALLOCATION,
+    DIAGNOSTIC_REPORT,
+    EMBEDDING_ISOLATION,
+    EVALUATION,
+    MATCH_CANDIDATES,
+    MATCH_SCORES,
+    MOMENTUM_BOTTLENECK,
+    MOMENTUM_OPTIONS,
+    PRODUCTION_IMPACT,
+    PROFILE_EMBEDDINGS,
+    PROFILES,
+    PUBLISHED_SCORES,
+    TOP_MATCHES,
+    Job,
+)
 from jv_assets.partitions import all_ranges_tags
 from jv_assets.platform.own_runs import is_ours
 
-OF_PROFILES = ("profiles", "profile_embeddings")
-OF_MATCHES = ("match_scores", "published_scores")
-RESCORE = ("profiles", *OF_MATCHES)
-DISCOVER = ("profiles", "match_candidates", "candidate_allocation")
+OF_PROFILES = (PROFILES, PROFILE_EMBEDDINGS)
+OF_MATCHES = (MATCH_SCORES, PUBLISHED_SCORES)
+RESCORE = (PROFILES, *OF_MATCHES)
+DISCOVER = (PROFILES, MATCH_CANDIDATES, CANDIDATE_ALLOCATION)
 _WEEKLY_CRON = "0 5 * * 0"
 NIGHTLY = (*OF_PROFILES, *OF_MATCHES)
 NIGHTLY_REPORTS = (
-    *("top_matches", "embedding_isolation", "momentum_bottleneck", "aggregation_comparison"),
-    *("production_impact", "evaluation", "diagnostic_report"),
+    *(TOP_MATCHES, EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON),
+    *(PRODUCTION_IMPACT, EVALUATION, DIAGNOSTIC_REPORT),
 )
-REPORTS = ("momentum_options", *NIGHTLY_REPORTS)
+REPORTS = (MOMENTUM_OPTIONS, *NIGHTLY_REPORTS)
 """The options for Momentum take longer than all others together, and what they say does not change over night."""
 
 _A_RUN = timedelta(hours=2)
@@ -36,34 +53,34 @@ def every_night_anew() -> dg.FreshnessPolicy:
 
 
 rescore = dg.define_asset_job(
-    "rescore",
+    Job.RESCORE,
     dg.AssetSelection.assets(*RESCORE),
     description="Read the profiles, score every match, publish what differs. Embeds nothing.",
 )
 embed = dg.define_asset_job(
-    "embed",
-    dg.AssetSelection.assets("profile_embeddings"),
+    Job.EMBED,
+    dg.AssetSelection.assets(PROFILE_EMBEDDINGS),
     description="Embed the texts that are new or were edited.",
 )
 refresh = dg.define_asset_job(
-    "refresh",
+    Job.REFRESH,
     dg.AssetSelection.assets(*OF_PROFILES),
     description="Read the profiles, and embed the texts that are new or were edited. Scores nothing.",
 )
 nightly = dg.define_asset_job(
-    "nightly",
+    Job.NIGHTLY,
     dg.AssetSelection.assets(*NIGHTLY),
     description="Everything: read, embed what changed, score, publish what differs.",
 )
 report = dg.define_asset_job(
-    "report",
+    Job.REPORT,
     dg.AssetSelection.assets(*REPORTS),
     description="What the scores mean: the diagnostics of all ranges, the options for Momentum, the best matches, and "
     "one page of them. Changes nothing else.",
 )
 
 discover = dg.define_asset_job(
-    "discover",
+    Job.DISCOVER,
     dg.AssetSelection.assets(*DISCOVER),
     description="Find the best pairs that no match joins yet, and spread them. Writes nothing to the database.",
 )

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from jv_assets.names import PUBLISHED_SCORES, Job
 from jv_assets.partitions import observe_each, one_line_failure
 from jv_assets.pipeline.identity import require_home
 from jv_assets.pipeline.undo import SHORTEST, find_run, undo_range
@@ -42,11 +43,11 @@ def put_back(
         done = undo_range(database, files.cut.matches.bounds(key), run_id, context.run_id)
         return {**vars(done), "replaced_by": sorted(done.replaced_by), "run": run_id}
 
-    observe_each(context, "published_scores", work, again=f"jv undo {run_id[:SHORTEST]}")
+    observe_each(context, PUBLISHED_SCORES, work, again=f"jv undo {run_id[:SHORTEST]}")
 
 
 @dg.job(
-    name="undo",
+    name=Job.UNDO,
     executor_def=dg.in_process_executor,
     description="Put back the scores that a run replaced. Config: ops: put_back: config: run: the run's id.",
 )

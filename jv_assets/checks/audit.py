@@ -6,10 +6,11 @@ from typing import Any
 import dagster as dg
 
 from jv_assets.checks.rules import AUDITED, RULES, broken_rules
+from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import keys_of_run
 from jv_assets.resources.range_files import RangeFiles
 
-_ASSET = "match_scores"
+_ASSET = MATCH_SCORES
 
 
 @dg.multi_asset_check(

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from jv_assets.checks.audit import found
 from jv_assets.checks.shift import in_words, rise_within, shift_within
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import keys_of_run
 from jv_assets.pipeline.embedding_plan import stale_texts
 from jv_assets.pipeline.id_spans import id_spans
@@ -42,16 +43,16 @@ def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, 
 @dg.multi_asset_check(
     name="health_of_scores",
     specs=[
-        _spec("match_scores", "no_distribution_shift", "The scores did not move, as a whole, further from those stored "
+        _spec(MATCH_SCORES, "no_distribution_shift", "The scores did not move, as a whole, further from those stored "
               "under the same policy and version than an ordinary night moves them. Publishing refuses beyond it."),
-        _spec("match_scores", "few_fallbacks", f"At most {FALLBACK:.0%} of the text comparisons are by word overlap, "
+        _spec(MATCH_SCORES, "few_fallbacks", f"At most {FALLBACK:.0%} of the text comparisons are by word overlap, "
               f"for want of a vector, and {100 * RISE:g} points more than in the stored scores. Publishing refuses a "
               "rise beyond it."),
-        _spec("match_scores", "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored: profile gone, or "
+        _spec(MATCH_SCORES, "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored: profile gone, or "
               f"matched with itself. Lists which have no score, and why, up to {LISTED} of them."),
-        _spec("match_scores", "ranges_even", f"No range has more than {SKEW:g} times the matches of the mean one: else "
+        _spec(MATCH_SCORES, "ranges_even", f"No range has more than {SKEW:g} times the matches of the mean one: else "
               "jv repartition takes the bounds from the ids."),
-        _spec("match_scores", "embeddings_current", "Every text that can be embedded has a vector made from it as it "
+        _spec(MATCH_SCORES, "embeddings_current", "Every text that can be embedded has a vector made from it as it "
               "is now."),
     ],
 )  # fmt: skip
@@ -61,27 +62,27 @@ def health_of_scores(
     embedder: dg.ResourceParam[Embedder],
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.AssetCheckResult]:
-    keys = files.made("match_scores", keys_of_run(context.run))
-    metadata = {key: files.metadata("match_scores", key) for key in keys}
+    keys = files.made(MATCH_SCORES, keys_of_run(context.run))
+    metadata = {key: files.metadata(MATCH_SCORES, key) for key in keys}
     shift = shift_within(files, keys)
-    yield _warning("match_scores", "no_distribution_shift", "; ".join(shift.beyond) or None, vars(shift))
+    yield _warning(MATCH_SCORES, "no_distribution_shift", "; ".join(shift.beyond) or None, vars(shift))
     share, rise = fallback_share(metadata), rise_within(files, keys)
     stored = rise.shares[0] if rise.shares else None
     problem = "; ".join(filter(None, [_above(share, FALLBACK), in_words(rise)])) or None
-    yield _warning("match_scores", "few_fallbacks", problem, {"share": share, "stored_share": stored})
+    yield _warning(MATCH_SCORES, "few_fallbacks", problem, {"share": share, "stored_share": stored})
     share = skipped_share(metadata)
-    yield _warning("match_scores", "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(metadata)})
-    yield _ranges_even("match_scores", metadata)
+    yield _warning(MATCH_SCORES, "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(metadata)})
+    yield _ranges_even(MATCH_SCORES, metadata)
     spans = (each for key in keys for each in id_spans(database, "profiles", *files.cut.profiles.bounds(key)))
     stale = sum(stale_texts(database, embedder, low, high) for low, high in spans)
     problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
-    yield _warning("match_scores", "embeddings_current", problem, {"texts": stale})
+    yield _warning(MATCH_SCORES, "embeddings_current", problem, {"texts": stale})
 
 
 @dg.multi_asset_check(
     name="health_of_embeddings",
     specs=[
-        _spec("profile_embeddings", "unit_vectors", f"Every vector of the configured model has a length of 1, within "
+        _spec(PROFILE_EMBEDDINGS, "unit_vectors", f"Every vector of the configured model has a length of 1, within "
               f"{NORM:g}, as the model's are made."),
     ],
 )  # fmt: skip
@@ -94,35 +95,35 @@ def health_of_embeddings(
     within = map(files.cut.profiles.bounds, keys_of_run(context.run))
     odd = sum(odd_vectors(database, embedder.model, low, high) for low, high in within)
     problem = f"{odd:,} vectors are not of length 1: something else wrote them" if odd else None
-    yield _warning("profile_embeddings", "unit_vectors", problem, {"vectors": odd})
+    yield _warning(PROFILE_EMBEDDINGS, "unit_vectors", problem, {"vectors": odd})
 
 
 @dg.multi_asset_check(
     name="health_of_profiles",
     specs=[
-        _spec("profiles", "coverage_steady", f"The share of profiles with data moved by at most {DRIFT:.0%} in each of "
+        _spec(PROFILES, "coverage_steady", f"The share of profiles with data moved by at most {DRIFT:.0%} in each of "
               "Momentum's four fields since this was last checked over the same ranges."),
-        _spec("profiles", "texts_meaningful", f"At most {MEANINGLESS:.0%} of the profiles have a text that the "
+        _spec(PROFILES, "texts_meaningful", f"At most {MEANINGLESS:.0%} of the profiles have a text that the "
               "embedding models cannot tell from others: without content, or in another script than Latin."),
-        _spec("profiles", "ranges_even", f"No range has more than {SKEW:g} times the profiles of the mean one: else jv "
+        _spec(PROFILES, "ranges_even", f"No range has more than {SKEW:g} times the profiles of the mean one: else jv "
               "repartition takes the bounds from the ids."),
     ],
 )  # fmt: skip
 def health_of_profiles(
     context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeFiles]
 ) -> Iterator[dg.AssetCheckResult]:
-    keys = files.made("profiles", keys_of_run(context.run))
+    keys = files.made(PROFILES, keys_of_run(context.run))
     now = coverage(files, keys)
     before = _last_coverage(context, len(keys))
     moved = {name: now[name] - before[name] for name in now if abs(now[name] - before.get(name, now[name])) > DRIFT}
     problem = ", ".join(f"{name}: {change:+.1%} of the profiles" for name, change in moved.items()) or None
     if before and not now:
         problem = "there is no profile any more"
-    yield _warning("profiles", "coverage_steady", problem, {"ranges": len(keys), **now})
+    yield _warning(PROFILES, "coverage_steady", problem, {"ranges": len(keys), **now})
     shares = meaningless_shares(files, keys)
     problem = ", ".join(f"{name}: {share:.1%} of the profiles" for name, share in shares.items() if share > MEANINGLESS)
-    yield _warning("profiles", "texts_meaningful", problem or None, shares)
-    yield _ranges_even("profiles", {key: files.metadata("profiles", key) for key in keys})
+    yield _warning(PROFILES, "texts_meaningful", problem or None, shares)
+    yield _ranges_even(PROFILES, {key: files.metadata(PROFILES, key) for key in keys})
 
 
 def fallback_share(metadata: FileMetadata) -> float | None:
@@ -170,7 +171,7 @@ def coverage(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
     """The share, 0..1, of these ranges' profiles with data, by field; {} of no profiles."""
     rows, known = 0, dict.fromkeys(FIELDS, 0)
     for key in keys:
-        for features in files.chunks("profiles", key, list(FIELDS)):
+        for features in files.chunks(PROFILES, key, list(FIELDS)):
             rows += len(features)
             known = {name: count + int(features[name].notna().sum()) for name, count in known.items()}
     return {name: round(count / rows, 4) for name, count in known.items()} if rows else {}
@@ -178,7 +179,7 @@ def coverage(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
 
 def _last_coverage(context: dg.AssetCheckExecutionContext, ranges: int) -> dict[str, float]:
     """What the check said the last time that it looked at as many ranges; {} where it never did."""
-    key = dg.AssetCheckKey(dg.AssetKey("profiles"), "coverage_steady")
+    key = dg.AssetCheckKey(dg.AssetKey(PROFILES), "coverage_steady")
     for record in context.instance.event_log_storage.get_asset_check_execution_history(key, limit=5):
         event = record.event.dagster_event if record.event else None
         if event and event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:

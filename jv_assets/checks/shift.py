@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jv_assets.names import MATCH_SCORES
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import fallbacks
 from jv_scoring.analysis.fallbacks import Rise, rise_of
@@ -27,14 +28,14 @@ def shift_within(files: RangeFiles, keys: Sequence[str]) -> Shift:
     """How far the scores of these ranges, taken together, are from those that were stored when they were made."""
     joint = Joint.of(np.empty(0), np.empty(0))
     for key in keys:
-        for rows in files.chunks("match_scores", key, COLUMNS):
+        for rows in files.chunks(MATCH_SCORES, key, COLUMNS):
             joint += joint_of(rows)
     return shift_of(joint)
 
 
 def rise_within(files: RangeFiles, keys: Sequence[str]) -> Rise:
     """How many text comparisons of these ranges are by word overlap, and how many were in the stored scores."""
-    chunks = (rows for key in keys for rows in files.chunks("match_scores", key, fallbacks.COLUMNS))
+    chunks = (rows for key in keys for rows in files.chunks(MATCH_SCORES, key, fallbacks.COLUMNS))
     return sum(map(rise_of, chunks), Rise())
 
 

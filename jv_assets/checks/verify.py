@@ -11,6 +11,7 @@ from sqlalchemy import text
 from jv_assets.checks.audit import found
 from jv_assets.errors import UserError
 from jv_assets.explain import explain
+from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
 from jv_assets.partitions import keys_of_run
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.resources.database import Database
@@ -18,7 +19,7 @@ from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.policy import SCORING_VERSION
 
-_ASSET = "published_scores"
+_ASSET = PUBLISHED_SCORES
 SAMPLE = 20
 """Matches that are scored again, one by one, by the plain reference."""
 _IDS = ["id", "profile_id", "suggested_profile_id"]
@@ -58,7 +59,7 @@ def verify(
     embedder: dg.ResourceParam[Embedder],
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.AssetCheckResult]:
-    keys = files.made("match_scores", keys_of_run(context.run))
+    keys = files.made(MATCH_SCORES, keys_of_run(context.run))
     left = {key: count for key in keys if (count := left_null(database, files, key))}
     problem = f"in {', '.join(left)} scorable matches have no score: type jv retry" if left else None
     numbers = {"ranges": len(keys), "scorable_without_a_score": sum(left.values())}
@@ -75,7 +76,7 @@ def left_null(database: Database, files: RangeFiles, key: str) -> int:
     low, high = files.cut.matches.bounds(key)
     if not database.run(seeing_all(lambda connection: connection.scalar(text(_ANY_NULL), {"low": low, "high": high}))):
         return 0
-    return sum(_left_null(database, rows) for rows in files.chunks("match_scores", key, _IDS))
+    return sum(_left_null(database, rows) for rows in files.chunks(MATCH_SCORES, key, _IDS))
 
 
 def _left_null(database: Database, rows: pd.DataFrame) -> int:
@@ -107,10 +108,10 @@ def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -
 def _drawn(files: RangeFiles, keys: Sequence[str], run: dg.DagsterRun) -> list[str]:
     """Up to `SAMPLE` ids of what the run published: a few ranges first, so that not all files are read."""
     config: Any = run.run_config
-    only_missing = config.get("ops", {}).get("published_scores", {}).get("config", {}).get("only_missing")
+    only_missing = config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("only_missing")
     dice = np.random.default_rng(list(run.run_id.encode()))
     ids: list[str] = []
     for key in dice.permutation(np.array(keys, dtype=object))[:SAMPLE].tolist():
-        for rows in files.chunks("match_scores", key, ["id", "stored_harmonic_mean"]):
+        for rows in files.chunks(MATCH_SCORES, key, ["id", "stored_harmonic_mean"]):
             ids += rows.loc[rows["stored_harmonic_mean"].isna() | (not only_missing), "id"].tolist()
     return [str(match_id) for match_id in dice.permutation(np.array(ids, dtype=object))[:SAMPLE]]

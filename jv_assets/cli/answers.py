@@ -8,6 +8,7 @@ import typer
 from jv_assets import settings
 from jv_assets.cli.common import app, execute, range_files, ready_database
 from jv_assets.errors import UserError
+from jv_assets.names import DIAGNOSTIC_REPORT, EVALUATION, MATCH_SCORES, MOMENTUM_OPTIONS, PRODUCTION_IMPACT, Job
 
 
 @app.command()
@@ -75,13 +76,13 @@ def evaluate(
     settings.outcome_days()
     database = ready_database("read")
     keys, files = chosen_keys(None), range_files(database)
-    if not files.made("match_scores", keys):
+    if not files.made(MATCH_SCORES, keys):
         raise UserError("no match is scored yet; type: jv nightly")
-    outcome = execute("report", parts(("evaluation",), keys), use="read")
+    outcome = execute(Job.REPORT, parts((EVALUATION,), keys), use="read")
     if found := evaluated(database, files, moment):
         show(found, label)
         typer.echo(write(found, reports_folder()))
-    if not outcome.well:
+    if not outcome.succeeded:
         raise typer.Exit(1)
 
 
@@ -116,18 +117,18 @@ def report(
     settings.outcome_days()
     files = range_files(ready_database("read"))
     keys, made = chosen_keys(None), settings.reports_dir() / "report.json"
-    if not files.made("match_scores", keys):
+    if not files.made(MATCH_SCORES, keys):
         raise UserError("no match is scored yet; type: jv nightly")
     before = made.stat().st_mtime_ns if made.exists() else None
     ops: dict[str, dict[str, object]] = {
-        "diagnostic_report": {"old_sample": old_sample},
-        "production_impact": {"hours": hours, "since": since, "until": until},
+        DIAGNOSTIC_REPORT: {"old_sample": old_sample},
+        PRODUCTION_IMPACT: {"hours": hours, "since": since, "until": until},
     }
     if sample is not None:
-        for name in (*TALLIED, "momentum_options"):
+        for name in (*TALLIED, MOMENTUM_OPTIONS):
             ops.setdefault(name, {})["sample"] = sample
-    outcome = execute("report", parts(REPORTS, keys), ops, use="read")
+    outcome = execute(Job.REPORT, parts(REPORTS, keys), ops, use="read")
     if made.exists() and made.stat().st_mtime_ns != before:
         show_report(made.parent)
-    if not outcome.well:
+    if not outcome.succeeded:
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ import typer
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.names import Job
 
 if TYPE_CHECKING:
     from jv_assets.automation.execution import Outcome
@@ -76,7 +77,7 @@ def run(
     job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None, use: "Use" = "write"
 ) -> None:
     """`execute`, with exit code 1 where anything failed."""
-    if not execute(job, plan, ops, use).well:
+    if not execute(job, plan, ops, use).succeeded:
         raise typer.Exit(1)
 
 
@@ -96,5 +97,5 @@ def execute(
     return outcome
 
 
-_AGAIN = {"report": "jv report", "discover": "jv discover"}
+_AGAIN = {Job.REPORT: "jv report", Job.DISCOVER: "jv discover"}
 """By job, the command that does the rest of it."""

@@ -17,6 +17,7 @@ from rich.table import Table
 from jv_assets import progress
 from jv_assets.automation.causes import NEVER_DONE
 from jv_assets.automation.execution import Outcome
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS
 from jv_assets.partitions import listed
 from jv_assets.pipeline.embedding import NOT_FINITE
 from jv_assets.setup.doctor import Finding
@@ -82,7 +83,7 @@ def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
     rows.append(("together", "", "", "", f"{outcome.seconds:.1f}"))
     table("", ("stage", "done", "failed", "what", "seconds"), rows)
     _show_word_overlap(outcome)
-    for values in outcome.done.get("profile_embeddings", {}).values():
+    for values in outcome.done.get(PROFILE_EMBEDDINGS, {}).values():
         if texts := values.get("not_finite_texts"):
             errors.print(f"[yellow]warning:[/] {escape(NOT_FINITE.format(texts))}", soft_wrap=True)
     show_failures(outcome, again)
@@ -90,7 +91,7 @@ def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
 
 def _show_word_overlap(outcome: Outcome) -> None:
     """The share of text comparisons without two vectors, beside that of the stored scores."""
-    of = {name: outcome.total("match_scores", name) for name in _COMPARISONS}
+    of = {name: outcome.total(MATCH_SCORES, name) for name in _COMPARISONS}
     if now := of["semantic"] + of["word_overlap"]:
         stored = of["stored_word_overlap"] / of["stored_comparisons"] if of["stored_comparisons"] else None
         before = "" if stored is None else f", {stored:.1%} in the stored scores"
@@ -107,7 +108,7 @@ def show_failures(outcome: Outcome, again: str) -> None:
             errors.print(f"[red]{asset} failed in {_listed(where)}:[/] {escape(cause)}", soft_wrap=True)
     for line in outcome.broken:
         errors.print(f"[red]failed:[/] {escape(line)}", soft_wrap=True)
-    if not outcome.well:
+    if not outcome.succeeded:
         advice = "type it again" if outcome.dry_run else f"the rest is done by: [bold]{again}[/]"
         errors.print(f"Once mended, {advice}", soft_wrap=True)
 

@@ -12,6 +12,7 @@ from jv_assets.definitions import defs
 from jv_assets.demo.interrupted import write_interrupted_scores
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
+from jv_assets.names import PROFILE_EMBEDDINGS, PUBLISHED_SCORES, Job
 from jv_assets.partitions import ID_RANGES
 from jv_assets.platform.instance import open_instance
 from jv_assets.resources.database import Database
@@ -29,8 +30,8 @@ def tell(database: Database, model: str) -> int:
     with open_instance() as instance:
         out.print(f"1. Embedding what has no vector yet, with {model} (a minute or two the first time)", soft_wrap=True)
         with progress_bars():
-            embedded = execute(instance, defs.resolve_job_def("embed"), parts(("profile_embeddings",), keys))
-        if not embedded.well:
+            embedded = execute(instance, defs.resolve_job_def(Job.EMBED), parts((PROFILE_EMBEDDINGS,), keys))
+        if not embedded.succeeded:
             show_outcome(embedded)
             return 1
         with waiting("scoring as the interrupted script did"):
@@ -40,15 +41,15 @@ def tell(database: Database, model: str) -> int:
         before = read_status(database, model)
         out.print(f"3. Finishing through Dagster: {before.waiting:,} matches have no score")
         with progress_bars():
-            finished = execute(instance, defs.resolve_job_def("rescore"), parts(RESCORE, keys))
+            finished = execute(instance, defs.resolve_job_def(Job.RESCORE), parts(RESCORE, keys))
     show_outcome(finished)
     after = read_status(database, model)
     _compare(before, after)
-    rows = int(finished.total("published_scores", "written"))
-    if not finished.well:
+    rows = int(finished.total(PUBLISHED_SCORES, "written"))
+    if not finished.succeeded:
         return 1
     if rows:
-        seconds = finished.total("published_scores", "seconds")
+        seconds = finished.total(PUBLISHED_SCORES, "seconds")
         out.print(f"{rows:,} rows written in {seconds:.1f} s, {rows / seconds:,.0f} rows a second.")
     else:
         out.print("Nothing had to be written: every score in the database is up to date.")

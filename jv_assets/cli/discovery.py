@@ -7,6 +7,7 @@ import typer
 
 from jv_assets.cli.common import app, chosen_policy, execute, range_files, ready_database
 from jv_assets.errors import UserError
+from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES, PROFILES, Job
 
 
 @app.command()
@@ -23,7 +24,7 @@ def discover(
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
     from jv_assets.automation.schedules import DISCOVER
-    from jv_assets.pipeline.candidates import ALLOCATION, CANDIDATES, WHOLE, csv_rows
+    from jv_assets.pipeline.candidates import WHOLE, csv_rows
     from jv_assets.reports.exporting import write_csv
 
     if top < 1:
@@ -31,18 +32,18 @@ def discover(
     if cap is not None and cap < 0:
         raise UserError(f"--cap {cap}: give 0 or more")
     keys, every, under = chosen_keys(ranges), chosen_keys(None), {"policy": chosen_policy(policy)}
-    plan = parts(("profiles",), every) + parts((CANDIDATES,), keys)
+    plan = parts((PROFILES,), every) + parts((MATCH_CANDIDATES,), keys)
     if cap is not None:
-        plan += parts((ALLOCATION,), every)
+        plan += parts((CANDIDATE_ALLOCATION,), every)
     if ranges is None:
         plan = parts(DISCOVER if cap is not None else DISCOVER[:2], every)
-    ops: dict[str, dict[str, object]] = {CANDIDATES: {"top": top, **under}}
+    ops: dict[str, dict[str, object]] = {MATCH_CANDIDATES: {"top": top, **under}}
     if cap is not None:
-        ops[ALLOCATION] = {"cap": cap, **under}
-    if not execute("discover", plan, ops, use="dry run").well:
+        ops[CANDIDATE_ALLOCATION] = {"cap": cap, **under}
+    if not execute(Job.DISCOVER, plan, ops, use="dry run").succeeded:
         raise typer.Exit(1)
     files = range_files(ready_database("read"))
-    lists = files.read_all(CANDIDATES, keys)
-    rows = csv_rows(lists, None if cap is None else files.read(ALLOCATION, WHOLE))
+    lists = files.read_all(MATCH_CANDIDATES, keys)
+    rows = csv_rows(lists, None if cap is None else files.read(CANDIDATE_ALLOCATION, WHOLE))
     write_csv(rows, out)
     typer.echo(f"{len(rows):,} candidates of {lists['profile_id'].nunique():,} profiles in {out}")

@@ -16,6 +16,7 @@ from jv_assets.cli.common import (
     run,
 )
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, Job
 
 Ranges = Annotated[str | None, typer.Option(help="Only these id ranges, such as 00,3c.")]
 OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Write only where harmonic_mean is NULL.")]
@@ -39,7 +40,7 @@ def embed(ranges: Ranges = None) -> None:
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
 
-    run("embed", parts(("profile_embeddings",), chosen_keys(ranges)))
+    run(Job.EMBED, parts((PROFILE_EMBEDDINGS,), chosen_keys(ranges)))
 
 
 @app.command()
@@ -60,7 +61,7 @@ def rescore(
 
     keys = chosen_keys(ranges)
     # a match may refer to profiles of any range
-    of_some = parts(("profiles",), chosen_keys(None)) + parts(OF_MATCHES, keys)
+    of_some = parts((PROFILES,), chosen_keys(None)) + parts(OF_MATCHES, keys)
     plan = parts(RESCORE, keys) if ranges is None else of_some
     publish: dict[str, object] = {
         "only_missing": only_missing,
@@ -69,8 +70,8 @@ def rescore(
         "accept_shift": accept_shift,
         "accept_word_overlap": accept_word_overlap,
     }
-    ops: dict[str, dict[str, object]] = {"match_scores": {"policy": chosen_policy(policy)}, "published_scores": publish}
-    run("rescore", plan, ops, use="dry run" if dry_run else "write")
+    ops: dict[str, dict[str, object]] = {MATCH_SCORES: {"policy": chosen_policy(policy)}, PUBLISHED_SCORES: publish}
+    run(Job.RESCORE, plan, ops, use="dry run" if dry_run else "write")
 
 
 @app.command()
@@ -81,7 +82,7 @@ def nightly() -> None:
     """
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
-    from jv_assets.automation.retention import forget_old_runs
+    from jv_assets.automation.retention import purge_old_runs
     from jv_assets.automation.schedules import NIGHTLY
     from jv_assets.pipeline.score_log import purge
     from jv_assets.platform.instance import open_instance
@@ -89,11 +90,11 @@ def nightly() -> None:
     chosen_policy(None)
     settings.kept_days()
     settings.score_log_days()
-    outcome = execute("nightly", parts(NIGHTLY, chosen_keys(None)))
+    outcome = execute(Job.NIGHTLY, parts(NIGHTLY, chosen_keys(None)))
     with open_instance() as instance:
-        forget_old_runs(instance)
+        purge_old_runs(instance)
     purge(production_database())
-    if not outcome.well:
+    if not outcome.succeeded:
         raise typer.Exit(1)
 
 
@@ -110,7 +111,7 @@ def retry() -> None:
     if not plan:
         typer.echo("No range has failed and none is left to do.")
         return
-    run("nightly", plan)
+    run(Job.NIGHTLY, plan)
 
 
 @app.command()
@@ -156,9 +157,9 @@ def undo(
             if not _confirmed("Put these back?"):
                 typer.echo("Nothing was put back.")
                 raise typer.Exit(1)
-        outcome = execute_op(instance, defs.resolve_job_def("undo"), PUT_BACK, {"run": found})
+        outcome = execute_op(instance, defs.resolve_job_def(Job.UNDO), PUT_BACK, {"run": found})
     show_undone(outcome, found)
-    if not outcome.well:
+    if not outcome.succeeded:
         raise typer.Exit(1)
 
 
@@ -184,7 +185,7 @@ def status() -> None:
     database, model = ready_database("read"), settings.embedding_model()
     with open_instance() as instance, waiting("comparing the stored scores with the data"):
         left, going_on = left_over(instance, range_files(database)), under_way(instance)
-        busy = any(run.job_name != "report" for run in at_work(instance))
+        busy = any(run.job_name != Job.REPORT for run in at_work(instance))
         status, older = read_status(database, model), count_older(database, model)
         texts = count_waiting_texts(database, model)
     lines = [*told_cuts(read_cut_times(database, settings.id_ranges()), settings.id_ranges()), *going_on]

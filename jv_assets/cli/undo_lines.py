@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from jv_assets.automation.execution import Outcome
 from jv_assets.cli.console import out, show_failures, table
+from jv_assets.names import PUBLISHED_SCORES
 from jv_assets.pipeline.undo import KeptRun, Preview
 from jv_assets.pipeline.undo_units import Unit
 
@@ -51,11 +52,11 @@ _LEFT = {
 
 def show_undone(outcome: Outcome, run_id: str) -> None:
     """What an undo put back and what it left, and that it does not last by itself."""
-    counts = {name: int(outcome.total("published_scores", name)) for name in UNDONE}
+    counts = {name: int(outcome.total(PUBLISHED_SCORES, name)) for name in UNDONE}
     for name, what in UNDONE.items():
         if counts[name] or name == "restored":
             out.print(f"{counts[name]:,} matches {what}", soft_wrap=True)
-    later = {run for of in outcome.done.get("published_scores", {}).values() for run in of.get("replaced_by", ())}
+    later = {run for of in outcome.done.get(PUBLISHED_SCORES, {}).values() for run in of.get("replaced_by", ())}
     if later:
         out.print(f"undo first: {', '.join(sorted(later))}", soft_wrap=True)
     out.print("The next rescore publishes again what differs: switch the schedule off, or mend the cause, before it.")

@@ -30,7 +30,7 @@ class Dice:
         """A whole number from `low` to `high`, both included."""
         return low + int(self.unit() * (high - low + 1))
 
-    def some(self, items: Sequence[Item], count: int) -> list[Item]:
+    def sample(self, items: Sequence[Item], count: int) -> list[Item]:
         """`count` different ones of `items` in random order, or all of them where there are fewer."""
         pool = list(items)
         return [pool.pop(int(self.unit() * len(pool))) for _ in range(min(count, len(pool)))]

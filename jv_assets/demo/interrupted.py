@@ -43,7 +43,7 @@ def write_interrupted_scores(database: Database, model: str) -> int:
 def _scored(database: Database, matches: pd.DataFrame, model: str) -> pd.DataFrame:
     profiles = ProfilesToScore(database, features_of(read_profiles(database, _FIRST, _LAST)), model)
     parts = []
-    for part, prepared in profiles.of(matches):
+    for part, prepared in profiles.in_chunks(matches):
         scored = score_pairs(prepared, part, CURRENT_POLICY, calibration_of(model))
         contexts, _ = match_contexts(prepared, scored, policy=CURRENT_POLICY, model=model, scored_at=_SCORED_AT)
         parts.append(scored.assign(match_context=[_as_written_then(context) for context in contexts]))

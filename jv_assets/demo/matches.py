@@ -108,7 +108,7 @@ def match_row(match_id: str, profile_id: str, suggested_id: str, score: float, d
         "profile_id": profile_id,
         "suggested_profile_id": suggested_id,
         "match_score": score,
-        "match_reason": " + ".join(dice.some(_REASONS, dice.whole(1, 2))) if dice.chance(0.9) else None,
+        "match_reason": " + ".join(dice.sample(_REASONS, dice.whole(1, 2))) if dice.chance(0.9) else None,
         "source": dice.pick(("matcher", "matcher", "matcher", "manual", "import")),
         "suggested_at": suggested,
         "rich_analysis": "Both work with the same people." if analysed else None,

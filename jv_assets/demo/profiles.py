@@ -158,12 +158,13 @@ def _bio(person: Person, words: Vocabulary, dice: Dice) -> str:
 
 def _tags(person: Person, words: Vocabulary, dice: Dice) -> list[str]:
     tags = [*phrases(TOPICS[person.topic].craft), *phrases(TOPICS[person.second].craft), AUDIENCES[person.audience].key]
-    return dice.some(tags, dice.whole(1, 6))
+    return dice.sample(tags, dice.whole(1, 6))
 
 
 def _enrichment(person: Person, words: Vocabulary, dice: Dice) -> Row:
     source = dice.pick(("website", "directory", "interview", "import"))
-    return {"source": source, "fields": dice.some(("niche", "seeking", "tags"), 2), "confidence": round(dice.unit(), 2)}
+    fields = dice.sample(("niche", "seeking", "tags"), 2)
+    return {"source": source, "fields": fields, "confidence": round(dice.unit(), 2)}
 
 
 def _phrase(template: str) -> Callable[[Person, Vocabulary, Dice], str]:
@@ -203,7 +204,7 @@ _COLUMNS: dict[str, Callable[[Person, Vocabulary, Dice], Any]] = {
     "tags": _tags,
     "secondary_emails": lambda p, w, dice: [f"hello@{p.company.lower()}.example.com"],
     "content_platforms": lambda p, w, dice: {
-        name: f"https://{p.company.lower()}.example.com/{name}" for name in dice.some(_PLATFORMS, dice.whole(1, 3))
+        name: f"https://{p.company.lower()}.example.com/{name}" for name in dice.sample(_PLATFORMS, dice.whole(1, 3))
     },
     "enrichment_metadata": _enrichment,
     "profile_confidence": lambda p, w, dice: round(0.3 + 0.7 * dice.unit() * (0.5 + p.effort / 2), 2),

@@ -11,7 +11,7 @@ def mistyped(text: str, sloppiness: float, dice: Dice) -> str:
     words = [_slip(word, dice) if dice.chance(0.06 * sloppiness) else word for word in text.split(" ")]
     text = " ".join(words)
     if dice.chance(0.25 * sloppiness):
-        for word, habit in dice.some(_HABITS, 2):
+        for word, habit in dice.sample(_HABITS, 2):
             text = text.replace(f" {word} ", f" {habit} ")
     if dice.chance(0.12):
         text = text.replace("'", dice.pick(("", "’")))

@@ -40,7 +40,7 @@ _A_VOWEL = re.compile(r"\b([Aa]) (?=[aeiAEI8]|[Oo](?!ne)|hon)")
 
 def embedded_texts(person: Person, dice: Dice, earlier: dict[tuple[str, int], str]) -> dict[str, str | None]:
     """The person's texts by embedded column. `earlier` holds the last text of each column and topic: some copy it."""
-    missing = dice.some(tuple(_COLUMNS), dice.weighted(_MISSING) if person.has_text else len(_COLUMNS))
+    missing = dice.sample(tuple(_COLUMNS), dice.weighted(_MISSING) if person.has_text else len(_COLUMNS))
     texts: dict[str, str | None] = {}
     for column in _COLUMNS:
         if column in missing:
@@ -128,10 +128,10 @@ def _write(person: Person, column: str, dice: Dice) -> str:
     words = vocabulary(person)
     sentences, fragments = _COLUMNS[column]
     if length == 0:
-        parts = [fill(template, words, dice) for template in dice.some(fragments, 1 + dice.chance(0.3))]
+        parts = [fill(template, words, dice) for template in dice.sample(fragments, 1 + dice.chance(0.3))]
         return mistyped(_capital(dice.pick((", ", " / ", " - ", "\n")).join(parts)), person.sloppiness, dice)
     if length <= 5 and dice.chance(0.05):
-        parts = [fill(template, words, dice) for template in dice.some(fragments, length + 1)]
+        parts = [fill(template, words, dice) for template in dice.sample(fragments, length + 1)]
         return mistyped("- " + "\n- ".join(parts), person.sloppiness, dice)
     return mistyped(prose(sentences, length, words, dice), person.sloppiness, dice)
 
@@ -148,9 +148,9 @@ def _length(person: Person, dice: Dice) -> int:
 def prose(sentences: Sequence[str], count: int, words: Vocabulary, dice: Dice) -> str:
     """`count` sentences, the longer texts in paragraphs and with a story beside what was asked for."""
     stories = count // 4
-    chosen = dice.some(sentences, count - stories) + dice.some(STORY, stories)
+    chosen = dice.sample(sentences, count - stories) + dice.sample(STORY, stories)
     while len(chosen) < count:
-        chosen += dice.some(sentences + STORY, count - len(chosen))  # type: ignore[operator]
+        chosen += dice.sample(sentences + STORY, count - len(chosen))  # type: ignore[operator]
     text = ""
     for k, template in enumerate(chosen):
         gap = "" if k == 0 else "\n\n" if count > 4 and dice.chance(0.3) else " "
@@ -162,7 +162,7 @@ def _foreign(person: Person, column: str, count: int, dice: Dice) -> str:
     language = person.language
     assert language is not None
     words = {"topic": language.topic, "people": language.people}
-    return " ".join(_capital(fill(t, words, dice)) for t in dice.some(language.sentences[column], count))
+    return " ".join(_capital(fill(t, words, dice)) for t in dice.sample(language.sentences[column], count))
 
 
 def _capital(text: str) -> str:

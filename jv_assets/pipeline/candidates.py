@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from jv_assets.names import PROFILES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.pipeline.id_spans import id_spans
@@ -24,7 +25,6 @@ from jv_scoring.prepare import Prepared
 from jv_scoring.similarity import Calibration, calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
-CANDIDATES, ALLOCATION = "match_candidates", "candidate_allocation"
 WHOLE = "all"
 """The name of the allocation's file, which is not cut into partitions."""
 CSV_COLUMNS = (*COLUMNS, "accepted")
@@ -57,7 +57,7 @@ class Ground:
 
 def read_ground(database: Database, files: RangeFiles, model: str) -> Ground:
     """Read what discovery ranges over. UserError where rows may be hidden: their pairs would count as candidates."""
-    features = files.read_all("profiles", ID_RANGES.get_partition_keys()).set_index("id")
+    features = files.read_all(PROFILES, ID_RANGES.get_partition_keys()).set_index("id")
     features = features.set_axis(features.index.astype(object))
     dimension = calibration_of(model).dimension
     cache = VectorCache(

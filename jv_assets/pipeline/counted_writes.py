@@ -90,7 +90,7 @@ def require_count(connection: Connection, table: str, verb: str, asked: int, don
     if asked == done:
         return
     obstacles = read_obstacles(connection)
-    cause = obstacles.unseen or obstacles.rewritten or obstacles.of(table).suspects
+    cause = obstacles.unseen or obstacles.rewritten or obstacles.table(table).suspects
     cause = cause or "somebody else changes these rows at the same time; type: jv retry"
     raise MiscountedError(
         f"{table}: {asked:,} rows were to be {verb}, and {done:,} were, so nothing was written: {cause}"
@@ -124,7 +124,7 @@ def update_rows(
     obstacles = read_obstacles(connection)
     if obstacles.rewritten:
         raise UserError(obstacles.rewritten)
-    known = obstacles.of(table)
+    known = obstacles.table(table)
     looked_at = list(ids if known.is_acted_on else ids[:: max(1, len(ids) // LOOKED_AT)])
     before, changes = _not_ours(connection, known, looked_at), _changes(connection)
     counts = []

@@ -75,11 +75,11 @@ def clear(database: Database, embedder: Embedder, plan: Plan) -> Written:
     return _write(database, embedder, plan, [(item, None) for item in plan.clear])
 
 
-def forget_deleted(database: Database, low: str, high: str) -> int:
-    """Forget what the vectors of profiles that are gone were made from; returns of how many texts."""
+def delete_orphans(database: Database, low: str, high: str) -> int:
+    """Delete orphans, the rows of jv.embedded_texts whose profile is gone; return how many."""
     bounds = {"low": low, "high": high}
     # A profile that is not seen would be taken for deleted.
-    return database.run(seeing_all(lambda connection: connection.execute(text(_FORGET_DELETED), bounds).rowcount))
+    return database.run(seeing_all(lambda connection: connection.execute(text(_DELETE_ORPHANS), bounds).rowcount))
 
 
 def embed(
@@ -146,7 +146,7 @@ def _write(
 
 
 def write_vectors(connection: Connection, low: str, high: str, model: str) -> Sequence[str]:
-    """Write what the temporary table `batch` has for profiles in low..high, and remember its texts in jv.
+    """Write what the temporary table `batch` has for profiles in low..high, and upsert its texts in jv.
 
     Leaves in `batch` what was written, and returns the ids of the profiles that are there.
     """
@@ -159,11 +159,11 @@ def write_vectors(connection: Connection, low: str, high: str, model: str) -> Se
     counts: dict[str, int] = dict(by_field.tuples().all())
     updates = [Update(_SET_VECTOR[name], values, counts[name]) for name in EMBEDDED_FIELDS if name in counts]
     update_rows(connection, TABLE, locked, updates, _OTHERWISE)
-    connection.execute(text(_REMEMBER), values)
-    connection.execute(text(_FORGET))
-    # Of a text whose vector was taken away nothing is remembered.
+    connection.execute(text(_UPSERT_TEXTS), values)
+    connection.execute(text(_DELETE_TEXTS))
+    # A text whose vector was removed has no row in jv.embedded_texts.
     asked = int(connection.scalar(text("SELECT count(*) FROM batch WHERE embedding IS NOT NULL")) or 0)
-    require_count(connection, MEMORY, "kept", asked, int(connection.scalar(text(_REMEMBERED)) or 0))
+    require_count(connection, MEMORY, "kept", asked, int(connection.scalar(text(_COUNT_UPSERTED)) or 0))
     return there
 
 
@@ -234,7 +234,7 @@ _OTHERWISE = f"""
 
 
 # The vector as the column holds it, which need not be to the last bit what was sent.
-_REMEMBER = f"""
+_UPSERT_TEXTS = f"""
     INSERT INTO jv.embedded_texts (profile_id, field, text_hash, model, vector_hash)
     SELECT b.profile_id, b.field, b.text_hash, :model, {vector_hash(_VECTOR)}
     FROM batch b JOIN profiles p ON p.id = b.profile_id AND p.id BETWEEN :low AND :high WHERE b.embedding IS NOT NULL
@@ -243,21 +243,21 @@ _REMEMBER = f"""
 """  # noqa: S608 - of EMBEDDED_FIELDS
 
 
-_FORGET = """
+_DELETE_TEXTS = """
     DELETE FROM jv.embedded_texts e USING batch b
     WHERE b.embedding IS NULL AND e.profile_id = b.profile_id AND e.field = b.field
 """
 
 
-_FORGET_DELETED = """
+_DELETE_ORPHANS = """
     DELETE FROM jv.embedded_texts e
     WHERE e.profile_id BETWEEN :low AND :high
     AND NOT EXISTS (SELECT FROM profiles p WHERE p.id = e.profile_id AND p.id BETWEEN :low AND :high)
 """
 
 
-# A vector that was taken away is still remembered where it should not be.
-_REMEMBERED = """
+# Counts a removed vector too if its row still exists, so that a swallowed DELETE is noticed.
+_COUNT_UPSERTED = """
     SELECT count(*) FROM batch b JOIN jv.embedded_texts e ON e.profile_id = b.profile_id AND e.field = b.field
     WHERE b.text_hash IS NOT DISTINCT FROM e.text_hash OR b.embedding IS NULL
 """

@@ -9,6 +9,7 @@ import pandas as pd
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_SCORES
 from jv_assets.pipeline.reading import COMPARED, STORED_COLUMNS, is_stored
 from jv_assets.resources.range_files import RangeFiles
 
@@ -61,7 +62,7 @@ def read_former(
     """
 
     def chunks() -> Iterator[pd.DataFrame]:
-        with files.opened("match_scores", key) as file:
+        with files.opened(MATCH_SCORES, key) as file:
             but = [CONTEXT] if may_reuse(file.metadata) else [CONTEXT, "stored_row"]
             for groups in file.groups():
                 yield file.read(but=but, groups=groups)

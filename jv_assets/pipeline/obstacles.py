@@ -57,7 +57,7 @@ class Obstacles:
     role: str
     tables: tuple[Table, ...]
 
-    def of(self, name: str) -> Table:
+    def table(self, name: str) -> Table:
         """The table of that name, of which nothing is known where it is missing."""
         return next((table for table in self.tables if table.name == name), Table(name))
 

@@ -26,6 +26,7 @@ import dagster as dg
 from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
+from jv_assets.names import PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.identity import require_home
 from jv_assets.resources.database import Database
@@ -151,9 +152,9 @@ def _begin(context: dg.AssetExecutionContext, database: Database, files: RangeFi
 
 def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
     """Return the metadata of all files of profiles; UserError for one that is not of this database as it is."""
-    inputs = {key: files.metadata("profiles", key) for key in ID_RANGES.get_partition_keys()}
+    inputs = {key: files.metadata(PROFILES, key) for key in ID_RANGES.get_partition_keys()}
     for key, metadata in inputs.items():
-        origin.require("profiles", key, metadata)
+        origin.require(PROFILES, key, metadata)
     return list(inputs.values())
 
 
@@ -161,5 +162,5 @@ def writes(context: dg.AssetExecutionContext) -> bool:
     """Whether the run writes to production. A dry run does not, and leaves no mark there either."""
     selected = {key.to_user_string() for key in context.job_def.asset_layer.selected_asset_keys}
     config: Any = context.run.run_config
-    dry = config.get("ops", {}).get("published_scores", {}).get("config", {}).get("dry_run")
-    return "profile_embeddings" in selected or ("published_scores" in selected and not dry)
+    dry = config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("dry_run")
+    return PROFILE_EMBEDDINGS in selected or (PUBLISHED_SCORES in selected and not dry)

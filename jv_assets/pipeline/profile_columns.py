@@ -1,4 +1,4 @@
-"""What a range of profiles must be to be scored at all, and which of its values are odd but allowed."""
+"""What a range of profiles must be to be scored at all, and which of its values are irregular but allowed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
@@ -22,7 +22,7 @@ _ACCEPTED: dict[str, Any] = {
     "integer": TypeAdapter(list[int | float | None]),
     "double precision": TypeAdapter(list[float | None]),
 }
-"""By the type that spec/data.md gives a column: what its values must be. jsonb may be anything."""
+"""By type of a column: what its values must be. jsonb may be anything."""
 _NUMBERS = ("audience_engagement_score", "social_reach", "list_size")
 _TEXTS = [name for name in INPUT_COLUMNS if PROFILE_COLUMNS[name] == "text"]
 
@@ -57,12 +57,12 @@ def _wrong(name: str, profiles: pd.DataFrame) -> Iterator[tuple[str, list[int]]]
             yield f"{name}: {fault}", np.flatnonzero(found).tolist()
 
 
-def odd_values(profiles: pd.DataFrame) -> dict[str, list[int]]:
+def irregular_values(profiles: pd.DataFrame) -> dict[str, list[int]]:
     """Return, per profile, how many values are allowed but count as no data or as unknown (docs/ismc.md, Nulls)."""
     columns = {name: profiles[name].tolist() for name in INPUT_COLUMNS}
     return {
-        name: [sum(map(is_odd, values)) for values in zip(*(columns[of] for of in among), strict=True)]
-        for name, (among, is_odd) in _ODD.items()
+        name: [sum(map(is_irregular, values)) for values in zip(*(columns[of] for of in among), strict=True)]
+        for name, (among, is_irregular) in _IRREGULAR.items()
     }
 
 
@@ -70,7 +70,7 @@ def _no_data(value: object) -> bool:
     return isinstance(value, Real) and not (np.isfinite(float(value)) and float(value) >= 0)
 
 
-_ODD: dict[str, tuple[Sequence[str], Callable[[object], bool]]] = {
+_IRREGULAR: dict[str, tuple[Sequence[str], Callable[[object], bool]]] = {
     "blank_texts": (_TEXTS, lambda value: isinstance(value, str) and not has_text(value)),
     "unknown_roles": (["network_role"], lambda value: has_text(value) and normalise_role(value) is None),
     "unknown_tiers": (["revenue_tier"], lambda value: known_tier(value) not in (None, *TIER_ORDER)),
@@ -84,5 +84,5 @@ _ODD: dict[str, tuple[Sequence[str], Callable[[object], bool]]] = {
     "list_size_0": (["list_size"], lambda value: value == 0),
     "social_reach_0": (["social_reach"], lambda value: value == 0),
 }  # fmt: skip
-"""By name: the columns that are looked at, and whether a value of them is odd."""
-ODD = tuple(_ODD)
+"""By name: the columns that are looked at, and whether a value of them is irregular."""
+IRREGULAR_VALUES = tuple(_IRREGULAR)

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from jv_assets.names import PROFILES
 from jv_assets.pipeline.counted_writes import seeing_all
 from jv_assets.pipeline.former_rows import FormerRows
 from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.profile_columns import odd_values, validate
+from jv_assets.pipeline.profile_columns import irregular_values, validate
 from jv_assets.pipeline.reading import read_profiles_of, read_vector_digests
 from jv_assets.pipeline.row_versions import row_versions, unchanged
 from jv_assets.pipeline.scoring import features_of
@@ -28,7 +29,7 @@ def profile_chunks(
 ) -> Iterator[pd.DataFrame]:
     """Yield the profiles of a range, in order of id, some thousands at a time.
 
-    The columns are `id`, `features_of`, `text_lengths`, `odd_values`, the row's version, and `read_vector_digests`.
+    The columns: `id`, `features_of`, `text_lengths`, `irregular_values`, the row's version, `read_vector_digests`.
     `may_reuse` decides by the metadata of the partition's file. UserError if a value is not what its column must hold,
     or if rows may be hidden, because they would be missed.
     """
@@ -47,7 +48,7 @@ def _rows_within(database: Database, low: str, high: str, rows_before: FormerRow
         return kept.reset_index(drop=True)
     profiles = read_profiles_of(database, ids)
     validate(profiles)
-    made = features_of(profiles).reset_index().assign(**text_lengths(profiles), **odd_values(profiles))
+    made = features_of(profiles).reset_index().assign(**text_lengths(profiles), **irregular_values(profiles))
     made = made.assign(row_version=versions.reindex(made["id"]).to_numpy(), **_vectors(database, made["id"].tolist()))
     return pd.concat([kept, made]).sort_values("id", ignore_index=True) if len(kept) else made
 
@@ -68,7 +69,7 @@ def _former(files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]]
     """What this version of the code made of the range; nothing where it did not, or where the file cannot be read."""
 
     def chunks() -> Iterator[pd.DataFrame]:
-        with files.opened("profiles", key) as file:
+        with files.opened(PROFILES, key) as file:
             if file.metadata.get("code_version") == CODE_VERSION and may_reuse(file.metadata):
                 for groups in file.groups():
                     yield file.read(groups=groups)

@@ -71,7 +71,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PublishOptions:
     """What a publish may write."""
 
     only_missing: bool = False
@@ -88,7 +88,7 @@ def publish_range(
     database: Database,
     within: tuple[str, str],
     chunks: Iterable[Chunk],
-    wanted: Wanted,
+    options: PublishOptions,
     *,
     run_id: str | None = None,
     as_of: datetime | None = None,
@@ -107,15 +107,15 @@ def publish_range(
             def work(
                 connection: Connection, batch: pd.DataFrame = batch, contexts: Callable[[], pd.Series] = contexts
             ) -> Published:
-                if not wanted.dry_run:
+                if not options.dry_run:
                     lock_ids(connection, LOCKED, batch["id"].iloc[0], batch["id"].iloc[-1])
                     require_seeded(connection, *within)
-                return _publish_batch(connection, within, batch, contexts, wanted, run_id=run_id, as_of=as_of)
+                return _publish_batch(connection, within, batch, contexts, options, run_id=run_id, as_of=as_of)
 
             whole += run_seeded(database, work, *within)
-    if not whole.rows and not wanted.dry_run:  # the log begins in every range
+    if not whole.rows and not options.dry_run:  # the log begins in every range
         run_seeded(database, lambda connection: require_seeded(connection, *within), *within)
-    if run_id and whole.written and not wanted.dry_run:
+    if run_id and whole.written and not options.dry_run:
         prune(database, within, run_id)
     return whole
 
@@ -125,18 +125,18 @@ def _publish_batch(
     within: tuple[str, str],
     batch: pd.DataFrame,
     contexts: Callable[[], pd.Series],
-    wanted: Wanted,
+    options: PublishOptions,
     *,
     run_id: str | None,
     as_of: datetime | None,
 ) -> Published:
     stored = matches_within(connection, batch["id"].iloc[0], batch["id"].iloc[-1], known=batch).set_index("id")
-    counts, differing = _compare(batch, stored, wanted)
+    counts, differing = _compare(batch, stored, options)
     if len(differing) and as_of:
         refuse_older(connection, within, as_of)
     if counts.deleted:
         require_all_seen(connection)
-    if len(differing) and not wanted.dry_run:
+    if len(differing) and not options.dry_run:
         write_scores(connection, batch.loc[differing].assign(match_context=contexts()), run_id)
         if as_of:
             note_published(connection, within, as_of)
@@ -165,7 +165,7 @@ def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield scored.iloc[start:end]
 
 
-def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple[Published, pd.Index]:
+def _compare(batch: pd.DataFrame, stored: pd.DataFrame, options: PublishOptions) -> tuple[Published, pd.Index]:
     """The counts, and the index in `batch` of the rows to write."""
     now = stored.reindex(batch["id"])
     deleted = now["profile_id"].isna().to_numpy()
@@ -174,11 +174,11 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, wanted: Wanted) -> tuple
     present = ~(deleted | moved)
     scored_before = present & now["stored_harmonic_mean"].notna().to_numpy()
     same = present & is_stored(batch, now)
-    kept = scored_before & ~same if wanted.only_missing else np.zeros(len(batch), dtype=np.bool_)
+    kept = scored_before & ~same if options.only_missing else np.zeros(len(batch), dtype=np.bool_)
     overtaken = present & ~same & ~kept & batch["reused"].to_numpy()
     differing = present & ~same & ~kept & ~overtaken
-    replaces_all = wanted.switch_policy and not wanted.only_missing
-    if differing.any() and not (replaces_all or wanted.dry_run):
+    replaces_all = options.switch_policy and not options.only_missing
+    if differing.any() and not (replaces_all or options.dry_run):
         _refuse_mixing(batch, now, scored_before & (differing | kept))
     counts = (mask.sum() for mask in (differing, same, kept, deleted, moved, overtaken))
     return Published(len(batch), *map(int, counts)), batch.index[differing]

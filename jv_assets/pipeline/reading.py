@@ -24,7 +24,7 @@ from jv_scoring.prepare import combine_offering
 from jv_scoring.similarity import WORD_OVERLAP
 from jv_scoring.stored_rules import fitting
 from jv_scoring.text import EMBEDDED_FIELDS
-from jv_scoring.vectors import NONE, Vectors
+from jv_scoring.vectors import MISSING, Vectors
 
 STORED_COLUMNS = (
     "match_score",
@@ -217,7 +217,7 @@ def _field_vectors(connection: Connection, name: str, model: str, dimension: int
         for block in copy:
             data.write(block)
     ids, matrix = decode_vectors(data.getvalue(), dimension)
-    row = np.full(len(profiles), NONE, dtype=np.intp)
+    row = np.full(len(profiles), MISSING, dtype=np.intp)
     row[profiles.get_indexer(pd.Index(ids, dtype=object))] = np.arange(len(ids))
     odd: dict[int, npt.NDArray[np.floating]] = {}
     for profile_id, vector in cursor.execute(f"{select} <> %s", asked).fetchall():

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from jv_assets.errors import UserError
+from jv_assets.names import PROFILES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.former_rows import still_right
 from jv_assets.pipeline.id_spans import id_spans
@@ -82,7 +83,7 @@ class ProfilesToScore:
         features = self._prepared.features
         return profile_hashes(features, vector_digests(self._database, features, self.model))
 
-    def of(self, matches: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Prepared]]:
+    def in_chunks(self, matches: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Prepared]]:
         """The matches, as many at a time as memory holds the vectors of, and their profiles: good until the next."""
         for start in range(0, max(len(matches), 1), self._pairs_at_once):
             part = matches.iloc[start : start + self._pairs_at_once]
@@ -109,7 +110,7 @@ def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reu
 
     Without `may_reuse` nothing that the files say of the profiles' vectors is relied on.
     """
-    features = files.read_all("profiles", ID_RANGES.get_partition_keys())
+    features = files.read_all(PROFILES, ID_RANGES.get_partition_keys())
     if not may_reuse:
         features = features.drop(columns="row_version")
     return ProfilesToScore(database, features.set_index("id"), model)
@@ -142,7 +143,7 @@ def score_range(
     rest = matches.loc[~matches["id"].isin(kept["id"])]
     if not len(rest) and len(kept):
         return ScoredRange(kept, {}, len(kept))
-    parts = [score_matches(prepared, part, profiles.model, policy) for part, prepared in profiles.of(rest)]
+    parts = [score_matches(prepared, part, profiles.model, policy) for part, prepared in profiles.in_chunks(rest)]
     skipped = {match: reason for part in parts for match, reason in part.skipped.items()}
     rows = [part.rows for part in parts]
     if len(kept):

@@ -7,6 +7,7 @@ import pandas as pd
 from sqlalchemy import text
 
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_SCORES
 from jv_assets.partition_cut import TableCut
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.match_states import context_of, fits, scorable
@@ -33,7 +34,7 @@ def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str
     made: Rules | None = None
     for key in keys:
         found: set[Rules] = set()
-        for rows in files.chunks("match_scores", key, NEEDED):
+        for rows in files.chunks(MATCH_SCORES, key, NEEDED):
             if len(rows):
                 made = Rules(rows["policy"].iloc[0], rows["scoring_version"].iloc[0])
                 found |= _rules_of(rows)

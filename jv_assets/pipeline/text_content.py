@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+from jv_assets.names import PROFILES
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.text import has_text
 
@@ -62,7 +63,7 @@ def meaningless_shares(files: RangeFiles, keys: Sequence[str]) -> dict[str, floa
     """Return the share, 0..1, of the profiles with a text of each of `MEANINGLESS_TEXTS`; {} of no profiles."""
     rows, found = 0, dict.fromkeys(MEANINGLESS_TEXTS, 0)
     for key in keys:
-        for profiles in files.chunks("profiles", key, ["id", *MEANINGLESS_TEXTS]):
+        for profiles in files.chunks(PROFILES, key, ["id", *MEANINGLESS_TEXTS]):
             if set(MEANINGLESS_TEXTS) <= set(profiles):  # else the file is older than the columns
                 rows += len(profiles)
                 found = {name: count + int((profiles[name] > 0).sum()) for name, count in found.items()}

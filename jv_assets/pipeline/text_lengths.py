@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from jv_assets.names import PROFILES
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.prepare import COMPARED
@@ -33,9 +34,9 @@ def read_text_lengths(files: RangeFiles, profiles: Iterable[str]) -> Json:
         by_range.setdefault(files.cut.profiles.key_of(profile), set()).add(profile)
     found: Json = {}
     for key, wanted in sorted(by_range.items()):
-        if not files.exists("profiles", key):
+        if not files.exists(PROFILES, key):
             continue
-        for rows in files.chunks("profiles", key, ["id", *_COLUMNS.values()]):
+        for rows in files.chunks(PROFILES, key, ["id", *_COLUMNS.values()]):
             if not set(_COLUMNS.values()) <= set(rows):  # written before lengths were kept
                 break
             for row in rows.loc[rows["id"].isin(wanted)].to_dict("records"):

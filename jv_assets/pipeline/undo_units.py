@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from jv_assets.dagster_internals import RETRY_NUMBER_TAG
+from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES, Job
 from jv_assets.partitions import ID_RANGES, keys_of_run, listed
 
 UNIT = "jv/undo_unit"
@@ -49,7 +50,7 @@ def describe(instance: dg.DagsterInstance, unit: str) -> Unit:
     if not runs:
         return Unit()
     first = runs[0]
-    if first.job_name == "undo":
+    if first.job_name == Job.UNDO:
         config: Any = first.run_config
         [op] = config["ops"].values()
         return Unit(f"undo of {op['config']['run'][:8]}")
@@ -65,7 +66,7 @@ def _runs(instance: dg.DagsterInstance, unit: str) -> list[dg.DagsterRun]:
 
 def _ranges(runs: Sequence[dg.DagsterRun]) -> str:
     every = list(ID_RANGES.get_partition_keys())
-    published = dg.AssetKey("published_scores")
+    published = dg.AssetKey(PUBLISHED_SCORES)
     keys = {key for run in runs if published in (run.asset_selection or {published}) for key in _keys(run)}
     return "all" if len(keys) == len(every) else listed(sorted(keys, key=every.index)) or _UNKNOWN
 
@@ -81,7 +82,7 @@ def _keys(run: dg.DagsterRun) -> list[str]:
 def _policy(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
     """Of what it scored, by its config or by what its first range says."""
     ops: Any = run.run_config.get("ops", {})
-    if policy := ops.get("match_scores", {}).get("config", {}).get("policy"):
+    if policy := ops.get(MATCH_SCORES, {}).get("config", {}).get("policy"):
         return str(policy)
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
         made = entry.asset_materialization

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from jv_scoring.prepare import COMPARED
-from jv_scoring.vectors import NONE, Positions, Vector, Vectors
+from jv_scoring.vectors import MISSING, Positions, Vector, Vectors
 
 BYTES = 768 << 20
 """What the vectors may take together: 65,536 profiles of 1,024 numbers a text."""
@@ -23,20 +23,20 @@ class VectorCache:
 
     def __init__(self, count: int, dimension: int, fetch: Fetch, capacity: int | None = None) -> None:
         self.capacity = min(count, capacity or BYTES // (len(COMPARED) * dimension * np.dtype(np.float32).itemsize))
-        self._odd: dict[str, dict[int, Vector]] = {name: {} for name in COMPARED}
+        self._irregular: dict[str, dict[int, Vector]] = {name: {} for name in COMPARED}
         self.vectors = {
             name: Vectors(
                 matrix=np.empty((self.capacity, dimension), np.float32),
                 inverse_norm=np.empty(self.capacity),
-                row=np.full(count, NONE, np.intp),
-                odd=self._odd[name],
+                row=np.full(count, MISSING, np.intp),
+                irregular=self._irregular[name],
             )
             for name in COMPARED
         }
         self._fetch = fetch
-        self._place = np.full(count, NONE, np.intp)
+        self._place = np.full(count, MISSING, np.intp)
         """Of each profile, its row in the matrices."""
-        self._held_by = np.full(self.capacity, NONE, np.intp)
+        self._held_by = np.full(self.capacity, MISSING, np.intp)
         """Of each row, its profile."""
         self._last_use = np.zeros(self.capacity, np.int64)
         self._turn = 0
@@ -50,24 +50,24 @@ class VectorCache:
         if len(profiles) > self.capacity:
             raise ValueError(f"{len(profiles)} profiles at once, and there is room for {self.capacity}")
         self._turn += 1
-        there = self._place[profiles] != NONE
+        there = self._place[profiles] != MISSING
         self._last_use[self._place[profiles[there]]] = self._turn
         missing: Positions = profiles[~there]
         places = np.argsort(self._last_use, kind="stable")[: len(missing)]
         for start in range(0, len(missing), FETCHED_AT_ONCE):
             part = slice(start, start + FETCHED_AT_ONCE)
             fetched = self._fetch(missing[part])
-            self._forget(self._held_by[places[part]])
+            self._evict(self._held_by[places[part]])
             self._keep(missing[part], places[part], fetched)
         return missing
 
-    def _forget(self, profiles: Positions) -> None:
-        profiles = profiles[profiles != NONE]
-        self._place[profiles] = NONE
+    def _evict(self, profiles: Positions) -> None:
+        profiles = profiles[profiles != MISSING]
+        self._place[profiles] = MISSING
         for name in COMPARED:
-            self.vectors[name].row[profiles] = NONE
-            for profile in self._odd[name].keys() & profiles.tolist():
-                del self._odd[name][profile]
+            self.vectors[name].row[profiles] = MISSING
+            for profile in self._irregular[name].keys() & profiles.tolist():
+                del self._irregular[name][profile]
 
     def _keep(self, profiles: Positions, places: Positions, fetched: Mapping[str, Vectors]) -> None:
         self._place[profiles], self._held_by[places], self._last_use[places] = places, profiles, self._turn
@@ -76,4 +76,4 @@ class VectorCache:
             kept.matrix[places[plain]] = found.matrix[found.row[plain]]
             kept.inverse_norm[places[plain]] = found.inverse_norm[found.row[plain]]
             kept.row[profiles] = np.where(plain, places, found.row)
-            self._odd[name].update({int(profiles[k]): vector for k, vector in found.odd.items()})
+            self._irregular[name].update({int(profiles[k]): vector for k, vector in found.irregular.items()})

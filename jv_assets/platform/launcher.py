@@ -19,6 +19,7 @@ from jv_assets.dagster_internals import (
     RunFailureReason,
     WorkerStatus,
 )
+from jv_assets.names import Job
 from jv_assets.platform.own_runs import STARTED_BY_JV, is_ours, started_by_jv
 
 LAUNCHED_ON = "jv/host"
@@ -82,11 +83,11 @@ def marked_from_outside(entry: dg.EventLogEntry) -> bool:
 
 def again(run: dg.DagsterRun) -> str:
     """What to type to have the rest of a run done, where no range of it says so."""
-    if run.job_name == "undo":
+    if run.job_name == Job.UNDO:
         config: Any = run.run_config
         [op] = config["ops"].values()
         return f"jv undo {op['config']['run'][:8]}"
-    return {"report": "jv report", "discover": "jv discover"}.get(run.job_name, "jv retry")
+    return {Job.REPORT: "jv report", Job.DISCOVER: "jv discover"}.get(run.job_name, "jv retry")
 
 
 class Launcher(dg.DefaultRunLauncher):

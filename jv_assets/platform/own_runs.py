@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from jv_assets.names import ASSETS, JOBS
+
 MODULE, LOCATION = "jv_assets.definitions", "jv"
 """Our code, and the name of the code location in each workspace.yaml; `dagster dev -m` names it by the module."""
 STARTED_BY_JV = "jv/process"
@@ -10,15 +12,10 @@ UI copies it: see `started_by_jv`.
 """
 REPOSITORY_TAG = ".dagster/repository"
 """Tag that Dagster gives to each run of a code location; its value is `repository@location`."""
-JOBS = ("rescore", "embed", "refresh", "nightly", "report", "discover", "undo", "forget")
-"""The names of our jobs."""
 STEPS = frozenset(
     [
-        *("profiles", "profile_embeddings", "match_scores", "published_scores", "audit", "verify"),
-        *("embedding_isolation", "momentum_bottleneck", "aggregation_comparison", "momentum_options"),
-        *("production_impact", "top_matches", "diagnostic_report", "evaluation"),
-        *("match_candidates", "candidate_allocation"),
-        *("health_of_embeddings", "health_of_profiles", "health_of_scores"),
+        *ASSETS,
+        *("audit", "verify", "health_of_embeddings", "health_of_profiles", "health_of_scores"),
         *("put_back", "delete_old_runs", "drop_old_months"),
     ]
 )

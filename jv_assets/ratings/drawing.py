@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_CANDIDATES, MATCH_SCORES
 from jv_assets.partitions import ID_RANGES
-from jv_assets.pipeline.candidates import CANDIDATES, Ground, read_ground
+from jv_assets.pipeline.candidates import Ground, read_ground
 from jv_assets.pipeline.reading import STORED_COLUMNS
 from jv_assets.pipeline.scoring import score_matches
 from jv_assets.ratings.store import Pair
@@ -67,8 +68,8 @@ def _draw_published(
     files: RangeFiles, count: int, policy: str, places: Mapping[str, int], dice: np.random.Generator
 ) -> Iterator[Pair]:
     """Equally many of each tenth of the score; what is left over goes to tenths at random."""
-    keys = files.made("match_scores", ID_RANGES.get_partition_keys())
-    scores = [files.read("match_scores", key, ["harmonic_mean"])["harmonic_mean"].to_numpy(np.float64) for key in keys]
+    keys = files.made(MATCH_SCORES, ID_RANGES.get_partition_keys())
+    scores = [files.read(MATCH_SCORES, key, ["harmonic_mean"])["harmonic_mean"].to_numpy(np.float64) for key in keys]
     values = np.concatenate([np.zeros(0), *scores])
     if len(values) < count:
         raise UserError(f"{len(values):,} matches are scored, and the sheet takes {count:,}; type: jv nightly")
@@ -76,7 +77,7 @@ def _draw_published(
     for key, of_range in zip(keys, scores, strict=True):
         mine = [place - start for place in sorted(chosen) if start <= place < start + len(of_range)]
         if mine:
-            rows = files.read("match_scores", key, COLUMNS).iloc[mine].reset_index(drop=True)
+            rows = files.read(MATCH_SCORES, key, COLUMNS).iloc[mine].reset_index(drop=True)
             for row, pair in zip(mine, _pairs(PUBLISHED, rows, policy, places), strict=True):
                 tenth, matches = chosen[start + row]
                 yield replace(pair, tenth=tenth, tenth_matches=matches)
@@ -121,8 +122,8 @@ def _draw_at_random(ground: Ground, proposed: set[Ends], count: int, dice: np.ra
 
 
 def _proposed(files: RangeFiles) -> set[Ends]:
-    keys = files.made(CANDIDATES, ID_RANGES.get_partition_keys())
-    parts = (files.read(CANDIDATES, key, ["profile_id", "candidate_id"]) for key in keys)
+    keys = files.made(MATCH_CANDIDATES, ID_RANGES.get_partition_keys())
+    parts = (files.read(MATCH_CANDIDATES, key, ["profile_id", "candidate_id"]) for key in keys)
     return {(min(ends), max(ends)) for part in parts for ends in part.itertuples(index=False, name=None)}
 
 

@@ -1,5 +1,6 @@
 """What would another aggregation do?"""
 
+from jv_assets.names import AGGREGATION_COMPARISON
 from jv_assets.reports import charts
 from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, table
 from jv_assets.reports.numbers import record
@@ -13,7 +14,7 @@ _MOVES = ("tier up", "same tier", "tier down")
 
 
 def section(report: Json) -> Section:
-    found = report["aggregation_comparison"]
+    found = report[AGGREGATION_COMPARISON]
     scores = [each for each in found["scores"] if each["score"] == "harmonic_mean"]
     answer = "No match is scored, so nothing can be said."
     if found["matches"]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from jv_assets.names import EMBEDDING_ISOLATION, MOMENTUM_OPTIONS, PROFILES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.text_content import meaningless_shares
 from jv_assets.pipeline.text_lengths import read_text_lengths
@@ -15,11 +16,11 @@ def beside(files: RangeFiles, folder: Path, report: Json) -> Json:
     """Of the report: `fingerprint` of the scores, `momentum_options` in that folder, `text_lengths` by
     profile, and `meaningless_texts`, the shares of profiles with such a text.
     """
-    changed = report["embedding_isolation"]["most_changed"]
+    changed = report[EMBEDDING_ISOLATION]["most_changed"]
     profiles = {each[name] for each in changed for name in ("profile_id", "suggested_profile_id")}
     return {
         "fingerprint": fingerprint_of_all(files),
-        "momentum_options": momentum_options.read(folder / "momentum_options.json", report["policy"]),
+        MOMENTUM_OPTIONS: momentum_options.read(folder / "momentum_options.json", report["policy"]),
         "text_lengths": read_text_lengths(files, profiles),
-        "meaningless_texts": meaningless_shares(files, files.made("profiles", ID_RANGES.get_partition_keys())),
+        "meaningless_texts": meaningless_shares(files, files.made(PROFILES, ID_RANGES.get_partition_keys())),
     }

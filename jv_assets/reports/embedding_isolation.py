@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from jv_assets.names import EMBEDDING_ISOLATION
 from jv_assets.pipeline.text_content import MEANINGLESS_TEXTS
 from jv_assets.reports import charts
 from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, signed, table, words
@@ -15,7 +16,7 @@ _SIDES = {"word_overlap": "word overlap only", "embeddings": "with embeddings", 
 
 
 def section(report: Json) -> Section:
-    found = report["embedding_isolation"]
+    found = report[EMBEDDING_ISOLATION]
     score = {side: record(found["measures"], measure="harmonic_mean", side=side) for side in _SIDES}
     moved = record(found["changes"], measure="harmonic_mean")
     answer = "No match is scored, so nothing can be said."
@@ -145,7 +146,7 @@ def _old_sample(found: Json) -> list[Figure]:
 
 def fallbacks(report: Json) -> Section:
     """Where do fallbacks come from?"""
-    found = report["embedding_isolation"]
+    found = report[EMBEDDING_ISOLATION]
     records = [
         {**each, "name": f"{words(each['factor'])} {_DIRECTIONS[each['direction']]}".replace("both both ways", "all")}
         for each in found["evaluations"]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jv_assets import settings
+from jv_assets.names import EVALUATION, MATCH_SCORES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.ratings.store import rating_figures
 from jv_assets.reports import ratings
@@ -49,12 +50,12 @@ def evaluated(database: Database, files: RangeFiles, at: datetime | None = None)
     Beside them: `missing_ranges`, never tallied, and `stale_ranges`, scored anew since. UserError for several policies.
     """
     every = ID_RANGES.get_partition_keys()
-    made = files.made("evaluation", files.made("match_scores", every))
+    made = files.made(EVALUATION, files.made(MATCH_SCORES, every))
     if not made:
         return None
-    metadata = {key: files.metadata("evaluation", key) for key in made}
-    refuse_several_policies({"evaluation": metadata})
-    texts = (files.read("evaluation", key, ["tally"])["tally"].iloc[0] for key in made)
+    metadata = {key: files.metadata(EVALUATION, key) for key in made}
+    refuse_several_policies({EVALUATION: metadata})
+    texts = (files.read(EVALUATION, key, ["tally"])["tally"].iloc[0] for key in made)
     tallies = (Evaluation.from_json(json.loads(each)) for each in texts)
     stale = [key for key, of in metadata.items() if of.get("fingerprint") != fingerprint_of(files, key)]
     found = report(total(tallies), at or datetime.now(UTC), settings.outcome_days())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from jv_assets.names import AGGREGATION_COMPARISON, EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK
 from jv_assets.reports.figures import Figure, Section, number, percent, table
 from jv_assets.reports.sampling import of_mean, of_share
 from jv_scoring.analysis.rows import BOTH
@@ -15,7 +16,7 @@ def intervals(report: Json) -> list[Json]:
     intervals are rather too wide than too narrow.
     """
     embeddings, low, policies = (
-        report[name] for name in ("embedding_isolation", "momentum_bottleneck", "aggregation_comparison")
+        report[name] for name in (EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON)
     )
     matches = embeddings["matches"]
     means = [
@@ -58,7 +59,7 @@ def section(report: Json) -> list[Section]:
             "to": lambda each: show[each["kind"]](each["high"]),
         },
     )
-    matches = number(report["embedding_isolation"]["matches"])
+    matches = number(report[EMBEDDING_ISOLATION]["matches"])
     answer = (
         f"This report is of {matches} of {number(sample['of'])} matches, drawn by a hash of their ids: the same ones "
         "each time. So its figures are estimates of those of all matches, each with its 95 % interval."

@@ -134,7 +134,7 @@ def _compared(
     def work(connection: Connection) -> pd.DataFrame:
         after = _as_of(connection, until, rows, later, first) if until else rows
         state = _State.at(connection, rows["id"].tolist(), since, first)
-        before = state.of(after["id"], last)
+        before = state.aligned(after["id"], last)
         columns = {name: before[old].to_numpy(object) for name, old in zip(BEFORE, _NAMES[1:], strict=False)}
         found = after.assign(**columns, **{KNOWN: before[KNOWN].to_numpy(np.bool_)})
         contexts = state.contexts(connection, found.loc[_asked_for(found), "id"].tolist())
@@ -170,7 +170,7 @@ class _State:
         found = connection.execute(text(sql + _BEFORE), {**asked, "ids": list(matches)}).all()
         return cls(pd.DataFrame(list(map(tuple, found)), columns=[*_NAMES, KNOWN], dtype=object), sql, asked)
 
-    def of(self, ids: pd.Series, last_known: pd.DataFrame) -> pd.DataFrame:
+    def aligned(self, ids: pd.Series, last_known: pd.DataFrame) -> pd.DataFrame:
         """Row by row, with that of `last_known` where the database has no such match."""
         unknown = last_known.loc[~last_known["id"].isin(self.rows["id"])].astype(object).assign(**{KNOWN: True})
         whole = pd.concat([self.rows, unknown]).drop_duplicates("id").set_index("id").reindex(ids)
@@ -189,7 +189,7 @@ def _as_of(
 ) -> pd.DataFrame:
     """The rows with what stood at `until`: scores by the log, factors by the contexts that are still kept."""
     state = _State.at(connection, rows["id"].tolist(), until, log_begins)
-    stood = state.of(rows["id"], last)
+    stood = state.aligned(rows["id"], last)
     as_computed = np.ones(len(rows), np.bool_)
     for name in _NAMES[1:]:
         as_computed &= (stood[name].to_numpy(object) == rows[name].to_numpy(object)).astype(np.bool_)

@@ -1,5 +1,6 @@
 """Why are scores low?"""
 
+from jv_assets.names import MOMENTUM_BOTTLENECK
 from jv_assets.reports import charts
 from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, table, words
 from jv_assets.reports.numbers import record
@@ -13,7 +14,7 @@ _STATES = {"bottleneck": "Momentum is the weakest", "other": "another is"}
 
 
 def section(report: Json) -> Section:
-    found = report["momentum_bottleneck"]
+    found = report[MOMENTUM_BOTTLENECK]
     weakest = [each for each in found["weakest"] if each["direction"] == BOTH]
     answer = "No match is scored, so nothing can be said."
     if found["directions"]:

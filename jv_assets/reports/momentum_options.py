@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from jv_assets.names import MOMENTUM_OPTIONS
 from jv_assets.reports import charts
 from jv_assets.reports.figures import NOTHING, Figure, Section, label, number, of, percent, signed, table, words
 from jv_scoring.analysis.momentum_options_data import FEWEST_DONORS
@@ -36,7 +37,7 @@ def read(path: Path, policy: str | None = None) -> Json | None:
 
 def warnings(report: Json) -> list[str]:
     """Why what it says may not go with the rest of the report."""
-    found = report.get("momentum_options")
+    found = report.get(MOMENTUM_OPTIONS)
     if not found:
         return []
     if report["policy"] not in (None, found["policy"]):
@@ -50,7 +51,7 @@ def warnings(report: Json) -> list[str]:
 
 def section(report: Json) -> Section:
     """Without figures where the options were never worked out."""
-    found = report.get("momentum_options")
+    found = report.get(MOMENTUM_OPTIONS)
     if not found:
         return Section(TITLE, _MISSING, [])
     if report["policy"] not in (None, found["policy"]):

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from jv_assets.names import AGGREGATION_COMPARISON, EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, PRODUCTION_IMPACT
 from jv_assets.partitions import ID_RANGES
 from jv_assets.reports.congestion_numbers import congestion
 from jv_assets.reports.exactness import intervals
@@ -55,10 +56,10 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
         "stale_ranges": {asset: list(keys) for asset, keys in merged.stale.items() if keys},
         "sample": asdict(merged.sample) if merged.sample else None,
         "profiles": profiles,
-        "embedding_isolation": embeddings,
-        "momentum_bottleneck": low,
-        "aggregation_comparison": aggregation_comparison.report(merged.aggregation),
-        "production_impact": impact_numbers(merged.impact, merged.hours, merged.compared),
+        EMBEDDING_ISOLATION: embeddings,
+        MOMENTUM_BOTTLENECK: low,
+        AGGREGATION_COMPARISON: aggregation_comparison.report(merged.aggregation),
+        PRODUCTION_IMPACT: impact_numbers(merged.impact, merged.hours, merged.compared),
         "fallbacks": merged.fallbacks,
         "congestion": {
             "policy": aggregation_comparison.current(merged.aggregation),
@@ -86,10 +87,10 @@ def impact_numbers(tally: Impact, hours: float, compared: Json | None = None) ->
 
 def headline(report: Json) -> Json:
     """The numbers that are worth a line of their own, and a plot over the nights."""
-    embeddings, low = report["embedding_isolation"], report["momentum_bottleneck"]
+    embeddings, low = report[EMBEDDING_ISOLATION], report[MOMENTUM_BOTTLENECK]
     score = record(embeddings["measures"], measure="harmonic_mean", side="embeddings")
     change = record(embeddings["measures"], measure="harmonic_mean", side="change")
-    policies = report["aggregation_comparison"]
+    policies = report[AGGREGATION_COMPARISON]
     tiers = record(policies["tiers"], policy=policies["current"], score="harmonic_mean")
     evaluations = record(embeddings["evaluations"], direction=BOTH, factor=BOTH)
     return {

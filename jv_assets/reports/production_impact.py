@@ -1,5 +1,6 @@
 """What changed in production, for whom?"""
 
+from jv_assets.names import PRODUCTION_IMPACT
 from jv_assets.reports import charts
 from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, signed, table
 from jv_scoring.analysis.production_impact_report import ONE_SCALE, TWO_SCALES
@@ -10,7 +11,7 @@ _SHARES = {"texts": "texts_and_vectors", "other data": "other_profile_data", "no
 
 
 def section(report: Json) -> Section:
-    found = report["production_impact"]
+    found = report[PRODUCTION_IMPACT]
     figures = [
         _distribution(found), _migration(found), _attribution(found), _most(found, "gains"), _most(found, "losses"),
         _methods(found), _order(found), _scales(found),

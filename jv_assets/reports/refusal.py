@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from jv_assets.names import PRODUCTION_IMPACT
 from jv_assets.reports import production_impact as impact_section
 from jv_assets.reports.exporting import reports_folder, write_whole
 from jv_assets.reports.impact_rows import row_chunks
@@ -21,7 +22,7 @@ def write_refusal(database: Database, files: RangeFiles, keys: Sequence[str], wh
     """Write the page about the scores of these ranges, of which at least one was made; returns where it is."""
     now = datetime.now(UTC)
     tally = total(production_impact.tally(rows) for key in keys for rows in row_chunks(database, files, key, now))
-    section = impact_section.section({"production_impact": impact_numbers(tally, hours=0)})
+    section = impact_section.section({PRODUCTION_IMPACT: impact_numbers(tally, hours=0)})
     summary = [
         ("Made at", now.isoformat(timespec="seconds")),
         ("Ranges", f"{keys[0]} to {keys[-1]}, {len(keys)}"),

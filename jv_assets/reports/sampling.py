@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.tallies import Json
@@ -38,8 +39,8 @@ def sample_of(files: RangeFiles, wanted: int | None) -> Sample | None:
     if wanted < 1:
         raise UserError(f"sample: {wanted}: ask for 1 match or more")
     every = 0
-    for key in files.made("match_scores", ID_RANGES.get_partition_keys()):
-        metadata = files.metadata("match_scores", key)
+    for key in files.made(MATCH_SCORES, ID_RANGES.get_partition_keys()):
+        metadata = files.metadata(MATCH_SCORES, key)
         every += metadata["rows"] - len(metadata.get("skipped", ()))
     return Sample(wanted, every) if wanted < every else None
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from jv_assets.names import EVALUATION, PRODUCTION_IMPACT
 from jv_assets.reports import (
     aggregation_comparison,
     congestion,
@@ -23,7 +24,7 @@ def sections(report: Json) -> list[Section]:
     """All of them."""
     return [
         *exactness.section(report),
-        *evaluation.sections(report.get("evaluation")),
+        *evaluation.sections(report.get(EVALUATION)),
         *_of_sample(
             report,
             [
@@ -108,8 +109,8 @@ def warnings(report: Json) -> list[str]:
             "matches, drawn by id hash: estimates, of which the report gives the 95 % intervals."
         )
     found += momentum_options.warnings(report)
-    moments = report["production_impact"].get("compared_moments")
-    of_now = [asset for asset in TALLIED if asset != "production_impact" or not (moments and moments["until"])]
+    moments = report[PRODUCTION_IMPACT].get("compared_moments")
+    of_now = [asset for asset in TALLIED if asset != PRODUCTION_IMPACT or not (moments and moments["until"])]
     counts = {asset: report[asset]["matches"] for asset in of_now}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{asset} {number(count)}" for asset, count in counts.items())

@@ -3,11 +3,12 @@
 import dagster as dg
 
 from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PUBLISHED_SCORES
 
 _SUMMED = {
-    "profile_embeddings": {"embedded_texts": "embedded_texts"},
-    "match_scores": {"skipped": "without_a_score"},
-    "published_scores": {"written": "rows_written"},
+    PROFILE_EMBEDDINGS: {"embedded_texts": "embedded_texts"},
+    MATCH_SCORES: {"skipped": "without_a_score"},
+    PUBLISHED_SCORES: {"written": "rows_written"},
 }
 """By asset, beside the seconds: metadata of its ranges, and what their sum is called."""
 

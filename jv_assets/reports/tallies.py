@@ -9,6 +9,13 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from jv_assets.errors import UserError
+from jv_assets.names import (
+    AGGREGATION_COMPARISON,
+    EMBEDDING_ISOLATION,
+    MATCH_SCORES,
+    MOMENTUM_BOTTLENECK,
+    PRODUCTION_IMPACT,
+)
 from jv_assets.partitions import ID_RANGES, listed
 from jv_assets.reports.sampling import Sample
 from jv_assets.resources.range_files import RangeFiles
@@ -20,7 +27,7 @@ from jv_scoring.analysis.production_impact import Impact
 from jv_scoring.analysis.tallies import Histogram, Json, Tally, total
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
 
-TALLIED = ("embedding_isolation", "momentum_bottleneck", "aggregation_comparison", "production_impact")
+TALLIED = (EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON, PRODUCTION_IMPACT)
 """The assets whose tallies make the report."""
 _TALLY, _PROFILES = "tally", "profiles"
 AnyTally = TypeVar("AnyTally", bound=Tally)
@@ -38,12 +45,12 @@ def scored(
 
     UserError, the same for all ranges, without scores.
     """
-    if not files.exists("match_scores", key):
+    if not files.exists(MATCH_SCORES, key):
         raise no_scores()
     if sample is None:
-        yield from files.chunks("match_scores", key, columns, rows=rows)
+        yield from files.chunks(MATCH_SCORES, key, columns, rows=rows)
         return
-    for chunk in files.chunks("match_scores", key, list({"id", *columns}), rows=rows):
+    for chunk in files.chunks(MATCH_SCORES, key, list({"id", *columns}), rows=rows):
         yield sample.draw(chunk)[columns]
 
 
@@ -87,21 +94,21 @@ def keep(
 
 def fingerprint_of(files: RangeFiles, key: str) -> str | None:
     """What the scores of a range are told from others by; None for a file of before there was one."""
-    found: str | None = files.metadata("match_scores", key).get("fingerprint")
+    found: str | None = files.metadata(MATCH_SCORES, key).get("fingerprint")
     return found
 
 
 def fingerprint_of_all(files: RangeFiles) -> str:
     """The same of all ranges together."""
-    keys = files.made("match_scores", ID_RANGES.get_partition_keys())
+    keys = files.made(MATCH_SCORES, ID_RANGES.get_partition_keys())
     return sha256("\n".join(f"{key} {fingerprint_of(files, key)}" for key in keys).encode()).hexdigest()
 
 
 def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:
     """The policy that all these ranges were scored under; UserError for several."""
-    metadata = {"match_scores": {key: files.metadata("match_scores", key) for key in keys}}
+    metadata = {MATCH_SCORES: {key: files.metadata(MATCH_SCORES, key) for key in keys}}
     refuse_several_policies(metadata)
-    return str(metadata["match_scores"][keys[0]]["policy"])
+    return str(metadata[MATCH_SCORES][keys[0]]["policy"])
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ def merge(files: RangeFiles) -> Merged:
     version made it, which compared with `harmonic/impute` whatever the policy was.
     """
     every = ID_RANGES.get_partition_keys()
-    of_scores = files.made("match_scores", every)
+    of_scores = files.made(MATCH_SCORES, every)
     there = {asset: files.made(asset, of_scores) for asset in TALLIED}
     compared = TALLIED[2]
     there[compared] = [key for key in there[compared] if _names_its_policy(files.metadata(compared, key))]
@@ -194,7 +201,7 @@ def refuse_several_policies(metadata: _FileMetadata) -> None:
 
 
 def _refuse_policies_of_then(metadata: Mapping[str, Mapping[str, Any]]) -> None:
-    ranges = _ranges_by({"production_impact": metadata}, _policy_of_then)
+    ranges = _ranges_by({PRODUCTION_IMPACT: metadata}, _policy_of_then)
     if len(ranges) > 1:
         raise UserError(
             f"production held scores of several policies then ({_listed(ranges)}): give another --until to jv report"
@@ -223,7 +230,7 @@ def _one_look_back(metadata: Mapping[str, Mapping[str, Any]]) -> float:
         words = of.get("compared") or {}
         return f"{of['hours']:g} hours" if of["hours"] else f"{words['since']} until {words['until'] or 'now'}"
 
-    ranges = _ranges_by({"production_impact": metadata}, told)
+    ranges = _ranges_by({PRODUCTION_IMPACT: metadata}, told)
     if len(ranges) > 1:
         raise UserError(f"ranges look back differently ({_listed(ranges)}): make all anew (jv report)")
     return float(next(iter(metadata.values()))["hours"] or 0)

@@ -51,7 +51,7 @@ def hidden_rows(connection: Connection) -> str | None:
 
 def _try_updates(connection: Connection, obstacles: Obstacles) -> None:
     for table, update in _TRIALS.items():
-        if obstacles.of(table).is_acted_on:
+        if obstacles.table(table).is_acted_on:
             with connection.begin_nested() as savepoint:
                 try:
                     connection.execute(text(_LOCK_TIMEOUT))

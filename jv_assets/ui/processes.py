@@ -94,8 +94,8 @@ class Family:
             )
         self._members.append(_Member(name, process, log, log.open(errors="replace")))
 
-    def bury(self) -> int:
-        """End all that those have started that ended by themselves, and forget them; how many are left."""
+    def end_orphans(self) -> int:
+        """Kill the orphans of members that have exited, and remove these members; return how many are left."""
         dead = [member for member in self._members if member.process.poll() is not None]
         _end([member.process.pid for member in dead], signal.SIGKILL, END_SECONDS)
         for member in dead:

@@ -50,6 +50,6 @@ def _until_none_is_left(family: Family) -> None:
         try:
             family.wait_for(lambda: False)
         except DiedError as error:
-            if not family.bury():
+            if not family.end_orphans():
                 raise
             print(f"jv: {error}; the others go on", file=sys.stderr, flush=True)

@@ -85,7 +85,7 @@ class _Used:
     def has(self, ranking: str) -> Bools:
         return ~np.isnan(self.values[ranking].astype(np.float64))
 
-    def of(self, ranking: str, mask: Bools) -> tuple[Ints, Values, Bools]:
+    def select(self, ranking: str, mask: Bools) -> tuple[Ints, Values, Bools]:
         return self.groups[mask], self.values[ranking][mask], self.positive[mask]
 
 
@@ -102,7 +102,7 @@ class _Columns:
         key = ranking, mask.tobytes()
         if key not in self.places:
             self.places[key] = len(self.columns)
-            self.columns += wins(*self.used.of(ranking, mask), self.used.count)
+            self.columns += wins(*self.used.select(ranking, mask), self.used.count)
         return self.places[key]
 
 
@@ -124,7 +124,7 @@ def _rankings(used: _Used, policy: str) -> list[Json]:
             difference = _auc(sums, mine) - _auc(sums, currents)
             ends = interval(shares(*_two(drawn, mine)) - shares(*_two(drawn, currents)))
         has = used.has(name)
-        groups, values, positive = used.of(name, has)
+        groups, values, positive = used.select(name, has)
         gain, gained = ndcg(groups, values, positive, used.count)
         pooled_wins, pooled_pairs = wins(np.zeros_like(groups), values, positive, 1)
         found.append({
@@ -218,4 +218,4 @@ def _weighted(
     scores = used.values["match_score"].astype(np.float64)
     tenth = np.zeros(len(scores), np.int64)
     tenth[has] = tenths(values, matches)[np.searchsorted(values, scores[has])]
-    return weighted_auc(*used.of(policy, has), tenth[has], weights)
+    return weighted_auc(*used.select(policy, has), tenth[has], weights)

@@ -33,7 +33,7 @@ _NOT_SEEN = frozenset({"pending", "new", "suggested", "sent", "expired"})
 """Status words that are known and say nothing of an exposure."""
 NEVER = 2**63 - 1
 """In place of the time of a match that has none."""
-UNMAPPED, NONE = -1, -2
+UNMAPPED, MISSING = -1, -2
 """Feedback that the labels do not map; no feedback."""
 
 Bools = npt.NDArray[np.bool_]
@@ -44,7 +44,7 @@ class Outcomes:
     """The outcome of each match, in the order of the rows that it was read from.
 
     rows: `seen_at` (microseconds since 1970 in UTC, `NEVER` where there is no time), `exposed`, `acted`, `dismissed`,
-    and `feedback` (1, 0, `UNMAPPED` or `NONE`). unknown_status, unmapped_feedback: how often each word occurs that
+    and `feedback` (1, 0, `UNMAPPED` or `MISSING`). unknown_status, unmapped_feedback: how often each word occurs that
     nobody knows. missing: the columns that the platform does not have; their values count as null.
     """
 
@@ -65,7 +65,7 @@ def outcomes_of(matches: pd.DataFrame, labels: Mapping[str, int] = FEEDBACK_LABE
     seen_at = np.minimum.reduce(list(times.values()))
     status, feedback = _words(matches["status"]), _words(matches["user_feedback"])
     contacted = (times["contacted_at"] != NEVER) | (times["draft_intro_clicked_at"] != NEVER)
-    codes = [NONE if word is None else labels.get(word, UNMAPPED) for word in feedback]
+    codes = [MISSING if word is None else labels.get(word, UNMAPPED) for word in feedback]
     rows = pd.DataFrame(
         {
             "seen_at": seen_at,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jv_assets.pipeline.profile_columns import odd_values
+from jv_assets.pipeline.profile_columns import irregular_values
 from jv_assets.pipeline.reading import STORED_COLUMNS
 from jv_assets.pipeline.scoring import features_of, score_matches
 from jv_assets.pipeline.text_lengths import text_lengths
@@ -78,7 +78,7 @@ def digests() -> dict[str, dict[str, str]]:
     """By kind of row, a digest of each column, without the moment of scoring."""
     people = profiles()
     listed = people.reset_index()
-    rows = features_of(listed).reset_index().assign(**text_lengths(listed), **odd_values(listed))
+    rows = features_of(listed).reset_index().assign(**text_lengths(listed), **irregular_values(listed))
     found = {"profiles": _of_columns(rows)}
     for policy in POLICIES:
         scored = score_matches(prepare(people), matches(), MODEL, policy)

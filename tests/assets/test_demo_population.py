@@ -1,4 +1,4 @@
-"""The demo population is the production state of spec/data.md, with invented people."""
+"""The demo population is the production state that the docs describe, with invented people."""
 
 import json
 import math

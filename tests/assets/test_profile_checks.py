@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.profile_columns import odd_values, validate
+from jv_assets.pipeline.profile_columns import irregular_values, validate
 from jv_assets.tables import frame
 from jv_scoring.factors import INPUT_COLUMNS
 
@@ -19,7 +19,7 @@ def profiles(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def odd(*rows: dict[str, Any]) -> dict[str, int]:
-    return {name: sum(counts) for name, counts in odd_values(profiles(*rows)).items() if sum(counts)}
+    return {name: sum(counts) for name, counts in irregular_values(profiles(*rows)).items() if sum(counts)}
 
 
 def test_rows_of_the_table_are_valid() -> None:

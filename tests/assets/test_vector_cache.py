@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jv_assets.pipeline import vector_cache
 from jv_assets.pipeline.vector_cache import VectorCache
 from jv_scoring.prepare import COMPARED
-from jv_scoring.vectors import NONE, ODD, Positions, Vectors
+from jv_scoring.vectors import IRREGULAR, MISSING, Positions, Vectors
 
 PROFILES, DIMENSION, CAPACITY = 12, 4, 5
 _RNG = np.random.default_rng(1)
@@ -25,7 +25,7 @@ class Table:
     def fetch(self, profiles: Positions) -> dict[str, Vectors]:
         self.asked.append(profiles.tolist())
         odd = {k: OF_ANOTHER_LENGTH[p] for k, p in enumerate(profiles.tolist()) if p in OF_ANOTHER_LENGTH}
-        row = np.array([NONE if profile in WITHOUT else k for k, profile in enumerate(profiles.tolist())], np.intp)
+        row = np.array([MISSING if profile in WITHOUT else k for k, profile in enumerate(profiles.tolist())], np.intp)
         return {name: Vectors.from_matrix(MATRICES[name][profiles], row, odd) for name in COMPARED}
 
 
@@ -33,7 +33,7 @@ def assert_held(cache: VectorCache, profiles: list[int]) -> None:
     for name in COMPARED:
         vectors = cache.vectors[name]
         for profile in profiles:
-            found = vectors.of(profile)
+            found = vectors.vector(profile)
             if profile in WITHOUT:
                 assert found is None
             elif profile in OF_ANOTHER_LENGTH:
@@ -43,8 +43,8 @@ def assert_held(cache: VectorCache, profiles: list[int]) -> None:
                 assert found.tolist() == MATRICES[name][profile].tolist()
                 norm = np.linalg.norm(found.astype(np.float64))
                 assert vectors.inverse_norm[vectors.row[profile]] == pytest.approx(1 / norm)
-        assert np.count_nonzero(vectors.row != NONE) <= CAPACITY
-        assert set(np.flatnonzero(vectors.row == ODD).tolist()) == set(vectors.odd)
+        assert np.count_nonzero(vectors.row != MISSING) <= CAPACITY
+        assert set(np.flatnonzero(vectors.row == IRREGULAR).tolist()) == set(vectors.irregular)
 
 
 some_profiles = st.lists(st.integers(0, PROFILES - 1), max_size=CAPACITY, unique=True)

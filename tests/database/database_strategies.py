@@ -1,4 +1,4 @@
-"""Whole databases as nobody would make them up, within what the types of their columns admit (spec/data.md)."""
+"""Whole databases as nobody would make them up, within what the types of their columns admit."""
 
 import json
 import math

@@ -20,7 +20,7 @@ from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.partitions import one_line_failure
 from jv_assets.pipeline import embedding, embedding_plan, publishing
-from jv_assets.pipeline.publishing import Wanted, prune, publish_range
+from jv_assets.pipeline.publishing import PublishOptions, prune, publish_range
 from jv_assets.pipeline.reading import read_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -71,12 +71,13 @@ class Production:
         return [self.sql(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t") for name in tables]
 
     def publish(self, rows: Any) -> publishing.Published:
-        return publish_range(self.pipeline, (FIRST, LAST), [(rows, lambda: contexts_of(rows))], Wanted(), run_id="run")
+        chunks = [(rows, lambda: contexts_of(rows))]
+        return publish_range(self.pipeline, (FIRST, LAST), chunks, PublishOptions(), run_id="run")
 
     def embed(self) -> embedding.Written:
         plan = embedding_plan.plan_range(self.pipeline, EMBEDDER, FIRST, LAST)
         embedding.adopt(self.pipeline, EMBEDDER, plan)
-        embedding.forget_deleted(self.pipeline, FIRST, LAST)
+        embedding.delete_orphans(self.pipeline, FIRST, LAST)
         return embedding.embed(self.pipeline, EMBEDDER, plan)
 
 
@@ -385,7 +386,7 @@ def test_nothing_is_cleaned_up_because_it_was_not_seen(production: Production) -
     production.publish(rows)
     before = production.contents()
     production.sql(SECURED.format("profiles"))
-    assert "row-level security" in refusal(lambda: embedding.forget_deleted(production.pipeline, FIRST, LAST))
+    assert "row-level security" in refusal(lambda: embedding.delete_orphans(production.pipeline, FIRST, LAST))
     production.sql(
         "ALTER TABLE profiles DISABLE ROW LEVEL SECURITY",
         "ALTER TABLE jv.publish_runs ENABLE ROW LEVEL SECURITY",

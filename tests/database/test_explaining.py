@@ -17,7 +17,7 @@ from sqlalchemy import text
 from jv_assets.cli.explain_tables import show
 from jv_assets.errors import UserError
 from jv_assets.explain import Explanation, explain, parse_changes, to_html
-from jv_assets.pipeline.publishing import Wanted, publish_range
+from jv_assets.pipeline.publishing import PublishOptions, publish_range
 from jv_assets.pipeline.reading import read_matches, read_profiles, read_vectors
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of, score_range
 from jv_assets.platform import postgres
@@ -93,7 +93,7 @@ def publish(database: Database, policy: str = "harmonic/impute") -> None:
     """As the assets do it."""
     profiles = ProfilesToScore(database, features_of(read_profiles(database, *EVERYTHING)), MINILM)
     rows = score_range(profiles, read_matches(database, *EVERYTHING), policy).rows
-    publish_range(database, EVERYTHING, [(rows, lambda: rows["match_context"])], Wanted(switch_policy=True))
+    publish_range(database, EVERYTHING, [(rows, lambda: rows["match_context"])], PublishOptions(switch_policy=True))
 
 
 def profile(database: Database, profile_id: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from waiting import wait_for_a_lock
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.pipeline import publishing
-from jv_assets.pipeline.publishing import Published, Wanted, publish_range
+from jv_assets.pipeline.publishing import Published, PublishOptions, publish_range
 from jv_assets.pipeline.reading import read_matches
 from jv_assets.pipeline.score_log import log_begins, seed
 from jv_assets.resources.database import Database
@@ -76,7 +76,7 @@ def breakdown(score: float) -> dict[str, object]:
 
 def publish(database: Database, rows: pd.DataFrame, **wanted: bool) -> dict[str, int]:
     """The counts that are not zero."""
-    counts = publish_range(database, EVERYTHING, [(rows, lambda: contexts_of(rows))], Wanted(**wanted))
+    counts = publish_range(database, EVERYTHING, [(rows, lambda: contexts_of(rows))], PublishOptions(**wanted))
     return {name: count for name, count in vars(counts).items() if count}
 
 

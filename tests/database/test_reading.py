@@ -18,7 +18,7 @@ from jv_assets.setup.migrations.run import migrate
 from jv_scoring.inputs import vectors_digest
 from jv_scoring.prepare import COMPARED
 from jv_scoring.text import EMBEDDED_FIELDS
-from jv_scoring.vectors import NONE, ODD, Vectors
+from jv_scoring.vectors import IRREGULAR, MISSING, Vectors
 
 EVERYTHING = (str(UUID(int=0)), str(UUID(int=2**128 - 1)))
 IDS = [str(UUID(int=number)) for number in range(1, 6)]
@@ -48,7 +48,7 @@ def vector(seed: int) -> np.ndarray[Any, Any]:
 
 
 def of(vectors: Vectors, profile: int) -> list[float] | None:
-    found = vectors.of(profile)
+    found = vectors.vector(profile)
     return None if found is None else found.tolist()
 
 
@@ -70,7 +70,7 @@ def test_vectors_under_another_models_name_are_not_used(database: Database) -> N
     for profile_id, model in ((ONE, BGE), (TWO, None), (THREE, MINILM)):
         add(database, profile_id, embedding_seeking=str(vector(1).tolist()), embeddings_model=model)
     seeking = read_vectors(database, MINILM, 384, pd.Index([ONE, TWO, THREE]))["seeking"]
-    assert (seeking.row != NONE).tolist() == [False, False, True]
+    assert (seeking.row != MISSING).tolist() == [False, False, True]
 
 
 def test_a_zero_vector_is_a_vector(database: Database) -> None:
@@ -83,7 +83,7 @@ def test_a_vector_of_another_length_is_kept_apart(database: Database) -> None:
     add(database, ONE, embedding_seeking="[1,2,3]", embeddings_model=MINILM)
     add(database, TWO, embedding_seeking=str(vector(1).tolist()), embeddings_model=MINILM)
     seeking = read_vectors(database, MINILM, 384, pd.Index([ONE, TWO]))["seeking"]
-    assert seeking.row.tolist() == [ODD, 0]
+    assert seeking.row.tolist() == [IRREGULAR, 0]
     assert of(seeking, 0) == [1.0, 2.0, 3.0]
 
 
@@ -209,6 +209,6 @@ def test_a_database_makes_the_digest_of_the_vectors_that_would_be_read(
     vectors = {f"embedding_{name}": value for name, value in given.items()}
     add(database, ONE, embeddings_model=model, **vectors)
     read = read_vectors(database, MINILM, 384, pd.Index([ONE]))
-    digest = vectors_digest(read[name].of(0) for name in COMPARED)
+    digest = vectors_digest(read[name].vector(0) for name in COMPARED)
     features = features_of(read_profiles(database, ONE, ONE))
     assert vector_digests(database, features, MINILM) == [digest]

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 
 from jv_assets import settings
 from jv_assets.automation.execution import left_over
-from jv_assets.automation.retention import forget_old_runs
+from jv_assets.automation.retention import purge_old_runs
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.automation.undo_job import PUT_BACK
 from jv_assets.errors import UserError
@@ -59,7 +59,7 @@ def test_what_is_superseded_goes_and_what_is_latest_stays(whole: Pipeline) -> No
     first, again = (whole.run("nightly", NIGHTLY, **SOME).run_id for _ in range(2))
     assert verdicts(instance, first)
     age(instance)
-    assert forget_old_runs(instance) == 1
+    assert purge_old_runs(instance) == 1
     assert run_ids(instance) == {of_all, again}  # the other ranges are known by the first run of all
     assert not instance.all_logs(first)
     assert not verdicts(instance, first)
@@ -77,10 +77,10 @@ def test_a_run_that_is_young_or_not_over_stays(whole: Pipeline) -> None:
     going = create_run_for_test(instance, job_name="nightly", status=dg.DagsterRunStatus.STARTED).run_id
     age(instance, young, days=29)
     age(instance, going)
-    forget_old_runs(instance)
+    purge_old_runs(instance)
     assert {young, going} <= run_ids(instance)
     age(instance, young, days=2)
-    forget_old_runs(instance)
+    purge_old_runs(instance)
     assert young not in run_ids(instance)
     assert going in run_ids(instance)
     instance.delete_run(going)
@@ -95,7 +95,7 @@ def test_a_range_that_failed_is_still_to_be_retried(whole: Pipeline) -> None:
     before = left_over(instance, whole.files)
     assert set(before["published_scores"]) == set(KEYS[:2])
     age(instance)
-    forget_old_runs(instance)
+    purge_old_runs(instance)
     assert refused.run_id in run_ids(instance)
     assert left_over(instance, whole.files) == before
     assert whole.run(**SOME).success
@@ -127,9 +127,9 @@ def test_the_logs_of_a_run_go_with_it(tmp_path: Path) -> None:
         log = Path(instance.compute_log_manager.get_captured_local_path([run_id, "compute_logs", "x"], "out"))  # type: ignore[attr-defined]
         log.parent.mkdir(parents=True)
         log.write_text("said\n")
-        assert forget_old_runs(instance) == 0
+        assert purge_old_runs(instance) == 0
         age(instance)
-        assert forget_old_runs(instance) == 1
+        assert purge_old_runs(instance) == 1
         assert not list(log.parent.parent.parent.glob(f"{run_id}*"))
 
 

@@ -12,7 +12,7 @@ from waiting import wait_for_a_lock
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.pipeline import score_log
-from jv_assets.pipeline.publishing import Published, Wanted, publish_range
+from jv_assets.pipeline.publishing import Published, PublishOptions, publish_range
 from jv_assets.pipeline.undo import undo_range
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
@@ -39,8 +39,8 @@ def publish(database: Database, run: str, policy: str = "harmonic/impute", **wan
     rows["score_ab"] = (rows["score_ab"] - len(policy)).round(2)
     rows["harmonic_mean"] = (2 / (1 / rows["score_ab"] + 1 / rows["score_ba"])).round(2)
     contexts = contexts_of(rows).str.replace(r"}$", ', "embedding_model": "m"}', regex=True)
-    chosen = Wanted(switch_policy=True, **wanted)
-    return publish_range(database, (LOW, HIGH), [(rows, lambda: contexts)], chosen, run_id=run)
+    options = PublishOptions(switch_policy=True, **wanted)
+    return publish_range(database, (LOW, HIGH), [(rows, lambda: contexts)], options, run_id=run)
 
 
 def now(database: Database) -> Any:
@@ -243,8 +243,8 @@ def test_a_partition_that_was_cut_anew_is_seeded_once_and_whole(database: Databa
     score_log.seed(database, ids[20], ids[40])  # lies within what is seeded
     assert (seeded(database), entries(database)) == (2, 130)
     rows = scores(database).iloc[30:151]
-    wanted = Wanted(switch_policy=True)
-    published = publish_range(database, (ids[30], ids[150]), [(rows, lambda: contexts_of(rows))], wanted, run_id="run")
+    options = PublishOptions(switch_policy=True)
+    published = publish_range(database, (ids[30], ids[150]), [(rows, lambda: contexts_of(rows))], options, run_id="run")
     assert published.written == 121
     assert (seeded(database), entries(database)) == (3, 200 + 121)
     of_base = execute(database, "SELECT match_id::text, harmonic_mean FROM jv.score_log_base ORDER BY match_id")

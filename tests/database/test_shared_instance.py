@@ -17,11 +17,12 @@ from dagster_internals import (
 from test_retention import age, run_ids
 
 from jv_assets.automation.execution import under_way
-from jv_assets.automation.retention import forget_old_runs
+from jv_assets.automation.retention import purge_old_runs
 from jv_assets.automation.schedules import every_night
 from jv_assets.definitions import defs
+from jv_assets.names import JOBS
 from jv_assets.platform.launcher import fail_runs_without_process
-from jv_assets.platform.own_runs import JOBS, LOCATION, MODULE, STARTED_BY_JV, STEPS
+from jv_assets.platform.own_runs import LOCATION, MODULE, STARTED_BY_JV, STEPS
 
 DONE, GOES_ON = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED
 NO_PROCESS = 2**22 + 1
@@ -79,7 +80,7 @@ def test_only_our_old_runs_are_deleted(instance: dg.DagsterInstance) -> None:
     others |= {a_run(instance, "invoices", None), in_process(instance, "nightly")}
     assert run_ids(instance) == ours | others
     age(instance)
-    assert forget_old_runs(instance) == len(ours)
+    assert purge_old_runs(instance) == len(ours)
     assert run_ids(instance) == others
     assert all(instance.all_logs(run_id) is not None for run_id in others)
 

@@ -212,9 +212,9 @@ def test_a_batch_that_is_done_twice_keeps_what_was_there_first(whole: Pipeline) 
     for key in KEYS:
         rows = whole.files.read("match_scores", key)
         contexts = rows["match_context"]
-        wanted = publishing.Wanted(switch_policy=True)
+        options = publishing.PublishOptions(switch_policy=True)
         publishing.publish_range(
-            whole.database, bounds(key), [(rows, lambda contexts=contexts: contexts)], wanted, run_id=run
+            whole.database, bounds(key), [(rows, lambda contexts=contexts: contexts)], options, run_id=run
         )
     assert undo(whole, run).success
     assert content(whole) == before

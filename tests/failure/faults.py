@@ -47,7 +47,7 @@ OURS = {
     "profiles": {*(f"embedding_{name}" for name in EMBEDDED_FIELDS), "embeddings_model", "embeddings_updated_at"},
     "match_suggestions": {"score_ab", "score_ba", "harmonic_mean", "match_context"},
 }
-"""The columns marked W, by table (spec/data.md): all that may ever change."""
+"""By table, the columns that the pipeline writes: all that may ever change."""
 FIRST, LAST = f"{0:032x}", "f" * 32
 
 

@@ -288,7 +288,7 @@ def test_an_offering_combined_of_two_matrices_is_what_prepare_makes_of_columns()
     )
     expected = prepare(table).vectors["offering"]
     for profile in range(len(profiles)):
-        one, other = combined.of(profile), expected.of(profile)
+        one, other = combined.vector(profile), expected.vector(profile)
         assert (one is None) is (other is None)
         assert one is None or other is None or np.array_equal(one, other)
 

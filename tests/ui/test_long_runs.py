@@ -180,7 +180,7 @@ def test_a_run_that_was_marked_as_failed_meanwhile_ends_well(instance: dg.Dagste
         instance, definitions.resolve_job_def("nightly"), parts(("profiles",), list(ID_RANGES.get_partition_keys()))
     )
     assert seen == [{}, True]
-    assert (outcome.well, outcome.broken) == (True, [])
+    assert (outcome.succeeded, outcome.broken) == (True, [])
 
 
 def test_a_signal_is_told_after_somebody_marked_the_run(instance: dg.DagsterInstance) -> None:

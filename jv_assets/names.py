@@ -1,0 +1,40 @@
+"""The names of our assets and jobs, each spelled once. An asset, its module and its page share the name."""
+
+PROFILES = "profiles"
+PROFILE_EMBEDDINGS = "profile_embeddings"
+MATCH_SCORES = "match_scores"
+PUBLISHED_SCORES = "published_scores"
+
+EMBEDDING_ISOLATION = "embedding_isolation"
+MOMENTUM_BOTTLENECK = "momentum_bottleneck"
+AGGREGATION_COMPARISON = "aggregation_comparison"
+MOMENTUM_OPTIONS = "momentum_options"
+PRODUCTION_IMPACT = "production_impact"
+EVALUATION = "evaluation"
+DIAGNOSTIC_REPORT = "diagnostic_report"
+TOP_MATCHES = "top_matches"
+
+MATCH_CANDIDATES = "match_candidates"
+CANDIDATE_ALLOCATION = "candidate_allocation"
+
+ASSETS = (
+    *(PROFILES, PROFILE_EMBEDDINGS, MATCH_SCORES, PUBLISHED_SCORES),
+    *(EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON, MOMENTUM_OPTIONS, PRODUCTION_IMPACT),
+    *(EVALUATION, DIAGNOSTIC_REPORT, TOP_MATCHES, MATCH_CANDIDATES, CANDIDATE_ALLOCATION),
+)
+
+
+class Job:
+    """The names of the jobs. They stand in Dagster's database, so a new name would lose the runs of the old one."""
+
+    RESCORE = "rescore"
+    EMBED = "embed"
+    REFRESH = "refresh"
+    NIGHTLY = "nightly"
+    REPORT = "report"
+    DISCOVER = "discover"
+    UNDO = "undo"
+    PURGE = "forget"
+
+
+JOBS = (Job.RESCORE, Job.EMBED, Job.REFRESH, Job.NIGHTLY, Job.REPORT, Job.DISCOVER, Job.UNDO, Job.PURGE)
