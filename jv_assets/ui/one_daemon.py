@@ -13,14 +13,14 @@ from jv_assets.platform.storage import connect_for_good
 from jv_assets.resources.home_access import shown
 
 LOCK = 4_210_119
-"""Key of the advisory lock that the `jv ui` with the daemon holds; any number that nobody else uses."""
+"""Key of the advisory lock that the daemon holds, or the `jv ui` around it; any number that nobody else uses."""
 _HOLDER = "jv/daemon"
 """The name under which Dagster's database keeps who holds the lock."""
 
 
 @contextmanager
 def the_only_daemon() -> Iterator[None]:
-    """Hold the daemon's place in the database of `DAGSTER_HOME`; UserError where another `jv ui` holds it."""
+    """Hold the daemon's place in the database of `DAGSTER_HOME`; UserError where another daemon holds it."""
     with connect_for_good() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
         with dg.DagsterInstance.get() as instance:
@@ -34,6 +34,6 @@ def the_only_daemon() -> Iterator[None]:
 def _taken(instance: dg.DagsterInstance) -> str:
     known = json.loads(instance.run_storage.get_cursor_values({_HOLDER}).get(_HOLDER, "{}"))
     return (
-        f"Dagster's database already has a daemon: that of the jv ui on {known.get('host', 'an unknown host')} with "
-        f"JV_HOME {known.get('home', 'unknown')}; end that jv ui, or set JV_DAGSTER_URL to a database of its own"
+        f"Dagster's database already has a daemon: the one on {known.get('host', 'an unknown host')} with "
+        f"JV_HOME {known.get('home', 'unknown')}; end that one, or set JV_DAGSTER_URL to a database of its own"
     )
