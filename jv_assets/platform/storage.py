@@ -15,17 +15,21 @@ from typing import Any, Self
 
 import click
 import psycopg
+import tenacity
 from dagster import DagsterEventType, EventLogEntry, Field
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
-from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
+from dagster_postgres.utils import DagsterPostgresException, create_pg_engine
+from sqlalchemy import Dialect, Engine, event
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import DBAPIError
 
 from jv_assets import settings
 from jv_assets.addresses import address_of, connect_words
 from jv_assets.dagster_internals import ConfigurableClassData, LocalComputeLogManager, SqlEventLogStorageTable
 from jv_assets.errors import UserError
 from jv_assets.platform import postgres
+from jv_assets.resources.database import ATTEMPTS, retrying
+from jv_assets.resources.database_errors import BusyError, cure_of_busy, is_passing
 
 TABLES_LOCK = 4_210_117
 """Key of the advisory lock under which Dagster's tables are made; any number that nobody else uses."""
@@ -69,24 +73,27 @@ class Storage(DagsterPostgresStorage):
         # and a run over 64 ranges of three assets has 192 materializations.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_AT_ONCE))
         try:
-            return cls._opened(_url(), inst_data)
+            return retrying(ATTEMPTS, tenacity.retry_if_exception_type(BusyError))(cls._opened, _url(), inst_data)
+        except _StorageError:
+            raise
         except UserError as error:
             raise _StorageError(str(error)) from None
 
     @classmethod
     def _opened(cls, url: URL, inst_data: ConfigurableClassData | None) -> Self:
         # psycopg 2: Dagster's event log does not work over psycopg 3
-        for_dagster = url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+        over_psycopg2 = url.set(drivername="postgresql+psycopg2")
+        for_dagster = over_psycopg2.render_as_string(hide_password=False)
         try:
             with psycopg.connect(**_words(url)) as connection:
                 # the first processes, opening it at once, would otherwise all make the tables
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
                 storage = cls(postgres_url=for_dagster, inst_data=inst_data)
                 storage._event_log_storage = _EventLog(for_dagster, should_autocreate_tables=False)
-        except psycopg.Error as error:
+        except (psycopg.Error, DBAPIError, DagsterPostgresException) as error:
             raise _unreachable(url, error) from None
         for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
-            part._engine = _engine(for_dagster)
+            part._engine = _engine(over_psycopg2)
         return storage
 
 
@@ -118,8 +125,12 @@ class _StorageError(UserError, click.ClickException):
     """A UserError that Dagster's own programs print in one line too."""
 
 
+class _BusyStorageError(_StorageError, BusyError):
+    """The server or the pooler answers, and has no connection to give at this moment."""
+
+
 @functools.cache
-def _engine(url: str) -> Engine:
+def _engine(url: URL) -> Engine:
     """
     One engine a process, which keeps one connection.
 
@@ -128,15 +139,50 @@ def _engine(url: str) -> Engine:
     opened and closed again.
     """
     engine = create_pg_engine(
-        url,
+        url.render_as_string(hide_password=False),
         isolation_level="AUTOCOMMIT",
         pool_size=1,
         max_overflow=-1,
         pool_pre_ping=True,  # the server may have been started again meanwhile
     )
+    event.listen(engine, "do_connect", functools.partial(_connect, url))
+    event.listen(engine, "handle_error", functools.partial(_explain_loss, url))
     # a forked process must neither use nor close its parent's connection
     os.register_at_fork(after_in_child=functools.partial(engine.dispose, close=False))
     return engine
+
+
+def _connect(url: URL, dialect: Dialect, _: object, args: Sequence[Any], words: Mapping[str, Any]) -> Any:
+    """Connect, and retry with backoff where the server or a pooler has no connection to give at this moment."""
+
+    def connect() -> Any:
+        try:
+            connection = dialect.loaded_dbapi.connect(*args, **words)
+            with connection.cursor() as cursor:  # Supavisor takes the client, and may refuse its first statement
+                cursor.execute("SELECT 1")
+            connection.rollback()
+        except dialect.loaded_dbapi.Error as error:
+            raise _unreachable(url, _last_words(url) or error) from None
+        return connection
+
+    return retrying(ATTEMPTS, tenacity.retry_if_exception(is_passing))(connect)
+
+
+def _last_words(url: URL) -> psycopg.Error | None:
+    """Return why no connection is had. psycopg 2 loses what a server says before it closes the connection."""
+    try:
+        with psycopg.connect(**_words(url)) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        return error
+    return None
+
+
+def _explain_loss(url: URL, context: ExceptionContext) -> None:
+    """Raise the one line in place of the driver's error where a connection is lost."""
+    # Before it is used, the pool itself replaces a connection that was lost.
+    if context.is_disconnect and not context.is_pre_ping:
+        raise _unreachable(url, context.original_exception)
 
 
 class ComputeLogs(LocalComputeLogManager):
@@ -167,9 +213,16 @@ def _words(url: URL) -> dict[str, Any]:
     return {"connect_timeout": 10, **connect_words(url)}
 
 
-def _unreachable(url: URL, error: psycopg.Error) -> UserError:
-    reason = " ".join(str(error).split())
-    return UserError(f"no connection to Dagster's database {address_of(url).place}: {reason}; check JV_DAGSTER_URL")
+def _unreachable(url: URL, error: BaseException) -> "_StorageError":
+    while isinstance(error, (DBAPIError, DagsterPostgresException)) and error.__cause__:
+        error = error.__cause__
+    cause = error if isinstance(error, psycopg.Error) else psycopg.OperationalError(str(error))  # of psycopg 2
+    reason, busy = " ".join(str(cause).split("\n\n")[0].split()), cure_of_busy(cause)
+    kind = _BusyStorageError if busy else _StorageError
+    return kind(
+        f"no connection to Dagster's database {address_of(url).place}: {reason}; {busy or 'check JV_DAGSTER_URL'}",
+        is_passing=is_passing(cause),
+    )
 
 
 def _url() -> URL:

@@ -80,7 +80,7 @@ class Database:
         cure and without the password, where the database cannot be reached or refuses. No error has the statement, its
         parameters or what a row holds.
         """
-        with self._opened(_retrying(ATTEMPTS, tenacity.retry_if_exception_type(BusyError))) as connection:
+        with self._opened(retrying(ATTEMPTS, tenacity.retry_if_exception_type(BusyError))) as connection:
             yield connection
 
     def run(self, work: Callable[[Connection], T]) -> T:
@@ -90,9 +90,8 @@ class Database:
         nobody knows whether it took effect: it must bear being done twice.
         """
         attempts = ATTEMPTS if self._given_up < PATIENCE else 1
-        retrying = _retrying(attempts, tenacity.retry_if_exception(is_passing))
         try:
-            result: T = retrying(self._once, work)
+            result: T = retrying(attempts, tenacity.retry_if_exception(is_passing))(self._once, work)
         except Exception as error:
             self._given_up += is_passing(error)
             raise
@@ -101,7 +100,7 @@ class Database:
 
     def _once(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._opened(_retrying(1, tenacity.retry_never)) as connection:
+            with self._opened(retrying(1, tenacity.retry_never)) as connection:
                 return work(connection)
         except (UserError, psycopg.Error) as error:
             error.__context__ = None  # the driver's own error, which quotes rows
@@ -157,7 +156,7 @@ class Database:
         return settings.postgres_url(given, "JV_DATABASE_URL").set(drivername="postgresql+psycopg")
 
 
-def _retrying(attempts: int, which: tenacity.retry_base) -> tenacity.Retrying:
+def retrying(attempts: int, which: tenacity.retry_base) -> tenacity.Retrying:
     return tenacity.Retrying(
         retry=which,
         stop=tenacity.stop_after_attempt(attempts),

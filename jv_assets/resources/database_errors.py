@@ -103,7 +103,7 @@ def is_passing(error: BaseException) -> bool:
     if not isinstance(error, (DBAPIError, psycopg.Error)):
         return False
     cause = driver_error(error)
-    if cause.sqlstate in _PASSING or _cure_of_busy(cause):
+    if cause.sqlstate in _PASSING or cure_of_busy(cause):
         return True
     lost = cause.sqlstate is None and isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError))
     return (lost or (cause.sqlstate or "").startswith("08")) and _cure(_REFUSALS, cause) is None
@@ -111,7 +111,7 @@ def is_passing(error: BaseException) -> bool:
 
 def explain(error: psycopg.Error, place: str) -> UserError | None:
     """The one line for an error that is the operator's to mend, None for one that is ours."""
-    state, refused, busy = error.sqlstate, _cure(_REFUSALS, error), _cure_of_busy(error)
+    state, refused, busy = error.sqlstate, _cure(_REFUSALS, error), cure_of_busy(error)
     if state is None:
         if not (refused or isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))):
             return None
@@ -141,7 +141,7 @@ def driver_error(error: DBAPIError | psycopg.Error) -> psycopg.Error:
     return original
 
 
-def _cure_of_busy(error: psycopg.Error) -> str | None:
+def cure_of_busy(error: psycopg.Error) -> str | None:
     """None also for words of a statement's error, which anybody may have chosen: a pooler ends the connection."""
     state = error.sqlstate
     if state in (None, "53300", "57P03") or (state or "").startswith("08") or _is_of_pooler(error):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import tenacity
 from faults import KEYS, Production
@@ -14,6 +15,7 @@ from sqlalchemy import make_url, text
 from supavisor import ALWAYS, When, supavisor
 
 from jv_assets.errors import UserError
+from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.database import ATTEMPTS, Database
 from jv_assets.setup.doctor import require_ready
 
@@ -146,3 +148,47 @@ def test_a_pool_that_is_used_up_now_and_then(production: Production) -> None:
     assert done.code == 0, done.err
     assert all("; attempt " in line for line in done.err.splitlines())
     assert_whole(production)
+
+
+@pytest.mark.parametrize("when", WHENS)
+def test_dagsters_database_behind_a_used_up_pool(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, home: Path, when: When
+) -> None:
+    def opened(url: str) -> int:
+        monkeypatch.setenv("JV_DAGSTER_URL", url)
+        with dg.DagsterInstance.get() as instance:
+            return instance.get_runs_count()
+
+    monkeypatch.setenv("DAGSTER_HOME", str(dagster_home()))
+    assert opened(database_url) == 0
+    for message in (CHECKOUT, LOST[0]):
+        with supavisor(database_url, when, message, times=4) as (url, between):
+            assert opened(url) == 0
+        assert between.refused >= 2, message
+        with supavisor(database_url, when, message, ALWAYS) as (url, between), pytest.raises(UserError) as caught:
+            opened(url)
+        assert between.refused == ATTEMPTS
+        told = str(caught.value)
+        assert told.startswith("no connection to Dagster's database 127.0.0.1:")
+        assert "\n" not in told
+        assert CURES[message] in told
+        assert str(make_url(url).password) not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("when", WHENS)
+def test_dagsters_database_that_has_no_connection_any_more(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, home: Path, when: When
+) -> None:
+    """After Dagster's storage was opened: the connection that it needs next is refused."""
+    monkeypatch.setenv("DAGSTER_HOME", str(dagster_home()))
+    with supavisor(database_url, when, CHECKOUT, times=0) as (url, between):
+        monkeypatch.setenv("JV_DAGSTER_URL", url)
+        with dg.DagsterInstance.get() as instance:
+            between.times, between.begun = ALWAYS, 0
+            with pytest.raises(UserError) as caught:
+                instance.get_runs_count()
+            assert CURES[CHECKOUT] in str(caught.value)
+            assert "\n" not in str(caught.value)
+            assert between.refused >= ATTEMPTS
+            between.times = 0
+            assert instance.get_runs_count() == 0
