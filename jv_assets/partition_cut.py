@@ -107,7 +107,7 @@ def _between_few(ids: Sequence[int], place: int, count: int) -> int:
 
 def _increasing(firsts: Sequence[int]) -> tuple[int, ...]:
     """The same from 0 up, each moved as little as makes it larger than the one before and leaves room for the rest."""
-    found = [0]
+    increasing = [0]
     for place, first in enumerate(firsts[1:], start=1):
-        found.append(min(max(first, found[-1] + 1), _UUIDS - len(firsts) + place))
-    return tuple(found)
+        increasing.append(min(max(first, increasing[-1] + 1), _UUIDS - len(firsts) + place))
+    return tuple(increasing)

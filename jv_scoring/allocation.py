@@ -132,11 +132,11 @@ def _best_first(values: Values, room: npt.NDArray[np.int64]) -> Iterator[Ranks]:
             counts = _counts(values)
         reached = np.cumsum(counts[top:0:-1])
         bottom = top - max(int(np.searchsorted(reached, batch, "right")) - 1, 0)
-        found = _between(values, bottom, top)
+        between = _between(values, bottom, top)
         if bottom == top:  # as many as there may be; row by row they are in order already
-            yield from ((ranks[low], ranks[high]) for low, high in found)
+            yield from ((ranks[low], ranks[high]) for low, high in between)
         else:
-            pairs = list(found)
+            pairs = list(between)
             low, high = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
             order = np.argsort(HIGHEST + 1 - values[low, high], kind="stable")
             yield ranks[low[order]], ranks[high[order]]

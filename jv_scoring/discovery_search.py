@@ -206,9 +206,9 @@ class Block:
             levels[k][near] = self._settled(k, self.one[row[near]], self.other[column[near]])
             unsettled[near] = True
         hits = Hits(self.one[row], self.other[column], np.zeros(len(row), np.intp), *levels)
-        found, settled = sums[row, column], np.flatnonzero(unsettled)
-        found[settled] = self.of.sums(hits.take(settled))
-        return self.of.valued(hits, found)
+        values, settled = sums[row, column], np.flatnonzero(unsettled)
+        values[settled] = self.of.sums(hits.take(settled))
+        return self.of.valued(hits, values)
 
     def unsettled(self) -> Mask:
         """Return (rows, columns) whether a level of the pair may turn out lower."""

@@ -93,10 +93,12 @@ def score_pairs(
     known, named = prepared.features.index, pairs.loc[:, list(_PAIR)]
     if not all(named[name].isin(known).all() for name in _PAIR[1:]):
         named = named.assign(**{name: plain_ids(named[name]) for name in _PAIR[1:]})
-        kinds, found = ({type(value).__name__ for value in of} for of in (known, [*named[_PAIR[1]], *named[_PAIR[2]]]))
-        if found and kinds and not found & kinds:
+        kinds, named_kinds = (
+            {type(value).__name__ for value in of} for of in (known, [*named[_PAIR[1]], *named[_PAIR[2]]])
+        )
+        if named_kinds and kinds and not named_kinds & kinds:
             raise ValueError(
-                f"pairs names profiles by {' and '.join(sorted(found))}, and profiles is indexed by "
+                f"pairs names profiles by {' and '.join(sorted(named_kinds))}, and profiles is indexed by "
                 f"{' and '.join(sorted(kinds))}"
             )
     for name, vectors in prepared.vectors.items():

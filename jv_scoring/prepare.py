@@ -196,8 +196,8 @@ def factor_json(factor: Factor[Any], score: float | None, detail: str, method: s
 
 def _codes(values: pd.Series, names: tuple[str | None, ...]) -> npt.NDArray[np.intp]:
     """Each value's place among the names; the last name, None, is every null's."""
-    found = pd.Categorical(values, categories=list(names[:-1])).codes.astype(np.intp)
-    return np.where(found < 0, len(names) - 1, found)
+    codes = pd.Categorical(values, categories=list(names[:-1])).codes.astype(np.intp)
+    return np.where(codes < 0, len(names) - 1, codes)
 
 
 def _column(profiles: pd.DataFrame, name: str) -> list[object]:

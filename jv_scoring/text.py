@@ -18,9 +18,9 @@ def has_text(value: object) -> bool:
 
 def words(text: object) -> set[str]:
     """The words of four or more characters that count for word overlap; none for what is not a string."""
-    found: set[str] = set(_WORD.findall(text.lower())) if isinstance(text, str) else set()
-    found -= _STOP_WORDS
-    return found
+    distinct: set[str] = set(_WORD.findall(text.lower())) if isinstance(text, str) else set()
+    distinct -= _STOP_WORDS
+    return distinct
 
 
 def text_to_embed(value: object) -> str | None:

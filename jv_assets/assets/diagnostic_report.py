@@ -59,18 +59,20 @@ def diagnostic_report(
 
     with one_line_failure():
         report = report_of(merge(files), old_sample=config.old_sample)
-        folder, found = reports_folder(), evaluated(database, files)
-        report |= beside(files, folder, report) | {EVALUATION: found}
+        folder, outcomes = reports_folder(), evaluated(database, files)
+        report |= beside(files, folder, report) | {EVALUATION: outcomes}
         contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
         for kind, content in contents.items():
             write_whole(folder / f"report.{kind}", content)
-        if found:
-            write_evaluation(found, folder)
+        if outcomes:
+            write_evaluation(outcomes, folder)
     for warning in warnings(report):
         context.log.warning(warning)
     paths = {kind: dg.MetadataValue.path(str(folder / f"report.{kind}")) for kind in contents}
     shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
-    numbers = known_numbers(report["headline"] | (headline(found) if found else {})) | of_last_runs(context.instance)
+    numbers = known_numbers(report["headline"] | (headline(outcomes) if outcomes else {})) | of_last_runs(
+        context.instance
+    )
     return dg.MaterializeResult(
         metadata={"page": dg.MetadataValue.url(settings.report_url()), **paths, **numbers, **shown}
     )

@@ -65,7 +65,7 @@ def match_candidates(
 ) -> None:
     def work(key: str) -> Mapping[str, object]:
         low, high = files.cut.profiles.bounds(key)
-        rows = found[found["profile_id"].between(low, high)]
+        rows = candidates[candidates["profile_id"].between(low, high)]
         metadata = {"rows": len(rows), "top": config.top, "policy": config.policy} | origin.stamp(*inputs)
         size = files.write(MATCH_CANDIDATES, key, without_attrs(rows), metadata)
         mean = {"mean_value": round(float(rows["harmonic_mean"].mean()), 2)} if len(rows) else {}
@@ -80,10 +80,10 @@ def match_candidates(
             inputs, ground = ground_of(database, files, embedder.model, origin)
             bounds = [files.cut.profiles.bounds(key) for key in context.partition_keys]
             ids = ground.prepared.features.index
-            found = ground.best(
+            candidates = ground.best(
                 config.top, config.policy, [name for name in ids if any(low <= name <= high for low, high in bounds)]
             )
-            looked = _looked(found.attrs["looked"])
+            looked = _looked(candidates.attrs["looked"])
         each_range(context, work, again="jv discover")
 
 

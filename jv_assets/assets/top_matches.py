@@ -50,15 +50,15 @@ def top_matches(
 ) -> dg.MaterializeResult[None]:
     with one_line_failure():
         require_home(database, files)
-        found = best_matches(database, config.top)
+        best = best_matches(database, config.top)
         path = reports_folder() / "top_matches.csv"
-        write_csv(found.rows, path)
+        write_csv(best.rows, path)
     numbers: dict[str, float] = {
-        "rows": len(found.rows),
-        "without_score": found.without_score,
-        "not_scorable": found.not_scorable,
+        "rows": len(best.rows),
+        "without_score": best.without_score,
+        "not_scorable": best.not_scorable,
     }
-    if len(found.rows):
-        scores = found.rows["match_score"]
+    if len(best.rows):
+        scores = best.rows["match_score"]
         numbers |= {"best_score": float(scores.max()), "least_score": float(scores.min())}
     return dg.MaterializeResult(metadata={"csv": dg.MetadataValue.path(str(path)), **numbers})

@@ -266,8 +266,8 @@ def _collect(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome)
 
 
 def _collect_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
-    found = dict(failed_ranges(instance, run.run_id))
-    for asset, causes in found.items():
+    failed = dict(failed_ranges(instance, run.run_id))
+    for asset, causes in failed.items():
         outcome.failed.setdefault(asset, {}).update(causes)
-    if not found:
+    if not failed:
         outcome.broken += run_causes(instance, run)

@@ -52,10 +52,10 @@ def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[s
     A match's range that was not scored is left out of what follows. Ranges of profiles concern all matches, so what
     follows goes on with what was last known of those that failed.
     """
-    found = next(failed_ranges(instance, run.run_id), None)
-    if found is None:
+    failed = next(failed_ranges(instance, run.run_id), None)
+    if failed is None:
         return []
-    asset, causes = found
+    asset, causes = failed
     keys = keys_of_run(run)
     good = [key for key in keys if key not in causes]
     later = assets[assets.index(asset) + 1 :]

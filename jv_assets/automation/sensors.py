@@ -58,8 +58,8 @@ def new_matches(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
 ) -> dg.RunRequest | dg.SkipReason:
     def look(connection: Connection, asked: dict[str, str]) -> tuple[int, Sequence[str]]:
-        found = connection.execute(text(_NEW), asked).scalars().all()
-        return len(found), found
+        matches = connection.execute(text(_NEW), asked).scalars().all()
+        return len(matches), matches
 
     return _tick(context, database, context.cursor or "-infinity", "new matches", look)
 

@@ -35,17 +35,17 @@ def audit(context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeF
     for name, ranges in broken.items():
         problem = f"broken in {', '.join(ranges)}: materialize match_scores again" if ranges else None
         numbers = {"ranges": len(keys), "rows_that_break_it": sum(ranges.values()), "broken_ranges": list(ranges)}
-        yield found(_ASSET, name, problem, numbers)
+        yield check_result(_ASSET, name, problem, numbers)
 
 
-def found(
+def check_result(
     asset: str,
     name: str,
     problem: str | None,
     metadata: Mapping[str, Any],
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
-    """What a check of an asset found: `problem`, with what to do, or None. Metadata that are None are left out."""
+    """Return the result of a check, which failed if there is a `problem`. Leaves out metadata that is None."""
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey(asset),
         check_name=name,

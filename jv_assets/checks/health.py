@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import text
 
-from jv_assets.checks.audit import found
+from jv_assets.checks.audit import check_result
 from jv_assets.checks.shift import in_words, rise_within, shift_within
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import keys_of_run
@@ -37,7 +37,7 @@ def _spec(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
 
 
 def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, Any]) -> dg.AssetCheckResult:
-    return found(asset, name, problem, metadata, dg.AssetCheckSeverity.WARN)
+    return check_result(asset, name, problem, metadata, dg.AssetCheckSeverity.WARN)
 
 
 @dg.multi_asset_check(

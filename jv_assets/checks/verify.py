@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import text
 
-from jv_assets.checks.audit import found
+from jv_assets.checks.audit import check_result
 from jv_assets.errors import UserError
 from jv_assets.explain import explain
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
@@ -63,12 +63,12 @@ def verify(
     left = {key: count for key in keys if (count := left_null(database, files, key))}
     problem = f"in {', '.join(left)} scorable matches have no score: type jv retry" if left else None
     numbers = {"ranges": len(keys), "scorable_without_a_score": sum(left.values())}
-    yield found(_ASSET, "nothing_left_null", problem, numbers)
+    yield check_result(_ASSET, "nothing_left_null", problem, numbers)
     compared, wrong = reference_sample(database, embedder.model, _drawn(files, keys, context.run))
     problem = None
     if wrong:
         problem = f"stored scores of {', '.join(wrong)} are not what the rules give: type jv explain {wrong[0]}"
-    yield found(_ASSET, "reference_agrees", problem, {"compared": compared, "wrong": len(wrong)})
+    yield check_result(_ASSET, "reference_agrees", problem, {"compared": compared, "wrong": len(wrong)})
 
 
 def left_null(database: Database, files: RangeFiles, key: str) -> int:
@@ -83,8 +83,8 @@ def _left_null(database: Database, rows: pd.DataFrame) -> int:
     if not len(rows):
         return 0
     asked = {"low": rows["id"].iloc[0], "high": rows["id"].iloc[-1], "ids": rows["id"].tolist()}
-    found = database.run(seeing_all(lambda connection: connection.execute(text(_NULL), asked).all()))
-    null = pd.DataFrame([tuple(row) for row in found], columns=_IDS)
+    null_rows = database.run(seeing_all(lambda connection: connection.execute(text(_NULL), asked).all()))
+    null = pd.DataFrame([tuple(row) for row in null_rows], columns=_IDS)
     return len(rows.merge(null)) if len(null) else 0
 
 

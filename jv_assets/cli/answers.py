@@ -47,10 +47,10 @@ def export(
     """Write the best matches as CSV; harmonic_mean goes out under the name match_score."""
     from jv_assets.reports.exporting import top_matches, write_csv
 
-    found = top_matches(ready_database("read"), top, profile)
-    write_csv(found.rows, out)
-    gone = f", and {found.not_scorable:,} that can never be scored again" if found.not_scorable else ""
-    typer.echo(f"{len(found.rows):,} matches in {out}; {found.without_score:,} without a score{gone} were left out")
+    best = top_matches(ready_database("read"), top, profile)
+    write_csv(best.rows, out)
+    gone = f", and {best.not_scorable:,} that can never be scored again" if best.not_scorable else ""
+    typer.echo(f"{len(best.rows):,} matches in {out}; {best.without_score:,} without a score{gone} were left out")
 
 
 @app.command()
@@ -79,9 +79,9 @@ def evaluate(
     if not files.made(MATCH_SCORES, keys):
         raise UserError("no match is scored yet; type: jv nightly")
     outcome = execute(Job.REPORT, parts((EVALUATION,), keys), use="read")
-    if found := evaluated(database, files, moment):
-        show(found, label)
-        typer.echo(write(found, reports_folder()))
+    if evaluation := evaluated(database, files, moment):
+        show(evaluation, label)
+        typer.echo(write(evaluation, reports_folder()))
     if not outcome.succeeded:
         raise typer.Exit(1)
 

@@ -142,23 +142,23 @@ def undo(
             units = {run.run_id: describe(instance, run.run_id) for run in runs}
             show_kept_runs(runs, count_kept(database), units)
             return
-        found = find_run(database, run_id, instance)
+        full_id = find_run(database, run_id, instance)
         if not (yes or dry_run or sys.stdin.isatty()):
             raise UserError(
-                f"jv undo asks before it writes, and there is no terminal to ask at; to put back what run {found[:8]} "
-                f"replaced, type: jv undo {found[:8]} --yes"
+                f"jv undo asks before it writes, and there is no terminal to ask at; to put back what run "
+                f"{full_id[:8]} replaced, type: jv undo {full_id[:8]} --yes"
             )
         if dry_run or not yes:
             with waiting("looking up what would be put back"):
-                preview, unit = preview_undo(database, found), describe(instance, found)
-            show_preview(preview, found, unit)
+                preview, unit = preview_undo(database, full_id), describe(instance, full_id)
+            show_preview(preview, full_id, unit)
             if dry_run or not preview.restored:
                 return
             if not _confirmed("Put these back?"):
                 typer.echo("Nothing was put back.")
                 raise typer.Exit(1)
-        outcome = execute_op(instance, defs.resolve_job_def(Job.UNDO), PUT_BACK, {"run": found})
-    show_undone(outcome, found)
+        outcome = execute_op(instance, defs.resolve_job_def(Job.UNDO), PUT_BACK, {"run": full_id})
+    show_undone(outcome, full_id)
     if not outcome.succeeded:
         raise typer.Exit(1)
 

@@ -66,9 +66,9 @@ def ranks(groups: npt.NDArray[np.int64], values: Floats) -> npt.NDArray[np.int64
     order = np.lexsort((-values, groups))
     ordered = groups[order]
     first = np.searchsorted(ordered, ordered)
-    found = np.empty(len(values), np.int64)
-    found[order] = np.arange(len(values)) - first + 1
-    return found
+    places = np.empty(len(values), np.int64)
+    places[order] = np.arange(len(values)) - first + 1
+    return places
 
 
 @dataclass(frozen=True)
@@ -82,26 +82,26 @@ class Chances:
 
 def outcome(chances: Chances, suggested: datetime, latest: datetime, dice: Dice) -> dict[str, Any]:
     """Draw the outcome columns of a match; nothing happens before `suggested` or after `latest`."""
-    found: dict[str, Any] = {"status": "pending"}
+    columns: dict[str, Any] = {"status": "pending"}
     seen_at = suggested + timedelta(days=quantile(dice.unit(), _DAYS_TO_SEE))
     if not dice.chance(chances.seen) or seen_at > latest:
-        return found
-    found |= {"status": "viewed", "viewed_at": seen_at}
+        return columns
+    columns |= {"status": "viewed", "viewed_at": seen_at}
     acted_at = seen_at + timedelta(days=quantile(dice.unit(), _DAYS_TO_ACT))
     if dice.chance(chances.acted) and acted_at <= latest:
         drafted = dice.chance(0.4)
-        found["status"] = "connected" if dice.chance(0.3) else "contacted"
-        found["draft_intro_clicked_at"] = acted_at if drafted else None
-        found["contacted_at"] = acted_at if not drafted or dice.chance(0.5) else None
+        columns["status"] = "connected" if dice.chance(0.3) else "contacted"
+        columns["draft_intro_clicked_at"] = acted_at if drafted else None
+        columns["contacted_at"] = acted_at if not drafted or dice.chance(0.5) else None
     elif dice.chance(0.25 * (1 - chances.liked)):
-        found["status"] = "dismissed"
+        columns["status"] = "dismissed"
     answered_at = seen_at + timedelta(days=quantile(dice.unit(), _DAYS_TO_ANSWER))
     if dice.chance(0.35) and answered_at <= latest:
         words = _UNMAPPED if dice.chance(0.15) else _FAVOURABLE if dice.chance(chances.liked) else _UNFAVOURABLE
-        found |= {"user_feedback": dice.pick(words), "feedback_at": answered_at}
+        columns |= {"user_feedback": dice.pick(words), "feedback_at": answered_at}
     if dice.chance(UNDATED):
         times = ("viewed_at", "contacted_at", "draft_intro_clicked_at", "feedback_at")
-        found |= dict.fromkeys(times)
+        columns |= dict.fromkeys(times)
     elif dice.chance(_ODD_STATUS):
-        found["status"] = dice.pick(("ghosted", "Archived"))
-    return found
+        columns["status"] = dice.pick(("ghosted", "Archived"))
+    return columns

@@ -24,9 +24,9 @@ def parse_changes(given: Sequence[str]) -> dict[str, str]:
     """The `--set` options, each `column=value`, as `explain` takes them; UserError for anything else."""
     changes: dict[str, str] = {}
     for option in given:
-        name, found, value = option.partition("=")
+        name, equals, value = option.partition("=")
         name = name.strip()
-        if not found or not name:
+        if not equals or not name:
             raise UserError(f"--set {short(option)}: write column=value, such as list_size=12000")
         if name in changes:
             raise UserError(f"--set {short(name)}: given twice")

@@ -93,8 +93,8 @@ def read_match(connection: Connection, match_id: str, model: str) -> Match:
     if row is None:
         raise UserError(f"no match has the id {match_id}")
     a, b = row.profile_id, row.suggested_profile_id
-    found = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
-    profiles = {str(row["id"]): _profile(row) for row in found}
+    rows = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
+    profiles = {str(row["id"]): _profile(row) for row in rows}
     waiting = tuple(_waiting(connection, model, (a, b)))
     match = Match(row.id, (a, b), (profiles.get(a), profiles.get(b)), _stored(row), waiting)
     stored = match.stored
@@ -142,10 +142,10 @@ def _stored(row: Any) -> Stored | None:
 def _readable(breakdown: Any) -> Breakdown:
     """Scores and methods of a stored breakdown, {} where it is not in order."""
     try:
-        found = {name: _dimension(breakdown[name]) for name in DIMENSIONS}
+        dimensions = {name: _dimension(breakdown[name]) for name in DIMENSIONS}
     except (KeyError, TypeError, AttributeError, ValueError):
         return {}
-    return found if any(part["score"] is not None for part in found.values()) else {}
+    return dimensions if any(part["score"] is not None for part in dimensions.values()) else {}
 
 
 def _dimension(dimension: Any) -> dict[str, Any]:

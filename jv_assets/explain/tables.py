@@ -49,18 +49,18 @@ def summary(explanation: Explanation) -> list[tuple[str, str]]:
 def tables(explanation: Explanation) -> list[Table]:
     """The scores, then by direction the factors, the waterfalls and missing data, then the profiles."""
     versions = explanation.versions
-    found = [_score_table(versions)]
+    shown = [_score_table(versions)]
     for direction, meaning, attribute in _DIRECTIONS:
         breakdowns: list[Breakdown] = [getattr(version.pair, attribute) for version in versions]
-        found.append(_factor_table(f"{direction}: {meaning}", versions, breakdowns))
+        shown.append(_factor_table(f"{direction}: {meaning}", versions, breakdowns))
         heading = f"{direction}: points of 100 that each dimension costs"
         for labels, steps in _waterfalls(versions, breakdowns):
-            found.append(_waterfall_table(f"{heading} ({labels})" if len(versions) > 1 else heading, steps))
+            shown.append(_waterfall_table(f"{heading} ({labels})" if len(versions) > 1 else heading, steps))
         title = f"{direction}: what missing data does to the score"
         if versions[-1].policy in POLICIES:
-            found.append(_null_table(title, breakdowns[-1], versions[-1].policy))
+            shown.append(_null_table(title, breakdowns[-1], versions[-1].policy))
     fields = [(name, *sizes) for name, sizes in explanation.sizes.items()]
-    return [*(table for table in found if table.rows), Table("What the profiles hold", ("field", "A", "B"), fields)]
+    return [*(table for table in shown if table.rows), Table("What the profiles hold", ("field", "A", "B"), fields)]
 
 
 def _score_table(versions: Sequence[Version]) -> Table:
@@ -97,16 +97,16 @@ def _factor_table(title: str, versions: Sequence[Version], breakdowns: Sequence[
 
 def _waterfalls(versions: Sequence[Version], breakdowns: Sequence[Breakdown]) -> list[tuple[str, list[Contribution]]]:
     """A waterfall a version, those that are the same together."""
-    found: list[tuple[str, list[Contribution]]] = []
+    waterfalls: list[tuple[str, list[Contribution]]] = []
     for version, breakdown in zip(versions, breakdowns, strict=True):
         if not breakdown or version.policy not in POLICIES:
             continue
         steps = waterfall({name: breakdown[name]["score"] for name in DIMENSIONS}, version.policy)
-        if found and found[-1][1] == steps:
-            found[-1] = (f"{found[-1][0]} and {version.label}", steps)
+        if waterfalls and waterfalls[-1][1] == steps:
+            waterfalls[-1] = (f"{waterfalls[-1][0]} and {version.label}", steps)
         else:
-            found.append((version.label, steps))
-    return found
+            waterfalls.append((version.label, steps))
+    return waterfalls
 
 
 def _waterfall_table(title: str, steps: Sequence[Contribution]) -> Table:

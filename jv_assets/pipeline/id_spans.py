@@ -44,5 +44,5 @@ def after(row_id: str) -> str:
 def _scalar(connection: Connection, statement: TextClause, asked: Mapping[str, object]) -> str | None:
     # Ids have an index. For some thousands of rows the planner may read a table of narrow rows whole.
     connection.execute(_BY_INDEX)
-    found: str | None = connection.scalar(statement, asked)
-    return found
+    value: str | None = connection.scalar(statement, asked)
+    return value

@@ -60,8 +60,8 @@ def not_ours(match: str) -> str:
     Of a policy that is none of the six nothing is added up.
     """
     ours = ", ".join(f"'{name}'" for name in POLICIES)
-    found = f"string_to_array({fits(match)}, ',')"
-    named = f"c.policy NOT IN ({ours}) OR coalesce(c.policy = ANY({found}), false)"
+    fitting = f"string_to_array({fits(match)}, ',')"
+    named = f"c.policy NOT IN ({ours}) OR coalesce(c.policy = ANY({fitting}), false)"
     return f"c.policy IS NULL OR NOT ({named})"
 
 

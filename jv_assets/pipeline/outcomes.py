@@ -60,6 +60,6 @@ def _read(connection: Connection, low: str, high: str) -> tuple[pd.DataFrame, pd
 
 
 def _readable(connection: Connection) -> list[str]:
-    found = connection.execute(text(_THERE), {"names": list(OUTCOMES)}).all()
-    there = {name for name, holds_moments in found if holds_moments or OUTCOMES[name] != TIME}
+    rows = connection.execute(text(_THERE), {"names": list(OUTCOMES)}).all()
+    there = {name for name, holds_moments in rows if holds_moments or OUTCOMES[name] != TIME}
     return [name for name in OUTCOMES if name in there]

@@ -52,9 +52,9 @@ def _wrong(name: str, profiles: pd.DataFrame) -> Iterator[tuple[str, list[int]]]
     faults = {"null": profiles[name].isna()} if name in ("id", "name") else {}
     if name == "id":
         faults["there twice"] = profiles[name].duplicated()
-    for fault, found in faults.items():
-        if found.any():
-            yield f"{name}: {fault}", np.flatnonzero(found).tolist()
+    for fault, is_faulty in faults.items():
+        if is_faulty.any():
+            yield f"{name}: {fault}", np.flatnonzero(is_faulty).tolist()
 
 
 def irregular_values(profiles: pd.DataFrame) -> dict[str, list[int]]:

@@ -60,8 +60,8 @@ def file_metadata(rows: int) -> dict[str, Any]:
 
 def _vectors(database: Database, ids: list[str]) -> dict[str, npt.NDArray[np.object_]]:
     """Columns of `read_vector_digests`; null of a profile that was deleted meanwhile."""
-    found = read_vector_digests(database, ids)
-    columns = zip(*(found.get(profile, (None, None)) for profile in ids), strict=True) if ids else ((), ())
+    digests = read_vector_digests(database, ids)
+    columns = zip(*(digests.get(profile, (None, None)) for profile in ids), strict=True) if ids else ((), ())
     return dict(zip(("vectors_model", "vectors_digest"), (np.array(column, object) for column in columns), strict=True))
 
 

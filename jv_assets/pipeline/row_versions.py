@@ -48,5 +48,5 @@ def unchanged(known: pd.DataFrame, version: str, versions: pd.Series) -> npt.NDA
     if version not in known:  # made before versions were kept
         return np.full(len(versions), -1)
     place = pd.Index(known["id"].astype(object)).get_indexer(versions.index)
-    found = known[version].to_numpy(np.int64)[place] if len(known) else place
-    return np.where((place >= 0) & (found == versions.to_numpy()), place, -1)
+    known_versions = known[version].to_numpy(np.int64)[place] if len(known) else place
+    return np.where((place >= 0) & (known_versions == versions.to_numpy()), place, -1)

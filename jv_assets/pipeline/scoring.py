@@ -97,11 +97,13 @@ def vector_digests(database: Database, features: pd.DataFrame, model: str) -> li
     """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
     versions = pd.concat([read_row_versions(database, "profiles", *each) for each in id_spans(database, "profiles")])
     place = unchanged(features.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
-    found = read_vector_digests(database, versions.index[place < 0].tolist())
+    digests = read_vector_digests(database, versions.index[place < 0].tolist())
     if (known := features.iloc[place[place >= 0]]).size:
-        found |= dict(zip(known.index, zip(known["vectors_model"], known["vectors_digest"], strict=True), strict=True))
+        digests |= dict(
+            zip(known.index, zip(known["vectors_model"], known["vectors_digest"], strict=True), strict=True)
+        )
     none, gone = vectors_digest([None] * len(COMPARED)), (model, b"gone")
-    of_each = (found.get(profile, gone) for profile in features.index)
+    of_each = (digests.get(profile, gone) for profile in features.index)
     return [digest if made_by == model else none for made_by, digest in of_each]
 
 
@@ -222,9 +224,9 @@ class Fingerprint:
 
 def fingerprint(rows: pd.DataFrame) -> str:
     """The fingerprint of rows that are all there."""
-    found = Fingerprint()
-    found.add(rows)
-    return found.value
+    sums = Fingerprint()
+    sums.add(rows)
+    return sums.value
 
 
 _METHODS = [f"{factor.column}_method_{direction}" for factor in SYNERGY[:2] for direction in DIRECTIONS]

@@ -33,13 +33,13 @@ def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str
     doubtful: list[str] = []
     made: Rules | None = None
     for key in keys:
-        found: set[Rules] = set()
+        of_range: set[Rules] = set()
         for rows in files.chunks(MATCH_SCORES, key, NEEDED):
             if len(rows):
                 made = Rules(rows["policy"].iloc[0], rows["scoring_version"].iloc[0])
-                found |= _rules_of(rows)
-        stored |= found
-        if made and found - {made}:
+                of_range |= _rules_of(rows)
+        stored |= of_range
+        if made and of_range - {made}:
             doubtful.append(key)
     if made is None:
         return
@@ -79,8 +79,8 @@ def _told(database: Database, sql: str, cut: TableCut, keys: Sequence[str], made
     ends = [cut.bounds(key) for key in keys]
     values = {"lows": [low for low, _ in ends], "highs": [high for _, high in ends]}
     rows = database.run(lambda connection: connection.execute(text(sql), values).all())
-    found = pd.DataFrame(list(map(tuple, rows)), columns=STAMP, dtype=object)
-    return {stored for stored, _ in rules_among(found.assign(policy=made.policy, scoring_version=made.version))}
+    stamps = pd.DataFrame(list(map(tuple, rows)), columns=STAMP, dtype=object)
+    return {stored for stored, _ in rules_among(stamps.assign(policy=made.policy, scoring_version=made.version))}
 
 
 _ROWS = f"""
@@ -89,8 +89,8 @@ _ROWS = f"""
 """  # noqa: S608 - of our own constants
 _TOLD = "(c.policy IS NOT NULL OR c.breakdown_ab IS NOT NULL) ORDER BY m.id"
 _OF_SPANS = """
-    SELECT DISTINCT found.* FROM unnest(CAST(:lows AS uuid[]), CAST(:highs AS uuid[])) AS spans (low, high)
+    SELECT DISTINCT of_span.* FROM unnest(CAST(:lows AS uuid[]), CAST(:highs AS uuid[])) AS spans (low, high)
     CROSS JOIN LATERAL
 """
-_WHOLE = f"{_OF_SPANS} ({_ROWS} OFFSET 0) AS found"
-_ENDS = f"{_OF_SPANS} (({_ROWS} AND {_TOLD} LIMIT 1) UNION ALL ({_ROWS} AND {_TOLD} DESC LIMIT 1)) AS found"
+_WHOLE = f"{_OF_SPANS} ({_ROWS} OFFSET 0) AS of_span"
+_ENDS = f"{_OF_SPANS} (({_ROWS} AND {_TOLD} LIMIT 1) UNION ALL ({_ROWS} AND {_TOLD} DESC LIMIT 1)) AS of_span"

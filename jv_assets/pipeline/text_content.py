@@ -61,10 +61,10 @@ def _is_latin(letter: str) -> bool:
 
 def meaningless_shares(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
     """Return the share, 0..1, of the profiles with a text of each of `MEANINGLESS_TEXTS`; {} of no profiles."""
-    rows, found = 0, dict.fromkeys(MEANINGLESS_TEXTS, 0)
+    rows, counts = 0, dict.fromkeys(MEANINGLESS_TEXTS, 0)
     for key in keys:
         for profiles in files.chunks(PROFILES, key, ["id", *MEANINGLESS_TEXTS]):
             if set(MEANINGLESS_TEXTS) <= set(profiles):  # else the file is older than the columns
                 rows += len(profiles)
-                found = {name: count + int((profiles[name] > 0).sum()) for name, count in found.items()}
-    return {name: round(count / rows, 4) for name, count in found.items()} if rows else {}
+                counts = {name: count + int((profiles[name] > 0).sum()) for name, count in counts.items()}
+    return {name: round(count / rows, 4) for name, count in counts.items()} if rows else {}

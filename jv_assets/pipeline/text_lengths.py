@@ -32,7 +32,7 @@ def read_text_lengths(files: RangeFiles, profiles: Iterable[str]) -> Json:
     by_range: dict[str, set[str]] = {}
     for profile in profiles:
         by_range.setdefault(files.cut.profiles.key_of(profile), set()).add(profile)
-    found: Json = {}
+    lengths: Json = {}
     for key, wanted in sorted(by_range.items()):
         if not files.exists(PROFILES, key):
             continue
@@ -40,5 +40,5 @@ def read_text_lengths(files: RangeFiles, profiles: Iterable[str]) -> Json:
             if not set(_COLUMNS.values()) <= set(rows):  # written before lengths were kept
                 break
             for row in rows.loc[rows["id"].isin(wanted)].to_dict("records"):
-                found[row["id"]] = {name: int(row[column]) for name, column in _COLUMNS.items()}
-    return found
+                lengths[row["id"]] = {name: int(row[column]) for name, column in _COLUMNS.items()}
+    return lengths

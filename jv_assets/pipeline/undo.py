@@ -82,16 +82,16 @@ def find_run(database: Database, given: str, instance: dg.DagsterInstance | None
     known = {run.run_id: run.run_id for run in runs}
     if instance:
         known = parts_of(instance, [run.run_id for run in runs]) | known
-    found = {unit for run_id, unit in known.items() if run_id.startswith(wanted)}
+    matching = {unit for run_id, unit in known.items() if run_id.startswith(wanted)}
     if wanted in known:
         return known[wanted]
-    if len(wanted) >= SHORTEST and len(found) == 1:
-        return found.pop()
+    if len(wanted) >= SHORTEST and len(matching) == 1:
+        return matching.pop()
     listed = ", ".join(f"{run.run_id[:SHORTEST]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in runs)
     these = f"those that can be are {listed}" if listed else "no run can be: none has written a score"
     if len(wanted) < SHORTEST:
         raise UserError(f"run {wanted or '(empty)'}: give at least {SHORTEST} characters of the run's id; {these}")
-    cause = "is the beginning of several" if found else "is none that can be undone"
+    cause = "is the beginning of several" if matching else "is none that can be undone"
     raise UserError(f"run {wanted} {cause}; {these}")
 
 
@@ -108,16 +108,16 @@ class Preview:
 
 def preview_undo(database: Database, run_id: str) -> Preview:
     """What putting back run `run_id` would do now. Writes nothing."""
-    found = Preview()
+    preview = Preview()
     for low, high in id_spans(database, "jv.replaced_scores", column="match_id", rows=_COUNTED_AT_ONCE):
         values = {"low": low, "high": high, "run": run_id}
         for row in database.run(lambda connection: connection.execute(text(_PREVIEW), values).all()):  # noqa: B023
             told = told_policy(row.policy, row.fits, preferred=settings.policy()) or OTHER_RULES
             if row.state == "restored":
-                found.restored[told if row.has_score else None] += row.matches
+                preview.restored[told if row.has_score else None] += row.matches
             else:
-                found.left[row.state] += row.matches
-    return found
+                preview.left[row.state] += row.matches
+    return preview
 
 
 def undo_range(database: Database, within: tuple[str, str], run_id: str, own_id: str) -> Undone:

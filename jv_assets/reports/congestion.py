@@ -6,28 +6,28 @@ from jv_scoring.analysis.tallies import Json
 
 
 def section(report: Json) -> Section:
-    found = report["congestion"]
+    numbers = report["congestion"]
     answer = "Nobody is in anybody's best 10."
-    if found["places"]:
+    if numbers["places"]:
         answer = (
-            f"All profiles' best 10 are {number(found['places'])} places. {number(found['in_none'])} of "
-            f"{number(found['profiles'])} profiles have none of them, the one with the most has "
-            f"{number(found['most_places'])}. Gini coefficient: {number(found['gini'])} (0: all have the same, 1: one "
-            "has all)."
+            f"All profiles' best 10 are {number(numbers['places'])} places. {number(numbers['in_none'])} of "
+            f"{number(numbers['profiles'])} profiles have none of them, the one with the most has "
+            f"{number(numbers['most_places'])}. Gini coefficient: {number(numbers['gini'])} (0: all have the same, 1: "
+            "one has all)."
         )
-    return Section("Is everybody sent to the same few?", answer, [_lorenz(found), _times(found), _most(found)])
+    return Section("Is everybody sent to the same few?", answer, [_lorenz(numbers), _times(numbers), _most(numbers)])
 
 
-def _lorenz(found: Json) -> Figure:
-    curve = found["lorenz"]
+def _lorenz(numbers: Json) -> Figure:
+    curve = numbers["lorenz"]
     rows = (
-        {"what": "profiles", "value": number(found["profiles"])},
-        {"what": "places in best 10", "value": number(found["places"])},
-        {"what": "profiles in nobody's best 10", "value": number(found["in_none"])},
-        {"what": "most places of one profile", "value": number(found["most_places"])},
-        {"what": "places of the top 1 % of profiles", "value": percent(found["top_1_percent"])},
-        {"what": "places of the top 10 %", "value": percent(found["top_10_percent"])},
-        {"what": "Gini coefficient", "value": number(found["gini"], 3)},
+        {"what": "profiles", "value": number(numbers["profiles"])},
+        {"what": "places in best 10", "value": number(numbers["places"])},
+        {"what": "profiles in nobody's best 10", "value": number(numbers["in_none"])},
+        {"what": "most places of one profile", "value": number(numbers["most_places"])},
+        {"what": "places of the top 1 % of profiles", "value": percent(numbers["top_1_percent"])},
+        {"what": "places of the top 10 %", "value": percent(numbers["top_10_percent"])},
+        {"what": "Gini coefficient", "value": number(numbers["gini"], 3)},
     )
     return Figure(
         "How evenly are places in others' best 10 spread?",
@@ -35,24 +35,24 @@ def _lorenz(found: Json) -> Figure:
         (lambda: charts.lorenz(curve, "profiles", "places", ("profiles, those with the fewest first", "their places")))
         if curve
         else None,
-        f"Best 10 under {found['policy']}. Lorenz curve; the dashed line is what it would be if all profiles had the "
+        f"Best 10 under {numbers['policy']}. Lorenz curve; the dashed line is what it would be if all profiles had the "
         "same number of places.",
     )
 
 
-def _times(found: Json) -> Figure:
-    drawn = found["times"] if found["places"] else []
+def _times(numbers: Json) -> Figure:
+    drawn = numbers["times"] if numbers["places"] else []
     return Figure(
         "How often is a profile in others' best 10?",
-        table(found["times"], {"times": label("times"), "profiles": of("profiles")}),
+        table(numbers["times"], {"times": label("times"), "profiles": of("profiles")}),
         (lambda: charts.columns(drawn, "times", "profiles", ("in so many best 10", "profiles"), share=False))
         if drawn
         else None,
     )
 
 
-def _most(found: Json) -> Figure:
+def _most(numbers: Json) -> Figure:
     return Figure(
         "Which profiles are in the most?",
-        table(found["most"], {"profile": lambda each: str(each["profile_id"]), "in best 10 of": of("places")}),
+        table(numbers["most"], {"profile": lambda each: str(each["profile_id"]), "in best 10 of": of("places")}),
     )

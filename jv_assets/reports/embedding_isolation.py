@@ -16,36 +16,36 @@ _SIDES = {"word_overlap": "word overlap only", "embeddings": "with embeddings", 
 
 
 def section(report: Json) -> Section:
-    found = report[EMBEDDING_ISOLATION]
-    score = {side: record(found["measures"], measure="harmonic_mean", side=side) for side in _SIDES}
-    moved = record(found["changes"], measure="harmonic_mean")
+    numbers = report[EMBEDDING_ISOLATION]
+    score = {side: record(numbers["measures"], measure="harmonic_mean", side=side) for side in _SIDES}
+    moved = record(numbers["changes"], measure="harmonic_mean")
     answer = "No match is scored, so nothing can be said."
-    if found["matches"]:
+    if numbers["matches"]:
         answer = (
             f"With embeddings the mean match score is {number(score['embeddings']['mean'])}, with word overlap only it "
             f"would be {number(score['word_overlap']['mean'])}: {signed(score['change']['mean'])} points. Of "
-            f"{number(found['matches'])} matches {number(moved['raised'])} score higher and {number(moved['lowered'])} "
-            "lower for them."
+            f"{number(numbers['matches'])} matches {number(moved['raised'])} score higher and "
+            f"{number(moved['lowered'])} lower for them."
         )
     return Section(
         "Did embeddings help?",
         answer,
         [
-            _distribution(found),
-            _changes(found),
-            _factors(found),
-            _most_changed(found, report.get("text_lengths", {})),
-            *_old_sample(found),
+            _distribution(numbers),
+            _changes(numbers),
+            _factors(numbers),
+            _most_changed(numbers, report.get("text_lengths", {})),
+            *_old_sample(numbers),
         ],
     )
 
 
-def _distribution(found: Json) -> Figure:
+def _distribution(numbers: Json) -> Figure:
     records = [
-        {**record(found["measures"], measure="harmonic_mean", side=side), "shown": shown}
+        {**record(numbers["measures"], measure="harmonic_mean", side=side), "shown": shown}
         for side, shown in _SIDES.items()
     ]
-    points = _middles(found["score_bars"])
+    points = _middles(numbers["score_bars"])
     return Figure(
         "How are match scores distributed, with and without embeddings?",
         table(records, {"match score": label("shown"), **SUMMARY}),
@@ -54,9 +54,9 @@ def _distribution(found: Json) -> Figure:
     )
 
 
-def _changes(found: Json) -> Figure:
-    records = [{**each, "count": sum(each[name] for name in _MOVES)} for each in found["changes"]]
-    points = _middles(found["change_bars"])
+def _changes(numbers: Json) -> Figure:
+    records = [{**each, "count": sum(each[name] for name in _MOVES)} for each in numbers["changes"]]
+    points = _middles(numbers["change_bars"])
     return Figure(
         "By how many points do embeddings change a match score?",
         table(
@@ -70,9 +70,9 @@ def _changes(found: Json) -> Figure:
     )
 
 
-def _factors(found: Json) -> Figure:
+def _factors(numbers: Json) -> Figure:
     names = [name for name in MEASURES if name not in SCORES]
-    records = [_factor(found, name) for name in names]
+    records = [_factor(numbers, name) for name in names]
     drawn = [
         {"factor": each["factor"], "side": shown, "mean": each[side]}
         for each in records
@@ -95,13 +95,13 @@ def _factors(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _factor(found: Json, name: str) -> Json:
-    sides = {side: record(found["measures"], measure=name, side=side) for side in _SIDES}
+def _factor(numbers: Json, name: str) -> Json:
+    sides = {side: record(numbers["measures"], measure=name, side=side) for side in _SIDES}
     means = {side: each["mean"] for side, each in sides.items()}
-    return {"factor": words(name), **means, **record(found["changes"], measure=name)}
+    return {"factor": words(name), **means, **record(numbers["changes"], measure=name)}
 
 
-def _most_changed(found: Json, lengths: Json) -> Figure:
+def _most_changed(numbers: Json, lengths: Json) -> Figure:
     """`lengths`: by profile, the characters of its compared texts, where known."""
 
     def of_text(side: str, name: str) -> Callable[[Json], str]:
@@ -109,7 +109,7 @@ def _most_changed(found: Json, lengths: Json) -> Figure:
 
     sides = {"A": "profile_id", "B": "suggested_profile_id"}
     shown = table(
-        found["most_changed"],
+        numbers["most_changed"],
         {
             "match": lambda each: str(each["id"]), "words": of("words_harmonic_mean"),
             "embeddings": of("embeddings_harmonic_mean"), "change": of("change", signed),
@@ -125,9 +125,9 @@ def _most_changed(found: Json, lengths: Json) -> Figure:
     )
 
 
-def _old_sample(found: Json) -> list[Figure]:
+def _old_sample(numbers: Json) -> list[Figure]:
     """Where it was asked for."""
-    sample = found["best_by_match_score"]
+    sample = numbers["best_by_match_score"]
     if not sample["matches"]:
         return []
     shown = table(
@@ -146,10 +146,10 @@ def _old_sample(found: Json) -> list[Figure]:
 
 def fallbacks(report: Json) -> Section:
     """Where do fallbacks come from?"""
-    found = report[EMBEDDING_ISOLATION]
+    numbers = report[EMBEDDING_ISOLATION]
     records = [
         {**each, "name": f"{words(each['factor'])} {_DIRECTIONS[each['direction']]}".replace("both both ways", "all")}
-        for each in found["evaluations"]
+        for each in numbers["evaluations"]
         if each["factor"] != "both" or each["direction"] == "both"
     ]
     every = records[-1]

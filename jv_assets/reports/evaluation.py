@@ -58,52 +58,52 @@ def evaluated(database: Database, files: RangeFiles, at: datetime | None = None)
     texts = (files.read(EVALUATION, key, ["tally"])["tally"].iloc[0] for key in made)
     tallies = (Evaluation.from_json(json.loads(each)) for each in texts)
     stale = [key for key, of in metadata.items() if of.get("fingerprint") != fingerprint_of(files, key)]
-    found = report(total(tallies), at or datetime.now(UTC), settings.outcome_days())
-    found["ratings"] = rating_figures(database, found["policy"])
-    return found | {"missing_ranges": [key for key in every if key not in made], "stale_ranges": stale}
+    evaluation = report(total(tallies), at or datetime.now(UTC), settings.outcome_days())
+    evaluation["ratings"] = rating_figures(database, evaluation["policy"])
+    return evaluation | {"missing_ranges": [key for key in every if key not in made], "stale_ranges": stale}
 
 
-def write(found: Json, folder: Path) -> Path:
+def write(evaluation: Json, folder: Path) -> Path:
     """Write evaluation.json, whole or not at all; returns where it is."""
-    write_whole(folder / FILE, json.dumps(found, allow_nan=False))
+    write_whole(folder / FILE, json.dumps(evaluation, allow_nan=False))
     return folder / FILE
 
 
-def headline(found: Json) -> dict[str, float | None]:
+def headline(evaluation: Json) -> dict[str, float | None]:
     """Return the numbers of the current policy that are plotted over the nights, by label.
 
     Those of the prospective analysis, once it has matches, begin with `prospective_`.
     """
     shown: dict[str, float | None] = {}
-    for analysis, of_analysis in found["analyses"].items():
+    for analysis, of_analysis in evaluation["analyses"].items():
         before = "" if analysis == "retrospective" else f"{analysis}_"
         for name, record in of_analysis["labels"].items():
             if record["used"] or not before:
-                of_policy = current(found, record)
+                of_policy = current(evaluation, record)
                 shown |= {f"{before}{name}_{count}": record[count] for count in ("used", "positive")}
                 shown |= {f"{before}{name}_{figure}": of_policy[figure] for figure in ("auc_within", "low", "high")}
     return shown
 
 
-def with_label(found: Json, only: str | None = None) -> list[tuple[str, str]]:
+def with_label(evaluation: Json, only: str | None = None) -> list[tuple[str, str]]:
     """Return each analysis and label (`only` one of them) that has a match to judge by."""
     return [
         (analysis, name)
-        for analysis, of_analysis in found["analyses"].items()
+        for analysis, of_analysis in evaluation["analyses"].items()
         for name, record in of_analysis["labels"].items()
         if record["used"] and only in (None, name)
     ]
 
 
-def current(found: Json, record: Json) -> Json:
+def current(evaluation: Json, record: Json) -> Json:
     """Return the record of the current policy's ranking."""
-    return next(each for each in record["rankings"] if each["ranking"] == found["policy"])
+    return next(each for each in record["rankings"] if each["ranking"] == evaluation["policy"])
 
 
-def verdict_line(found: Json, analysis: str, name: str) -> str:
+def verdict_line(evaluation: Json, analysis: str, name: str) -> str:
     """Return one sentence: the verdict of a label, and for `too few` how many more are needed."""
-    record = found["analyses"][analysis]["labels"][name]
-    now = current(found, record)
+    record = evaluation["analyses"][analysis]["labels"][name]
+    now = current(evaluation, record)
     counts = f"{number(record['used'])} matches, {number(record['positive'])} with label 1"
     if record["verdict"] == TOO_FEW:
         share = record["positive"] / record["used"] if record["used"] else 0.5
@@ -119,34 +119,34 @@ def verdict_line(found: Json, analysis: str, name: str) -> str:
     )
 
 
-def notes(found: Json) -> list[str]:
+def notes(evaluation: Json) -> list[str]:
     """Return what a reader must know before the figures: missing columns, unknown words, ranges that are not whole."""
     lines = []
-    if missing := found["missing_columns"]:
+    if missing := evaluation["missing_columns"]:
         lines.append(f"match_suggestions has no readable column {', '.join(missing)}: they count as empty.")
     for name, what in (("unknown_status", "status"), ("unmapped_feedback", "user_feedback")):
-        if words := found[name]:
+        if words := evaluation[name]:
             told = ", ".join(f"{word!r} {count:,}" for word, count in list(words.items())[:10])
             lines.append(f"Words of {what} that nobody knows: {told}{', …' if len(words) > 10 else ''}.")
     for name, what in (("missing_ranges", "were never evaluated"), ("stale_ranges", "were scored anew since")):
-        if keys := found[name]:
+        if keys := evaluation[name]:
             lines.append(f"{len(keys)} ranges {what}: type jv evaluate.")
     return lines
 
 
-def sections(found: Json | None) -> list[Section]:
+def sections(evaluation: Json | None) -> list[Section]:
     """Return the sections of the report; none where no range was ever evaluated."""
-    if found is None:
+    if evaluation is None:
         return []
-    shown = with_label(found) or [("retrospective", "acted")]
-    answer = " ".join([*(verdict_line(found, *each) for each in shown), *notes(found)])
-    figures = [each for analysis, name in shown for each in _figures(found, analysis, name)]
-    outcomes = Section("Do the scores predict what people do?", answer, [*figures, _exposure(found)])
-    return [outcomes, *ratings.sections(found["ratings"])]
+    shown = with_label(evaluation) or [("retrospective", "acted")]
+    answer = " ".join([*(verdict_line(evaluation, *each) for each in shown), *notes(evaluation)])
+    figures = [each for analysis, name in shown for each in _figures(evaluation, analysis, name)]
+    outcomes = Section("Do the scores predict what people do?", answer, [*figures, _exposure(evaluation)])
+    return [outcomes, *ratings.sections(evaluation["ratings"])]
 
 
-def _figures(found: Json, analysis: str, name: str) -> list[Figure]:
-    record = found["analyses"][analysis]["labels"][name]
+def _figures(evaluation: Json, analysis: str, name: str) -> list[Figure]:
+    record = evaluation["analyses"][analysis]["labels"][name]
     if record["verdict"] == TOO_FEW:
         return []
     columns = {"from": of("from"), "to": of("to"), "matches": of("used"), "label 1": of("positive")}
@@ -169,8 +169,8 @@ def _figures(found: Json, analysis: str, name: str) -> list[Figure]:
     ]
 
 
-def _exposure(found: Json) -> Figure:
-    records = found["analyses"]["retrospective"]["labels"]["acted"]["exposure"]
+def _exposure(evaluation: Json) -> Figure:
+    records = evaluation["analyses"]["retrospective"]["labels"]["acted"]["exposure"]
     few = sum(each["exposed"] < LEAST_EXPOSED for each in records)
     columns = {
         "match_score from": of("from"),

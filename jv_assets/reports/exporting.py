@@ -68,18 +68,18 @@ def top_matches(database: Database, top: int, profile: str | None = None) -> Top
     def work(connection: Connection) -> TopMatches:
         result = connection.execute(sql, values).all()
         policies = [told_policy(row.policy, row.fits, settings.policy()) for row in result]
-        found = [(*row[2:8], policy, *row[9:11]) for row, policy in zip(result, policies, strict=True) if row.id]
-        rows = pd.DataFrame(found, columns=[name for name in COLUMNS if name != "tier"], dtype=object)
+        best = [(*row[2:8], policy, *row[9:11]) for row, policy in zip(result, policies, strict=True) if row.id]
+        rows = pd.DataFrame(best, columns=[name for name in COLUMNS if name != "tier"], dtype=object)
         rows = rows.astype(dict.fromkeys(("match_score", "score_ab", "score_ba"), "float64"))
         rows.insert(
             COLUMNS.index("tier"), "tier", pd.Series([tier(score) for score in rows["match_score"]], dtype=object)
         )
         return TopMatches(rows, result[0].without_score, result[0].not_scorable)
 
-    found = database.run(work)
-    if profile_id is not None and not (len(found.rows) or found.without_score or found.not_scorable):
+    best = database.run(work)
+    if profile_id is not None and not (len(best.rows) or best.without_score or best.not_scorable):
         raise UserError(f"--profile {profile_id}: no match has this profile")
-    return found
+    return best
 
 
 def write_csv(rows: pd.DataFrame, path: str | Path) -> None:

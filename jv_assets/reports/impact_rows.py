@@ -71,11 +71,11 @@ def moment_of(database: Database, option: str, given: str) -> Moment:
         raise UserError(
             f"{option} {given}: write a run's id, {_SHORTEST} characters of it or more, or 2026-11-28T03:00Z"
         )
-    found = database.run(lambda connection: connection.execute(text(_RUNS), {"given": wanted}).all())
-    if len(found) != 1:
-        known = "names several runs" if found else "is no run that wrote a score since the log begins"
+    runs = database.run(lambda connection: connection.execute(text(_RUNS), {"given": wanted}).all())
+    if len(runs) != 1:
+        known = "names several runs" if runs else "is no run that wrote a score since the log begins"
         raise UserError(f"{option} {given} {known}: write another run's id, or a moment such as 2026-11-28T03:00Z")
-    return Moment(found[0].at, found[0].run_id)
+    return Moment(runs[0].at, runs[0].run_id)
 
 
 def begins(database: Database, within: tuple[str, str]) -> datetime | None:
@@ -136,9 +136,9 @@ def _compared(
         state = _State.at(connection, rows["id"].tolist(), since, first)
         before = state.aligned(after["id"], last)
         columns = {name: before[old].to_numpy(object) for name, old in zip(BEFORE, _NAMES[1:], strict=False)}
-        found = after.assign(**columns, **{KNOWN: before[KNOWN].to_numpy(np.bool_)})
-        contexts = state.contexts(connection, found.loc[_asked_for(found), "id"].tolist())
-        return found.assign(before_context=found["id"].map(contexts).astype(object))
+        compared = after.assign(**columns, **{KNOWN: before[KNOWN].to_numpy(np.bool_)})
+        contexts = state.contexts(connection, compared.loc[_asked_for(compared), "id"].tolist())
+        return compared.assign(before_context=compared["id"].map(contexts).astype(object))
 
     return database.run(work)
 
@@ -167,8 +167,8 @@ class _State:
     ) -> "_State":
         sql = _BY_LOG if log_begins and log_begins <= moment else _BY_WHAT_IS_KEPT
         asked: dict[str, object] = {"low": min(matches), "high": max(matches), "moment": moment}
-        found = connection.execute(text(sql + _BEFORE), {**asked, "ids": list(matches)}).all()
-        return cls(pd.DataFrame(list(map(tuple, found)), columns=[*_NAMES, KNOWN], dtype=object), sql, asked)
+        rows = connection.execute(text(sql + _BEFORE), {**asked, "ids": list(matches)}).all()
+        return cls(pd.DataFrame(list(map(tuple, rows)), columns=[*_NAMES, KNOWN], dtype=object), sql, asked)
 
     def aligned(self, ids: pd.Series, last_known: pd.DataFrame) -> pd.DataFrame:
         """Row by row, with that of `last_known` where the database has no such match."""
@@ -202,10 +202,10 @@ def _as_of(
     rows["scoring_version"] = rows["scoring_version"].fillna(SCORING_VERSION)
     ids = rows["id"].iloc[other].tolist()
     contexts = state.contexts(connection, ids)
-    found = pd.Series([contexts.get(match) for match in ids], dtype=object)
+    known = pd.Series([contexts.get(match) for match in ids], dtype=object)
     stored = rows["harmonic_mean"].iloc[other].to_numpy(np.float64)
-    policies[other] = told_policies(rows["policy"].iloc[other], found, stored, computed.iloc[other])
-    factors = stored_factors(found)
+    policies[other] = told_policies(rows["policy"].iloc[other], known, stored, computed.iloc[other])
+    factors = stored_factors(known)
     values = {name: rows[name].to_numpy(object, copy=True) for name in (*FACTORS, *METHODS)}
     for name, of_all in values.items():
         of_all[other] = factors[name].to_numpy(object)

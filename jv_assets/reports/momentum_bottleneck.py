@@ -14,30 +14,30 @@ _STATES = {"bottleneck": "Momentum is the weakest", "other": "another is"}
 
 
 def section(report: Json) -> Section:
-    found = report[MOMENTUM_BOTTLENECK]
-    weakest = [each for each in found["weakest"] if each["direction"] == BOTH]
+    numbers = report[MOMENTUM_BOTTLENECK]
+    weakest = [each for each in numbers["weakest"] if each["direction"] == BOTH]
     answer = "No match is scored, so nothing can be said."
-    if found["directions"]:
+    if numbers["directions"]:
         worst = max(weakest, key=lambda each: each["share"])
-        mean = record(found["dimensions"], dimension=worst["dimension"], direction=BOTH)["mean"]
+        mean = record(numbers["dimensions"], dimension=worst["dimension"], direction=BOTH)["mean"]
         answer = (
             f"{worst['dimension'].capitalize()} is the weakest dimension in {percent(worst['share'])} of "
-            f"{number(found['directions'])} directions (two a match); its mean is {number(mean)} of 10. "
-            f"{percent(found['floor'][f'share_{BOTH}'])} of the directions have no data at all for Momentum."
+            f"{number(numbers['directions'])} directions (two a match); its mean is {number(mean)} of 10. "
+            f"{percent(numbers['floor'][f'share_{BOTH}'])} of the directions have no data at all for Momentum."
         )
     return Section(
         "Why are scores low?",
         answer,
-        [_dimensions(found), _weakest(weakest), _coverage(found), _factors(found), _floor(found)],
+        [_dimensions(numbers), _weakest(weakest), _coverage(numbers), _factors(numbers), _floor(numbers)],
     )
 
 
-def _dimensions(found: Json) -> Figure:
-    bars = [{**bar, "middle": (bar["from"] + bar["to"]) / 2} for bar in found["dimension_bars"]]
+def _dimensions(numbers: Json) -> Figure:
+    bars = [{**bar, "middle": (bar["from"] + bar["to"]) / 2} for bar in numbers["dimension_bars"]]
     return Figure(
         "How is each dimension distributed?",
         table(
-            [each for each in found["dimensions"] if each["direction"] == BOTH],
+            [each for each in numbers["dimensions"] if each["direction"] == BOTH],
             {"dimension": label("dimension"), **SUMMARY},
         ),
         (lambda: charts.facets(bars, "middle", "share", "dimension", _AXES)) if bars else None,
@@ -65,17 +65,17 @@ def _weakest(weakest: list[Json]) -> Figure:
     )
 
 
-def _coverage(found: Json) -> Figure:
+def _coverage(numbers: Json) -> Figure:
     drawn = [
         {"field": words(each["field"]), "of": shown, "share": each[name]}
-        for each in found["coverage"]
+        for each in numbers["coverage"]
         for name, shown in (("of_profiles", "of profiles"), ("of_directions", "of directions"))
         if each[name] is not None
     ]
     return Figure(
         "How much of the data behind Momentum is there?",
         table(
-            found["coverage"],
+            numbers["coverage"],
             {"field": label("field"), "of profiles": of("of_profiles", percent),
              "of directions": of("of_directions", percent)},
         ),
@@ -84,18 +84,18 @@ def _coverage(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _factors(found: Json) -> Figure:
-    counts = {(each["factor"], each["momentum"]): each["count"] for each in found["factors"]}
+def _factors(numbers: Json) -> Figure:
+    counts = {(each["factor"], each["momentum"]): each["count"] for each in numbers["factors"]}
     bars = [
         {"factor": words(bar["factor"]), "state": _STATES[bar["momentum"]], "share": bar["count"] / every,
          "middle": (bar["from"] + bar["to"]) / 2}
-        for bar in found["factor_bars"]
+        for bar in numbers["factor_bars"]
         if (every := counts[bar["factor"], bar["momentum"]])
     ]  # fmt: skip
     return Figure(
         "What are Momentum's factors where it is the weakest, and where not?",
         table(
-            [{**each, "is": "weakest" if each["momentum"] == "bottleneck" else "not"} for each in found["factors"]],
+            [{**each, "is": "weakest" if each["momentum"] == "bottleneck" else "not"} for each in numbers["factors"]],
             {"factor": label("factor"), "Momentum": label("is"), "with data": of("count"),
              "no data": of("share_without_data", percent), "mean": of("mean"), "median": of("median"), "sd": of("sd")},
             texts=(0, 1),
@@ -105,8 +105,8 @@ def _factors(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _floor(found: Json) -> Figure:
-    floor = found["floor"]
+def _floor(numbers: Json) -> Figure:
+    floor = numbers["floor"]
     records = [
         {"of": f"directions {_NAMES[of]}", "count": floor[of], "share": floor[f"share_{of}"]}
         for of in (*DIRECTIONS, BOTH)

@@ -27,64 +27,65 @@ def read(path: Path, policy: str | None = None) -> Json | None:
     Without its figures where it was measured against another policy than `policy`: the page shows one policy.
     """
     try:
-        found: Json = json.loads(path.read_text(encoding="utf-8"))
-        if "fingerprint" not in found:
+        options: Json = json.loads(path.read_text(encoding="utf-8"))
+        if "fingerprint" not in options:
             return None
-        return found if policy in (None, found["policy"]) else {name: found[name] for name in _STAMP}
+        return options if policy in (None, options["policy"]) else {name: options[name] for name in _STAMP}
     except (OSError, ValueError, TypeError):
         return None
 
 
 def warnings(report: Json) -> list[str]:
     """Why what it says may not go with the rest of the report."""
-    found = report.get(MOMENTUM_OPTIONS)
-    if not found:
+    options = report.get(MOMENTUM_OPTIONS)
+    if not options:
         return []
-    if report["policy"] not in (None, found["policy"]):
-        return [f"The options for Momentum are not shown: they were measured against {found['policy']}, and this "
+    if report["policy"] not in (None, options["policy"]):
+        return [f"The options for Momentum are not shown: they were measured against {options['policy']}, and this "
                 f"report is of {report['policy']}. Type: jv report"]  # fmt: skip
-    if found["fingerprint"] != report.get("fingerprint"):
-        return [f"The options for Momentum are older than the scores: they were made at {found['made_at']}, and "
+    if options["fingerprint"] != report.get("fingerprint"):
+        return [f"The options for Momentum are older than the scores: they were made at {options['made_at']}, and "
                 "matches were scored anew since. jv report makes them again."]  # fmt: skip
     return []
 
 
 def section(report: Json) -> Section:
     """Without figures where the options were never worked out."""
-    found = report.get(MOMENTUM_OPTIONS)
-    if not found:
+    options = report.get(MOMENTUM_OPTIONS)
+    if not options:
         return Section(TITLE, _MISSING, [])
-    if report["policy"] not in (None, found["policy"]):
+    if report["policy"] not in (None, options["policy"]):
         return Section(TITLE, _OTHER_POLICY, [])
-    if not found["matches"]:
+    if not options["matches"]:
         return Section(TITLE, "No match is scored, so nothing can be said.", [])
     return Section(
         TITLE,
-        _answer(found),
+        _answer(options),
         [
-            _grid(found, "mean", "How would the mean match score change?", signed,
+            _grid(options, "mean", "How would the mean match score change?", signed,
                   "Points against today. Policies are different scales: compare within a row, and by order below."),
-            _grid(found, "bottleneck_share", "In how many directions would Momentum be the weakest?", percent),
-            _grid(found, "churn_with_more", "How much of profiles' best 10 would be others?", percent,
+            _grid(options, "bottleneck_share", "In how many directions would Momentum be the weakest?", percent),
+            _grid(options, "churn_with_more", "How much of profiles' best 10 would be others?", percent,
                   "Against the best 10 of today, over profiles with more than 10 matches."),
-            _fields(found),
-            _worth(found),
-            _trap(found),
-            _fall(found),
-            _decision(found),
+            _fields(options),
+            _worth(options),
+            _trap(options),
+            _fall(options),
+            _decision(options),
         ],
     )  # fmt: skip
 
 
-def _answer(found: Json) -> str:
-    worth = [each for each in found["worth"] if each["points_per_profile"]["mean"] is not None]
-    sample = found["sample"]
+def _answer(options: Json) -> str:
+    worth = [each for each in options["worth"] if each["points_per_profile"]["mean"] is not None]
+    sample = options["sample"]
     matches = (
-        f"a sample of {number(found['matches'])} of {number(sample['of'])}" if sample else number(found["matches"])
+        f"a sample of {number(options['matches'])} of {number(sample['of'])}" if sample else number(options["matches"])
     )
     told = [
-        f"Simulated at {found['made_at']} on {matches} matches under {found['policy']} and the rules "
-        f"{found['scoring_version']}, {number(found['repeats'])} times ({number(found['grid_repeats'])} for the grid)."
+        f"Simulated at {options['made_at']} on {matches} matches under {options['policy']} and the rules "
+        f"{options['scoring_version']}, {number(options['repeats'])} times ({number(options['grid_repeats'])} for "
+        "the grid)."
     ]
     if sample:
         told.append(
@@ -97,7 +98,7 @@ def _answer(found: Json) -> str:
             f"The field worth most is {words(best['field'])}: {signed(best['points_per_profile']['mean'])} points of "
             "match score, over all matches, for each profile that gets it."
         )
-    risk = found["trap"]["any_field"]
+    risk = options["trap"]["any_field"]
     if risk["profiles"]:
         told.append(
             f"Under redistribute a true value more could lower the Momentum of {number(risk['at_risk'])} of "
@@ -106,13 +107,13 @@ def _answer(found: Json) -> str:
     return " ".join(told)
 
 
-def _grid(found: Json, measure: str, question: str, show: Callable[[float | None], str], note: str = "") -> Figure:
+def _grid(options: Json, measure: str, question: str, show: Callable[[float | None], str], note: str = "") -> Figure:
     """Policies by the share of profiles filled; 0 %: the policy on today's data."""
-    now = found["today"][measure] if measure == "mean" else 0.0
+    now = options["today"][measure] if measure == "mean" else 0.0
     records = [
         {"policy": each["policy"], "share": each.get("share", 0.0), "filled": f"{100 * each.get('share', 0.0):g} %",
          "value": value - now}
-        for each in (*found["method"], *found["grid"])
+        for each in (*options["method"], *options["grid"])
         for value in (_middle(each[measure]),)
         if value is not None
     ]  # fmt: skip
@@ -120,12 +121,12 @@ def _grid(found: Json, measure: str, question: str, show: Callable[[float | None
     columns = list(dict.fromkeys(each["filled"] for each in records))
     values = {(each["policy"], each["filled"]): each["value"] for each in records}
     rows = [{"policy": each["policy"]} | {name: values.get((each["policy"], name)) for name in columns}
-            for each in found["method"]]  # fmt: skip
+            for each in options["method"]]  # fmt: skip
     drawn = [{**each, "shown": show(each["value"])} for each in records]
-    errors = [each[measure]["error"] for each in found["grid"] if each[measure]["error"] is not None]
+    errors = [each[measure]["error"] for each in options["grid"] if each[measure]["error"] is not None]
     exactness = (
-        f"Means of {number(found['grid_repeats'])} simulations, each exact to ±{show(max(errors)).lstrip('+')} in 95 % "
-        "of cases."
+        f"Means of {number(options['grid_repeats'])} simulations, each exact to ±{show(max(errors)).lstrip('+')} in "
+        "95 % of cases."
         if errors
         else "Of one simulation: how exact it is cannot be said."
     )
@@ -139,8 +140,8 @@ def _grid(found: Json, measure: str, question: str, show: Callable[[float | None
     )
 
 
-def _fields(found: Json) -> Figure:
-    records = [each for each in found["data"] if each["effect_on_mean"]["mean"] is not None]
+def _fields(options: Json) -> Figure:
+    records = [each for each in options["data"] if each["effect_on_mean"]["mean"] is not None]
     drawn = [
         {"field": words(each["fields"]), "filled": f"{100 * each['share']:g} %", **each["effect_on_mean"]}
         for each in records
@@ -159,12 +160,12 @@ def _fields(found: Json) -> Figure:
         ),
         (lambda: charts.intervals(drawn, "field", "points of the mean match score", series="filled"))
         if drawn else None,
-        f"Under {found['policy']}, of the profiles that lack the field. Lines are 95 % intervals. {_NO_INTERVAL}",
+        f"Under {options['policy']}, of the profiles that lack the field. Lines are 95 % intervals. {_NO_INTERVAL}",
     )  # fmt: skip
 
 
-def _worth(found: Json) -> Figure:
-    records = [each for each in found["worth"] if each["points_per_profile"]["mean"] is not None]
+def _worth(options: Json) -> Figure:
+    records = [each for each in options["worth"] if each["points_per_profile"]["mean"] is not None]
     drawn = [{"field": words(each["field"]), **each["points_per_profile"]} for each in records]
     return Figure(
         "Which single field is worth most for each profile that gets it?",
@@ -181,8 +182,8 @@ def _worth(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _trap(found: Json) -> Figure:
-    records = found["trap"]["momentum"]
+def _trap(options: Json) -> Figure:
+    records = options["trap"]["momentum"]
     drawn = [
         {"field": words(each["field"]), "how": how, "share": each[name] / each["profiles"]}
         for each in records
@@ -204,8 +205,8 @@ def _trap(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _fall(found: Json) -> Figure:
-    records = [each for each in found["trap"]["scores"] if each["mean_fall"] is not None]
+def _fall(options: Json) -> Figure:
+    records = [each for each in options["trap"]["scores"] if each["mean_fall"] is not None]
     drawn = [{"field": words(each["field"]), "aggregation": each["aggregation"], "fall": each["mean_fall"]}
              for each in records]  # fmt: skip
     return Figure(
@@ -223,11 +224,11 @@ def _fall(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _decision(found: Json) -> Figure:
+def _decision(options: Json) -> Figure:
     return Figure(
         "What does each option come to?",
         table(
-            found["decision"],
+            options["decision"],
             {"option": lambda each: _OPTIONS[each["option"]], "policy": label("policy"),
              "fields": lambda each: words(each["fields"] or NOTHING),
              "filled": lambda each: NOTHING if each["share"] is None else f"{100 * each['share']:g} %",
@@ -245,8 +246,8 @@ def _decision(found: Json) -> Figure:
 
 def _middle(value: Json | float | None) -> float | None:
     """Of what was simulated, the mean over repeats."""
-    found: float | None = value["mean"] if isinstance(value, dict) else value
-    return found
+    middle: float | None = value["mean"] if isinstance(value, dict) else value
+    return middle
 
 
 def _of_mean(name: str, show: Callable[[float | None], str]) -> Callable[[Json], str]:

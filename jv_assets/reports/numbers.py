@@ -111,5 +111,5 @@ def headline(report: Json) -> Json:
 
 def record(records: list[Json], **labels: str) -> Json:
     """The one record with these labels."""
-    (found,) = [each for each in records if all(each[name] == label for name, label in labels.items())]
-    return found
+    (only,) = [each for each in records if all(each[name] == label for name, label in labels.items())]
+    return only

@@ -17,13 +17,13 @@ def to_html(report: Json) -> str:
     return page(TITLE, summary(report), warnings(report), headlines(report), sections(report))
 
 
-def page(title: str, summary: Pairs, warnings: list[str], headlines: Pairs, found: list[Section]) -> str:
+def page(title: str, summary: Pairs, warnings: list[str], headlines: Pairs, sections: list[Section]) -> str:
     """A page of these sections: charts are inline SVG in the page's own colours, light or dark."""
     notes = "".join(f"<p class=note>{escape(warning)}</p>\n" for warning in warnings)
-    contents = "".join(f'<li><a href="#q{n}">{escape(each.title)}</a></li>' for n, each in enumerate(found, 1))
+    contents = "".join(f'<li><a href="#q{n}">{escape(each.title)}</a></li>' for n, each in enumerate(sections, 1))
     body = (
         f"{_pairs('summary', summary)}\n{notes}{_pairs('headlines', headlines)}\n<nav><ul>{contents}</ul></nav>\n"
-        + "".join(_section(number, each) for number, each in enumerate(found, start=1))
+        + "".join(_section(number, each) for number, each in enumerate(sections, start=1))
     )
     return framed(escape(title), _STYLE, body)
 

@@ -21,12 +21,12 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def pictures(sections: list[Section]) -> dict[str, str]:
     """By question, Markdown with the picture in it; without the charts that the report has not."""
     figures = {figure.question: figure for section in sections for figure in section.figures}
-    found = {}
+    images = {}
     for question in PICTURED:
         draw = figures[question].draw if question in figures else None
         if draw:
-            found[question] = f"![{question}](data:image/png;base64,{b64encode(png(draw())).decode()})"
-    return found
+            images[question] = f"![{question}](data:image/png;base64,{b64encode(png(draw())).decode()})"
+    return images
 
 
 def png(svg: str) -> bytes:
@@ -36,7 +36,7 @@ def png(svg: str) -> bytes:
     from jv_assets.reports.page import LIGHT
 
     colors = dict(re.findall(r"(--[\w-]+): (#\w+);", LIGHT))
-    svg = re.sub(r"var\((--[\w-]+)\)", lambda found: colors[found[1]], svg)
+    svg = re.sub(r"var\((--[\w-]+)\)", lambda match: colors[match[1]], svg)
     start = svg.index(">") + 1
     white = f'<rect width="100%" height="100%" fill="{colors["--page"]}"/>'
     svg = svg[:start].replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + white + svg[start:]

@@ -11,12 +11,12 @@ _SHARES = {"texts": "texts_and_vectors", "other data": "other_profile_data", "no
 
 
 def section(report: Json) -> Section:
-    found = report[PRODUCTION_IMPACT]
+    numbers = report[PRODUCTION_IMPACT]
     figures = [
-        _distribution(found), _migration(found), _attribution(found), _most(found, "gains"), _most(found, "losses"),
-        _methods(found), _order(found), _scales(found),
+        _distribution(numbers), _migration(numbers), _attribution(numbers), _most(numbers, "gains"),
+        _most(numbers, "losses"), _methods(numbers), _order(numbers), _scales(numbers),
     ]  # fmt: skip
-    said = [*_answer(found), *_moments(found.get("compared_moments"))]
+    said = [*_answer(numbers), *_moments(numbers.get("compared_moments"))]
     return Section("What changed in production, for whom?", " ".join(said), figures)
 
 
@@ -40,20 +40,20 @@ def _moments(compared: Json | None) -> list[str]:
     return said
 
 
-def _answer(found: Json) -> list[str]:
-    states, moved = found["states"], found["moved"]
-    then = f"{found['hours']:g} hours ago" if found["hours"] else "before"
-    if not found["matches"] and not states["gone"]:
+def _answer(numbers: Json) -> list[str]:
+    states, moved = numbers["states"], numbers["moved"]
+    then = f"{numbers['hours']:g} hours ago" if numbers["hours"] else "before"
+    if not numbers["matches"] and not states["gone"]:
         return ["No match is scored, so nothing can be said."]
     other = states["policy"] + states["version"]
     said = []
-    if not found["compared"] and not other:
+    if not numbers["compared"] and not other:
         said.append(f"Production held no score of these matches {then}: there is nothing to compare with.")
-    elif found["compared"] and not (moved["raised"] or moved["lowered"]):
-        said.append(f"Nothing changed: {number(found['compared'])} matches score as {then}.")
-    elif found["compared"]:
+    elif numbers["compared"] and not (moved["raised"] or moved["lowered"]):
+        said.append(f"Nothing changed: {number(numbers['compared'])} matches score as {then}.")
+    elif numbers["compared"]:
         said.append(
-            f"Of {number(found['compared'])} matches {number(moved['raised'])} score higher than {then} and "
+            f"Of {number(numbers['compared'])} matches {number(moved['raised'])} score higher than {then} and "
             f"{number(moved['lowered'])} lower; {number(moved['tiers_up'])} went up a tier or more, "
             f"{number(moved['tiers_down'])} down, and {number(moved['rescued'])} came from below 60 to 60 and over."
         )
@@ -67,23 +67,23 @@ def _answer(found: Json) -> list[str]:
     return said
 
 
-def _distribution(found: Json) -> Figure:
-    points = [{**bar, "middle": (bar["from"] + bar["to"]) / 2} for bar in found["score_bars"]]
+def _distribution(numbers: Json) -> Figure:
+    points = [{**bar, "middle": (bar["from"] + bar["to"]) / 2} for bar in numbers["score_bars"]]
     return Figure(
         "How are match scores distributed, before and now?",
-        table(found["scores"], {"match score": label("side"), "matches": of("count"), **SUMMARY}),
+        table(numbers["scores"], {"match score": label("side"), "matches": of("count"), **SUMMARY}),
         (lambda: charts.lines(points, "middle", "share", "side", ("match score", "matches"))) if points else None,
         "The same matches twice, under the same policy and version. Change: match by match.",
     )
 
 
-def _migration(found: Json) -> Figure:
-    records = [each for each in found["migration"] if each["matches"]]
+def _migration(numbers: Json) -> Figure:
+    records = [each for each in numbers["migration"] if each["matches"]]
     drawn = [
-        {"side": each["side"], "tier": name, "share": each[name] / found["compared"]}
-        for each in found["tiers"]
+        {"side": each["side"], "tier": name, "share": each[name] / numbers["compared"]}
+        for each in numbers["tiers"]
         for name, _ in TIERS
-        if found["compared"]
+        if numbers["compared"]
     ]
     return Figure(
         "Which matches changed their tier?",
@@ -98,17 +98,17 @@ def _migration(found: Json) -> Figure:
     )
 
 
-def _attribution(found: Json) -> Figure:
-    records = [each for each in found["attribution"] if each["matches"]]
-    drawn = [each for each in records if each["points"] is not None and each["scale"] == found["means"][-1]["scale"]]
+def _attribution(numbers: Json) -> Figure:
+    records = [each for each in numbers["attribution"] if each["matches"]]
+    drawn = [each for each in records if each["points"] is not None and each["scale"] == numbers["means"][-1]["scale"]]
     sums = [{**each, "piece": "all together", "points": each["change"], "matches": each["now"]} for each in
-            found["means"]]  # fmt: skip
+            numbers["means"]]  # fmt: skip
     one, two = (f"“{scale}”" for scale in (ONE_SCALE, TWO_SCALES))
     note = (
         "Points of the mean match score over all matches. One input at a time is put from what it was to what it is, "
         "in all orders, and the average taken: so the pieces add up to the change."
     )
-    if len(found["means"]) > 1:
+    if len(numbers["means"]) > 1:
         note += f" {one} leaves out what was scored under another policy; {two} has it, and so compares two scales."
     return Figure(
         "What did the change come from?",
@@ -123,9 +123,9 @@ def _attribution(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _most(found: Json, which: str) -> Figure:
+def _most(numbers: Json, which: str) -> Figure:
     shown = table(
-        found[which],
+        numbers[which],
         {
             "match": lambda each: str(each["id"]), "before": of("before"), "now": of("now"),
             "change": of("change", signed), **{name: of(column, signed) for name, column in _SHARES.items()},
@@ -136,8 +136,8 @@ def _most(found: Json, which: str) -> Figure:
     return Figure(f"Which matches have the largest {which}?", shown, note="And what of it comes from which input.")
 
 
-def _methods(found: Json) -> Figure:
-    records = [{**each, "name": f"{each['factor']}, {each['side']}"} for each in found["evaluations"]]
+def _methods(numbers: Json) -> Figure:
+    records = [{**each, "name": f"{each['factor']}, {each['side']}"} for each in numbers["evaluations"]]
     drawn = [each for each in records if each["word_overlap_share"] is not None]
     return Figure(
         "How many comparisons of texts were made by which method?",
@@ -151,12 +151,12 @@ def _methods(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _order(found: Json) -> Figure:
+def _order(numbers: Json) -> Figure:
     shown = {"before": "before", "now": "now, the same matches", "all": "now, all matches"}
     return Figure(
         "Is the order that of match_score?",
         table(
-            found["order"],
+            numbers["order"],
             {"match score": lambda each: shown[each["side"]], "matches": of("matches"),
              "Spearman": lambda each: number(each["spearman"], 4), "Kendall": lambda each: number(each["kendall"], 4)},
         ),
@@ -164,11 +164,11 @@ def _order(found: Json) -> Figure:
     )  # fmt: skip
 
 
-def _scales(found: Json) -> Figure:
+def _scales(numbers: Json) -> Figure:
     return Figure(
         "Under which policies and versions were these matches scored before?",
         table(
-            found["scales"],
+            numbers["scales"],
             {"policy": label("policy"), "rules": label("version"), "matches": of("matches")},
             texts=(0, 1),
         ),

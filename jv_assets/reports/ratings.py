@@ -7,9 +7,9 @@ from jv_scoring.analysis.tallies import Json
 _SOURCE_NAMES = {PUBLISHED: "matches", DISCOVERED: "pairs that discovery proposes", AT_RANDOM: "pairs at random"}
 
 
-def sections(found: Json | None) -> list[Section]:
+def sections(ratings: Json | None) -> list[Section]:
     """Return the section; none where nobody has rated."""
-    if found is None:
+    if ratings is None:
         return []
     rankings = {
         "ranking": lambda each: str(each["ranking"]),
@@ -27,18 +27,18 @@ def sections(found: Json | None) -> list[Section]:
     return [
         Section(
             "What do people think of these pairs?",
-            f"{_agreement(found)} {_sources(found['sources'])}",
+            f"{_agreement(ratings)} {_sources(ratings['sources'])}",
             [
-                Figure("What do people think of each source of pairs?", table(found["sources"], sources, texts=(0,))),
+                Figure("What do people think of each source of pairs?", table(ratings["sources"], sources, texts=(0,))),
                 Figure(
                     "Does a ranking agree with people's ratings?",
-                    table(found["rankings"], rankings, texts=(0,)),
+                    table(ratings["rankings"], rankings, texts=(0,)),
                     note="Rank correlation of the value when the sheet was drawn with the mean rating: 1 is the same "
                     "order, 0 is none.",
                 ),
                 Figure(
                     "How many matches of each tier do people like?",
-                    table(found["tiers"], tiers, texts=(0,)),
+                    table(ratings["tiers"], tiers, texts=(0,)),
                     note="A pair of the sheet weighs as many matches as it stands for.",
                 ),
             ],
@@ -46,17 +46,17 @@ def sections(found: Json | None) -> list[Section]:
     ]
 
 
-def _agreement(found: Json) -> str:
+def _agreement(ratings: Json) -> str:
     counts = (
-        f"{number(found['ratings'])} ratings of {number(found['pairs'])} pairs by {number(found['raters'])} "
-        f"{'person' if found['raters'] == 1 else 'people'}."
+        f"{number(ratings['ratings'])} ratings of {number(ratings['pairs'])} pairs by {number(ratings['raters'])} "
+        f"{'person' if ratings['raters'] == 1 else 'people'}."
     )
-    if found["agreement"]:
+    if ratings["agreement"]:
         return (
             f"{counts} Whether people agree cannot be said: that takes {LEAST_RATERS} raters and {LEAST_PAIRS} pairs "
-            f"rated twice, and there are {number(found['pairs_rated_twice'])}."
+            f"rated twice, and there are {number(ratings['pairs_rated_twice'])}."
         )
-    return f"{counts} Krippendorff's alpha is {number(found['alpha'])}: 1 is full agreement, 0 is chance."
+    return f"{counts} Krippendorff's alpha is {number(ratings['alpha'])}: 1 is full agreement, 0 is chance."
 
 
 def _sources(records: list[Json]) -> str:

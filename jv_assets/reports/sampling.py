@@ -28,8 +28,8 @@ class Sample:
         """The rows whose id is in it: by a hash of the id, so the same ones every time, whatever their scores are."""
         limit = int(self.wanted / self.of * 2**64)
         drawn = [int.from_bytes(blake2b(str(each).encode(), digest_size=8).digest()) < limit for each in rows["id"]]
-        found: pd.DataFrame = rows.loc[np.array(drawn, np.bool_)].reset_index(drop=True)
-        return found
+        sample: pd.DataFrame = rows.loc[np.array(drawn, np.bool_)].reset_index(drop=True)
+        return sample
 
 
 def sample_of(files: RangeFiles, wanted: int | None) -> Sample | None:

@@ -41,37 +41,40 @@ def sections(report: Json) -> list[Section]:
     ]
 
 
-def _of_sample(report: Json, found: list[Section]) -> list[Section]:
+def _of_sample(report: Json, sections: list[Section]) -> list[Section]:
     """Say above the first figure of each section of a sample's report that it counts the sample alone."""
     sample = report["sample"]
     if not sample:
-        return found
+        return sections
     told = f"Counts are of the sample alone, {number(report['headline']['matches'])} of {number(sample['of'])} matches."
 
     def first(figure: Figure) -> Figure:
         return replace(figure, note=f"{told} {figure.note}".strip())
 
-    return [replace(each, figures=[first(each.figures[0]), *each.figures[1:]]) for each in found]
+    return [replace(each, figures=[first(each.figures[0]), *each.figures[1:]]) for each in sections]
 
 
 def headlines(report: Json) -> list[tuple[str, str]]:
     """Names and values of the numbers above all else."""
-    found = report["headline"]
-    tiers = ", ".join(f"{number(found[name])} {name.capitalize()}" for name in ("excellent", "good", "fair", "poor"))
+    headline = report["headline"]
+    tiers = ", ".join(f"{number(headline[name])} {name.capitalize()}" for name in ("excellent", "good", "fair", "poor"))
     sample = report["sample"]
     here = ", in the sample" if sample else ""
     return [
-        ("Matches in the sample", f"{number(found['matches'])} of {number(sample['of'])}")
+        ("Matches in the sample", f"{number(headline['matches'])} of {number(sample['of'])}")
         if sample
-        else ("Matches scored", number(found["matches"])),
-        ("Profiles", number(found["profiles"])),
-        ("Match score", f"mean {number(found['mean'])}, median {number(found['median'])}, sd {number(found['sd'])}"),
+        else ("Matches scored", number(headline["matches"])),
+        ("Profiles", number(headline["profiles"])),
+        (
+            "Match score",
+            f"mean {number(headline['mean'])}, median {number(headline['median'])}, sd {number(headline['sd'])}",
+        ),
         (f"Tiers{here}", tiers),
-        ("Gain by embeddings", signed(found["gain_by_embeddings"])),
-        ("Comparisons by word overlap", percent(found["fallback_share"])),
-        ("Momentum is the weakest", percent(found["momentum_bottleneck_share"])),
-        ("No data for Momentum", percent(found["floor_share"])),
-        (f"Gini of places in best 10{here}", number(found["congestion_gini"])),
+        ("Gain by embeddings", signed(headline["gain_by_embeddings"])),
+        ("Comparisons by word overlap", percent(headline["fallback_share"])),
+        ("Momentum is the weakest", percent(headline["momentum_bottleneck_share"])),
+        ("No data for Momentum", percent(headline["floor_share"])),
+        (f"Gini of places in best 10{here}", number(headline["congestion_gini"])),
     ]
 
 
@@ -90,7 +93,7 @@ def warnings(report: Json) -> list[str]:
     missing: dict[tuple[str, ...], list[str]] = {}
     for asset, keys in report["missing_ranges"].items():
         missing.setdefault(tuple(keys), []).append(asset)
-    found = [
+    lines = [
         f"{len(keys)} of {report['ranges']} ranges ({', '.join(keys)}) are missing in {', '.join(assets)}: what is "
         "said here is of the others."
         for keys, assets in missing.items()
@@ -98,21 +101,21 @@ def warnings(report: Json) -> list[str]:
     stale: dict[tuple[str, ...], list[str]] = {}
     for asset, keys in report["stale_ranges"].items():
         stale.setdefault(tuple(keys), []).append(asset)
-    found += [
+    lines += [
         f"{len(keys)} of {report['ranges']} ranges ({', '.join(keys)}) were scored anew since {', '.join(assets)} "
         "tallied them: what is said here is of the older scores. jv report makes all anew."
         for keys, assets in stale.items()
     ]
     if sample := report["sample"]:
-        found.append(
+        lines.append(
             f"All this is of a sample of {number(report['embedding_isolation']['matches'])} of {number(sample['of'])} "
             "matches, drawn by id hash: estimates, of which the report gives the 95 % intervals."
         )
-    found += momentum_options.warnings(report)
+    lines += momentum_options.warnings(report)
     moments = report[PRODUCTION_IMPACT].get("compared_moments")
     of_now = [asset for asset in TALLIED if asset != PRODUCTION_IMPACT or not (moments and moments["until"])]
     counts = {asset: report[asset]["matches"] for asset in of_now}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{asset} {number(count)}" for asset, count in counts.items())
-        found.append(f"The reports are not of the same matches ({told}): make all of them anew by jv report.")
-    return found
+        lines.append(f"The reports are not of the same matches ({told}): make all of them anew by jv report.")
+    return lines

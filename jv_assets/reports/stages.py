@@ -32,9 +32,9 @@ def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[dg.AssetMate
     """Of each range that was ever made."""
     made = dg.DagsterEventType.ASSET_MATERIALIZATION
     latest = list(instance.event_log_storage.get_latest_storage_id_by_partition(key, made).values())
-    found: list[dg.AssetMaterialization] = []
+    events: list[dg.AssetMaterialization] = []
     for start in range(0, len(latest), _AT_ONCE):
         wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=latest[start : start + _AT_ONCE])
         records = instance.fetch_materializations(wanted, limit=_AT_ONCE).records
-        found += [record.asset_materialization for record in records if record.asset_materialization]
-    return found
+        events += [record.asset_materialization for record in records if record.asset_materialization]
+    return events

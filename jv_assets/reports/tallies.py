@@ -94,8 +94,8 @@ def keep(
 
 def fingerprint_of(files: RangeFiles, key: str) -> str | None:
     """What the scores of a range are told from others by; None for a file of before there was one."""
-    found: str | None = files.metadata(MATCH_SCORES, key).get("fingerprint")
-    return found
+    fingerprint: str | None = files.metadata(MATCH_SCORES, key).get("fingerprint")
+    return fingerprint
 
 
 def fingerprint_of_all(files: RangeFiles) -> str:
@@ -276,7 +276,7 @@ def _fallbacks(key: str, tally: Isolation) -> Json:
 
 def bars(histogram: Histogram, width: int) -> list[Json]:
     """A histogram's bars as shares, without the empty ones at both ends."""
-    found, count = histogram.bars(width), histogram.count
-    filled = [place for place, bar in enumerate(found) if bar["count"]]
-    kept = found[filled[0] : filled[-1] + 1] if filled else []
+    bins, count = histogram.bars(width), histogram.count
+    filled = [place for place, bar in enumerate(bins) if bar["count"]]
+    kept = bins[filled[0] : filled[-1] + 1] if filled else []
     return [{**bar, "share": bar["count"] / count} for bar in kept]

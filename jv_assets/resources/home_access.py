@@ -47,14 +47,14 @@ class BucketAccess:
         if self._failures >= PATIENCE:
             raise UserError(f"{shown(path)}: not tried, because the bucket failed {PATIENCE} times; type: jv doctor")
         try:
-            found = _within_time(lambda: what(path))
+            answer = _within_time(lambda: what(path))
         except (FileNotFoundError, ArrowInvalid):
             raise
         except Exception as error:  # of whichever library reaches it
             self._failures += 1
             raise UserError(f"{shown(path)} cannot be used ({_reason(error)}); {_cure(error, path)}") from None
         self._failures = 0
-        return found
+        return answer
 
 
 def try_home(home: str) -> str:

@@ -91,9 +91,9 @@ def verified(model: str, folder: Path, cure: str) -> Path:
     """Return the folder, if its files are the known ones; UserError, ending with the cure, if not."""
     known = KNOWN[model]
     for name, sha256 in known.hashes.items():
-        if (found := _digest(model, folder / name, cure)) != sha256:
+        if (digest := _digest(model, folder / name, cure)) != sha256:
             raise UserError(
-                f"model {model}: {(folder / name).resolve()} is not the known file: its sha256 is {found}, not "
+                f"model {model}: {(folder / name).resolve()} is not the known file: its sha256 is {digest}, not "
                 f"{sha256}; {cure}"
             )
     for name, values in known.values.items():
@@ -124,9 +124,9 @@ def _json(model: str, file: Path, cure: str) -> object:
 def _odd_values(content: object, values: Mapping[str, Any]) -> str:
     """What differs first, in words; empty if nothing does. A pooling mode that is not named counts as off."""
     for path, wanted in values.items():
-        found = _at(content, path.split("."))
-        if found != wanted and not (found is None and wanted is False):
-            return f"{path} is {found!r}, not {wanted!r}"
+        value = _at(content, path.split("."))
+        if value != wanted and not (value is None and wanted is False):
+            return f"{path} is {value!r}, not {wanted!r}"
     if isinstance(content, dict):
         modes = [name for name, on in content.items() if name.startswith("pooling_mode") and on and name not in values]
         tokens = content.get("added_tokens") or []
@@ -169,11 +169,11 @@ def _odd_prompt(file: Path) -> str:
 
 
 def _odd_special_tokens(file: Path) -> str:
-    found = _content(file)
+    content = _content(file)
     for token in _SPECIAL:
         name = f"{token.strip('[]').lower()}_token"
-        if token not in (_at(found, [name]), _at(found, [name, "content"])):
-            return f"says {_at(found, [name])!r} for {name}, not {token!r}"
+        if token not in (_at(content, [name]), _at(content, [name, "content"])):
+            return f"says {_at(content, [name])!r} for {name}, not {token!r}"
     return ""
 
 

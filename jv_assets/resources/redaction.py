@@ -46,8 +46,8 @@ def copied_row(error: psycopg.Error) -> int | None:
 
 
 def _function(context: str) -> str:
-    found = re.search(r"function \"?([\w.]+)", context)
-    return f", {found[1]}," if found else ""
+    name = re.search(r"function \"?([\w.]+)", context)
+    return f", {name[1]}," if name else ""
 
 
 _COPY = re.compile(r"COPY \w+, line (?P<line>\d+)(, column (?P<column>\w+))?")

@@ -68,19 +68,21 @@ def require_fit(database: Database) -> None:
 def refuse_no_tables(connection: Connection) -> None:
     """UserError where one of the two names stands for something else than a table, or no text is safe in the tables."""
     refuse_encoding(connection)
-    for found in connection.execute(text(_RELATIONS)):
-        if found.kind in _KINDS:
+    for relation in connection.execute(text(_RELATIONS)):
+        if relation.kind in _KINDS:
             cure = (
-                f"let the pipeline's role find the table in schema {found.elsewhere} first: ALTER ROLE {found.role} "
-                f"SET search_path = {found.elsewhere}, public"
-                if found.elsewhere
+                f"let the pipeline's role find the table in schema {relation.elsewhere} first: ALTER ROLE "
+                f"{relation.role} SET search_path = {relation.elsewhere}, public"
+                if relation.elsewhere
                 else "give in JV_DATABASE_URL the database that has the table"
             )
-            raise UserError(f"{found.name} is {_KINDS[found.kind]}, but only a table can be read and written; {cure}")
-        if found.has_children:
             raise UserError(
-                f"{found.name} has tables that inherit from it, so that an id may be there twice; let its owner take "
-                f"each of them off: ALTER TABLE … NO INHERIT {found.name}"
+                f"{relation.name} is {_KINDS[relation.kind]}, but only a table can be read and written; {cure}"
+            )
+        if relation.has_children:
+            raise UserError(
+                f"{relation.name} has tables that inherit from it, so that an id may be there twice; let its owner "
+                f"take each of them off: ALTER TABLE … NO INHERIT {relation.name}"
             )
 
 
@@ -96,8 +98,8 @@ def refuse_encoding(connection: Connection) -> None:
 
 def refuse_unfit(connection: Connection) -> None:
     """UserError where a column cannot hold, or be read as, exactly what it must, or ids need not be unique."""
-    found = connection.execute(text(_COLUMNS)).all()
-    for table, of_table in groupby(found, key=lambda column: column.table_name):
+    rows = connection.execute(text(_COLUMNS)).all()
+    for table, of_table in groupby(rows, key=lambda column: column.table_name):
         faults = [fault for column in of_table for fault in _faults(table, column)]
         if faults:
             causes, cures = ", ".join(cause for cause, _ in faults), ", ".join(cure for _, cure in faults)
@@ -117,22 +119,22 @@ def refuse_unpassable(connection: Connection) -> None:
         raise UserError(problem)
 
 
-def _faults(table: str, found: Row[Any]) -> Iterator[tuple[str, str]]:
+def _faults(table: str, actual: Row[Any]) -> Iterator[tuple[str, str]]:
     """What is wrong with a column, and the part of an ALTER TABLE that mends it."""
-    column = TABLES[table].get(found.name)
+    column = TABLES[table].get(actual.name)
     if column is None or not (_is_needed(column) or column.written_by == "pipeline"):
         return
-    name, created = f"{table}.{found.name}", column.kind.created
-    if found.generated:
-        virtual = f"DROP COLUMN {found.name}, ADD COLUMN {found.name} {created}"
-        stored = f"ALTER COLUMN {found.name} DROP EXPRESSION"
+    name, created = f"{table}.{actual.name}", column.kind.created
+    if actual.generated:
+        virtual = f"DROP COLUMN {actual.name}, ADD COLUMN {actual.name} {created}"
+        stored = f"ALTER COLUMN {actual.name} DROP EXPRESSION"
         if column.written_by == "pipeline":
-            yield f"{name} is generated, but the pipeline writes it", virtual if found.generated == "v" else stored
+            yield f"{name} is generated, but the pipeline writes it", virtual if actual.generated == "v" else stored
         return
-    if reason := _unfit(column, found):
-        yield f"{name} is {found.shown}, {reason}", _retyped(column, found)
-    elif column.kind in (SCORE, CONTEXT, VECTOR) and found.not_null:
-        yield f"{name} is NOT NULL, but NULL says that there is none", f"ALTER COLUMN {found.name} DROP NOT NULL"
+    if reason := _unfit(column, actual):
+        yield f"{name} is {actual.shown}, {reason}", _retyped(column, actual)
+    elif column.kind in (SCORE, CONTEXT, VECTOR) and actual.not_null:
+        yield f"{name} is NOT NULL, but NULL says that there is none", f"ALTER COLUMN {actual.name} DROP NOT NULL"
 
 
 def _is_needed(column: Column) -> bool:
@@ -140,29 +142,29 @@ def _is_needed(column: Column) -> bool:
     return bool(set(column.read_by) - {"evaluation"})
 
 
-def _unfit(column: Column, found: Row[Any]) -> str | None:
-    kind, precision = column.kind, found.typmod - _HEADER
-    if found.base not in kind.accepted:
+def _unfit(column: Column, actual: Row[Any]) -> str | None:
+    kind, precision = column.kind, actual.typmod - _HEADER
+    if actual.base not in kind.accepted:
         return f"which is not read as {kind.created}"
-    if column.written_by == "pipeline" and found.domain_not_null:
+    if column.written_by == "pipeline" and actual.domain_not_null:
         return "which is NOT NULL, but NULL says that there is none"
-    if kind == SCORE and found.base == "numeric" and found.typmod >= 0:
+    if kind == SCORE and actual.base == "numeric" and actual.typmod >= 0:
         digits, decimals = precision >> 16, ((precision & 0x7FF) ^ 1024) - 1024
         if digits - decimals < _HIGHEST_DIGITS or decimals < _DECIMALS:
             return "which does not hold 0 to 100 with two decimals"
-    if kind == MODEL and found.typmod >= 0 and precision < len(settings.embedding_model()):
+    if kind == MODEL and actual.typmod >= 0 and precision < len(settings.embedding_model()):
         return f"too short for {settings.embedding_model()}"
     return None
 
 
-def _retyped(column: Column, found: Row[Any]) -> str:
+def _retyped(column: Column, actual: Row[Any]) -> str:
     """The type that a new database gets, and how the values come there."""
-    created = f"vector({found.typmod})" if column.kind == VECTOR and found.typmod > 0 else column.kind.created
-    using = f"{found.name}::{created}"
+    created = f"vector({actual.typmod})" if column.kind == VECTOR and actual.typmod > 0 else column.kind.created
+    using = f"{actual.name}::{created}"
     if column.kind == TEXTS:
-        using = f"string_to_array({found.name}::text, ',')"
-    elif column.kind == TEXT and found.base.startswith("_"):
-        using = f"array_to_string({found.name}, ', ')"
+        using = f"string_to_array({actual.name}::text, ',')"
+    elif column.kind == TEXT and actual.base.startswith("_"):
+        using = f"array_to_string({actual.name}, ', ')"
     elif column.kind == SCORE or column.kind.created == "integer":
-        using = f"{found.name}::text::{created}"
-    return f"ALTER COLUMN {found.name} TYPE {created} USING {using}"
+        using = f"{actual.name}::text::{created}"
+    return f"ALTER COLUMN {actual.name} TYPE {created} USING {using}"

@@ -30,19 +30,19 @@ def unpassable(connection: Connection, columns: Sequence[Row[Any]]) -> str | Non
     `columns` as `catalogue` reads them. A condition that also looks at other columns is left to the database.
     """
     types = {(column.table_name, column.name): column.shown for column in columns}
-    for found in connection.execute(text(_CHECKS)).all():
-        ours = WRITTEN[found.table_name]
-        if not found.columns or not set(found.columns) <= set(ours):
+    for check in connection.execute(text(_CHECKS)).all():
+        ours = WRITTEN[check.table_name]
+        if not check.columns or not set(check.columns) <= set(ours):
             continue
-        for sample in _samples(found.table_name, settings.embedding_model()):
-            values = {name: sample[name] for name in found.columns}
-            given = ", ".join(f"CAST(:{name} AS {types[found.table_name, name]}) AS {name}" for name in values)
-            condition = found.condition.replace(":", r"\:")
-            select = f"SELECT ({condition}) IS NOT FALSE FROM (SELECT {given}) AS {found.table_name}"  # noqa: S608 - the database's own condition, over values of ours
+        for sample in _samples(check.table_name, settings.embedding_model()):
+            values = {name: sample[name] for name in check.columns}
+            given = ", ".join(f"CAST(:{name} AS {types[check.table_name, name]}) AS {name}" for name in values)
+            condition = check.condition.replace(":", r"\:")
+            select = f"SELECT ({condition}) IS NOT FALSE FROM (SELECT {given}) AS {check.table_name}"  # noqa: S608 - the database's own condition, over values of ours
             if _tried(connection, select, values) is False:
                 return (
-                    f"CHECK {found.name} of {found.table_name} does not admit {_shown(values)}, which the pipeline "
-                    f"may write; let its owner type: ALTER TABLE {found.table_name} DROP CONSTRAINT {found.name}"
+                    f"CHECK {check.name} of {check.table_name} does not admit {_shown(values)}, which the pipeline "
+                    f"may write; let its owner type: ALTER TABLE {check.table_name} DROP CONSTRAINT {check.name}"
                 )
     return _unpassable_domain(connection, types)
 

@@ -26,7 +26,7 @@ from jv_assets.tables import READ, WRITTEN
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about one subject, in one line without a password; where it is not ok, with cause and cure."""
+    """The state of one subject, in one line without a password. A warning or an error names cause and cure."""
 
     subject: str
     level: Literal["ok", "warning", "error"]
@@ -45,7 +45,7 @@ def examine(database: Database, embedder: Embedder) -> list[Finding]:
     except UserError as error:
         return [Finding("connection", "error", str(error))]
     pooler = look_at_pooler(database) if seen.is_pooled else ("ok", "none: the server itself answers")
-    dagster = [Finding("dagster", *found) for found in look_at_dagster_database()]
+    dagster = [Finding("dagster", *each) for each in look_at_dagster_database()]
     model = _finding("model", lambda: f"{embedder.model}: {embedder.place}")
     return [connected, Finding("pooler", *pooler), *others, model, _finding("folder", _folder), *last, *dagster]
 
@@ -64,21 +64,21 @@ def require_ready(database: Database, use: Use = "write") -> list[str]:
 
 
 def _database_findings(connection: Connection, seen: Seen, place: str, use: Use) -> Iterator[Finding]:
-    found = [
+    findings = [
         _finding("connection", lambda: _connection(connection, seen, place, use)),
         _finding("pgvector", lambda: f"version {require_vector(connection)}"),
         _finding("tables", lambda: _tables(connection, seen)),
         _finding("dimensions", lambda: _dimensions(connection)),
         Finding("privileges", *look_at_privileges(seen, use)),
     ]
-    yield from found
+    yield from findings
     if use != "read":
-        well = all(finding.level != "error" for finding in found)
+        well = all(finding.level != "error" for finding in findings)
         yield _finding("writes", lambda: writability.look(connection, use if well else "dry run"))
 
 
-def _vectors(found: Vectors) -> Finding:
-    return Finding("vectors", "warning" if found.others else "ok", found.line)
+def _vectors(vectors: Vectors) -> Finding:
+    return Finding("vectors", "warning" if vectors.others else "ok", vectors.line)
 
 
 def _finding(subject: str, look: Callable[[], str]) -> Finding:

@@ -27,17 +27,17 @@ def require_vector(connection: Connection) -> str:
 
 def usable_vector(connection: Connection) -> str | None:
     """Return the version of pgvector, None where the database has none; UserError where the role may not use it."""
-    found = connection.execute(text(_EXTENSION)).first()
-    if found is None:
+    extension = connection.execute(text(_EXTENSION)).first()
+    if extension is None:
         return None
-    if not found.may_use:
+    if not extension.may_use:
         raise UserError(
-            f"role {found.role} may not use schema {found.schema}, where pgvector is; let that schema's owner type: "
-            f"GRANT USAGE ON SCHEMA {found.schema} TO {found.role}"
+            f"role {extension.role} may not use schema {extension.schema}, where pgvector is; let that schema's owner "
+            f"type: GRANT USAGE ON SCHEMA {extension.schema} TO {extension.role}"
         )
-    if not found.is_found:
+    if not extension.is_found:
         raise UserError(
-            f"role {found.role} looks in no schema that is there; let an administrator type: ALTER ROLE {found.role} "
-            f"SET search_path = public, {found.schema}"
+            f"role {extension.role} looks in no schema that is there; let an administrator type: ALTER ROLE "
+            f"{extension.role} SET search_path = public, {extension.schema}"
         )
-    return str(found.version)
+    return str(extension.version)

@@ -96,36 +96,36 @@ def _refuse_unfit(connection: Connection, role: str) -> None:
         )
     if not is_current(connection):
         raise UserError("schema jv is missing or behind; type: jv migrate")
-    found = connection.execute(text(_ROLE), {"role": role}).first()
-    if found is None:
+    known_role = connection.execute(text(_ROLE), {"role": role}).first()
+    if known_role is None:
         raise UserError(f"there is no role {role}: let an administrator type: CREATE ROLE … LOGIN PASSWORD …")
-    if found.rolsuper:
+    if known_role.rolsuper:
         raise UserError(f"role {role} is a superuser, who may do anything: give the pipeline a role of its own")
 
 
 def _refuse_powerless(connection: Connection, role: str) -> None:
     """UserError with the statement that gives whoever connects the power to run all the others."""
-    found = connection.execute(text(_POWERS), {"role": role}).one()
+    powers = connection.execute(text(_POWERS), {"role": role}).one()
     again = f"then again: jv grant {role}"
-    if not found.may_hand_over:
-        who = "type" if found.may_grant_role else "let an administrator type"
+    if not powers.may_hand_over:
+        who = "type" if powers.may_grant_role else "let an administrator type"
         raise UserError(
-            f"{found.me} is no member of role {found.role}, so that it cannot hand schema jv over to it; {who}: "
-            f"GRANT {found.role} TO {found.me}{found.inherits}; {again}"
+            f"{powers.me} is no member of role {powers.role}, so that it cannot hand schema jv over to it; {who}: "
+            f"GRANT {powers.role} TO {powers.me}{powers.inherits}; {again}"
         )
-    lacking = "" if found.may_create else f"GRANT CREATE ON DATABASE {found.database} TO {found.me}"
-    if not (found.has_temp or found.may_grant_temp):
-        lacking = "; ".join(filter(None, [lacking, f"GRANT TEMP ON DATABASE {found.database} TO {found.role}"]))
+    lacking = "" if powers.may_create else f"GRANT CREATE ON DATABASE {powers.database} TO {powers.me}"
+    if not (powers.has_temp or powers.may_grant_temp):
+        lacking = "; ".join(filter(None, [lacking, f"GRANT TEMP ON DATABASE {powers.database} TO {powers.role}"]))
     if lacking:
         raise UserError(
-            f"{found.me} may too little in database {found.database}; let {found.database_owner} type: "
+            f"{powers.me} may too little in database {powers.database}; let {powers.database_owner} type: "
             f"{lacking}; {again}"
         )
     for schema in connection.execute(text(_CLOSED_SCHEMAS), {"role": role}):
         if not schema.may_grant:
             raise UserError(
-                f"role {found.role} may not use schema {schema.quoted}; let {schema.owner} type: GRANT USAGE ON SCHEMA "
-                f"{schema.quoted} TO {found.role}; {again}"
+                f"role {powers.role} may not use schema {schema.quoted}; let {schema.owner} type: GRANT USAGE ON "
+                f"SCHEMA {schema.quoted} TO {powers.role}; {again}"
             )
 
 

@@ -46,13 +46,13 @@ def _client(database: Database) -> psycopg.Connection[Any]:
 def _backend(client: psycopg.Connection[Any], before: str = "") -> int | None:
     """The number of the client's server connection now, None where it got none in time."""
     client.pgconn.send_query(f"{before}; SELECT pg_backend_pid()".encode())
-    found = None
+    pid = None
     while select.select([client.pgconn.socket], [], [], _POOLER_SECONDS)[0]:
         client.pgconn.consume_input()
         while not client.pgconn.is_busy():
             result = client.pgconn.get_result()
             if result is None:
-                return found
+                return pid
             if result.ntuples:
-                found = int(result.get_value(0, 0) or 0)
+                pid = int(result.get_value(0, 0) or 0)
     return None

@@ -70,10 +70,10 @@ def _excess(seen: Seen) -> str:
         return "it is a superuser"
     if owned := [table for table in seen.columns if seen.tables[table].is_owner]:
         return f"it owns {' and '.join(owned)}"
-    found = []
+    excess = []
     for table, columns in seen.columns.items():
-        found += [f"{p} {table}" for p in ("INSERT", "DELETE", "TRUNCATE") if p in seen.tables[table].may]
+        excess += [f"{p} {table}" for p in ("INSERT", "DELETE", "TRUNCATE") if p in seen.tables[table].may]
         others = [name for name, column in columns.items() if column.may_update and name not in WRITTEN[table]]
         if first := sorted(others, key=lambda name: name != "match_score")[:3]:
-            found.append(f"UPDATE {table} ({', '.join(first)}{', …' if others[3:] else ''})")
-    return ", ".join(found)
+            excess.append(f"UPDATE {table} ({', '.join(first)}{', …' if others[3:] else ''})")
+    return ", ".join(excess)

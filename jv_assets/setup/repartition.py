@@ -83,5 +83,5 @@ def _sizes(connection: Connection, table: str, cut: TableCut) -> tuple[int, int]
 def _from_ids(connection: Connection, table: str, rows: int, count: int) -> TableCut:
     """Partitions of equally many rows. Of many rows only the first id of each partition is read."""
     places = sorted({place * rows // count for place in range(count)}) if rows >= count else list(range(rows))
-    found = connection.scalars(text(_IDS_AT.format(table=table)), {"places": places})
-    return even_rows([UUID(one).int for one in found], count)
+    ids = connection.scalars(text(_IDS_AT.format(table=table)), {"places": places})
+    return even_rows([UUID(one).int for one in ids], count)

@@ -69,12 +69,12 @@ class Vectors:
 
 def look_at_vectors(connection: Connection, model: str) -> Vectors:
     """Count the profiles that have vectors, by the name that those are under."""
-    found = connection.execute(text(_NAMES)).all()
+    rows = connection.execute(text(_NAMES)).all()
     return Vectors(
         model=model,
-        ours=sum(row.profiles for row in found if row.model == model),
-        spelled={row.name: row.profiles for row in found if row.model == model and row.name != model},
-        others={row.name: row.profiles for row in found if row.model != model},
+        ours=sum(row.profiles for row in rows if row.model == model),
+        spelled={row.name: row.profiles for row in rows if row.model == model and row.name != model},
+        others={row.name: row.profiles for row in rows if row.model != model},
     )
 
 

@@ -117,10 +117,10 @@ class Family:
     def _look_after(self, member: _Member) -> None:
         code = member.process.poll()
         for line in member.unread:
-            found = _ALARM.search(_COLOUR.sub("", line))
-            if found and not _OF_A_RUN.match(found[1]) and found[1] not in self._said:
-                self._said.add(found[1])
-                print(f"{member.name}: {found[1][:300]}; see {member.log}", flush=True)
+            alarm = _ALARM.search(_COLOUR.sub("", line))
+            if alarm and not _OF_A_RUN.match(alarm[1]) and alarm[1] not in self._said:
+                self._said.add(alarm[1])
+                print(f"{member.name}: {alarm[1][:300]}; see {member.log}", flush=True)
         if member.log.stat().st_size > LARGEST_LOG:
             os.truncate(member.log, 0)
             member.unread.seek(0)

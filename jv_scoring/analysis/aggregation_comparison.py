@@ -99,8 +99,8 @@ def best_matches(aggregation: Aggregation) -> pd.DataFrame:
     """
     best, policy = aggregation.largest["best"], current(aggregation)
     places = best.places(policy)
-    found = best.rows[IDS].assign(harmonic_mean=best.rows[policy], place=places + 1)
-    return found.loc[places < BEST].reset_index(drop=True)
+    ranked = best.rows[IDS].assign(harmonic_mean=best.rows[policy], place=places + 1)
+    return ranked.loc[places < BEST].reset_index(drop=True)
 
 
 def tier_counts(scores: Histogram) -> dict[str, int]:

@@ -44,8 +44,8 @@ def shares(
         name = policy_now if policy else policy_before
         factors = mixed[texts, others]
         at[policy, texts, others] = at[0, texts, others] if known else hundredths(scores(factors, parse_policy(name)))
-    found = [_share(at, place) for place in range(len(INPUTS))]
-    return np.stack(found, axis=1), at[0, 0, 0], at[1, 1, 1]
+    by_input = [_share(at, place) for place in range(len(INPUTS))]
+    return np.stack(by_input, axis=1), at[0, 0, 0], at[1, 1, 1]
 
 
 def _mixed(before: Factors, now: Factors, *, texts: bool) -> Factors:

@@ -110,10 +110,10 @@ def tally(
     or 0, as `feedback_map` returns it.
     """
     rows = rows.reset_index(drop=True)
-    found = outcomes_of(outcomes.set_index("id").reindex(rows["id"]).reset_index(drop=True), labels)
-    exposed = found.rows["exposed"].to_numpy()
+    labelled = outcomes_of(outcomes.set_index("id").reindex(rows["id"]).reset_index(drop=True), labels)
+    exposed = labelled.rows["exposed"].to_numpy()
     kept = rows.loc[exposed].reset_index(drop=True)
-    of_match = found.rows.loc[exposed].reset_index(drop=True)
+    of_match = labelled.rows.loc[exposed].reset_index(drop=True)
     stood = pd.DataFrame(columns=["id", *STOOD]) if stood is None else stood
     then = stood.set_index("id").reindex(kept["id"]).reset_index(drop=True)[list(STOOD)].set_axis(_STOOD, axis=1)
     has_stood = kept["id"].isin(stood["id"]).rename("stood")
@@ -125,9 +125,9 @@ def tally(
         Counter(rows["profile_id"].tolist()) + Counter(rows["suggested_profile_id"].tolist()),
         len(rows),
         _distinct(column(known, "match_score"), np.ones(len(known), np.int64), exposed[known.index].astype(np.int64)),
-        found.unknown_status,
-        found.unmapped_feedback,
-        found.missing,
+        labelled.unknown_status,
+        labelled.unmapped_feedback,
+        labelled.missing,
     )
 
 

@@ -59,12 +59,12 @@ def positives_needed(share_positive: float = 0.5) -> int:
     The lower end of the 95 % interval of 0.60 is then above 0.50, if every match were of one profile; and never fewer
     than `LEAST_POSITIVE`. `share_positive`: the share of the matches with a label that have 1.
     """
-    found, a, b = 0.60, 0.60 / 1.40, 2 * 0.36 / 1.60
+    auc_value, a, b = 0.60, 0.60 / 1.40, 2 * 0.36 / 1.60
     zeros = max(1 - share_positive, 0.01) / max(share_positive, 0.01)
     for ones in range(LEAST_POSITIVE, 100_000):
         zero = max(ceil(ones * zeros), 1)
-        spread = found * (1 - found) + (ones - 1) * (a - found**2) + (zero - 1) * (b - found**2)
-        if found - 1.96 * sqrt(spread / (ones * zero)) > 0.50:
+        spread = auc_value * (1 - auc_value) + (ones - 1) * (a - auc_value**2) + (zero - 1) * (b - auc_value**2)
+        if auc_value - 1.96 * sqrt(spread / (ones * zero)) > 0.50:
             return ones
     return 100_000
 
@@ -115,7 +115,7 @@ def _rankings(used: _Used, policy: str) -> list[Json]:
         places.append((columns.place(name, own), columns.place(name, both), columns.place(policy, both)))
     table = np.stack(columns.columns, axis=1)
     sums, drawn = table.sum(axis=0), drawn_sums(table)
-    found = []
+    records = []
     for name, (alone, mine, currents) in zip(used.values, places, strict=True):
         low, high = interval(shares(*_two(drawn, alone)))
         difference: float | None = None
@@ -127,7 +127,7 @@ def _rankings(used: _Used, policy: str) -> list[Json]:
         groups, values, positive = used.select(name, has)
         gain, gained = ndcg(groups, values, positive, used.count)
         pooled_wins, pooled_pairs = wins(np.zeros_like(groups), values, positive, 1)
-        found.append({
+        records.append({
             "ranking": name,
             "left_out": int((~has).sum()),
             "auc_within": auc(int(sums[alone]), int(sums[alone + 1])),
@@ -143,7 +143,7 @@ def _rankings(used: _Used, policy: str) -> list[Json]:
             "difference_high": ends[1],
             "compared": _compared(*ends),
         })  # fmt: skip
-    return found
+    return records
 
 
 def _two(drawn: Floats, place: int) -> tuple[Floats, Floats]:
@@ -172,11 +172,11 @@ def _compared(low: float | None, high: float | None) -> str | None:
 
 def _tiers(used: _Used, policy: str) -> list[Json]:
     scores = used.values[policy]
-    found, below = [], np.inf
+    records, below = [], np.inf
     for name, least in TIERS:
-        found.append({"tier": name, **_counted(used.positive[(scores >= least) & (scores < below)])})
+        records.append({"tier": name, **_counted(used.positive[(scores >= least) & (scores < below)])})
         below = least
-    return found
+    return records
 
 
 def _tenths(used: _Used, policy: str) -> list[Json]:

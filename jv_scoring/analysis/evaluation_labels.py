@@ -88,13 +88,13 @@ def feedback_map(labels: object) -> dict[str, int]:
     """Return a map of feedback to 1 or 0 with its words stripped and lower-cased; ValueError for anything else."""
     if not isinstance(labels, dict):
         raise ValueError("not an object")  # noqa: TRY004 - of JSON that a person wrote
-    found: dict[str, int] = {}
+    values: dict[str, int] = {}
     for word, value in labels.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value not in (0, 1):
             raise ValueError(f"{word!r} is mapped to {value!r}, which is neither 1 nor 0")
-        if found.setdefault(_word(word), int(value)) != value:
+        if values.setdefault(_word(word), int(value)) != value:
             raise ValueError(f"{_word(word)!r} is mapped to 1 and to 0")
-    return found
+    return values
 
 
 @dataclass(frozen=True)

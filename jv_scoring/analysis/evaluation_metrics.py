@@ -78,14 +78,14 @@ def ndcg(groups: Ints, values: Values, positive: Bools, count: int) -> tuple[flo
     for place in range(PLACES):
         here = (above <= place) & (place < above + sizes)
         gains[ties.group[here], place] = gain[here]
-    found, ideal = np.zeros(count), np.zeros(PLACES + 1)
+    gained, ideal = np.zeros(count), np.zeros(PLACES + 1)
     for place, discount in enumerate(_DISCOUNTS):  # from left to right, as a plain sum is made
-        found += gains[:, place] * discount
+        gained += gains[:, place] * discount
         ideal[place + 1] = ideal[place] + discount
     best = ideal[np.minimum(ones, PLACES)]
     has = (ones > 0) & (matches > 1)
     number = int(has.sum())
-    return (fsum((found[has] / best[has]).tolist()) / number if number else None), number
+    return (fsum((gained[has] / best[has]).tolist()) / number if number else None), number
 
 
 def weighted_auc(

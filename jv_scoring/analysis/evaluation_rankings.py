@@ -46,11 +46,11 @@ def at_seen(rows: pd.DataFrame, policy: str) -> dict[str, Floats]:
 
     The log has the score of the policy that stood, and of no other; it has no dimension and no word overlap.
     """
-    found = {name: np.full(len(rows), np.nan) for name in KEPT} | {"match_score": column(rows, "match_score")}
+    columns = {name: np.full(len(rows), np.nan) for name in KEPT} | {"match_score": column(rows, "match_score")}
     stood = rows["stood_policy"].to_numpy()
     for name in POLICIES:
-        found[name] = np.where(stood == name, column(rows, "stood_harmonic_mean"), np.nan)
-    return found | {"score_ab": np.where(stood == policy, column(rows, "stood_score_ab"), np.nan)}
+        columns[name] = np.where(stood == name, column(rows, "stood_harmonic_mean"), np.nan)
+    return columns | {"score_ab": np.where(stood == policy, column(rows, "stood_score_ab"), np.nan)}
 
 
 def baselines(rows: pd.DataFrame, places: Mapping[str, int]) -> dict[str, Values]:

@@ -107,13 +107,13 @@ def simulated(
 ) -> list[Json]:
     """Return a record a share: how many profiles are filled, every measure, and the points per profile filled."""
     chosen = parse_policy(policy)
-    found = np.full((len(shares), repeats, len(MEASURES)), np.nan)
+    measured_values = np.full((len(shares), repeats, len(MEASURES)), np.nan)
     for repeat in range(repeats if matches.count else 0):
         draw = filler.draw(repeat)
         for k, share in enumerate(shares):
-            found[k, repeat] = matches.measures(now, matches.scored(chosen, filler.first(draw, share)))
+            measured_values[k, repeat] = matches.measures(now, matches.scored(chosen, filler.first(draw, share)))
     records = []
-    for share, measured in zip(shares, found, strict=True):
+    for share, measured in zip(shares, measured_values, strict=True):
         filled = filler.count(share)
         known = filler.has_interval or not filled
         gained = measured[:, MEASURES.index("effect_on_mean")] * matches.every

@@ -50,32 +50,32 @@ class Impact(Tally):
 
 def tally(rows: pd.DataFrame) -> Impact:
     """Of matches with the columns `COLUMNS` and `BEFORE`."""
-    found = _Rows.of(rows)
-    of_state = {state: found.state == place for place, state in enumerate(STATES)}
-    changed, unattributed = found.changes()
-    same, both = of_state["same"], found.state < STATES.index("new")
+    pairs = _Rows.of(rows)
+    of_state = {state: pairs.state == place for place, state in enumerate(STATES)}
+    changed, unattributed = pairs.changes()
+    same, both = of_state["same"], pairs.state < STATES.index("new")
     histograms = {
-        **{f"before {state}": Histogram.of(found.before[of_state[state]]) for state in COMPARED},
-        **{f"now {state}": Histogram.of(found.now[of_state[state]]) for state in STATES[:4]},
-        "change same": Histogram.of(found.points[same], SCORE_CHANGES),
+        **{f"before {state}": Histogram.of(pairs.before[of_state[state]]) for state in COMPARED},
+        **{f"now {state}": Histogram.of(pairs.now[of_state[state]]) for state in STATES[:4]},
+        "change same": Histogram.of(pairs.points[same], SCORE_CHANGES),
     }
     for place, policy in enumerate(POLICIES):
-        of_policy = of_state["gone"] & (found.policy_before == place) & (found.version_before == 0)
-        histograms[f"gone {policy}"] = Histogram.of(found.before[of_policy])
+        of_policy = of_state["gone"] & (pairs.policy_before == place) & (pairs.version_before == 0)
+        histograms[f"gone {policy}"] = Histogram.of(pairs.before[of_policy])
     scale = (POLICIES_BEFORE, VERSIONS)
     counts = {
-        "scales": Counts.of(scale, found.policy_before[both], found.version_before[both]),
-        "gone": Counts.of(scale, found.policy_before[of_state["gone"]], found.version_before[of_state["gone"]]),
+        "scales": Counts.of(scale, pairs.policy_before[both], pairs.version_before[both]),
+        "gone": Counts.of(scale, pairs.policy_before[of_state["gone"]], pairs.version_before[of_state["gone"]]),
         "shares": Counts((COMPARED, SHARES), np.stack([changed[of_state[state]].sum(axis=0) for state in COMPARED])),
-        "unattributed": Counts.of((COMPARED,), found.state[unattributed]),
-        "evaluations": _evaluations(found, both, of_state["new"]),
+        "unattributed": Counts.of((COMPARED,), pairs.state[unattributed]),
+        "evaluations": _evaluations(pairs, both, of_state["new"]),
     }
     return Impact(
-        policy_of(found.rows.loc[found.state != STATES.index("gone")]),
+        policy_of(pairs.rows.loc[pairs.state != STATES.index("gone")]),
         histograms,
         counts,
-        _most_moved(found, changed, same),
-        {"scores": Joint.of(found.before[same], found.now[same]), **_orders(found, same)},
+        _most_moved(pairs, changed, same),
+        {"scores": Joint.of(pairs.before[same], pairs.now[same]), **_orders(pairs, same)},
     )
 
 
@@ -126,19 +126,19 @@ class _Rows:
 
         These are of contexts that cannot be read, or that do not give the score they were stored with.
         """
-        found = np.zeros((len(self.rows), len(SHARES)), np.int64)
+        by_input = np.zeros((len(self.rows), len(SHARES)), np.int64)
         unattributed = np.zeros(len(self.rows), np.bool_)
         compared = self.state < len(COMPARED)
         for place, policy in enumerate(POLICIES):
             at = np.flatnonzero(compared & ~self.untouched & (self.policy_before == place))
             if len(at):
-                found[at, : len(INPUTS)], told = self._shares(at, policy)
+                by_input[at, : len(INPUTS)], told = self._shares(at, policy)
                 unattributed[at[~told]] = True
         unattributed |= self.untouched & (self.before != self.now)
-        found[unattributed] = 0
+        by_input[unattributed] = 0
         change = hundredths(np.where(compared, self.points, 0))
-        found[unattributed, -1] = change[unattributed] * (UNIT // 100)
-        return found, unattributed
+        by_input[unattributed, -1] = change[unattributed] * (UNIT // 100)
+        return by_input, unattributed
 
     def _shares(self, at: npt.NDArray[np.intp], policy: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         rows = self.rows.iloc[at]
@@ -146,18 +146,18 @@ class _Rows:
         readable = stored["readable"].to_numpy(np.bool_)
         then: Factors = {name: np.where(readable, column(stored, name), 0.0) for name in FACTORS}
         now: Factors = {name: column(rows, name) for name in FACTORS}
-        found, before, after = shares(then, now, policy, str(rows["policy"].iloc[0]))
+        by_input, before, after = shares(then, now, policy, str(rows["policy"].iloc[0]))
         told = readable & (before == hundredths(self.before[at])) & (after == hundredths(self.now[at]))
-        return found, told
+        return by_input, told
 
 
-def _evaluations(found: _Rows, both: npt.NDArray[np.bool_], new: npt.NDArray[np.bool_]) -> Counts:
+def _evaluations(pairs: _Rows, both: npt.NDArray[np.bool_], new: npt.NDArray[np.bool_]) -> Counts:
     """Four of each match: of those scored then and now, then and now; of new ones, now."""
-    touched = both & ~found.untouched
-    now = _made_by(found.rows)
+    touched = both & ~pairs.untouched
+    now = _made_by(pairs.rows)
     then = now.copy()
     if touched.any():
-        then[touched] = _made_by(stored_factors(found.rows["before_context"][touched]))
+        then[touched] = _made_by(stored_factors(pairs.rows["before_context"][touched]))
     factors = [[name.startswith(factor) for factor in SIMILARITIES].index(True) for name in METHODS]
     sides = [then[both], now[both], now[new]]
     codes = zip(*(np.broadcast_arrays(side, factors, made_by) for side, made_by in enumerate(sides)), strict=True)
@@ -170,23 +170,23 @@ def _made_by(rows: pd.DataFrame) -> Ints:
     return np.select(list(is_one), [0, 1], MADE_BY.index(NOT_KNOWN)).T
 
 
-def _most_moved(found: _Rows, changed: npt.NDArray[np.int64], same: npt.NDArray[np.bool_]) -> dict[str, Largest]:
-    rows = found.rows.loc[same, IDS].assign(before=found.before[same], now=found.now[same])
+def _most_moved(pairs: _Rows, changed: npt.NDArray[np.int64], same: npt.NDArray[np.bool_]) -> dict[str, Largest]:
+    rows = pairs.rows.loc[same, IDS].assign(before=pairs.before[same], now=pairs.now[same])
     for name, values in zip(SHARES, changed[same].T, strict=True):
         rows[name] = values / UNIT
     largest = {}
     for name, sign in (("gains", 1), ("losses", -1)):
-        points = sign * found.points[same]
+        points = sign * pairs.points[same]
         largest[name] = Largest.of(rows.assign(points=points).loc[points > 0], MOST, ["points"])
     return largest
 
 
-def _orders(found: _Rows, same: npt.NDArray[np.bool_]) -> dict[str, Joint]:
-    older = column(found.rows, "match_score")
+def _orders(pairs: _Rows, same: npt.NDArray[np.bool_]) -> dict[str, Joint]:
+    older = column(pairs.rows, "match_score")
     ranked = older >= 0
-    both, every = same & ranked, ~np.isnan(found.now) & ranked
+    both, every = same & ranked, ~np.isnan(pairs.now) & ranked
     return {
-        "order_before": Joint.of(older[both], found.before[both]),
-        "order_now": Joint.of(older[both], found.now[both]),
-        "order_all": Joint.of(older[every], found.now[every]),
+        "order_before": Joint.of(older[both], pairs.before[both]),
+        "order_now": Joint.of(older[both], pairs.now[both]),
+        "order_all": Joint.of(older[every], pairs.now[every]),
     }

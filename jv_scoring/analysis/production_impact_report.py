@@ -135,11 +135,11 @@ def _moved(scores: Joint, change: Histogram) -> Json:
     tier_before, tier_now = map(tier_places, scores.scores)
     signs = {"raised": change.between(1, change.scale.bins), "unchanged": change.between(0, 1)}
     signs["lowered"] = change.count - sum(signs.values())
-    found = {
+    counts = {
         "tiers_up": tier_now < tier_before, "tiers_down": tier_now > tier_before,
         "rescued": (before < _GOOD) & (now >= _GOOD), "lost": (before >= _GOOD) & (now < _GOOD),
     }  # fmt: skip
-    return signs | {name: int(scores.counts[chosen].sum()) for name, chosen in found.items()}
+    return signs | {name: int(scores.counts[chosen].sum()) for name, chosen in counts.items()}
 
 
 def _most(largest: Largest) -> list[Json]:
@@ -153,11 +153,11 @@ def _most(largest: Largest) -> list[Json]:
 
 def _evaluations(impact: Impact) -> list[Json]:
     counts = impact.counts["evaluations"]
-    found = []
+    records = []
     for side in SIDES:
         for factor in SIMILARITIES:
             of_method = {method.replace(" ", "_"): counts.at(side, factor, method) for method in MADE_BY}
             every = sum(of_method.values())
             shares = {f"{name}_share": share(count, every) for name, count in of_method.items()}
-            found.append({"side": side, "factor": factor, **of_method, **shares})
-    return found
+            records.append({"side": side, "factor": factor, **of_method, **shares})
+    return records

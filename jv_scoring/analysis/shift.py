@@ -38,14 +38,14 @@ class Shift:
         """The bounds that are broken, in words; none of fewer than `FEWEST` matches."""
         if self.matches < FEWEST or self.mean_shift is None or self.reclassified is None:
             return []
-        found = []
+        lines = []
         if abs(self.mean_shift) > MEAN_SHIFT:
-            found.append(f"the mean moved by {self.mean_shift:+.2f} points (at most {MEAN_SHIFT:g})")
+            lines.append(f"the mean moved by {self.mean_shift:+.2f} points (at most {MEAN_SHIFT:g})")
         if self.spearman is not None and self.spearman < SPEARMAN:
-            found.append(f"the rank correlation is {self.spearman:.2f} (at least {SPEARMAN:g})")
+            lines.append(f"the rank correlation is {self.spearman:.2f} (at least {SPEARMAN:g})")
         if self.reclassified > RECLASSIFIED:
-            found.append(f"{self.reclassified:.1%} change their tier (at most {RECLASSIFIED:.0%})")
-        return found
+            lines.append(f"{self.reclassified:.1%} change their tier (at most {RECLASSIFIED:.0%})")
+        return lines
 
 
 def joint_of(rows: pd.DataFrame) -> Joint:

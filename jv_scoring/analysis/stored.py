@@ -83,17 +83,17 @@ def _of(context: object) -> dict[str, Any]:
     """The factors and methods of one match_context by column; {} where they cannot be read."""
     try:
         whole = json.loads(context) if isinstance(context, str) else {}
-        found: dict[str, Any] = {}
+        factors: dict[str, Any] = {}
         for of in DIRECTIONS:
             for dimension, group in GROUPS.items():
                 entries = {entry["name"]: entry for entry in whole[f"breakdown_{of}"][dimension]["factors"]}
                 for factor in group:
-                    found[f"{factor.column}_{of}"] = _score(factor, entries[factor.name])
+                    factors[f"{factor.column}_{of}"] = _score(factor, entries[factor.name])
                     if factor.column in SIMILARITIES:
-                        found[f"{factor.column}_method_{of}"] = _method(entries[factor.name])
+                        factors[f"{factor.column}_method_{of}"] = _method(entries[factor.name])
     except (KeyError, TypeError, ValueError, RecursionError):
         return {}
-    return found
+    return factors
 
 
 def _score(factor: Factor[Any], entry: dict[str, Any]) -> float:

@@ -215,11 +215,11 @@ class Joint:
         return Joint._summed(first * SCORES.bins + second, self.counts, step)
 
     def _bounded(self) -> "Joint":
-        found = self
+        bounded = self
         for step in STEPS[STEPS.index(self.step) + 1 :]:
-            if len(found.pairs) > MOST_PAIRS:
-                found = found._rounded(step)
-        return found
+            if len(bounded.pairs) > MOST_PAIRS:
+                bounded = bounded._rounded(step)
+        return bounded
 
 
 _KINDS: dict[str, Any] = {"histograms": Histogram, "counts": Counts, "largest": Largest, "joints": Joint}
