@@ -1,4 +1,4 @@
-"""The asset that compares the six ways to make one score of four dimensions."""
+"""The asset `aggregation_comparison`: compares the scores under all six policies."""
 
 from collections.abc import Mapping
 
@@ -19,11 +19,11 @@ from jv_scoring.policy import POLICIES
     group_name="reports",
     kinds={"python", "parquet"},
     description="""
-What would another aggregation do? Every match under all six policies, against the one that scored it.
+What would another policy do? Compares the score of every match under all six policies with the current one.
 
-Reads the dimensions of both null treatments of the range's file of `match_scores`. Writes one row of JSON a range under
-JV_HOME: histograms of the scores under each policy, how often each pair of scores occurs, and each profile's best
-matches under any of them. Changes neither scores nor policy. Costs some 30 microseconds a match.
+Reads the dimensions of `match_scores` under both null treatments. Writes one row of JSON per partition under JV_HOME:
+histograms of the scores under each policy, the joint distribution of each pair of policies, and each profile's best
+matches. Changes neither scores nor the policy. Takes about 30 microseconds per match.
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,

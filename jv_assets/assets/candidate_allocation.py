@@ -1,4 +1,4 @@
-"""The asset that spreads candidate pairs, so that no profile is in too many."""
+"""The asset `candidate_allocation`: spreads candidate pairs, so that no profile is in too many."""
 
 import dagster as dg
 import numpy as np
@@ -20,7 +20,7 @@ from jv_scoring.allocation import Ranged
 
 
 class AllocationConfig(dg.Config):
-    """`cap`: in how many accepted pairs a profile may be. `policy`: the policy to score under."""
+    """`cap`: how many accepted pairs a profile may be in. `policy`: the policy to score under."""
 
     cap: int = 10
     policy: str = settings.policy()
@@ -30,12 +30,12 @@ class AllocationConfig(dg.Config):
     group_name="discover",
     kinds={"python", "parquet"},
     description="""
-Candidates spread so that no profile is in more than `cap` pairs.
+Candidate pairs, spread so that no profile is in more than `cap` pairs.
 
-Takes all candidate pairs from the highest value down, equal ones by their ids, and accepts a pair where both profiles
-have room. So no two profiles would both rather have each other than what they got. Above 20,000 profiles it ranges
-over the best 200 candidates of each, and says how many profiles ran out of theirs. Writes one Parquet file under
-JV_HOME, and nothing to the database.
+Takes all candidate pairs from the best to the worst, and accepts a pair if both profiles have room. Equal pairs go by
+their ids. The result is stable: no two profiles would both prefer each other to what they got. Above 20,000 profiles it
+considers only the best 200 candidates of each, and counts the profiles that ran out of candidates. Writes one Parquet
+file under JV_HOME, and nothing to the database.
 """,
     deps=[*DEPS, dg.AssetDep(match_candidates, partition_mapping=dg.AllPartitionMapping())],
     metadata={"dagster/column_schema": dg.TableSchema(COLUMNS), "dagster/column_lineage": lineage.CANDIDATES},

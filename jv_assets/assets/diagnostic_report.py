@@ -1,4 +1,4 @@
-"""The asset that makes one page of what the scores mean."""
+"""The asset `diagnostic_report`: merges the tallies into one page that says what the scores mean."""
 
 import json
 
@@ -21,7 +21,7 @@ from jv_assets.resources.range_files import RangeFiles
 
 
 class ReportConfig(dg.Config):
-    """`old_sample`: show also the means over the 50 best by `match_score`, a biased sample of older figures."""
+    """`old_sample`: also show the means over the 50 best by `match_score`, the biased sample of older figures."""
 
     old_sample: bool = False
 
@@ -30,15 +30,16 @@ class ReportConfig(dg.Config):
     group_name="reports",
     kinds={"python", "altair"},
     description="""
-One page of what the scores mean: do they predict what people do, did embeddings help, why are scores low, what would
-another aggregation do, what should be done about Momentum, where do fallbacks come from, and is everybody sent to the
-same few.
+One page that says what the scores mean. Its questions: Do the scores predict what people do? Did embeddings help? Why
+are scores low? What would another policy do? How could Momentum improve? Where do fallbacks come from? Is everybody
+sent to the same few?
 
-Reads the tallies of all ranges, people's ratings, what `momentum_options` found when it was last made, from the files
-of `profiles` how long some texts are, and from Dagster what the last runs took and wrote. A range that was never
-tallied, or was scored anew since, is named in the report. Refuses ranges scored under several policies. Writes
-report.html (it loads nothing and runs nothing, so it can be sent), report.txt, report.json and evaluation.json into the
-folder reports of JV_HOME, or of .jv where JV_HOME is a bucket. Costs some seconds.
+Merges the report assets of all partitions, the last `momentum_options`, people's ratings, and what the last runs took.
+The page names partitions that are missing or stale: those that were never tallied, or rescored since. Refuses
+partitions that were scored under several policies.
+
+Writes report.html, report.txt, report.json and evaluation.json into the folder reports of JV_HOME, or of .jv if JV_HOME
+is a bucket. report.html loads nothing and runs nothing, so it can be mailed. Takes some seconds.
 """,
     deps=[
         *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (*TALLIED, EVALUATION, PROFILES)),

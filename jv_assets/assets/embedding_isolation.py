@@ -1,4 +1,4 @@
-"""The asset that tells what embeddings change: each match beside itself, scored by word overlap."""
+"""The asset `embedding_isolation`: compares each score with the score by word overlap alone."""
 
 from collections.abc import Mapping
 
@@ -20,11 +20,11 @@ from jv_scoring.analysis.rows import BOTH
     group_name="reports",
     kinds={"python", "parquet"},
     description="""
-Did embeddings help? Every match as it is, against the same match scored by word overlap only, all else equal.
+Did embeddings help? Compares the score of every match with the score that it would have by word overlap alone.
 
-Reads scores, dimensions and Synergy's factors of the range's file of `match_scores`, in both directions. Writes one
-row of JSON a range under JV_HOME: histograms of both scores, of two factors and of their changes, how often each method
-was used, and the most changed matches. Costs some 50 microseconds a match.
+Reads the scores, dimensions and Synergy factors of `match_scores`. Writes one row of JSON per partition under JV_HOME:
+histograms of both scores and of the change, how often each method was used, and the most changed matches. Changes no
+score. Takes about 50 microseconds per match.
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,

@@ -1,4 +1,4 @@
-"""The asset that holds the scores against what became of the matches."""
+"""The asset `evaluation`: compares the scores with what became of the matches."""
 
 from collections.abc import Mapping
 
@@ -22,13 +22,14 @@ from jv_scoring.analysis import evaluation as analysis
     group_name="reports",
     kinds={"python", "postgres", "parquet"},
     description="""
-Do the scores predict what people do? Outcomes of the matches, held against every ranking.
+Do the scores predict what people do? Compares the scores with what became of the matches.
 
-Reads the range's file of `match_scores`, what became of its matches (viewed, contacted, dismissed, feedback), and from
-the log of published scores which score stood when each was seen. Outcome columns that the platform lacks are named and
-count as empty. Writes one row of JSON a range under JV_HOME: of the exposed matches the value of each ranking, because
-a pair of matches of one profile may come from any two ranges, and counts of all others. `diagnostic_report` and
-`jv evaluate` merge the ranges into evaluation.json at a time of evaluation. Changes no score.
+Reads `match_scores`, the outcome of each match (viewed, contacted, dismissed, feedback), and from the log of published
+scores the score that stood when somebody saw the match. If the platform lacks an outcome column, the metadata names it,
+and it counts as empty.
+
+Writes one row of JSON per partition under JV_HOME: a short record of each match that somebody saw, and counts of all
+others. `diagnostic_report` and `jv evaluate` merge the partitions into evaluation.json. Changes no score.
 """,
     deps=[match_scores, production.MATCHES],
     partitions_def=ID_RANGES,

@@ -1,4 +1,4 @@
-"""Which columns come from which: what Dagster shows as column lineage, from the published score back to the texts."""
+"""Column lineage for Dagster's UI: from each published score back to the texts it came from."""
 
 from collections.abc import Iterable, Mapping
 

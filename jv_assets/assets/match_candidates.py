@@ -1,4 +1,4 @@
-"""The asset that finds, for every profile, the best pairs that no match joins yet."""
+"""The asset `match_candidates`: finds, for every profile, the best pairs that no match joins yet."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ DEPS: list[dg.AssetSpec | dg.AssetDep] = [
 
 
 class CandidatesConfig(dg.Config):
-    """`top`: how many candidates a profile gets, the best first. `policy`: the policy to score under."""
+    """`top`: how many candidates each profile gets, the best first. `policy`: the policy to score under."""
 
     top: int = 20
     policy: str = settings.policy()
@@ -40,13 +40,14 @@ class CandidatesConfig(dg.Config):
     group_name="discover",
     kinds={"python", "parquet"},
     description="""
-The best pairs that nobody suggested: for every profile of the range, its best candidates under the scoring rules.
+The best pairs that nobody suggested yet: for every profile, its best candidates by the scoring rules.
 
 A candidate is a profile with a usable text that no row of match_suggestions joins to this one, in either order. The
-search is exact: it gives what scoring of all pairs would put first, and skips pairs that cannot be among the best.
-Reads the files of all ranges of `profiles`, the vectors that the configured model made, and the ends of all matches.
-Writes one Parquet file a range under JV_HOME, and nothing to the database. Costs seconds a run to read all profiles,
-then a second for 3,500 of them. A run over all ranges looks at a pair once at most, one over some ranges at more.
+search is exact: the result is the same as scoring all pairs, but it skips pairs that cannot be among the best.
+
+Reads the features of all profiles, the vectors of the configured model, and the ids in match_suggestions. Writes one
+Parquet file per partition under JV_HOME, and nothing to the database. Takes some seconds per run to read all profiles,
+then about one second for 3,500 profiles.
 """,
     deps=DEPS,
     partitions_def=ID_RANGES,

@@ -1,4 +1,4 @@
-"""The asset that scores the matches."""
+"""The asset `match_scores`: scores the matches."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,22 +26,22 @@ _SCORED_COLUMNS = dg.TableSchema(
         dg.TableColumn("score_ab, score_ba", "double", "0-100, 2 decimals, as they will be published"),
         dg.TableColumn("harmonic_mean", "double", "the match's score, 0-100, 2 decimals, as it will be published"),
         dg.TableColumn("intent_ab, context_ab, …_ba", "double", "dimensions of each direction, 0-10"),
-        dg.TableColumn("synergy_impute_ab, synergy_redistribute_ab, momentum_…", "double", "by both null treatments"),
+        dg.TableColumn("synergy_impute_ab, synergy_redistribute_ab, momentum_…", "double", "both null treatments"),
         dg.TableColumn("offering_seeking_ab, …", "double", "the sixteen factors of each direction; null: no data"),
         dg.TableColumn("offering_seeking_method_ab, …_cosine_ab, …_overlap_ab", "", "of the two similarity factors: "
                        "semantic or word_overlap, the cosine, and the score by word overlap alone"),
         dg.TableColumn("policy, scoring_version, inputs_hash, code_version", "text", "what made the score"),
-        dg.TableColumn("reused", "bool", "the row was there before: nothing of it had changed, here or in production"),
-        dg.TableColumn("match_context", "text", "what is published beside the score; null where it was reused"),
-        dg.TableColumn("match_score", "double", "the older matcher's, as read"),
-        dg.TableColumn("stored_score_ab, … stored_inputs_hash", "", "what was published when this was scored"),
-        dg.TableColumn("stored_row", "bigint", "of the row that had that: another one after each change of it"),
+        dg.TableColumn("reused", "bool", "the row is reused: its inputs and its stored row are unchanged"),
+        dg.TableColumn("match_context", "text", "the breakdown, published beside the score; null for a reused row"),
+        dg.TableColumn("match_score", "double", "the older matcher's score, as read"),
+        dg.TableColumn("stored_score_ab, … stored_inputs_hash", "", "what production held when this was scored"),
+        dg.TableColumn("stored_row", "bigint", "version of that stored row; every change gives another one"),
     ]
 )  # fmt: skip
 
 
 class ScoreConfig(dg.Config):
-    """`policy`: the policy to score under. Publishing under another one than the stored is refused by default."""
+    """`policy`: the policy to score under. Publishing refuses a policy that differs from the stored scores' policy."""
 
     policy: str = settings.policy()
 
@@ -51,14 +51,16 @@ class ScoreConfig(dg.Config):
     code_version=CODE_VERSION,
     kinds={"python", "parquet"},
     description="""
-Every match of the range, scored in both directions by the ISMC rules.
+The score of every match, in both directions, by the ISMC rules.
 
-Reads the range's rows of match_suggestions that something was written to since its file was made, the files of all
-ranges of `profiles`, and the vectors that the configured model made. A match that would be scored of the same as when
-its row was made, and that production holds as that row says, keeps its row: a night scores what changed. Writes one
-Parquet file a range under JV_HOME: the scores, all that the reports need, and what was stored before. Writes nothing to
-the database: materializing this alone is the dry run. A match whose profile is gone, or that names one profile twice,
-is counted and skipped. Costs some seconds a run to read all profiles, then some 20 microseconds a match that is scored.
+Reads the rows of match_suggestions that changed, the features of all profiles, and the vectors of the configured model.
+Unchanged matches are skipped: a match is rescored only if its inputs or its stored row changed. A match is not scorable
+if one of its profiles is gone, or if it names one profile twice; such matches are counted.
+
+Writes one Parquet file per partition under JV_HOME: the scores, the numbers for the reports, and what was stored
+before. Writes nothing to the database, so materializing this asset alone is a dry run. `published_scores` writes.
+
+Takes some seconds per run to read all profiles, then about 20 microseconds per rescored match.
 """,
     deps=[
         production.MATCHES,

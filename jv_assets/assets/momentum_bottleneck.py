@@ -1,4 +1,4 @@
-"""The asset that tells why scores are low."""
+"""The asset `momentum_bottleneck`: counts which dimension is the weakest, and what Momentum lacks there."""
 
 from collections.abc import Mapping
 
@@ -16,18 +16,20 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import momentum_bottleneck as analysis
 from jv_scoring.analysis.rows import BOTH
 
-_TALLIES = dg.TableSchema([*TALLY.columns, dg.TableColumn("profiles", "text", "the same of the range's profiles")])
+_TALLIES = dg.TableSchema(
+    [*TALLY.columns, dg.TableColumn("profiles", "text", "JSON: the same counts over the profiles of the partition")]
+)
 
 
 @dg.asset(
     group_name="reports",
     kinds={"python", "parquet"},
     description="""
-Why are scores low? Which dimension is the weakest of each direction, and what Momentum is made of where it is that one.
+Why are scores low? Counts which dimension is the weakest in each direction, and which data Momentum lacks there.
 
-Reads dimensions and Momentum's factors of the range's file of `match_scores`, and the range's file of `profiles` for
-how many of them have data at all. Writes one row of JSON a range under JV_HOME: histograms of dimensions and factors,
-and counts of the weakest, of fields with data and of directions without any. Costs some 20 microseconds a match.
+Reads the dimensions and Momentum factors of `match_scores`, and from `profiles` how many profiles have data at all.
+Writes one row of JSON per partition under JV_HOME: histograms, and counts of weakest dimensions and missing fields.
+Changes no score. Takes about 20 microseconds per match.
 """,
     deps=[match_scores, profiles],
     partitions_def=ID_RANGES,

@@ -1,4 +1,4 @@
-"""The asset that compares what could be done about Momentum: more data, another policy, or both."""
+"""The asset `momentum_options`: simulates more data, another policy, and both."""
 
 import json
 from collections.abc import Sequence
@@ -40,9 +40,9 @@ _SHOWN = {
 
 
 class OptionsConfig(dg.Config):
-    """`repeats`: simulations of each fill; the grid of fills by policies takes a quarter of them.
+    """`repeats`: how often each fill is simulated; the grid of fills by policies uses a quarter of that.
 
-    `sample`: of so many matches, drawn by a hash of their ids; all of them by default.
+    `sample`: how many matches to use, drawn by a hash of their ids; by default all of them.
     """
 
     repeats: int = analysis.REPEATS
@@ -53,15 +53,15 @@ class OptionsConfig(dg.Config):
     group_name="reports",
     kinds={"python"},
     description="""
-What to do about Momentum: fill missing fields, score by another policy, or both? Simulated on all matches.
+How could Momentum improve: by more data, by another policy, or by both? Simulates each option on all matches.
 
-Fills the missing Momentum fields of 25, 50, 75 and 100 % of the profiles that lack them with draws from the values
-that others have, 200 times (`repeats`), and scores everything anew, under each policy. The draws are seeded, so the
-numbers come out the same each time. Shows, too, for how many profiles a true value would lower the score under
-`redistribute`. Reads the files of all ranges of `match_scores` and `profiles`; writes momentum_options.json, which the
-report shows, and the decision table into the metadata. Changes neither weights nor scores. Made by `jv report` and
-when asked for, not every night: some 20 seconds for 30,000 matches.
-""",
+Fills missing Momentum fields in 25, 50, 75 and 100 % of the profiles that lack them, with values drawn from other
+profiles, and rescores everything under each policy. Repeats this 200 times (`repeats`). The draws have a fixed seed, so
+the numbers are reproducible. Also counts the profiles whose score a true value would lower under `redistribute`.
+
+Reads `match_scores` and `profiles` of all partitions. Writes momentum_options.json, which the report shows, and puts
+the decision table into the metadata. Changes neither weights nor scores. `jv report` makes it; the nightly run does
+not. Takes about 20 seconds for 30,000 matches. """,
     deps=[
         dg.AssetDep(match_scores, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(profiles, partition_mapping=dg.AllPartitionMapping()),

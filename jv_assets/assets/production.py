@@ -1,4 +1,4 @@
-"""The two production tables, which another application owns."""
+"""The two production tables as external assets. The platform owns them."""
 
 import dagster as dg
 
@@ -9,8 +9,8 @@ PROFILES = dg.AssetSpec(
     group_name="production",
     kinds={"postgres", "table"},
     owners=["team:platform"],
-    description="Business profiles, written by the platform all day. Read here; only `embedding_<field>`, "
-    "`embeddings_model` and `embeddings_updated_at` are written, by `profile_embeddings`.",
+    description="Business profiles. The platform owns this table and writes to it all day. `profile_embeddings` writes "
+    "`embedding_<field>`, `embeddings_model` and `embeddings_updated_at`; the pipeline only reads the other columns.",
     metadata={
         "dagster/table_name": "profiles",
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, kind) for name, kind in PROFILE_COLUMNS.items()]),
@@ -21,9 +21,9 @@ MATCHES = dg.AssetSpec(
     group_name="production",
     kinds={"postgres", "table"},
     owners=["team:platform"],
-    description="Who was suggested to whom, written by the platform's older matcher. Read here; only `score_ab`, "
-    "`score_ba`, `harmonic_mean` and `match_context` are written, by `published_scores`. `match_score` is the older "
-    "matcher's and never written.",
+    description="Who was suggested to whom. The platform owns this table, and its older matcher adds the rows. "
+    "`published_scores` writes `score_ab`, `score_ba`, `harmonic_mean` and `match_context`. `match_score` is the older "
+    "matcher's score; the pipeline never writes it.",
     metadata={
         "dagster/table_name": "match_suggestions",
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, kind) for name, kind in MATCH_COLUMNS.items()]),

@@ -1,4 +1,4 @@
-"""The asset that compares what production held a while ago with what is computed now."""
+"""The asset `production_impact`: compares what production held earlier with what is computed now."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -25,9 +25,11 @@ from jv_scoring.stored_rules import OTHER_RULES
 
 
 class ImpactConfig(dg.Config):
-    """`hours`: how far to look back. `since`: in place of that, a moment (2026-11-28T03:00Z), or a run (its id, or 8
-    characters of it): the moment at which it had written. `until`: another one, whose scores are compared in place of
-    those that were computed last. `sample`: of about so many of all matches; all of them by default.
+    """`hours`: how far to look back.
+
+    `since`: a moment (2026-11-28T03:00Z) to look back to instead, or a run (its id, or 8 characters of it), which means
+    the moment when it had finished writing. `until`: a later run or moment, whose scores replace the last computed
+    ones. `sample`: about how many matches to use; by default all of them.
     """
 
     hours: float = 24
@@ -40,15 +42,14 @@ class ImpactConfig(dg.Config):
     group_name="reports",
     kinds={"python", "postgres", "parquet"},
     description="""
-What changed in production, for whom? Every match as it was published `hours` ago, or at the run or moment `since`,
-against what is computed now, or at another run or moment `until`.
+What changed in production, and for whom? Compares the scores of `hours` ago with the scores that were computed last.
 
-Reads the range's file of `match_scores`, what production holds, the log of published scores, and what publishing runs
-since then replaced (so it makes no difference whether these were resumed, retried or cut off). Before publishing it
-says what that would change. Scores of the same policy and version are compared; of others it says how many there are.
-Writes one row of JSON a range under JV_HOME, nothing to the database. Costs some 0.3 ms for each match whose inputs
-changed.
-""",
+Config: `since` compares with a run or a moment instead of `hours` ago; `until` takes the scores of another run or
+moment instead of the last computed ones. Before a publish, it shows what the publish would change.
+
+Reads `match_scores`, the stored scores, the log of published scores, and the scores that `jv undo` keeps. Compares
+scores of the same policy and version only, and counts the others. Writes one row of JSON per partition under JV_HOME,
+and nothing to the database. Takes about 0.3 ms per match whose inputs changed. """,
     deps=[match_scores, production.MATCHES],
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,

@@ -1,4 +1,4 @@
-"""The asset that keeps the vectors of the profiles' texts up to date."""
+"""The asset `profile_embeddings`: keeps the vectors of the profiles' texts up to date."""
 
 import time
 from collections import Counter
@@ -27,7 +27,9 @@ _COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("id", "uuid", "the profile"),
         *(
-            dg.TableColumn(f"embedding_{name}", "vector", f"of the text `{name}`, norm 1; NULL without usable text")
+            dg.TableColumn(
+                f"embedding_{name}", "vector", f"vector of the text `{name}`, length 1; NULL if the text is unusable"
+            )
             for name in EMBEDDED_FIELDS
         ),
         dg.TableColumn("embeddings_model", "varchar(100)", "the model that made all vectors of the row"),
@@ -36,18 +38,19 @@ _COLUMNS = dg.TableSchema(
 )
 
 _DESCRIPTION = """
-The vectors that say what a profile's texts mean, so that "I help authors" matches "we serve writers".
+One vector for each text of a profile. Vectors let scoring compare meaning: "I help authors" matches "we serve writers".
 
-Reads the four texts seeking, offering, who_you_serve and what_you_do of every profile in the range, and embeds those
-that are new or were edited since, or whose vector was made by another model. Writes `embedding_<field>`,
-`embeddings_model` and `embeddings_updated_at` of those profiles, and in `jv.embedded_texts` what each vector was made
-from. Vectors that were there under the configured model's name before the first run are kept, but for those of profiles
-that were written to (`profile_updated_at`, `updated_at`) after `embeddings_updated_at`. A vector that another program
-wrote over ours is made again. A text under 5 characters has no vector; a profile without usable text is skipped.
+Embeds the texts seeking, offering, who_you_serve and what_you_do if they are new or edited, if another model made their
+vector, or if another program overwrote it. Skips unchanged texts. A text under 5 characters gets no vector. Writes
+`embedding_<field>`, `embeddings_model` and `embeddings_updated_at` to the table profiles, and the hash of each embedded
+text to `jv.embedded_texts`.
 
-Costs seconds when nothing changed. Else the model is loaded once a run (JV_EMBEDDING_MODEL; the production model is
-downloaded the first time, 1.3 GB), and each new text takes from 2 ms (the small model) to 50 ms (the production model
-without a GPU). Vectors are written as they come: what is killed goes on where it was.
+The first run adopts vectors that it finds under the configured model's name, unless the profile was written to after
+`embeddings_updated_at`.
+
+Takes seconds if nothing changed. Otherwise each run loads the model of JV_EMBEDDING_MODEL once; the production model is
+a download of 1.3 GB at first use. A new text takes from 2 ms (small model) to 50 ms (production model without a GPU).
+Vectors are written batch by batch, so an interrupted run resumes where it stopped.
 """
 
 

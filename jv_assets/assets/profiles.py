@@ -1,4 +1,4 @@
-"""The asset that reads the profiles and works out what does not depend on the partner."""
+"""The asset `profiles`: reads the profiles and computes the features that do not depend on the partner."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,12 +18,13 @@ from jv_assets.setup.writability import require_writable
 from jv_scoring.policy import CODE_VERSION
 
 _DESCRIPTION = """
-What scoring needs of each profile beside its vectors: the factors of Intent, Momentum and Context under both null
-treatments, role, tier, and the words of its texts.
+The profile features that scoring needs: the factors of Intent, Momentum and Context, role, tier, and the words of the
+texts. Vectors are separate, in `profile_embeddings`.
 
-Reads the range's rows of the table profiles that something was written to since its file was made, and checks their
-types; values that are allowed but odd are counted (a blank text, an unknown role, a negative number). Writes one
-Parquet file a range under JV_HOME, and nothing to the database. Costs some 0.4 ms a profile that is read.
+Reads the rows of the table profiles that changed since the last run. Checks their types, and fails the partition if a
+value has a wrong type. Counts values that are allowed but irregular: a blank text, an unknown role, a negative number.
+Writes one Parquet file per partition under JV_HOME, and nothing to the database. Takes about 0.4 ms per changed
+profile.
 """
 
 _COLUMNS = dg.TableSchema(
@@ -31,13 +32,13 @@ _COLUMNS = dg.TableSchema(
         dg.TableColumn("id", "uuid", "the profile"),
         dg.TableColumn("intent, momentum, momentum_redistribute, context", "double", "the dimensions, 0-10"),
         dg.TableColumn("jv_history … contact_available", "double", "a column a factor, 0-10; null: no data"),
-        dg.TableColumn("intent_json …", "text", "the same as they stand in match_context"),
+        dg.TableColumn("intent_json …", "text", "the same dimensions as fragments of match_context"),
         dg.TableColumn("role, tier", "text", "normalised; null: unknown"),
         dg.TableColumn("words_seeking, words_offering, words_who_you_serve", "text", "words for word overlap"),
-        dg.TableColumn("characters_seeking, …", "int", "how long those texts are; 0: none"),
-        dg.TableColumn("blank_texts, …", "int", "how many of its values are odd, in each way"),
+        dg.TableColumn("characters_seeking, …", "int", "length of each text in characters; 0: no text"),
+        dg.TableColumn("blank_texts, …", "int", "how many values are irregular, by kind"),
         dg.TableColumn("row_version", "bigint", "the transaction that wrote the row"),
-        dg.TableColumn("vectors_model, vectors_digest", "", "of its vectors: what made them, and a hash of them"),
+        dg.TableColumn("vectors_model, vectors_digest", "", "the model that made the vectors, and their hash"),
     ]
 )
 

@@ -1,4 +1,4 @@
-"""The asset that publishes the scores."""
+"""The asset `published_scores`: writes the scores that differ to production."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
@@ -36,11 +36,12 @@ _PUBLISHED_COLUMNS = dg.TableSchema(
 
 
 class PublishConfig(dg.Config):
-    """`only_missing`: write only where harmonic_mean is NULL. `dry_run`: write nothing, count what would be written.
+    """`only_missing`: write only where harmonic_mean is NULL. `dry_run`: count what would be written, and write
+    nothing.
 
-    `switch_policy`: allow scores stored under another policy to be replaced. `accept_shift`: allow the scores as a
-    whole to move further than they do on an ordinary night. `accept_word_overlap`: allow word overlap to take the place
-    of vectors in more text comparisons than on an ordinary night.
+    `switch_policy`: replace scores that are stored under another policy. `accept_shift`: publish even if the scores as
+    a whole moved further than on an ordinary night. `accept_word_overlap`: publish even if word overlap replaces
+    vectors in many more text comparisons than before.
     """
 
     only_missing: bool = False
@@ -56,11 +57,14 @@ class PublishConfig(dg.Config):
     description="""
 The scores in production: `score_ab`, `score_ba`, `harmonic_mean` and `match_context` of match_suggestions.
 
-Reads the range's file of `match_scores` and what is stored, and writes the rows that differ in score, version, policy
-or inputs hash, in short transactions that may be cut off anywhere: materialize again to go on. An unchanged row costs
-no write. What is replaced is kept for `jv undo`. With `only_missing` it writes only where harmonic_mean is NULL. With
-`dry_run` it writes nothing and records no materialization. `match_score` is never written. Costs about 0.1 ms a row
-written.
+Compares each partition's file of `match_scores` with what production holds, and writes only the rows that differ in
+score, version, policy or inputs hash. It never writes `match_score`. Each batch is one short transaction of at most
+5,000 rows. Re-running is safe, so an interrupted run is resumed by materializing again. Keeps the replaced scores for
+`jv undo`.
+
+Before it writes, it refuses scores of another policy, and scores that as a whole moved further than on an ordinary
+night. Config: `only_missing` writes only where harmonic_mean is NULL; `dry_run` counts what it would write, writes
+nothing, and records no materialization. Takes about 0.1 ms per written row.
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,

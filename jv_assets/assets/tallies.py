@@ -1,15 +1,15 @@
-"""What the assets share that keep a tally of each partition."""
+"""What the tally assets share: the column of a tally, and the config for a sample."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up with those of other ranges")])
+TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up over partitions")])
 
 
 class TallyConfig(dg.Config):
-    """`sample`: of about so many of all matches, drawn by a hash of their ids; all of them by default."""
+    """`sample`: about how many matches to use, drawn by a hash of their ids; by default all of them."""
 
     sample: int | None = None
 

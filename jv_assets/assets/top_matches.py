@@ -1,4 +1,4 @@
-"""The asset that hands the best matches out to those who use them."""
+"""The asset `top_matches`: writes the best matches as a CSV file."""
 
 import dagster as dg
 
@@ -32,12 +32,12 @@ class TopConfig(dg.Config):
     group_name="reports",
     kinds={"python", "csv"},
     description="""
-The best matches of all, in the form that their consumers read: `harmonic_mean` goes out under the name `match_score`.
+The best matches as a CSV file, in the form that its consumers read: `harmonic_mean` has the name `match_score` there.
 
-Reads the published scores of match_suggestions in one statement. Matches without a score, and those whose profile is
-gone, are left out and counted. Two profiles are exported once, with the ids of their other matches in `other_id`.
-Writes top_matches.csv, `top` rows, beside the report, whole or not at all; nothing to the database. `jv export` writes
-the same for any number, or for one profile. Costs a sort of the table: under a second for 30,000 matches.
+Reads the published scores in one statement. Leaves out matches without a score and matches whose profile is gone, and
+counts them. Exports each pair of profiles once; `other_id` has the ids of further matches of the same pair. Writes
+top_matches.csv with `top` rows beside the report, and nothing to the database. `jv export` writes the same file for any
+number of matches, or for one profile. Takes under a second for 30,000 matches.
 """,
     deps=[dg.AssetDep(published_scores, partition_mapping=dg.AllPartitionMapping())],
     metadata={"dagster/column_schema": _COLUMNS},

@@ -1,4 +1,4 @@
-"""Telling a webhook of each run that failed: the one thing that must reach somebody who does not look."""
+"""The sensor that posts each failed run to a webhook, because a failure must reach people who do not look."""
 
 import json
 import urllib.request
@@ -19,8 +19,9 @@ _TIMEOUT, _ATTEMPTS = 10, 3
 @dg.run_failure_sensor(
     name="alert",
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Posts each run that failed to JV_ALERT_WEBHOOK, as JSON: what failed, in which ranges, the cause and "
-    "a link. `text` has it all in a few lines, as chats show it. Without the variable it does nothing.",
+    description="Posts each failed run as JSON to JV_ALERT_WEBHOOK: the assets and partitions that failed, the "
+    "cause, and a link. Chat tools show `text`, which has all of it in a few lines. Does nothing if the variable is "
+    "not set.",
 )
 def alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     url, run = settings.alert_webhook(), context.dagster_run

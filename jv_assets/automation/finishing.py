@@ -1,7 +1,7 @@
-"""What a run that failed in some of its ranges can still do for the others.
+"""Finish the partitions that did not fail, when a run failed in some partitions.
 
-Dagster does not start a step whose upstream step failed. So that one bad range does not keep the others from being
-published, the rest of such a run goes on in another run: `jv` does it at once, for runs of the daemon a sensor does.
+Dagster does not start a step if its upstream step failed. One bad partition must not keep the others from being
+published, so another run finishes the others. `jv` starts it at once; for runs of the daemon, a sensor starts it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from jv_assets.platform.own_runs import started_by_jv
 
 @dataclass(frozen=True)
 class Part:
-    """Assets, in the order of the pipeline, over the ranges from `first` to `last`."""
+    """Assets, in the order of the pipeline, and the partitions from `first` to `last`."""
 
     assets: tuple[str, ...]
     first: str
@@ -28,7 +28,7 @@ class Part:
 
 
 def parts(assets: Sequence[str], keys: Sequence[str]) -> list[Part]:
-    """A part for each unbroken series of ranges: a run cannot be over others. Ranges that do not exist are left out."""
+    """Return one part per unbroken series of partitions, because a run covers one series. Skip unknown partitions."""
     every = list(ID_RANGES.get_partition_keys())
     places = sorted(every.index(key) for key in keys if key in every)
     series = [[place for _, place in group] for _, group in groupby(enumerate(places), lambda at: at[1] - at[0])]
@@ -36,7 +36,7 @@ def parts(assets: Sequence[str], keys: Sequence[str]) -> list[Part]:
 
 
 def failed_ranges(instance: dg.DagsterInstance, run_id: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The assets of a run that failed in some ranges, and the cause for each; none where it failed in another way."""
+    """Yield each asset that failed in some partitions, with the causes. Yield nothing if the run failed otherwise."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
         failure = event.step_failure_data.user_failure_data if event else None
@@ -47,10 +47,10 @@ def failed_ranges(instance: dg.DagsterInstance, run_id: str) -> Iterator[tuple[s
 
 
 def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[str]) -> list[Part]:
-    """What a failed run over `assets` can still do.
+    """Return the parts that a failed run over `assets` can still do.
 
-    A match's range that was not scored is left out of what follows. Ranges of profiles concern all matches, so what
-    follows goes on with what was last known of those that failed.
+    A partition of matches that was not scored is not published. Profiles concern all matches: if some of their
+    partitions failed, the later assets use what those partitions held before.
     """
     failed = next(failed_ranges(instance, run.run_id), None)
     if failed is None:
@@ -69,7 +69,8 @@ def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[s
     monitored_jobs=[rescore, nightly],
     request_job=nightly,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="When some ranges of a rescore or nightly run fail, publishes the others in a run of their own.",
+    description="When some partitions of a rescore or nightly run fail, scores and publishes the others in another "
+        "run.",
 )
 def finish_the_other_ranges(context: dg.RunFailureSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     run = context.dagster_run
@@ -82,7 +83,7 @@ def finish_the_other_ranges(context: dg.RunFailureSensorContext) -> Iterator[dg.
 
 
 def request_after(run: dg.DagsterRun, part: Part, config: Mapping[str, Any] | None = None) -> dg.RunRequest:
-    """What a sensor yields to have a part run after `run`, once."""
+    """Return the request to run a part once after `run`."""
     return dg.RunRequest(
         run_key=f"{run.run_id} {part.first}",
         asset_selection=[dg.AssetKey(name) for name in part.assets],
@@ -92,7 +93,7 @@ def request_after(run: dg.DagsterRun, part: Part, config: Mapping[str, Any] | No
 
 
 def config_for(assets: Sequence[str], ops: Any) -> dict[str, Any]:
-    """The run config of a run over `assets`: what of `ops` concerns them."""
+    """Return the run config of `assets`: their entries of `ops`."""
     return {"ops": {name: ops[name] for name in assets if name in ops}}
 
 

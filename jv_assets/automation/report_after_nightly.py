@@ -1,5 +1,7 @@
-"""The report after each nightly run: a run of its own, so that it can neither keep anything from being published nor
-make a run fail that published all."""
+"""The sensor that makes the reports after each nightly run.
+
+The reports are a separate run, so a failing report cannot stop or fail a publish.
+"""
 
 from collections.abc import Iterator
 
@@ -16,8 +18,8 @@ from jv_assets.platform.own_runs import started_by_jv
     monitored_jobs=[nightly],
     request_job=report,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="When a nightly run of the schedule went well, makes the reports of all ranges in a run of "
-    "their own, but for the options for Momentum.",
+    description="Makes the reports of all partitions when a nightly run has succeeded, except momentum_options, which "
+    "takes too long for every night.",
 )
 def report_after_nightly(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     run = context.dagster_run

@@ -12,12 +12,12 @@ from jv_assets.resources.database import Database
 @dg.op(
     name="delete_old_runs",
     description="""
-Deletes the runs that are older than `JV_KEPT_DAYS` days, with their events and logs, but for those that hold the latest
-materialization, attempt or check of anything. Scores, files and what `jv undo` needs are not touched.
+Deletes runs older than `JV_KEPT_DAYS` days, with their events and logs. Keeps each run that holds the latest
+materialization, attempt or check result of something. Does not touch scores, files, or what `jv undo` needs.
 """,
 )
 def delete_old_runs(context: dg.OpExecutionContext) -> None:
-    # not above: what reads Dagster's own tables takes long to load, and every process that lists the jobs would
+    # Imported here, because it takes long to load, and every process that lists the jobs loads this module.
     from jv_assets.automation.retention import purge_old_runs
 
     with one_line_failure():
@@ -28,8 +28,8 @@ def delete_old_runs(context: dg.OpExecutionContext) -> None:
 @dg.op(
     name="drop_old_months",
     description="""
-Drops the months of `jv.score_log` that ended more than `JV_SCORE_LOG_DAYS` days ago. The last entry of each match
-stays, because its score may still stand in production.
+Drops the months of `jv.score_log` that ended more than `JV_SCORE_LOG_DAYS` days ago. Keeps the last entry of each
+match, because that score may still stand in production.
 """,
 )
 def drop_old_months(context: dg.OpExecutionContext, database: dg.ResourceParam[Database]) -> None:
@@ -41,8 +41,8 @@ def drop_old_months(context: dg.OpExecutionContext, database: dg.ResourceParam[D
 @dg.job(
     name=Job.PURGE,
     executor_def=dg.in_process_executor,
-    description="Delete the runs that are older than JV_KEPT_DAYS days, with their events and logs, and the months of "
-    "the log of published scores that are older than JV_SCORE_LOG_DAYS days.",
+    description="Retention: delete runs older than JV_KEPT_DAYS days with their events and logs, and drop the months "
+    "of the log of published scores that are older than JV_SCORE_LOG_DAYS days.",
 )
 def purge_runs() -> None:
     delete_old_runs()
@@ -54,7 +54,8 @@ def purge_runs() -> None:
     cron_schedule="@daily",
     execution_timezone=settings.nightly_timezone(),
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Once a day, so that Dagster's database and the logs of runs do not grow for ever.",
+    description="Runs the job forget once a day, so that Dagster's database and the run logs do not grow without "
+    "bound.",
 )
 def every_day() -> dg.RunRequest:
     return dg.RunRequest()

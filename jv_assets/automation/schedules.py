@@ -46,7 +46,7 @@ _A_RUN = timedelta(hours=2)
 
 
 def every_night_anew() -> dg.FreshnessPolicy:
-    """Of what each nightly run makes: late when one did not come, overdue when two did not."""
+    """Return the freshness policy of nightly assets: warn after one missed tick, fail after two."""
     ticks = cron_string_iterator(time.time(), settings.nightly_cron(), settings.nightly_timezone())
     longest = max(after - before for before, after in pairwise(islice(ticks, 15)))  # over a weekend, too
     return dg.FreshnessPolicy.time_window(warn_window=longest + _A_RUN, fail_window=2 * longest + _A_RUN)
@@ -55,7 +55,7 @@ def every_night_anew() -> dg.FreshnessPolicy:
 rescore = dg.define_asset_job(
     Job.RESCORE,
     dg.AssetSelection.assets(*RESCORE),
-    description="Read the profiles, score every match, publish what differs. Embeds nothing.",
+    description="Read the profiles, score every match, and publish the scores that differ. Embeds nothing.",
 )
 embed = dg.define_asset_job(
     Job.EMBED,
@@ -70,19 +70,21 @@ refresh = dg.define_asset_job(
 nightly = dg.define_asset_job(
     Job.NIGHTLY,
     dg.AssetSelection.assets(*NIGHTLY),
-    description="Everything: read, embed what changed, score, publish what differs.",
+    description="The whole pipeline: read the profiles, embed changed texts, score every match, publish the scores "
+    "that differ.",
 )
 report = dg.define_asset_job(
     Job.REPORT,
     dg.AssetSelection.assets(*REPORTS),
-    description="What the scores mean: the diagnostics of all ranges, the options for Momentum, the best matches, and "
-    "one page of them. Changes nothing else.",
+    description="Make the reports: the diagnostics of all partitions, the simulated options for Momentum, the best "
+    "matches, and one page that shows them. Changes no score.",
 )
 
 discover = dg.define_asset_job(
     Job.DISCOVER,
     dg.AssetSelection.assets(*DISCOVER),
-    description="Find the best pairs that no match joins yet, and spread them. Writes nothing to the database.",
+    description="Find the best pairs that no match joins yet, and spread them over the profiles. Writes nothing to the "
+    "database.",
 )
 
 
@@ -90,7 +92,7 @@ discover = dg.define_asset_job(
     job=discover,
     cron_schedule=_WEEKLY_CRON,
     execution_timezone=settings.nightly_timezone(),
-    description="One run over all ranges, on Sundays at 5. Off until switched on.",
+    description="Runs discover over all partitions, on Sundays at 5:00. Off until you switch it on.",
 )
 def every_week(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(tags=all_ranges_tags())
@@ -100,11 +102,11 @@ def every_week(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     job=nightly,
     cron_schedule=settings.nightly_cron(),
     execution_timezone=settings.nightly_timezone(),
-    description="One run over all ranges. JV_NIGHTLY_CRON and JV_NIGHTLY_TIMEZONE say when; it is left out while "
-    "the last one still goes on. Off until switched on.",
+    description="Runs nightly over all partitions, at the time of JV_NIGHTLY_CRON and JV_NIGHTLY_TIMEZONE. Skips a "
+    "tick while the last nightly run is still in progress. Off until you switch it on.",
 )
 def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    # a second one would do the same again beside the first, or right after it
+    # A second run would only repeat the first one's work.
     runs = context.instance.get_runs(dg.RunsFilter(job_name=nightly.name, statuses=NOT_ENDED))
     if going := [run for run in runs if is_ours(context.instance, run)]:
         return dg.SkipReason(f"the nightly run {going[0].run_id} still goes on")

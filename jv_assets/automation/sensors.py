@@ -1,7 +1,7 @@
-"""Between two nights: new matches are scored, and what edited profiles concern is scored again. Off until switched on.
+"""Sensors that score new matches and edited profiles between two nights. Off until switched on.
 
-Both sensors request a run that reads and embeds the profiles that changed; when that went well, `score_concerned`
-requests the runs over the ranges of matches that it names. The night does whatever a sensor has missed.
+Both sensors request a run that reads and embeds the changed profiles. When that run succeeds, `score_concerned`
+requests runs over the partitions of the matches concerned. The nightly run does whatever a sensor missed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -50,9 +50,9 @@ _REFERRING = f"""
 @dg.sensor(
     job=refresh,
     minimum_interval_seconds=_SECONDS,
-    description="When matches were added that have no score, or one of another program, reads and embeds the profiles "
-    "that changed, then scores and publishes the ranges of these matches and no others. Looks for rows with a "
-    "later suggested_at, by index.",
+    description="Scores new matches within minutes. Looks every minute for rows with a later suggested_at that have no "
+    "score, or a score of another program. Then it reads and embeds the changed profiles, and scores and publishes the "
+    "partitions of these matches only.",
 )
 def new_matches(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
@@ -67,9 +67,9 @@ def new_matches(
 @dg.sensor(
     job=refresh,
     minimum_interval_seconds=_SECONDS,
-    description="When profiles were edited, reads and embeds them, then scores the ranges of matches that refer to "
-    "them and publishes what differs. Looks for rows with a later updated_at, by index. The first tick only notes "
-    "where it begins: what was edited before is the night's.",
+    description="Rescores the matches of edited profiles within minutes. Looks every minute for profiles with a later "
+    "updated_at. Then it reads and embeds them, rescores the partitions of the matches that refer to them, and "
+    "publishes the scores that differ. The first tick only notes the time: the nightly run does earlier edits.",
 )
 def edited_profiles(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
@@ -119,7 +119,8 @@ def _tick(
     monitored_jobs=[refresh],
     request_job=rescore,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="After a run of new_matches or edited_profiles: scores and publishes the ranges that it was about.",
+    description="Second half of new_matches and edited_profiles: when their first run succeeds, scores and publishes "
+    "the partitions of matches that it concerns.",
 )
 def score_concerned(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     run = context.dagster_run

@@ -1,4 +1,4 @@
-"""The job `undo`: puts back what a run replaced, over all partitions."""
+"""The job `undo`: restores the scores that a run replaced, over all partitions."""
 
 import dagster as dg
 
@@ -23,9 +23,9 @@ class UndoConfig(dg.Config):
 @dg.op(
     name=PUT_BACK,
     description="""
-Puts `score_ab`, `score_ba`, `harmonic_mean` and `match_context` back to what they were before a run replaced them, in
-every range, in short transactions that may be cut off anywhere: launch it again to go on. A match that a later run
-replaced again is left and counted. What this replaces is kept too, so it can be undone itself.
+Restores `score_ab`, `score_ba`, `harmonic_mean` and `match_context` to what they were before a run replaced them. Works
+in short transactions over all partitions; if it is interrupted, launch it again. Leaves a match that a later run
+replaced again, and counts it. Keeps what it replaces, so an undo can be undone too.
 """,
 )
 def put_back(
@@ -49,7 +49,7 @@ def put_back(
 @dg.job(
     name=Job.UNDO,
     executor_def=dg.in_process_executor,
-    description="Put back the scores that a run replaced. Config: ops: put_back: config: run: the run's id.",
+    description="Restore the scores that a run replaced. Set the config ops: put_back: config: run: to the run's id.",
 )
 def undo() -> None:
     put_back()

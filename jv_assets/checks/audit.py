@@ -1,4 +1,4 @@
-"""The asset checks between scoring and publishing. All of them block."""
+"""The asset checks between scoring and publishing. A failed one stops the run before it publishes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,8 +20,7 @@ _ASSET = MATCH_SCORES
             name,
             asset=_ASSET,
             blocking=True,
-            description=f"{rule.__doc__} Reads the files of the run's ranges; where a range breaks it, nothing of the "
-            "run is published.",
+            description=f"{rule.__doc__} If any partition of the run fails this check, the run publishes nothing.",
         )
         for name, rule in RULES.items()
     ],

@@ -1,4 +1,4 @@
-"""Checks that warn and stop nothing: what drifts slowly, and makes scores worth less without making them wrong."""
+"""Checks that only warn: of slow drift, which makes scores less useful without making them wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -23,17 +23,17 @@ from jv_scoring.analysis.momentum_bottleneck import FIELDS
 from jv_scoring.text import EMBEDDED_FIELDS
 
 FALLBACK, SKIPPED, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 0.01, 0.05, 0.20
-"""The bounds: shares of evaluations and of matches, distance from 1, and shares of profiles."""
+"""Bounds: shares of comparisons and of matches, distance of a length from 1, and two shares of profiles."""
 LISTED = 100
-"""Matches in the list of those without a score."""
+"""How many matches the list of those without a score holds at most."""
 FileMetadata = Mapping[str, Mapping[str, Any]]
-"""Those of the file of each range."""
+"""By partition, the metadata of its file."""
 _FEWEST = 10
-"""Matches a range on average that it takes to call ranges uneven."""
+"""Below this mean number of rows per partition, uneven partitions do not matter."""
 
 
 def _spec(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(name, asset=asset, blocking=False, description=f"{description} Warns; stops nothing.")
+    return dg.AssetCheckSpec(name, asset=asset, blocking=False, description=f"{description} A failure only warns.")
 
 
 def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, Any]) -> dg.AssetCheckResult:
@@ -43,17 +43,17 @@ def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, 
 @dg.multi_asset_check(
     name="health_of_scores",
     specs=[
-        _spec(MATCH_SCORES, "no_distribution_shift", "The scores did not move, as a whole, further from those stored "
-              "under the same policy and version than an ordinary night moves them. Publishing refuses beyond it."),
-        _spec(MATCH_SCORES, "few_fallbacks", f"At most {FALLBACK:.0%} of the text comparisons are by word overlap, "
-              f"for want of a vector, and {100 * RISE:g} points more than in the stored scores. Publishing refuses a "
-              "rise beyond it."),
-        _spec(MATCH_SCORES, "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored: profile gone, or "
-              f"matched with itself. Lists which have no score, and why, up to {LISTED} of them."),
-        _spec(MATCH_SCORES, "ranges_even", f"No range has more than {SKEW:g} times the matches of the mean one: else "
-              "jv repartition takes the bounds from the ids."),
-        _spec(MATCH_SCORES, "embeddings_current", "Every text that can be embedded has a vector made from it as it "
-              "is now."),
+        _spec(MATCH_SCORES, "no_distribution_shift", "The scores as a whole moved no further from the stored scores of "
+              "the same policy and version than on an ordinary night. Beyond these bounds, publishing refuses."),
+        _spec(MATCH_SCORES, "few_fallbacks", f"At most {FALLBACK:.0%} of the text comparisons fall back to word "
+              f"overlap because a vector is missing, and at most {100 * RISE:g} points more than in the stored scores. "
+              "Publishing refuses a larger rise."),
+        _spec(MATCH_SCORES, "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored, because a profile "
+              f"is gone or is matched with itself. Lists up to {LISTED} matches without a score, and why."),
+        _spec(MATCH_SCORES, "ranges_even", f"No partition has more than {SKEW:g} times the mean number of matches. If "
+              "one has, `jv repartition` makes the partitions even."),
+        _spec(MATCH_SCORES, "embeddings_current", "Every text that can be embedded has a vector of its current "
+              "wording, not a stale one."),
     ],
 )  # fmt: skip
 def health_of_scores(
@@ -82,8 +82,8 @@ def health_of_scores(
 @dg.multi_asset_check(
     name="health_of_embeddings",
     specs=[
-        _spec(PROFILE_EMBEDDINGS, "unit_vectors", f"Every vector of the configured model has a length of 1, within "
-              f"{NORM:g}, as the model's are made."),
+        _spec(PROFILE_EMBEDDINGS, "unit_vectors", f"Every vector under the configured model's name has length 1, "
+              f"within {NORM:g}. Another length means that another program wrote it."),
     ],
 )  # fmt: skip
 def health_of_embeddings(
@@ -93,20 +93,20 @@ def health_of_embeddings(
     files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.AssetCheckResult]:
     within = map(files.cut.profiles.bounds, keys_of_run(context.run))
-    odd = sum(odd_vectors(database, embedder.model, low, high) for low, high in within)
-    problem = f"{odd:,} vectors are not of length 1: something else wrote them" if odd else None
-    yield _warning(PROFILE_EMBEDDINGS, "unit_vectors", problem, {"vectors": odd})
+    irregular = sum(irregular_vectors(database, embedder.model, low, high) for low, high in within)
+    problem = f"{irregular:,} vectors are not of length 1: something else wrote them" if irregular else None
+    yield _warning(PROFILE_EMBEDDINGS, "unit_vectors", problem, {"vectors": irregular})
 
 
 @dg.multi_asset_check(
     name="health_of_profiles",
     specs=[
-        _spec(PROFILES, "coverage_steady", f"The share of profiles with data moved by at most {DRIFT:.0%} in each of "
-              "Momentum's four fields since this was last checked over the same ranges."),
-        _spec(PROFILES, "texts_meaningful", f"At most {MEANINGLESS:.0%} of the profiles have a text that the "
-              "embedding models cannot tell from others: without content, or in another script than Latin."),
-        _spec(PROFILES, "ranges_even", f"No range has more than {SKEW:g} times the profiles of the mean one: else jv "
-              "repartition takes the bounds from the ids."),
+        _spec(PROFILES, "coverage_steady", f"The share of profiles with data changed by at most {DRIFT:.0%} in each "
+              "of the four Momentum fields since the last check of the same number of partitions."),
+        _spec(PROFILES, "texts_meaningful", f"At most {MEANINGLESS:.0%} of the profiles have a text that embedding "
+              "models cannot tell from others: it has no content, or is not in Latin script."),
+        _spec(PROFILES, "ranges_even", f"No partition has more than {SKEW:g} times the mean number of profiles. If "
+              "one has, `jv repartition` makes the partitions even."),
     ],
 )  # fmt: skip
 def health_of_profiles(
@@ -127,19 +127,19 @@ def health_of_profiles(
 
 
 def fallback_share(metadata: FileMetadata) -> float | None:
-    """Of the text comparisons of these ranges' files, by their metadata, 0..1; None of none."""
+    """Return the share of text comparisons by word overlap, 0..1; None if there are no comparisons."""
     by_words, semantic = (sum(of[name] for of in metadata.values()) for name in ("word_overlap", "semantic"))
     return by_words / (by_words + semantic) if by_words + semantic else None
 
 
 def skipped_share(metadata: FileMetadata) -> float | None:
-    """Of the matches of these ranges' files, 0..1; None of none."""
+    """Return the share of matches without a score, 0..1; None if there are no matches."""
     every, skipped = (sum(of["rows"] for of in metadata.values()), sum(len(of["skipped"]) for of in metadata.values()))
     return skipped / every if every else None
 
 
 def skipped(metadata: FileMetadata) -> dg.TableMetadataValue | None:
-    """The matches of these ranges' files that have no score, and why; None of none, the first `LISTED` of more."""
+    """Return the first `LISTED` matches that have no score, and why; None if there are none."""
     rows = [
         dg.TableRecord({"match": match_id, "range": key, "why": str(reason)})
         for key, of in metadata.items()
@@ -156,19 +156,19 @@ def _ranges_even(asset: str, metadata: FileMetadata) -> dg.AssetCheckResult:
 
 
 def skew_of(metadata: FileMetadata) -> float | None:
-    """The rows of the largest range by those of the mean one; None of few."""
+    """Return how many times the mean number of rows the largest partition has; None if there are few rows."""
     rows = [of["rows"] for of in metadata.values()]
     return max(rows) * len(rows) / sum(rows) if rows and sum(rows) >= _FEWEST * len(rows) else None
 
 
-def odd_vectors(database: Database, model: str, low: str, high: str) -> int:
-    """How many vectors of these profiles under this model's name are not of length 1."""
+def irregular_vectors(database: Database, model: str, low: str, high: str) -> int:
+    """Return how many vectors of these profiles under this model's name do not have length 1."""
     values = {"low": low, "high": high, "model": model, "norm": NORM}
-    return int(database.run(lambda connection: connection.execute(text(_ODD_VECTORS), values).scalar_one()))
+    return int(database.run(lambda connection: connection.execute(text(_IRREGULAR_VECTORS), values).scalar_one()))
 
 
 def coverage(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
-    """The share, 0..1, of these ranges' profiles with data, by field; {} of no profiles."""
+    """Return by field the share of profiles with data, 0..1; {} if there are no profiles."""
     rows, known = 0, dict.fromkeys(FIELDS, 0)
     for key in keys:
         for features in files.chunks(PROFILES, key, list(FIELDS)):
@@ -178,7 +178,7 @@ def coverage(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
 
 
 def _last_coverage(context: dg.AssetCheckExecutionContext, ranges: int) -> dict[str, float]:
-    """What the check said the last time that it looked at as many ranges; {} where it never did."""
+    """Return the result of the last check of as many partitions; {} if there is none."""
     key = dg.AssetCheckKey(dg.AssetKey(PROFILES), "coverage_steady")
     for record in context.instance.event_log_storage.get_asset_check_execution_history(key, limit=5):
         event = record.event.dagster_event if record.event else None
@@ -193,7 +193,7 @@ def _above(share: float | None, bound: float) -> str | None:
     return f"{share:.1%}, more than {bound:.0%}" if share is not None and share > bound else None
 
 
-_ODD_VECTORS = f"""
+_IRREGULAR_VECTORS = f"""
     SELECT count(*) FROM profiles
     CROSS JOIN LATERAL (VALUES {", ".join(f"(embedding_{name}::vector)" for name in EMBEDDED_FIELDS)}) AS v (vector)
     WHERE id BETWEEN :low AND :high AND {model_of("embeddings_model")} = :model AND abs(vector_norm(vector) - 1) > :norm

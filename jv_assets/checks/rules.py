@@ -1,4 +1,4 @@
-"""What the scores of a range must be before they may be published."""
+"""The rules that the scores of a partition must meet before they are published."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -11,31 +11,31 @@ from jv_scoring.engine import SCORES
 from jv_scoring.policy import POLICIES
 
 AUDITED = ("id", *SCORES, "policy", "scoring_version", "inputs_hash")
-"""The columns that an audit needs."""
+"""The columns that the rules need."""
 
 Rule = Callable[[pd.DataFrame, dict[str, Any]], int]
 
 
 def _row_counts_agree(rows: pd.DataFrame, metadata: dict[str, Any]) -> int:
-    """Every match that was read is scored or skipped, and none is there twice."""
+    """Every match that was read is either scored or skipped, and appears once."""
     read, skipped = int(metadata["rows"]), len(metadata["skipped"])
     return abs(read - len(rows) - skipped) + int(rows["id"].duplicated().sum())
 
 
 def _scores_in_range(rows: pd.DataFrame, metadata: dict[str, Any]) -> int:
-    """All three scores are finite and 0..100."""
+    """All three scores are finite numbers from 0 to 100."""
     scores = rows[SCORES].to_numpy(np.float64)
     return int((~((scores >= 0) & (scores <= 100))).any(axis=1).sum())
 
 
 def _harmonic_below_arithmetic(rows: pd.DataFrame, metadata: dict[str, Any]) -> int:
-    """harmonic_mean is at most the arithmetic mean of the directions; all three are rounded to 2 decimals."""
+    """harmonic_mean is at most the arithmetic mean of score_ab and score_ba, within rounding to 2 decimals."""
     mean = (rows["score_ab"] + rows["score_ba"]) / 2
     return int(np.count_nonzero(rows["harmonic_mean"] > mean + 0.01))
 
 
 def _stamped(rows: pd.DataFrame, metadata: dict[str, Any]) -> int:
-    """Every score names a known policy, its version and the hash of what it was made from."""
+    """Every score names a known policy, the version of the rules, and the hash of its inputs."""
     unknown = ~rows["policy"].isin(POLICIES)
     return int(np.count_nonzero(unknown | rows["scoring_version"].isna() | rows["inputs_hash"].isna()))
 

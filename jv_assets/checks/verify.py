@@ -1,4 +1,4 @@
-"""What must hold in production after a publish: the checks of `published_scores`, which look at the database anew."""
+"""The checks of `published_scores`. They read the database again after a publish."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from jv_scoring.policy import SCORING_VERSION
 
 _ASSET = PUBLISHED_SCORES
 SAMPLE = 20
-"""Matches that are scored again, one by one, by the plain reference."""
+"""How many matches the plain reference rescores, one by one."""
 _IDS = ["id", "profile_id", "suggested_profile_id"]
 # In order of id, so that the index on it is used.
 _ANY_NULL = """
@@ -40,16 +40,16 @@ _NULL = f"""
             "nothing_left_null",
             asset=_ASSET,
             blocking=True,
-            description="Every match of the run's ranges that could be scored has a score in the database. One that "
-            "was added or given other profiles since it was scored waits for the next run, and is not counted.",
+            description="Every match that the run scored has a score in the database. Does not count a match that was "
+            "added, or that got other profiles, after the run had scored it: the next run scores it.",
         ),
         dg.AssetCheckSpec(
             "reference_agrees",
             asset=_ASSET,
             blocking=True,
-            description=f"{SAMPLE} matches drawn by the run's id are scored again, pair by pair, by the plain "
-            "reference implementation from what the database holds, and are what is stored, breakdowns included. A "
-            "match whose profiles changed since it was scored is passed over. Costs some 10 ms a match.",
+            description=f"The plain reference implementation rescores {SAMPLE} random matches of the run from the "
+            "database, and gives exactly the stored scores and breakdowns. Skips a match if its profiles changed "
+            "since it was scored. Takes about 10 ms per match.",
         ),
     ],
 )

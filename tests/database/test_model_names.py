@@ -17,7 +17,7 @@ from test_gates import evaluations
 
 from jv_assets.automation.execution import Outcome
 from jv_assets.automation.schedules import NIGHTLY
-from jv_assets.checks.health import odd_vectors
+from jv_assets.checks.health import irregular_vectors
 from jv_assets.cli import console
 from jv_assets.pipeline import embedding_plan
 from jv_assets.pipeline.id_spans import FIRST, LAST
@@ -87,7 +87,7 @@ def test_a_spelling_changes_nothing(renamed: Pipeline, spelled: str) -> None:
     assert evaluations(result)["reference_agrees"].passed
     assert read_status(renamed.database, MINILM).profiles["embedded"] == count
     assert count_older(renamed.database, MINILM) == 0
-    assert odd_vectors(renamed.database, MINILM, FIRST, LAST) == 0
+    assert irregular_vectors(renamed.database, MINILM, FIRST, LAST) == 0
     level, line = vectors_line(renamed)
     assert level == "ok"
     assert line == (
