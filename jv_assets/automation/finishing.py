@@ -70,7 +70,7 @@ def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[s
     request_job=nightly,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="When some partitions of a rescore or nightly run fail, scores and publishes the others in another "
-        "run.",
+    "run.",
 )
 def finish_the_other_ranges(context: dg.RunFailureSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     run = context.dagster_run
