@@ -49,7 +49,7 @@ test-long: install ## the tests that take minutes each: servers and workers kill
 	.venv/bin/pytest -m long tests/browser
 
 soak: install ## fifty nights with edits: is every night right, and does anything grow (half an hour)
-	@JV_ID_RANGES=8 PYTHONPATH=tests .venv/bin/python -m benchmarks.soak
+	@JV_ID_RANGES=8 .venv/bin/python -m benchmarks.soak
 
 bench: install ## measure the speed figures of the README
 	@.venv/bin/python -m benchmarks
@@ -58,7 +58,7 @@ bench-large: install ## a rescore of one million matches and of two, beside the 
 	@.venv/bin/python -m benchmarks large
 
 bench-workers: install ## what a second worker of Celery is worth (a quarter of an hour; needs a redis-server)
-	@PYTHONPATH=tests .venv/bin/python -m benchmarks.scale_out
+	@.venv/bin/python -m benchmarks.scale_out
 
 docs: install ## build the pages of docs/ into build/site
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet

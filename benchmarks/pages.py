@@ -1,6 +1,6 @@
 """How long the Dagster UI takes over pages with many ranges, in a real browser, until what they are for can be used.
 
-    PYTHONPATH=tests .venv/bin/python -m benchmarks.pages [RANGES] [HOME]
+    .venv/bin/python -m benchmarks.pages [RANGES] [HOME]
 
 loads a small population, runs the night once over all ranges (4,096 by default: minutes), starts `jv ui`, opens each
 page in turns, and at last asks for a backfill of all ranges, which it takes back. With a HOME that is there
@@ -19,16 +19,16 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from dialogs import dialog_of
 from playwright.sync_api import Page, expect, sync_playwright
-from serving import Running, running
-from waiting import wait_until
 
 from benchmarks.figures import jv
 from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import range_keys
 from jv_assets.platform import postgres
 from jv_assets.settings import ranges_per_run
+from tests.support.dialogs import dialog_of
+from tests.support.serving import Running, running
+from tests.support.waiting import wait_until
 
 PROFILES, MATCHES, RANGES = 200, 1_000, 4_096
 REPEATS = 3

@@ -22,8 +22,6 @@ from tempfile import TemporaryDirectory
 import dagster as dg
 import psutil
 import psycopg
-from servers import free_port, redis
-from serving import Running, running
 
 from jv_assets.demo.population import make_population
 from jv_assets.names import PROFILE_EMBEDDINGS, PUBLISHED_SCORES
@@ -33,6 +31,8 @@ from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.servers import free_port, redis
+from tests.support.serving import Running, running
 
 JV = [sys.executable, "-c", "from jv_assets.cli import main; main()"]
 KEYS = list(ID_RANGES.get_partition_keys())

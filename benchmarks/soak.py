@@ -24,11 +24,7 @@ from uuid import UUID
 import dagster as dg
 import pandas as pd
 import psutil
-from models import MINILM, minilm
-from pipelines import Pipeline, assert_scored, checksums, matches, profiles_by_id
-from serving import ENDED, Running, running
 from sqlalchemy import text
-from waiting import wait_until
 
 from benchmarks import soak_result
 from benchmarks.figures import environment
@@ -46,6 +42,10 @@ from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.policy import CURRENT_POLICY
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
+from tests.support.models import MINILM, minilm
+from tests.support.pipelines import Pipeline, assert_scored, checksums, matches, profiles_by_id
+from tests.support.serving import ENDED, Running, running
+from tests.support.waiting import wait_until
 
 NIGHTS, PROFILES, MATCHES, SEED = 50, 500, 2_500, 20260301
 EDITED, NEW, DELETED, FEWER_MATCHES, MOVED = 25, 6, 6, 30, 8

@@ -20,7 +20,7 @@ from jv_assets.platform import postgres
 # How long an example takes is the machine's affair: no test fails by the clock.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
-pytest.register_assert_rewrite("program", "judging", "telling", "undone")
+pytest.register_assert_rewrite("tests.support")
 
 # To look for garbage in all that the libraries loaded, again and again, takes a twentieth of the time.
 gc.set_threshold(50_000)

@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from models import BGE, MINILM, cache_model, make_bert, minilm, packaged_folder
-from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.errors import UserError
@@ -25,6 +23,8 @@ from jv_assets.resources import model_files
 from jv_assets.resources.embedder import Embedder, available
 from jv_assets.resources.known_models import KNOWN, Known, verified
 from jv_scoring.similarity import CALIBRATIONS
+from tests.support.models import BGE, MINILM, cache_model, make_bert, minilm, packaged_folder
+from tests.support.waiting import wait_until
 
 TEXTS = [
     "I help authors launch their first book.",

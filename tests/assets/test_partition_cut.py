@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ids import v1, v7
 
 from jv_assets.partition_cut import Cut, TableCut, equal_cut, equal_width, even_rows
+from tests.support.ids import v1, v7
 
 LAST = 2**128 - 1
 YEAR = 365 * 86_400_000

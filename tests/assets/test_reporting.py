@@ -14,8 +14,6 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
-from profile_strategies import Profile, frame
-from score_rows import nothing_is_nan, population, scored_rows, without_vectors
 
 from jv_assets.errors import UserError
 from jv_assets.pipeline.scoring import fingerprint
@@ -34,6 +32,8 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import aggregation_comparison, embedding_isolation, momentum_bottleneck, production_impact
 from jv_scoring.analysis.momentum_options import momentum_options
 from jv_scoring.prepare import profile_features
+from tests.support.profile_strategies import Profile, frame
+from tests.support.score_rows import nothing_is_nan, population, scored_rows, without_vectors
 
 VOID = {"meta", "br", "hr"}
 NOT_SAID = re.compile(r"NaN|undefined|\bNone\b|\bnull\b|\bInfinity\b|\binf\b|\bnan\b")

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
-from servers import free_port
-from serving import SECONDS, SERVE, Running, running
 from sqlalchemy import text
 
 from jv_assets import settings
@@ -21,6 +19,8 @@ from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.servers import free_port
+from tests.support.serving import SECONDS, SERVE, Running, running
 
 IMAGES = Path(__file__).parents[2] / "docs" / "img"
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
-from serving import SECONDS, SERVE, Running, running
 
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
+from tests.support.serving import SECONDS, SERVE, Running, running
 
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "jv", "scheduleName": "every_night"}
 START = "mutation ($it: ScheduleSelector!) { startSchedule(scheduleSelector: $it) { __typename } }"

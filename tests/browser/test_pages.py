@@ -7,8 +7,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from models import MINILM, minilm
-from pipelines import Pipeline, nightly_done
 from playwright.sync_api import Page
 
 from jv_assets.automation.schedules import REPORTS
@@ -17,6 +15,8 @@ from jv_assets.explain import explain, parse_changes, to_html
 from jv_assets.platform import postgres
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.models import MINILM, minilm
+from tests.support.pipelines import Pipeline, nightly_done
 
 DESK, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 PAPER = {"width": 718, "height": 1000}

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from conftest import Served
-from dialogs import dialog_of
 from playwright.sync_api import Locator, Page, expect
-from serving import ENDED
 from sqlalchemy import create_engine, text
-from waiting import wait_until
+
+from tests.support.dialogs import dialog_of
+from tests.support.serving import ENDED
+from tests.support.waiting import wait_until
 
 MILLISECONDS = 60_000
 """How long a page may take; on a free machine it is a fraction of a second."""

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import MINILM
-from program import Done, Program, removed_at_last, scored
 
 from jv_scoring.reference import score_pair
 from jv_scoring.similarity import calibration_of
+from tests.support.models import MINILM
+from tests.support.program import Done, Program, removed_at_last, scored
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from models import MINILM
-from program import KEYS, SECONDS, Done, Program, assert_scored, range_of, removed_at_last, scored
-from servers import free_port, pgbouncer
 from sqlalchemy import make_url
-from waiting import wait_until
 
 from jv_assets.platform import postgres
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
+from tests.support.models import MINILM
+from tests.support.program import KEYS, SECONDS, Done, Program, assert_scored, range_of, removed_at_last, scored
+from tests.support.servers import free_port, pgbouncer
+from tests.support.waiting import wait_until
 
 TOO_LONG = f"[{'1' * 5000}]"
 """jv_history that jsonb holds and Python's json does not read."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import MINILM
-from program import Program, removed_at_last
 
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
+from tests.support.models import MINILM
+from tests.support.program import Program, removed_at_last
 
 HEADER = ["profile_id", "candidate_id", "rank", "harmonic_mean", "score_ab", "score_ba", "accepted"]
 Scores = dict[tuple[str, str], PairScore]

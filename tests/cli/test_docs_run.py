@@ -5,10 +5,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-from program import Program
 from test_docs import LINES
 
 from jv_assets.platform import postgres
+from tests.support.program import Program
 
 pytestmark = pytest.mark.long
 ORDER = (

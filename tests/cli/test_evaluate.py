@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from program import Program, removed_at_last
+
+from tests.support.program import Program, removed_at_last
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from program import KEYS, Program, assert_scored, removed_at_last
 
 from jv_assets.automation.execution import execute
 from jv_assets.automation.finishing import parts
 from jv_assets.definitions import defs
+from tests.support.program import KEYS, Program, assert_scored, removed_at_last
 
 FEWER = "2"
 

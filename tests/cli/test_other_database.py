@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from models import MINILM
-from program import Program
 
 from jv_assets.demo.population import make_population
 from jv_assets.pipeline.identity import FILE, require_home
@@ -13,6 +11,8 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.models import MINILM
+from tests.support.program import Program
 
 COMMANDS = (
     ("status",),

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import Program, removed_at_last
+
+from tests.support.program import Program, removed_at_last
 
 ROW = {"rater": "ab", "rating": "4", "note": "", "rated_at": "2026-02-17T10:00:00.000Z"}
 

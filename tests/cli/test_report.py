@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import KEYS, Program, removed_at_last
+
+from tests.support.program import KEYS, Program, removed_at_last
 
 
 @pytest.fixture(scope="module")

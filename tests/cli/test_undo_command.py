@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from program import JV, Program, removed_at_last
+
+from tests.support.program import JV, Program, removed_at_last
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 """Fixtures of the odd databases: their templates are made once a run."""
 
-from odd import odd_database, templates
+from tests.support.odd import odd_database, templates
 
 __all__ = ["odd_database", "templates"]

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from models import minilm
-from servers import free_port
 from sqlalchemy import make_url, text
 
 from jv_assets import settings
@@ -15,6 +13,8 @@ from jv_assets.platform.postgres import production_url
 from jv_assets.resources.database import Database
 from jv_assets.setup.doctor import examine
 from jv_assets.setup.migrations.run import migrate
+from tests.support.models import minilm
+from tests.support.servers import free_port
 
 CANARY = "canary-5Tz8"
 PLACES = {

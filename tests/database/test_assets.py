@@ -9,10 +9,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from cuts import bounds, key_of
-from documented import undocumented
-from models import MINILM
-from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
 from jv_assets.automation.finishing import finish_the_other_ranges, parts, rest_of
 from jv_assets.automation.schedules import NIGHTLY, RESCORE
@@ -25,6 +21,10 @@ from jv_assets.pipeline.reading import read_matches
 from jv_assets.pipeline.scoring import ScoredRange, profiles_of_files, score_range
 from jv_assets.resources.database import Database
 from jv_assets.tables import MATCH_COLUMNS
+from tests.support.cuts import bounds, key_of
+from tests.support.documented import undocumented
+from tests.support.models import MINILM
+from tests.support.pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
 KEYS = list(ID_RANGES.get_partition_keys())
 SOME = {"first": "0", "last": "8"}

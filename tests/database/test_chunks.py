@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pipelines import KEYS, Pipeline, assert_equal_to_reference, nightly_done, versions
 
 from jv_assets.assets import published_scores
 from jv_assets.pipeline import id_spans
@@ -16,6 +15,7 @@ from jv_assets.reports import impact_rows
 from jv_assets.reports.tallies import TALLIED
 from jv_assets.resources import range_file
 from jv_assets.resources.range_file import RangeFile
+from tests.support.pipelines import KEYS, Pipeline, assert_equal_to_reference, nightly_done, versions
 
 AT_ONCE = 20
 ASSETS = ("profiles", "profile_embeddings", "match_scores", "published_scores")

@@ -11,8 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 import pytest
-from models import MINILM
-from servers import pgbouncer
 from sqlalchemy import Connection, make_url, text
 from test_publishing import contexts_of, scores
 
@@ -29,6 +27,8 @@ from jv_assets.setup.grant import grant
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.writability import require_writable
+from tests.support.models import MINILM
+from tests.support.servers import pgbouncer
 
 FIRST, LAST = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
 

@@ -12,14 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 import tenacity
-from servers import free_port, pgbouncer
 from sqlalchemy import Connection, make_url, text
-from waiting import wait_until
 
 from jv_assets.errors import UserError
 from jv_assets.platform import postgres
 from jv_assets.resources import database_errors
 from jv_assets.resources.database import ATTEMPTS, PATIENCE, Database
+from tests.support.servers import free_port, pgbouncer
+from tests.support.waiting import wait_until
 
 CANARY = "canary-9Zq7"
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from models import BGE, MINILM, minilm
-from servers import free_port, pgbouncer
 from sqlalchemy import make_url, text
 
 from jv_assets.errors import UserError
@@ -22,6 +20,8 @@ from jv_assets.setup import pooler
 from jv_assets.setup.doctor import Finding, examine, require_ready
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS, READ, WRITTEN
+from tests.support.models import BGE, MINILM, minilm
+from tests.support.servers import free_port, pgbouncer
 
 SUBJECTS = [
     "connection",

@@ -12,11 +12,7 @@ import dagster as dg
 import numpy as np
 import numpy.typing as npt
 import pytest
-from cuts import bounds
-from models import BGE, MINILM, minilm
-from servers import pgbouncer
 from sqlalchemy import Connection, text
-from waiting import wait_for_a_lock
 
 from jv_assets.assets.profile_embeddings import profile_embeddings
 from jv_assets.errors import UserError
@@ -27,6 +23,10 @@ from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.cuts import bounds
+from tests.support.models import BGE, MINILM, minilm
+from tests.support.servers import pgbouncer
+from tests.support.waiting import wait_for_a_lock
 
 T = TypeVar("T")
 EVERYTHING = (str(UUID(int=0)), str(UUID(int=2**128 - 1)))

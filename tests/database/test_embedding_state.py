@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
-from models import MINILM, minilm
 from test_embedding import (
     EVERYTHING,
     OLD,
@@ -25,6 +24,7 @@ from test_embedding import (
 
 from jv_assets.pipeline import embedding, embedding_plan
 from jv_assets.resources.database import Database
+from tests.support.models import MINILM, minilm
 
 FOUND = {"seeking": "podcast guests", "embedding_seeking": str(OLD), "embeddings_model": MINILM}
 MADE, BEFORE, AFTER = "2026-03-01 12:00+00", "2026-02-01 12:00+00", "2026-03-01 12:01+00"

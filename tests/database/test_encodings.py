@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from models import minilm
 from sqlalchemy import text
 
 from jv_assets.errors import UserError
@@ -15,6 +14,7 @@ from jv_assets.setup.catalogue import require_fit
 from jv_assets.setup.doctor import examine, require_ready
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.writability import Use
+from tests.support.models import minilm
 
 USES: list[Use] = ["read", "dry run", "write"]
 

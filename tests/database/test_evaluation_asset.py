@@ -7,15 +7,15 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-import plain_evaluation
 import pytest
-from pipelines import KEYS, Pipeline, nightly_done
 
 from jv_assets.reports.evaluation import evaluated, headline, notes, sections, verdict_line
 from jv_scoring.analysis import embedding_isolation
 from jv_scoring.analysis.evaluation_labels import FEEDBACK_LABELS, OUTCOME_COLUMNS
 from jv_scoring.analysis.evaluation_rankings import RANKINGS
 from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS, POLICIES, aggregate, match_score, parse_policy
+from tests.support import plain_evaluation
+from tests.support.pipelines import KEYS, Pipeline, nightly_done
 
 AT = datetime(2026, 2, 10, tzinfo=UTC)
 Figures = dict[str, Any]

@@ -10,7 +10,6 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 import pytest
-from models import MINILM, minilm
 from rich.console import Console
 from sqlalchemy import text
 
@@ -25,6 +24,7 @@ from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring import calibration_of, score_pair
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.models import MINILM, minilm
 
 EVERYTHING = (str(UUID(int=0)), str(UUID(int=2**128 - 1)))
 ANN, BEN, CAT, NOBODY = (str(UUID(int=2**100 + number)) for number in range(4))

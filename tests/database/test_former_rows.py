@@ -7,9 +7,6 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
-from cuts import bounds
-from models import MINILM
-from pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions
 
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.pipeline import scoring
@@ -18,6 +15,9 @@ from jv_assets.pipeline.profile_rows import profile_chunks
 from jv_assets.pipeline.reading import STORED_COLUMNS, read_matches
 from jv_assets.pipeline.scoring import profiles_of_files, score_range
 from jv_assets.resources.range_files import RangeFiles
+from tests.support.cuts import bounds
+from tests.support.models import MINILM
+from tests.support.pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions
 
 POLICY = "harmonic/impute"
 SOME = {"first": KEYS[0], "last": KEYS[1]}

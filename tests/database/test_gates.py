@@ -6,13 +6,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from cuts import key_of
-from models import MINILM
-from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.checks.health import coverage, fallback_share, skew_of, skipped, skipped_share
 from jv_assets.partitions import ID_RANGES
+from tests.support.cuts import key_of
+from tests.support.models import MINILM
+from tests.support.pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
 KEYS = list(ID_RANGES.get_partition_keys())
 

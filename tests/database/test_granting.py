@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 from sqlalchemy import make_url
 
 from jv_assets.errors import UserError
@@ -13,6 +12,7 @@ from jv_assets.resources.database import Database
 from jv_assets.setup.doctor import examine, require_ready
 from jv_assets.setup.grant import grant
 from jv_assets.tables import WRITTEN
+from tests.support.pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 
 ROLE, PASSWORD = "pipeline; odd", "not-shown"
 FORGET = "UPDATE match_suggestions SET score_ab = NULL, score_ba = NULL, harmonic_mean = NULL, match_context = NULL"

@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from waiting import wait_for_a_lock
 
 from jv_assets.partition_cut import equal_width
 from jv_assets.pipeline.id_locks import lock_ids, lock_names
 from jv_assets.resources.database import Database
+from tests.support.waiting import wait_for_a_lock
 
 IDS = st.integers(0, 2**128 - 1)
 INTERVALS = st.tuples(IDS, IDS).map(lambda ends: (str(UUID(int=min(ends))), str(UUID(int=max(ends)))))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pipelines import Pipeline, failure, nightly_done
 from test_production_impact import KEYS, pieces, stored
 
 from jv_assets.reports.numbers import impact_numbers
@@ -13,6 +12,7 @@ from jv_assets.reports.production_impact import section
 from jv_assets.reports.tallies import _compared
 from jv_scoring.analysis.production_impact import Impact
 from jv_scoring.analysis.tallies import total
+from tests.support.pipelines import Pipeline, failure, nightly_done
 
 SWITCH = {"switch_policy": True, "accept_shift": True}
 

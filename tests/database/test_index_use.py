@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from pipelines import Pipeline, nightly_done
 from sqlalchemy import text
 
 from jv_assets.automation.schedules import NIGHTLY
+from tests.support.pipelines import Pipeline, nightly_done
 
 LARGE = """
     INSERT INTO profiles (id, name) SELECT gen_random_uuid(), 'Kelsol' FROM generate_series(1, 20000);

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from waiting import wait_until
 
 from jv_assets.errors import UserError
 from jv_assets.platform import cluster, postgres, postmaster
+from tests.support.waiting import wait_until
 
 START = """
 import json, sys, pathlib

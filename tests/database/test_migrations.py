@@ -8,8 +8,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from models import BGE, MINILM
-from servers import pgbouncer
 from sqlalchemy import Connection, make_url, text
 
 from jv_assets.errors import UserError
@@ -17,6 +15,8 @@ from jv_assets.resources.database import Database
 from jv_assets.setup.migrations import run
 from jv_assets.setup.migrations.run import is_current, migrate
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
+from tests.support.models import BGE, MINILM
+from tests.support.servers import pgbouncer
 
 VECTORS = [f"embedding_{name}" for name in ("seeking", "offering", "who_you_serve", "what_you_do")]
 OUTPUTS = {

@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from cuts import bounds
-from models import BGE, MINILM
-from pipelines import KEYS, Pipeline, assert_equal_to_reference, failure, nightly_done, versions
 from rich.console import Console
 from sqlalchemy import text
 from test_gates import evaluations
@@ -28,6 +25,9 @@ from jv_assets.setup.status import count_older, read_status
 from jv_assets.setup.vectors import Vectors, look_at_vectors
 from jv_scoring.analysis.fallbacks import COLUMNS, STORED, Rise, rise_of
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.cuts import bounds
+from tests.support.models import BGE, MINILM
+from tests.support.pipelines import KEYS, Pipeline, assert_equal_to_reference, failure, nightly_done, versions
 
 SPELLINGS = [
     "all-MiniLM-L6-v2",

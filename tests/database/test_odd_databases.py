@@ -5,8 +5,20 @@ from collections.abc import Callable
 import numpy as np
 import psycopg
 import pytest
-from models import MINILM
-from odd import (
+from sqlalchemy import text
+
+from jv_assets.automation.schedules import NIGHTLY
+from jv_assets.errors import UserError
+from jv_assets.explain import explain
+from jv_assets.pipeline.undo import kept_runs, undo_range
+from jv_assets.platform import postgres
+from jv_assets.reports.exporting import top_matches
+from jv_assets.reports.impact_rows import hours_ago, row_chunks
+from jv_assets.resources.database import Database
+from jv_assets.setup.migrations.run import migrate
+from jv_assets.setup.status import count_older, read_status
+from tests.support.models import MINILM
+from tests.support.odd import (
     COMMANDS,
     SCORED,
     TEMPLATE,
@@ -22,19 +34,7 @@ from odd import (
     others,
     state,
 )
-from pipelines import KEYS, failure
-from sqlalchemy import text
-
-from jv_assets.automation.schedules import NIGHTLY
-from jv_assets.errors import UserError
-from jv_assets.explain import explain
-from jv_assets.pipeline.undo import kept_runs, undo_range
-from jv_assets.platform import postgres
-from jv_assets.reports.exporting import top_matches
-from jv_assets.reports.impact_rows import hours_ago, row_chunks
-from jv_assets.resources.database import Database
-from jv_assets.setup.migrations.run import migrate
-from jv_assets.setup.status import count_older, read_status
+from tests.support.pipelines import KEYS, failure
 
 
 def retyped(table: str, **kinds: str) -> str:

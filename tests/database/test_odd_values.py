@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 import pytest
-from models import MINILM
-from odd import SCORED, TEMPLATE, Odd, Outcome, assert_right, assert_settled, first_profile
-from pipelines import KEYS, failure
 
 from jv_assets.automation.schedules import NIGHTLY, REPORTS, RESCORE
 from jv_assets.pipeline.stored_rules import refuse_other_rules
 from jv_assets.reports.exporting import top_matches
 from jv_assets.setup.status import count_older, count_waiting_texts, read_status
+from tests.support.models import MINILM
+from tests.support.odd import SCORED, TEMPLATE, Odd, Outcome, assert_right, assert_settled, first_profile
+from tests.support.pipelines import KEYS, failure
 
 DIGITS = "9" * 5_000
 ONE = "id = (SELECT min(id::text)::uuid FROM profiles)"

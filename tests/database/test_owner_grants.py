@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from models import minilm
-from odd import FIRST, LAST, Odd, Outcome, assert_right, assert_settled
 from psycopg import sql
 from sqlalchemy import make_url, text
 
@@ -19,6 +17,8 @@ from jv_assets.setup.doctor import examine, require_ready
 from jv_assets.setup.grant import grant
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.models import minilm
+from tests.support.odd import FIRST, LAST, Odd, Outcome, assert_right, assert_settled
 
 PASSWORD = "not-shown"
 QUOTED = {"extensions": "extensions", 'Odd "schema", here': '"Odd ""schema"", here"'}

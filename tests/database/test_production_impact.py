@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pipelines import Pipeline, nightly_done
 
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.partitions import ID_RANGES
 from jv_scoring.analysis.production_impact import Impact
 from jv_scoring.analysis.production_impact_report import report
 from jv_scoring.analysis.tallies import total
+from tests.support.pipelines import Pipeline, nightly_done
 
 KEYS = list(ID_RANGES.get_partition_keys())
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from odd import COMMANDS, Case, Odd, Outcome, assert_right, cure_in, state
+
+from tests.support.odd import COMMANDS, Case, Odd, Outcome, assert_right, cure_in, state
 
 ALL_TABLES = "CREATE PUBLICATION everything FOR ALL TABLES"
 WITHOUT_KEY = "ALTER TABLE match_suggestions DROP CONSTRAINT match_suggestions_pkey, ADD UNIQUE (id)"

@@ -9,9 +9,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
-from servers import pgbouncer
 from sqlalchemy import Connection, text
-from waiting import wait_for_a_lock
 
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -25,6 +23,8 @@ from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.tables import MATCH_COLUMNS
 from jv_scoring.policy import DIMENSIONS
+from tests.support.servers import pgbouncer
+from tests.support.waiting import wait_for_a_lock
 
 T = TypeVar("T")
 EVERYTHING = (str(UUID(int=0)), str(UUID(int=2**128 - 1)))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from models import MINILM
-from pipelines import KEYS, Pipeline, nightly_done
-from program import Program
 from sqlalchemy import make_url
 
 from jv_assets.platform import cluster, postgres
+from tests.support.models import MINILM
+from tests.support.pipelines import KEYS, Pipeline, nightly_done
+from tests.support.program import Program
 
 PASSWORD = "not-shown"
 REPLICATING = {"wal_level": "replica", "max_wal_senders": "2"}

@@ -7,7 +7,6 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
-from models import BGE, MINILM
 from sqlalchemy import text
 
 from jv_assets.pipeline.reading import decode_vectors, read_matches, read_profiles, read_vectors
@@ -19,6 +18,7 @@ from jv_scoring.inputs import vectors_digest
 from jv_scoring.prepare import COMPARED
 from jv_scoring.text import EMBEDDED_FIELDS
 from jv_scoring.vectors import IRREGULAR, MISSING, Vectors
+from tests.support.models import BGE, MINILM
 
 EVERYTHING = (str(UUID(int=0)), str(UUID(int=2**128 - 1)))
 IDS = [str(UUID(int=number)) for number in range(1, 6)]

@@ -6,10 +6,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from dagster_internals import create_run_for_test
-from ids import v1, v7
-from models import MINILM
-from pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions
 from sqlalchemy import text
 from test_sensors import concerned, tick
 from typer.testing import CliRunner
@@ -23,6 +19,10 @@ from jv_assets.pipeline.stored_cut import read_cut, store_cut
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.repartition import propose
+from tests.support.dagster_internals import create_run_for_test
+from tests.support.ids import v1, v7
+from tests.support.models import MINILM
+from tests.support.pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions
 
 DICE = random.Random(19)
 MAKERS = {

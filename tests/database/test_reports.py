@@ -11,8 +11,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from documented import undocumented
-from pipelines import Pipeline, nightly_done
 from sqlalchemy import text
 
 from jv_assets import settings
@@ -28,6 +26,8 @@ from jv_assets.reports.text import headline_text
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring.analysis.momentum_options import momentum_options
 from jv_scoring.policy import POLICIES
+from tests.support.documented import undocumented
+from tests.support.pipelines import Pipeline, nightly_done
 
 KEYS = list(ID_RANGES.get_partition_keys())
 METHODS = [f"{name}_method_{of}" for name in ("offering_seeking", "audience_alignment") for of in ("ab", "ba")]

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
 from jv_assets.automation.schedules import NIGHTLY, OF_MATCHES
 from jv_assets.errors import UserError
@@ -18,6 +17,7 @@ from jv_assets.pipeline.origins import Origin
 from jv_assets.platform import postgres as local
 from jv_assets.resources.database import Database
 from jv_assets.setup.grant import grant
+from tests.support.pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
 
 ANOTHER_STATE = "was read from a state that this database does not have"
 EDIT = "UPDATE profiles SET (list_size, social_reach) = (:size, :size) WHERE id = :id"

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_internals import AssetCheckExecutionsTable, RunsTable, create_run_for_test
-from pipelines import Pipeline, matches, nightly_done
 from sqlalchemy import func, select, update
 
 from jv_assets import settings
@@ -18,6 +16,8 @@ from jv_assets.automation.undo_job import PUT_BACK
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.undo import kept_runs
+from tests.support.dagster_internals import AssetCheckExecutionsTable, RunsTable, create_run_for_test
+from tests.support.pipelines import Pipeline, matches, nightly_done
 
 KEYS = list(ID_RANGES.get_partition_keys())
 SOME = {"first": KEYS[0], "last": KEYS[1]}

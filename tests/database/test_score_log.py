@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 from test_publishing import contexts_of, execute, scores
-from waiting import wait_for_a_lock
 
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
@@ -17,6 +16,7 @@ from jv_assets.pipeline.undo import undo_range
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.waiting import wait_for_a_lock
 
 LOW, HIGH = str(UUID(int=0)), str(UUID(int=2**128 - 1))
 State = dict[str, tuple[Any, ...]]

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from cuts import bounds, key_of
-from dagster_internals import SensorExecutionData
-from pipelines import Pipeline, assert_equal_to_reference, matches, nightly_done
 from sqlalchemy import text
 
 from jv_assets.automation import sensors
@@ -15,6 +12,9 @@ from jv_assets.automation.sensors import ALL, CONCERNED, edited_profiles, new_ma
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.match_states import scorable
 from jv_assets.resources.database import Database
+from tests.support.cuts import bounds, key_of
+from tests.support.dagster_internals import SensorExecutionData
+from tests.support.pipelines import Pipeline, assert_equal_to_reference, matches, nightly_done
 
 KEYS = list(ID_RANGES.get_partition_keys())
 

@@ -7,13 +7,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_internals import (
-    InProcessCodeLocationOrigin,
-    LoadableTargetOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-    create_run_for_test,
-)
 from test_retention import age, run_ids
 
 from jv_assets.automation.execution import under_way
@@ -23,6 +16,13 @@ from jv_assets.definitions import defs
 from jv_assets.names import JOBS
 from jv_assets.platform.launcher import fail_runs_without_process
 from jv_assets.platform.own_runs import LOCATION, MODULE, STARTED_BY_JV, STEPS
+from tests.support.dagster_internals import (
+    InProcessCodeLocationOrigin,
+    LoadableTargetOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+    create_run_for_test,
+)
 
 DONE, GOES_ON = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED
 NO_PROCESS = 2**22 + 1

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cuts import bounds, key_of
-from models import MINILM
-from pipelines import KEYS, Pipeline, assert_equal_to_reference, failure, matches, nightly_done, profiles_by_id
 from test_sensors import concerned, tick
 
 from jv_assets.automation.sensors import new_matches
@@ -20,6 +17,17 @@ from jv_assets.setup.status import NOT_YET, Status, read_status
 from jv_scoring.policy import POLICIES
 from jv_scoring.reference import score_pair
 from jv_scoring.similarity import calibration_of
+from tests.support.cuts import bounds, key_of
+from tests.support.models import MINILM
+from tests.support.pipelines import (
+    KEYS,
+    Pipeline,
+    assert_equal_to_reference,
+    failure,
+    matches,
+    nightly_done,
+    profiles_by_id,
+)
 
 NAMED = ("harmonic/impute", "ismc_v2_embeddings", MINILM)
 WRITE = """

@@ -6,8 +6,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from cuts import bounds
-from pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 
 from jv_assets.automation.schedules import RESCORE
 from jv_assets.automation.undo_job import PUT_BACK
@@ -16,6 +14,8 @@ from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.pipeline import publishing
 from jv_assets.pipeline.undo import count_kept, find_run, kept_runs, preview_undo
 from jv_assets.pipeline.undo_units import UNIT, Unit, describe
+from tests.support.cuts import bounds
+from tests.support.pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 
 KEYS = list(ID_RANGES.get_partition_keys())[:3]
 """The ranges that are published here; the others stay as they are."""

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from database_strategies import Whole, whole_databases
 from hypothesis import HealthCheck, Phase, given, settings
-from pipelines import Pipeline, assert_equal_to_reference, checksums, failure, versions
 from sqlalchemy import text
 
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.platform import postgres
 from jv_assets.setup.migrations.run import migrate
+from tests.support.database_strategies import Whole, whole_databases
+from tests.support.pipelines import Pipeline, assert_equal_to_reference, checksums, failure, versions
 
 TOO_SLOW = settings(
     deadline=None,

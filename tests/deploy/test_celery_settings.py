@@ -12,15 +12,15 @@ import pytest
 import yaml
 from billiard.exceptions import WorkerLostError
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
-from dagster_internals import WorkerStatus
-from program import Program
-from servers import redis
-from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.platform.broker import celery
 from jv_assets.platform.celery_launcher import UNANSWERED, Launcher
 from jv_assets.platform.storage import dagster_home
+from tests.support.dagster_internals import WorkerStatus
+from tests.support.program import Program
+from tests.support.servers import redis
+from tests.support.waiting import wait_until
 
 DEPLOY = settings.ROOT / "deploy"
 BROKER = "redis://:Kanarienvogel7@127.0.0.1:1/0"

@@ -12,13 +12,13 @@ import dagster as dg
 import psycopg
 import pytest
 import yaml
-from dagster_internals import GrpcServerCodeLocationOrigin, location_origins_from_yaml_paths
-from servers import free_port
 from sqlalchemy import make_url
-from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.platform.storage import dagster_home
+from tests.support.dagster_internals import GrpcServerCodeLocationOrigin, location_origins_from_yaml_paths
+from tests.support.servers import free_port
+from tests.support.waiting import wait_until
 
 COMPOSE = settings.ROOT / "deploy" / "compose"
 STACK = yaml.safe_load((COMPOSE / "compose.yaml").read_text())

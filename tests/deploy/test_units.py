@@ -7,16 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from servers import free_port
-from serving import SECONDS, running
-from waiting import wait_until
-
 from jv_assets import settings
 from jv_assets.demo.population import make_population
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.servers import free_port
+from tests.support.serving import SECONDS, running
+from tests.support.waiting import wait_until
 
 DEPLOY = settings.ROOT / "deploy"
 UNITS = DEPLOY / "systemd"

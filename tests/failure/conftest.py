@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults import DAGSTER, IMPATIENT, KEYS, POPULATED, PUBLISHED, Production, connect, populate
-from forked import ForkedProgram
-from judging import FAULT
-from models import MINILM
 from psycopg import sql
-from servers import pooler
-from sharing import fill
 
 from jv_assets.platform import postgres as local
+from tests.support.faults import DAGSTER, IMPATIENT, KEYS, POPULATED, PUBLISHED, Production, connect, populate
+from tests.support.forked import ForkedProgram
+from tests.support.judging import FAULT
+from tests.support.models import MINILM
+from tests.support.servers import pooler
+from tests.support.sharing import fill
 
 SETTINGS = {"JV_EMBEDDING_MODEL": MINILM, "JV_ID_RANGES": str(len(KEYS))}
 

@@ -10,20 +10,20 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
-from dagster_internals import BulkActionStatus
-from faults import Production, connect, held, lock_of, waiting
-from forked import ForkedProgram
-from judging import assert_whole
-from program import JV
 from redis import Redis
-from servers import free_port, redis
-from serving import Running, running
 from sqlalchemy import make_url
 from test_daemon import SERVE, launch_backfill
-from waiting import wait_until
 
 from jv_assets.automation.causes import run_causes
 from jv_assets.partitions import range_keys
+from tests.support.dagster_internals import BulkActionStatus
+from tests.support.faults import Production, connect, held, lock_of, waiting
+from tests.support.forked import ForkedProgram
+from tests.support.judging import assert_whole
+from tests.support.program import JV
+from tests.support.servers import free_port, redis
+from tests.support.serving import Running, running
+from tests.support.waiting import wait_until
 
 RANGES = 16
 KEYS = range_keys(RANGES)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
-from faults import KEYS, Production
-from forked import ForkedProgram
-from judging import assert_whole
 from sqlalchemy import make_url
-from telling import assert_passed
-from undone import assert_as_before, assert_undone, kept_run
+
+from tests.support.faults import KEYS, Production
+from tests.support.forked import ForkedProgram
+from tests.support.judging import assert_whole
+from tests.support.telling import assert_passed
+from tests.support.undone import assert_as_before, assert_undone, kept_run
 
 Lost = Literal["the COMMIT", "its answer"]
 TIMES = 3

@@ -2,11 +2,11 @@
 
 import threading
 
-from faults import Production, held, lock_of, waiting
-from forked import gives_up_soon
-from judging import assert_whole, current_hashes
-from telling import assert_failed, assert_no_trace, assert_passed, ended
-from waiting import wait_until
+from tests.support.faults import Production, held, lock_of, waiting
+from tests.support.forked import gives_up_soon
+from tests.support.judging import assert_whole, current_hashes
+from tests.support.telling import assert_failed, assert_no_trace, assert_passed, ended
+from tests.support.waiting import wait_until
 
 ROWS_OF_8 = "SELECT FROM match_suggestions WHERE id::text >= '8' AND id::text < 'a' FOR UPDATE"
 RANGE_0, RANGE_8 = lock_of("0"), lock_of("8")

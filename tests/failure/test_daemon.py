@@ -9,13 +9,14 @@ from contextlib import ExitStack
 import dagster as dg
 import psutil
 import pytest
-from dagster_internals import BulkActionsFilter, BulkActionStatus
-from faults import KEYS, Production, held, lock_of, waiting
-from judging import assert_whole
-from servers import free_port
-from serving import Running, running
-from telling import assert_no_trace
-from waiting import wait_until
+
+from tests.support.dagster_internals import BulkActionsFilter, BulkActionStatus
+from tests.support.faults import KEYS, Production, held, lock_of, waiting
+from tests.support.judging import assert_whole
+from tests.support.servers import free_port
+from tests.support.serving import Running, running
+from tests.support.telling import assert_no_trace
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 SECONDS = 600

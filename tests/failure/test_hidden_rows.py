@@ -7,10 +7,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from faults import connect
-from forked import ForkedProgram
-from models import MINILM, minilm
-from servers import pgbouncer
 from sqlalchemy import make_url
 
 from jv_assets.automation.schedules import NIGHTLY
@@ -23,6 +19,10 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.grant import grant
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.faults import connect
+from tests.support.forked import ForkedProgram
+from tests.support.models import MINILM, minilm
+from tests.support.servers import pgbouncer
 
 PASSWORD = "s3cr3t-of-the-role"
 COMMANDS = [("rescore",), ("embed",), ("nightly",), ("retry",), ("undo", "12345678", "--yes"), ("rescore", "--dry-run")]

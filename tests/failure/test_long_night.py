@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
-from faults import Production, held, lock_of, waiting
-from judging import assert_whole
-from telling import assert_retried, ended
-from waiting import wait_until
+
+from tests.support.faults import Production, held, lock_of, waiting
+from tests.support.judging import assert_whole
+from tests.support.telling import assert_retried, ended
+from tests.support.waiting import wait_until
 
 RANGE_8 = lock_of("8")
 WAIT = "Next: wait for the run that goes on, then: jv status\n"

@@ -6,10 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from faults import Production, connect, repeatedly, terminate_all
-from program import SECONDS
 
 from jv_scoring.reference import score_pair
+from tests.support.faults import Production, connect, repeatedly, terminate_all
+from tests.support.program import SECONDS
 
 _WRITE = "UPDATE match_suggestions SET harmonic_mean = %s WHERE id = %s"
 

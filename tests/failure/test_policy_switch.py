@@ -1,10 +1,11 @@
 """A switch of the policy that was killed half-way: never mixed silently, and finished or undone as a whole."""
 
 import pytest
-from faults import KEYS, Production, held, lock_of, waiting
-from judging import assert_whole
-from program import SECONDS
-from waiting import wait_until
+
+from tests.support.faults import KEYS, Production, held, lock_of, waiting
+from tests.support.judging import assert_whole
+from tests.support.program import SECONDS
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("production", ["published"], indirect=True)
 OLD, NEW = "harmonic/impute", "geometric/impute"

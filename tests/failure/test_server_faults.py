@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from faults import Production, backends_terminated, connect, is_publishing
-from forked import enter, without_waits
-from judging import assert_whole
-from program import Done
 from sqlalchemy import make_url
-from telling import ALL, assert_failed, assert_no_trace, assert_passed, ended
-from waiting import wait_until
 
 from jv_assets.platform import postgres
+from tests.support.faults import Production, backends_terminated, connect, is_publishing
+from tests.support.forked import enter, without_waits
+from tests.support.judging import assert_whole
+from tests.support.program import Done
+from tests.support.telling import ALL, assert_failed, assert_no_trace, assert_passed, ended
+from tests.support.waiting import wait_until
 
 Fault = Callable[[Production], AbstractContextManager[None]]
 

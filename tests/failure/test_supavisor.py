@@ -8,16 +8,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import tenacity
-from faults import KEYS, Production
-from forked import ForkedProgram, without_waits
-from judging import assert_whole
 from sqlalchemy import make_url, text
-from supavisor import ALWAYS, When, supavisor
 
 from jv_assets.errors import UserError
 from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.database import ATTEMPTS, Database
 from jv_assets.setup.doctor import require_ready
+from tests.support.faults import KEYS, Production
+from tests.support.forked import ForkedProgram, without_waits
+from tests.support.judging import assert_whole
+from tests.support.supavisor import ALWAYS, When, supavisor
 
 CHECKOUT = (
     "(ECHECKOUTTIMEOUT) Pool checkout timeout. Request was dropped after 15000ms in Transaction mode.\n\n"

@@ -1,12 +1,13 @@
 """`jv undo` under the faults that publishing bears: every score of before comes back, and no row is written twice."""
 
 import pytest
-from faults import Production, backends_terminated, held, is_publishing, lock_of, waiting
-from forked import without_waits
-from program import SECONDS
-from telling import ALL, assert_no_trace, ended
-from undone import assert_as_before, assert_undone, kept_run
-from waiting import wait_until
+
+from tests.support.faults import Production, backends_terminated, held, is_publishing, lock_of, waiting
+from tests.support.forked import without_waits
+from tests.support.program import SECONDS
+from tests.support.telling import ALL, assert_no_trace, ended
+from tests.support.undone import assert_as_before, assert_undone, kept_run
+from tests.support.waiting import wait_until
 
 RANGE_8 = lock_of("8")
 pytestmark = pytest.mark.parametrize("production", ["published"], indirect=True)

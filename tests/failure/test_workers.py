@@ -1,12 +1,13 @@
 """`jv` killed (-9) before, in and after the batch of a range."""
 
 import pytest
-from faults import Production, held, lock_of, waiting
-from judging import assert_whole
-from program import SECONDS
-from telling import ALL, assert_no_trace
 from test_commit_loss import behind, proxy
-from waiting import wait_until
+
+from tests.support.faults import Production, held, lock_of, waiting
+from tests.support.judging import assert_whole
+from tests.support.program import SECONDS
+from tests.support.telling import ALL, assert_no_trace
+from tests.support.waiting import wait_until
 
 HELD = {
     "before a batch": lock_of("8"),

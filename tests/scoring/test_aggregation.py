@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import Profile, everyone_with_everyone, populations
-from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
 from jv_scoring import CURRENT_POLICY, POLICIES, tier
 from jv_scoring.analysis.aggregation_comparison import (
@@ -28,6 +26,8 @@ from jv_scoring.analysis.tallies import Joint
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import TIERS
 from jv_scoring.reference import score_pair
+from tests.support.profile_strategies import Profile, everyone_with_everyone, populations
+from tests.support.score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
 RANDOM = st.randoms(use_true_random=False)
 OTHERS = tuple(name for name in POLICIES if name != CURRENT_POLICY)

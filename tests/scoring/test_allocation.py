@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import Profile, frame, populations, seeded_population
 from test_discovery import MODELS, NO_MATCHES, expected, matches_of
 
 from jv_scoring import POLICIES, allocation, calibration_of, discovery
 from jv_scoring.allocation import COLUMNS, Ranged, allocate
 from jv_scoring.discovery import discover
+from tests.support.profile_strategies import Profile, frame, populations, seeded_population
 
 LISTED = list(discovery.COLUMNS)
 

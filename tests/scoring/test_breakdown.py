@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import (
+
+from jv_scoring import POLICIES, SCORING_VERSION, calibration_of, match_contexts
+from jv_scoring.engine import score_pairs
+from jv_scoring.factors import INPUT_COLUMNS
+from jv_scoring.prepare import combine_offering, prepare
+from jv_scoring.reference import score_pair
+from jv_scoring.vectors import Vectors
+from tests.support.profile_strategies import (
     BGE,
     COLUMNS,
     MINILM,
@@ -21,13 +28,6 @@ from profile_strategies import (
     populations,
     seeded_population,
 )
-
-from jv_scoring import POLICIES, SCORING_VERSION, calibration_of, match_contexts
-from jv_scoring.engine import score_pairs
-from jv_scoring.factors import INPUT_COLUMNS
-from jv_scoring.prepare import combine_offering, prepare
-from jv_scoring.reference import score_pair
-from jv_scoring.vectors import Vectors
 
 SCORED_AT = "2026-02-17T21:04:11+00:00"
 MODELS = st.sampled_from([BGE, MINILM])

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import BGE, MINILM, Profile, edge_vectors, frame, populations, seeded_population
 
 from jv_scoring import POLICIES, calibration_of, discovery_search
 from jv_scoring.discovery import COLUMNS, Looked, discover
 from jv_scoring.prepare import prepare
 from jv_scoring.reference import score_pair
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
+from tests.support.profile_strategies import BGE, MINILM, Profile, edge_vectors, frame, populations, seeded_population
 
 MODELS = st.sampled_from([BGE, MINILM])
 NO_MATCHES = pd.DataFrame({"profile_id": [], "suggested_profile_id": []}, dtype=object)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import Profile, frame, seeded_population
 from test_discovery import matches_of
 
 from jv_scoring import POLICIES
 from jv_scoring.discovery import COLUMNS, discover
 from jv_scoring.discovery_update import update
+from tests.support.profile_strategies import Profile, frame, seeded_population
 
 
 def same(best: int, *arguments: Any, **options: Any) -> list[tuple[Any, ...]]:

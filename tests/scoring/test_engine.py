@@ -10,18 +10,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import (
-    BGE,
-    MINILM,
-    TEXTS,
-    Profile,
-    edge_vectors,
-    everyone_with_everyone,
-    frame,
-    pairs_of,
-    populations,
-    seeded_population,
-)
 
 from jv_scoring import POLICIES, PairScore, calibration_of
 from jv_scoring.columns import round2
@@ -34,6 +22,18 @@ from jv_scoring.similarity import OVERLAP_STEPS, SEMANTIC, WORD_OVERLAP, step_sc
 from jv_scoring.synergy import SYNERGY, offering_text
 from jv_scoring.text import words
 from jv_scoring.vectors import Vectors
+from tests.support.profile_strategies import (
+    BGE,
+    MINILM,
+    TEXTS,
+    Profile,
+    edge_vectors,
+    everyone_with_everyone,
+    frame,
+    pairs_of,
+    populations,
+    seeded_population,
+)
 
 GROUPS = {**TARGET_DIMENSIONS, "synergy": SYNERGY}
 SCORES = ["score_ab", "score_ba", "harmonic_mean"]

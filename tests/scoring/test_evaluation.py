@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plain_evaluation
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from score_rows import CUTS, nothing_is_nan
 
 from jv_scoring.analysis import embedding_isolation, evaluation
 from jv_scoring.analysis.evaluation_bootstrap import multiplicities
@@ -25,6 +23,8 @@ from jv_scoring.analysis.evaluation_rankings import KEPT, RANKINGS
 from jv_scoring.columns import round2
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import CURRENT_POLICY, DIMENSIONS, POLICIES, aggregate, match_score, parse_policy
+from tests.support import plain_evaluation
+from tests.support.score_rows import CUTS, nothing_is_nan
 
 AT = datetime(2026, 2, 17, 12, tzinfo=UTC)
 RANDOM = st.randoms(use_true_random=False)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from profile_strategies import PROFILES, Profile
 
 from jv_scoring import POLICIES
 from jv_scoring.explain import direction_score, explain_pair, null_cost, null_costs, waterfall, with_changes
 from jv_scoring.policy import DIMENSION_WEIGHTS, DIMENSIONS, aggregate, parse_policy
 from jv_scoring.reference import score_pair
+from tests.support.profile_strategies import PROFILES, Profile
 
 NAMES = st.sampled_from(sorted(POLICIES))
 SCORES = st.one_of(st.floats(0, 10), st.integers(0, 1000).map(lambda hundredths: hundredths / 100))

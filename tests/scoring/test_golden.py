@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from profile_strategies import BGE, frame, pairs_of
 
 from jv_scoring import POLICIES, match_contexts, prepare, score_pair, score_pairs
 from jv_scoring.policy import DIMENSIONS
 from jv_scoring.synergy import SYNERGY
+from tests.support.profile_strategies import BGE, frame, pairs_of
 
 PAIRS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("ismc_pairs.json").read_text(encoding="utf-8"))
 SCORES = ("score_ab", "score_ba", "harmonic_mean")

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import Profile
-from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
 from jv_scoring import CURRENT_POLICY, POLICIES
 from jv_scoring.analysis.attribution import INPUTS
 from jv_scoring.analysis.production_impact import BEFORE, COLUMNS, tally
 from jv_scoring.analysis.production_impact_report import report
 from jv_scoring.reference import score_pair
+from tests.support.profile_strategies import Profile
+from tests.support.score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
 RANDOM = st.randoms(use_true_random=False)
 NAMES = ["harmonic_mean", "policy", "scoring_version", "inputs_hash", "match_context"]

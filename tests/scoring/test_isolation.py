@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import Profile, everyone_with_everyone, populations
-from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows, without_vectors
 
 from jv_scoring import CURRENT_POLICY, POLICIES, PairScore
 from jv_scoring.analysis.embedding_isolation import COLUMNS, MEASURES, Isolation, report, tally, words_only
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import parse_policy
 from jv_scoring.reference import score_pair
+from tests.support.profile_strategies import Profile, everyone_with_everyone, populations
+from tests.support.score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows, without_vectors
 
 RANDOM = st.randoms(use_true_random=False)
 

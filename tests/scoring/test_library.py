@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from pgvector import Vector
-from profile_strategies import BGE, MINILM
 
 from jv_scoring import calibration_of, prepare, score_pair, score_pairs
+from tests.support.profile_strategies import BGE, MINILM
 
 ROOT = Path(__file__).resolve().parents[2]
 A, B = str(uuid.UUID(int=2**100 + 0xABC)), str(uuid.UUID(int=2**101 + 0xDEF))

@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profile_strategies import Profile, frame, populations
-from score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
 from jv_scoring import CURRENT_POLICY, POLICIES
 from jv_scoring.analysis.momentum_bottleneck import COLUMNS, FIELDS, Momentum, report, tally, tally_profiles
@@ -19,6 +17,8 @@ from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import DIMENSIONS
 from jv_scoring.prepare import profile_features
 from jv_scoring.reference import score_pair
+from tests.support.profile_strategies import Profile, frame, populations
+from tests.support.score_rows import CUTS, merged_in_pieces, nothing_is_nan, population, scored_rows
 
 RANDOM = st.randoms(use_true_random=False)
 

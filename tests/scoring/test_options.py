@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from profile_strategies import Profile, frame
-from score_rows import nothing_is_nan, population, scored_rows
 
 from jv_scoring import CURRENT_POLICY, POLICIES, tier
 from jv_scoring.analysis import aggregation_comparison
@@ -23,6 +21,8 @@ from jv_scoring.factors import MOMENTUM
 from jv_scoring.policy import DIMENSIONS, TIERS, Nulls, aggregate, match_score, parse_policy
 from jv_scoring.prepare import profile_features
 from jv_scoring.reference import counted_score, weighted_mean
+from tests.support.profile_strategies import Profile, frame
+from tests.support.score_rows import nothing_is_nan, population, scored_rows
 
 NAN = math.nan
 RANK = {name: -k for k, (name, _) in enumerate(TIERS)}

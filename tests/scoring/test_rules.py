@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from profile_strategies import BGE, MINILM, Profile
 
 from jv_scoring import CURRENT_POLICY, POLICIES, SCORING_VERSION, calibration_of, tier
 from jv_scoring import text as text_module
@@ -22,6 +21,7 @@ from jv_scoring.roles import normalise_role, role_compatibility
 from jv_scoring.similarity import CALIBRATIONS, LOWEST_SCORE, OVERLAP_STEPS, cosine
 from jv_scoring.synergy import SYNERGY
 from jv_scoring.text import EMBEDDED_FIELDS, has_text, text_to_embed, words
+from tests.support.profile_strategies import BGE, MINILM, Profile
 
 NAN, INF = math.nan, math.inf
 TABLE = {

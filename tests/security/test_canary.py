@@ -12,19 +12,19 @@ from urllib.parse import quote
 import psutil
 import psycopg
 import pytest
-from models import MINILM
-from program import JV, Done, Program
 from psycopg import sql
-from servers import free_port
-from serving import ENDED, SECONDS, Running, running
 from sqlalchemy import make_url
-from waiting import wait_until
 
 from jv_assets.demo.population import make_population
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
+from tests.support.models import MINILM
+from tests.support.program import JV, Done, Program
+from tests.support.servers import free_port
+from tests.support.serving import ENDED, SECONDS, Running, running
+from tests.support.waiting import wait_until
 
 CORE = "Kanarienvogel7"
 PASSWORD = f"p@{CORE}/ü%+'"

@@ -14,14 +14,14 @@ from urllib.parse import quote
 
 import dagster as dg
 import pytest
-from program import Program
-from servers import pgbouncer
 from sqlalchemy import make_url
 
 from jv_assets.errors import UserError
 from jv_assets.platform import postgres
 from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.database import Database
+from tests.support.program import Program
+from tests.support.servers import pgbouncer
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from models import minilm
 
 from jv_assets.automation.alerts import alert
 from jv_assets.definitions import build
@@ -18,6 +17,7 @@ from jv_assets.partitions import range_tags
 from jv_assets.platform.own_runs import STARTED_BY_JV
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+from tests.support.models import minilm
 
 SECRET = "s3cr3t-of-the-webhook"
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_internals import create_run_for_test
 
 from jv_assets import partitions, settings
 from jv_assets.automation import schedules
@@ -15,6 +14,7 @@ from jv_assets.definitions import defs
 from jv_assets.errors import UserError
 from jv_assets.partition_cut import equal_width, range_keys
 from jv_assets.partitions import range_tags
+from tests.support.dagster_internals import create_run_for_test
 
 GRAPH = defs.resolve_asset_graph()
 RANGED = ["match_candidates", "match_scores", "profile_embeddings", "profiles", "published_scores"]

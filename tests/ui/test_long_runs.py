@@ -9,19 +9,6 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
-from dagster_internals import (
-    EmptyWorkspaceTarget,
-    InProcessCodeLocationOrigin,
-    JobFailureData,
-    LoadableTargetOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-    RunFailureReason,
-    WorkspaceProcessContext,
-    create_run_for_test,
-    execute_run_monitoring_iteration,
-    mark_as_cancelled_by_force,
-)
 
 from jv_assets.automation.alerts import message_of
 from jv_assets.automation.causes import run_causes
@@ -34,6 +21,19 @@ from jv_assets.platform.launcher import LAUNCHED_ON, SILENT_HOURS, this_process
 from jv_assets.platform.own_runs import LOCATION, STARTED_BY_JV, started_by_jv
 from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.range_files import RangeFiles
+from tests.support.dagster_internals import (
+    EmptyWorkspaceTarget,
+    InProcessCodeLocationOrigin,
+    JobFailureData,
+    LoadableTargetOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+    RunFailureReason,
+    WorkspaceProcessContext,
+    create_run_for_test,
+    execute_run_monitoring_iteration,
+    mark_as_cancelled_by_force,
+)
 
 DAY = 86_400
 FIRST, LAST = ID_RANGES.get_partition_keys()[0], ID_RANGES.get_partition_keys()[-1]

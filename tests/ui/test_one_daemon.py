@@ -9,12 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import make_url
-from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.platform.storage import dagster_home
 from jv_assets.ui.one_daemon import LOCK, the_only_daemon
+from tests.support.waiting import wait_until
 
 WORKSPACE = settings.ROOT / "deploy" / "systemd" / "workspace.yaml"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers import free_port
-from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from tests.support.servers import free_port
+from tests.support.waiting import wait_until
 
 SECONDS = 30
 

@@ -1,11 +1,11 @@
 """Runs over ranges that do not exist here: of another `JV_ID_RANGES`, or an old run that was executed again."""
 
 import dagster as dg
-from dagster_internals import create_run_for_test
 
 from jv_assets.automation.execution import under_way
 from jv_assets.automation.finishing import parts, rest_of
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
+from tests.support.dagster_internals import create_run_for_test
 
 
 def a_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> dg.DagsterRun:

@@ -17,9 +17,6 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from servers import free_port as any_port
-from serving import LAUNCH, SECONDS, SERVE, Running, running
-from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.definitions import defs
@@ -31,6 +28,9 @@ from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.ui import processes, serving
 from jv_assets.ui.ports import free_port
+from tests.support.servers import free_port as any_port
+from tests.support.serving import LAUNCH, SECONDS, SERVE, Running, running
+from tests.support.waiting import wait_until
 
 DEV = [str(Path(sys.executable).with_name("dagster")), "dev", "-p"]
 

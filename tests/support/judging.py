@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from faults import FIRST, LAST, MATCHES, Production, connect
-from models import MINILM
 
 from jv_assets.pipeline.reading import read_matches, read_profiles
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of, score_range
@@ -16,6 +14,8 @@ from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.faults import FIRST, LAST, MATCHES, Production, connect
+from tests.support.models import MINILM
 
 FAULT = "fault"
 """The property of a test's report that says how many rows were compared, and how many were lost, wrong and doubled."""

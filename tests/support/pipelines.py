@@ -8,9 +8,6 @@ from typing import Any, TypeVar
 
 import dagster as dg
 import pytest
-from cuts import bounds
-from models import MINILM, minilm
-from sharing import fill
 from sqlalchemy import text
 
 from jv_assets.automation.schedules import NIGHTLY, RESCORE
@@ -29,6 +26,9 @@ from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.cuts import bounds
+from tests.support.models import MINILM, minilm
+from tests.support.sharing import fill
 
 KEYS = list(ID_RANGES.get_partition_keys())
 

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
-from profile_strategies import ROLES, TEXTS, TIERS
 
 from jv_assets.tables import MATCH_COLUMNS, PROFILE_COLUMNS
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.profile_strategies import ROLES, TEXTS, TIERS
 
 RANGES = (("0", "4"), ("4", "8"), ("8", "c"))
 """Neighbours of the 4 ranges."""

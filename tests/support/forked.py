@@ -3,7 +3,7 @@
 import ctypes
 from pathlib import Path
 
-from program import Program
+from tests.support.program import Program
 
 
 class ForkedProgram(Program):

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
-from profile_strategies import BGE, Profile, everyone_with_everyone, frame, pairs_of, seeded_population
 
 from jv_assets.pipeline.reading import STORED_COLUMNS
 from jv_assets.pipeline.scoring import score_matches
 from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis.tallies import Tally, total
 from jv_scoring.prepare import prepare
+from tests.support.profile_strategies import BGE, Profile, everyone_with_everyone, frame, pairs_of, seeded_population
 
 AnyTally = TypeVar("AnyTally", bound=Tally)
 

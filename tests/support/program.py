@@ -16,8 +16,6 @@ import dagster as dg
 import numpy as np
 import psycopg
 import pytest
-from forking import Forked, fork
-from models import MINILM
 from psycopg.rows import dict_row
 
 from jv_assets.platform import postgres
@@ -27,6 +25,8 @@ from jv_scoring.policy import CURRENT_POLICY, SCORING_VERSION
 from jv_scoring.reference import score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.forking import Forked, fork
+from tests.support.models import MINILM
 
 JV = Path(sys.executable).with_name("jv")
 KEYS = ["0", "4", "8", "c"]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from waiting import wait_until
 
 from jv_assets import settings
 from jv_assets.partitions import range_tags
+from tests.support.waiting import wait_until
 
 SERVE = [sys.executable, "-c", "import sys; from jv_assets.ui.serving import serve; sys.exit(serve())"]
 SECONDS = 300

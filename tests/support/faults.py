@@ -13,10 +13,7 @@ from typing import Any
 
 import dagster as dg
 import psycopg
-from forked import ForkedProgram
-from models import MINILM, minilm
 from psycopg.rows import dict_row
-from servers import Pooler
 
 from jv_assets.automation.finishing import failed_ranges
 from jv_assets.demo.interrupted import write_interrupted_scores
@@ -28,6 +25,9 @@ from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.forked import ForkedProgram
+from tests.support.models import MINILM, minilm
+from tests.support.servers import Pooler
 
 POPULATED, DAGSTER, PUBLISHED = "populated", "empty_dagster", "published"
 """The template databases."""

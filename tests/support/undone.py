@@ -1,11 +1,10 @@
 """What the tests of faults during `jv undo` share."""
 
-from faults import POPULATED, Production, connect
-from judging import judge
-from program import Done
-from telling import assert_retried
-
 from jv_assets.platform import postgres
+from tests.support.faults import POPULATED, Production, connect
+from tests.support.judging import judge
+from tests.support.program import Done
+from tests.support.telling import assert_retried
 
 _NOW = "SELECT id::text, (score_ab, score_ba, harmonic_mean, match_context)::text AS four FROM match_suggestions"
 _NOTHING = "(,,,)"

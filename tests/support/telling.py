@@ -2,9 +2,9 @@
 
 import re
 
-from faults import KEYS, Production
-from forking import Forked
-from program import SECONDS, Done
+from tests.support.faults import KEYS, Production
+from tests.support.forking import Forked
+from tests.support.program import SECONDS, Done
 
 ALL = f"8 ranges ({', '.join(KEYS)})"
 ASSET = "published_scores"

@@ -18,8 +18,6 @@ import dagster as dg
 import numpy as np
 import psycopg
 import pytest
-from models import MINILM, minilm
-from pipelines import Pipeline, assert_scored, checksums, failure
 from psycopg import sql
 from sqlalchemy import make_url
 
@@ -35,6 +33,8 @@ from jv_assets.setup.migrations.run import migrate
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
+from tests.support.models import MINILM, minilm
+from tests.support.pipelines import Pipeline, assert_scored, checksums, failure
 
 Profile = dict[str, Any]
 Meant = Callable[[Profile], Profile]

@@ -1,0 +1,1 @@
+"""What tests share: worlds to act in (pipeline, program, production), servers, strategies and judges."""
