@@ -1,4 +1,4 @@
-"""`jv`: everything that can be done in the Dagster UI, from a terminal."""
+"""The program `jv`: do in a terminal what the Dagster UI does."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ from jv_assets.errors import UserError
 
 
 def main() -> None:
-    """The program: exit code 1 where a range failed, 2 for a wrong call or a database that cannot be used."""
+    """Run the program. Exit code 1: a partition failed. 2: a wrong call, or a database that cannot be used."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         code = app(standalone_mode=False)

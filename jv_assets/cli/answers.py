@@ -1,4 +1,4 @@
-"""Commands that say what the scores mean, and hand them out."""
+"""Commands that explain, export, evaluate and report the scores."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +14,20 @@ from jv_assets.names import DIAGNOSTIC_REPORT, EVALUATION, MATCH_SCORES, MOMENTU
 @app.command()
 def explain(
     match_id: Annotated[str, typer.Argument(help="The id of a match.")],
-    policy: Annotated[str | None, typer.Option(help="Under this policy; by default the stored score's.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Explain under this policy; by default that of the stored score.")
+    ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="COLUMN=VALUE", help="What if B had this value there (a.COLUMN: A); repeatable."),
+        typer.Option(
+            "--set",
+            metavar="COLUMN=VALUE",
+            help="Show the score if B had this value (a.COLUMN: if A had it). Repeatable.",
+        ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the same as a page to this file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write the explanation as a page to this file.")] = None,
 ) -> None:
-    """Why a match has its score: dimensions, factors, methods, missing data, and what a change would do."""
+    """Explain the score of a match: dimensions, factors, methods, missing data, and what a change would do."""
     from jv_assets.cli.explain_tables import show
     from jv_assets.explain import explain as explain_match
     from jv_assets.explain import parse_changes, to_html
@@ -40,11 +46,11 @@ def explain(
 
 @app.command()
 def export(
-    top: Annotated[int, typer.Option(help="How many matches, the best first.")],
+    top: Annotated[int, typer.Option(help="How many matches to export, the best first.")],
     out: Annotated[Path, typer.Option(help="The CSV file to write.")],
-    profile: Annotated[str | None, typer.Option(help="Only matches of this profile, as A or B.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Only matches of this profile, on either side.")] = None,
 ) -> None:
-    """Write the best matches as CSV; harmonic_mean goes out under the name match_score."""
+    """Write the best matches to a CSV file. harmonic_mean has the name match_score there."""
     from jv_assets.reports.exporting import top_matches, write_csv
 
     best = top_matches(ready_database("read"), top, profile)
@@ -56,11 +62,11 @@ def export(
 @app.command()
 def evaluate(
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="As of this moment (2026-11-28T03:00Z); by default now.")
+        str | None, typer.Option(metavar="TIME", help="Evaluate as of this moment (2026-11-28T03:00Z); by default now.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Print only this label: acted or feedback.")] = None,
 ) -> None:
-    """Hold the scores against what became of the matches: do they predict what people do?"""
+    """Measure whether the scores predict what people do with the matches."""
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
     from jv_assets.cli.evaluation import show
@@ -89,22 +95,26 @@ def evaluate(
 @app.command()
 def report(
     sample: Annotated[
-        int | None, typer.Option(help="Of about so many matches, drawn by id hash; by default of all.")
+        int | None, typer.Option(help="Use about this many matches, drawn by a hash of the id; by default all.")
     ] = None,
     *,
-    hours: Annotated[float, typer.Option(help="What changed in production: since so many hours ago.")] = 24,
+    hours: Annotated[float, typer.Option(help="Compare production with this many hours ago.")] = 24,
     since: Annotated[
         str | None,
-        typer.Option(metavar="RUN|TIME", help="… since a run had written (its id), or a moment (2026-11-28T03:00Z)."),
+        typer.Option(
+            metavar="RUN|TIME", help="Compare with a moment (2026-11-28T03:00Z), or with the end of a run (its id)."
+        ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="RUN|TIME", help="… until another one; by default the scores computed last.")
+        str | None,
+        typer.Option(metavar="RUN|TIME", help="Up to another run or moment; by default the scores computed last."),
     ] = None,
     old_sample: Annotated[
-        bool, typer.Option("--old-sample", help="Show also the 50 best by match_score, a biased sample of old figures.")
+        bool,
+        typer.Option("--old-sample", help="Also show the 50 best by match_score, the biased sample of older figures."),
     ] = False,
 ) -> None:
-    """Make the page of what the scores mean, the options for Momentum, and the best matches as a CSV file."""
+    """Make the report page, the simulated options for Momentum, and the best matches as a CSV file."""
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
     from jv_assets.automation.schedules import REPORTS

@@ -1,4 +1,4 @@
-"""The program, and what its commands share."""
+"""The Typer app, and the functions that commands share."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -21,12 +21,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Embeds, scores and publishes joint-venture matches. Every run shows up in the Dagster UI (jv ui).",
+    help="Embed profiles, score joint-venture matches, publish the scores. The Dagster UI (jv ui) shows every run.",
 )
 
 
 def production_database() -> "Database":
-    """The database of JV_DATABASE_URL, else the embedded one. No connection is made yet."""
+    """Return the database of JV_DATABASE_URL, or the embedded one. Does not connect yet."""
     from jv_assets.platform.postgres import production_url
     from jv_assets.resources.database import Database
 
@@ -34,9 +34,9 @@ def production_database() -> "Database":
 
 
 def ready_database(use: "Use" = "write") -> "Database":
-    """The database, ready to be used: the embedded one is migrated on the way, another one only by `jv migrate`.
+    """Return the database once it is known to be ready for `use`; UserError if it is not.
 
-    UserError where it is not. For reading, hidden rows are only warned of.
+    Migrates the embedded database; only `jv migrate` migrates another one. If `use` is reading, hidden rows only warn.
     """
     from jv_assets.pipeline.identity import refuse_other_home
     from jv_assets.resources.home_access import require_bucket
@@ -56,7 +56,7 @@ def ready_database(use: "Use" = "write") -> "Database":
 
 
 def range_files(database: "Database") -> "RangeFiles":
-    """The files of all partitions, under the cut that the database has."""
+    """Return the files of all partitions, whose bounds the database keeps."""
     from jv_assets.pipeline.stored_cut import read_cut
     from jv_assets.resources.range_files import RangeFiles
 
@@ -64,7 +64,7 @@ def range_files(database: "Database") -> "RangeFiles":
 
 
 def chosen_policy(name: str | None) -> str:
-    """The policy of `--policy`, or of JV_POLICY; UserError for one that does not exist."""
+    """Return the policy of `--policy`, or of JV_POLICY; UserError if it does not exist."""
     from jv_scoring.policy import parse_policy
 
     try:
@@ -76,7 +76,7 @@ def chosen_policy(name: str | None) -> str:
 def run(
     job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None, use: "Use" = "write"
 ) -> None:
-    """`execute`, with exit code 1 where anything failed."""
+    """Run the parts as `execute` does, and exit with code 1 if anything failed."""
     if not execute(job, plan, ops, use).succeeded:
         raise typer.Exit(1)
 
@@ -84,7 +84,7 @@ def run(
 def execute(
     job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None, use: "Use" = "write"
 ) -> "Outcome":
-    """Run the parts of a job in this process and print what they did; `ops` is config by asset."""
+    """Run the parts of a job in this process, and print the outcome. `ops` is config by asset."""
     from jv_assets.automation.execution import execute as execute_parts
     from jv_assets.cli.console import progress_bars, show_outcome
     from jv_assets.definitions import defs
@@ -98,4 +98,4 @@ def execute(
 
 
 _AGAIN = {Job.REPORT: "jv report", Job.DISCOVER: "jv discover"}
-"""By job, the command that does the rest of it."""
+"""By job, the command that finishes a failed one."""

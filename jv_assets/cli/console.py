@@ -1,4 +1,4 @@
-"""What `jv` prints: progress, tables, and what to type next."""
+"""Print progress, tables, and the command to type next."""
 
 import json
 import os
@@ -24,15 +24,15 @@ from jv_assets.setup.doctor import Finding
 from jv_assets.setup.repartition import Proposal
 from jv_assets.setup.status import Status
 
-# A file has no edge to wrap rows at.
+# Rows of a table are not wrapped if the output goes to a file.
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
-# Of its own descriptor: Dagster sends this process's 1 and 2 to the run's log while a step runs.
+# Uses a copy of descriptor 2, because Dagster redirects 1 and 2 to the run's log while a step runs.
 errors = Console(file=os.fdopen(os.dup(2), "w", buffering=1), highlight=False, emoji=False)
 
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """Bars, on a terminal, for whatever reports its progress meanwhile."""
+    """Show progress bars on a terminal while the context is open."""
     columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
         tasks = {}
@@ -50,12 +50,12 @@ def progress_bars() -> Iterator[None]:
 
 
 def waiting(what: str) -> AbstractContextManager[object]:
-    """A sign of life, on a terminal, while something goes on whose length is not known."""
+    """Show a spinner on a terminal, for work of unknown length."""
     return errors.status(what)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table whose first column is text and whose others are right-aligned."""
+    """Print a table: the first column is text, the others are right-aligned."""
     if title:
         out.print(f"[bold]{escape(title)}[/]", soft_wrap=True)
     shown = Table()
@@ -67,7 +67,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
-    """A line a stage, then what failed and what to type: `again`, to do the rest."""
+    """Print one row per stage, then the failures, and the command `again` that does the rest."""
     rows: list[tuple[object, ...]] = [
         (
             asset,
@@ -90,7 +90,7 @@ def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
 
 
 def _show_word_overlap(outcome: Outcome) -> None:
-    """The share of text comparisons without two vectors, beside that of the stored scores."""
+    """Print the share of text comparisons by word overlap, now and in the stored scores."""
     of = {name: outcome.total(MATCH_SCORES, name) for name in _COMPARISONS}
     if now := of["semantic"] + of["word_overlap"]:
         stored = of["stored_word_overlap"] / of["stored_comparisons"] if of["stored_comparisons"] else None
@@ -102,7 +102,7 @@ _COMPARISONS = ("semantic", "word_overlap", "stored_comparisons", "stored_word_o
 
 
 def show_failures(outcome: Outcome, again: str) -> None:
-    """A line for each cause, and what to type once it is mended."""
+    """Print one line per cause, and what to type once it is fixed."""
     for asset, causes in outcome.failed.items():
         for cause, where in _by_cause(causes).items():
             errors.print(f"[red]{asset} failed in {_listed(where)}:[/] {escape(cause)}", soft_wrap=True)
@@ -114,7 +114,7 @@ def show_failures(outcome: Outcome, again: str) -> None:
 
 
 def show_report(folder: Path) -> None:
-    """The headline numbers of the diagnostic report there, and where its files are."""
+    """Print the headline numbers of the diagnostic report in this folder, and the paths of its files."""
     from jv_assets.reports.sections import warnings
     from jv_assets.reports.text import headline_text
 
@@ -137,11 +137,11 @@ def show_status(
     going_on: Sequence[str],
     at_work: bool = False,
 ) -> None:
-    """Counts of profiles and matches, what goes on, the ranges that are not done and why, and what to type.
+    """Print counts of profiles and matches, runs in progress, unfinished partitions, and what to type next.
 
-    `policy`: the one that the next run scores under. `older`: scores that are older than the data; None: a profile
-    cannot be read. `texts`: those that wait to be embedded. `left`: by asset and range, the cause. `at_work`: whether
-    a run is at work, which may do all of that.
+    `policy`: what the next run scores under. `older`: how many scores are stale; None if a profile cannot be read.
+    `texts`: how many texts wait to be embedded. `left`: causes by asset and partition. `at_work`: whether a run is in
+    progress that may do all of that.
     """
     rows: list[tuple[object, ...]] = [(name.replace("_", " "), count) for name, count in status.profiles.items()]
     table(f"profiles, model {model}", ("", "profiles"), rows)
@@ -185,7 +185,7 @@ def _next(status: Status, older: int | None, texts: int, is_any_left: bool) -> s
 
 
 def told_cuts(cut_at: Mapping[str, datetime], ranges: int) -> list[str]:
-    """A line for each table whose partitions are not of equal width."""
+    """Return one line per table whose partitions do not have equal width."""
     return [
         f"{table}: {ranges} ranges with bounds from its ids, cut on {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         for table, at in cut_at.items()
@@ -193,7 +193,7 @@ def told_cuts(cut_at: Mapping[str, datetime], ranges: int) -> list[str]:
 
 
 def show_proposal(proposal: Proposal, ranges: int) -> None:
-    """The rows of each table, of its mean partition, and of the largest one under both cuts."""
+    """Print the rows of each table, of its mean partition, and of its largest partition under both cuts."""
     rows = [
         (name, of.rows, f"{of.rows / ranges:,.1f}", of.largest_now, of.largest_then)
         for name, of in proposal.sizes.items()
@@ -202,7 +202,7 @@ def show_proposal(proposal: Proposal, ranges: int) -> None:
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
-    """A line a finding."""
+    """Print one line per finding."""
     marks = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "error": "[red]error  [/]"}
     for finding in findings:
         out.print(f"{marks[finding.level]} {finding.subject}: {escape(finding.text)}", soft_wrap=True)

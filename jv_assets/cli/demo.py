@@ -1,4 +1,4 @@
-"""`jv demo`: an interrupted production rescore, finished through Dagster before your eyes."""
+"""The command `jv demo`: interrupts a rescore of the demo, and resumes it through Dagster."""
 
 import time
 
@@ -23,7 +23,7 @@ _NO_DEMO = "the database holds other matches than the demo's: set JV_HOME to a n
 
 
 def tell(database: Database, model: str) -> int:
-    """Load, embed, interrupt, finish; returns the exit code. What was done before is not done again."""
+    """Load, embed, interrupt and finish; return the exit code. Steps that are done already are skipped."""
     with waiting("making the demo population"):
         _load_once(database)
     keys = list(ID_RANGES.get_partition_keys())

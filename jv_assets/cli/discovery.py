@@ -1,4 +1,4 @@
-"""The command that finds pairs which no match joins yet."""
+"""The command that finds pairs that no match joins yet."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +12,11 @@ from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES, PROFILES, Jo
 
 @app.command()
 def discover(
-    top: Annotated[int, typer.Option(help="How many candidates a profile gets, the best first.")],
+    top: Annotated[int, typer.Option(help="How many candidates each profile gets, the best first.")],
     out: Annotated[Path, typer.Option(help="The CSV file to write.")],
-    cap: Annotated[
-        int | None, typer.Option(help="Spread them: accept pairs so that no profile is in more than so many.")
-    ] = None,
-    ranges: Annotated[str | None, typer.Option(help="Only profiles of these id ranges, such as 00,3c.")] = None,
-    policy: Annotated[str | None, typer.Option(help="Score under this policy; by default JV_POLICY.")] = None,
+    cap: Annotated[int | None, typer.Option(help="Spread the pairs: no profile is in more than this many.")] = None,
+    ranges: Annotated[str | None, typer.Option(help="Only profiles of these partitions, such as 00,3c.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Score under this policy; by default that of JV_POLICY.")] = None,
 ) -> None:
     """Find the best pairs that no match joins yet. Writes nothing to the database; embeds nothing."""
     from jv_assets.automation.execution import chosen_keys

@@ -1,4 +1,4 @@
-"""What `jv evaluate` prints."""
+"""The output of `jv evaluate`."""
 
 from rich.markup import escape
 

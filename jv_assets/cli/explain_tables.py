@@ -1,4 +1,4 @@
-"""An explanation in the terminal."""
+"""The output of `jv explain`."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +12,7 @@ _BAR = 25
 
 
 def show(explanation: Explanation, to: Console = out) -> None:
-    """Print it; by default where all of `jv` prints."""
+    """Print an explanation."""
     for name, value in summary(explanation):
         to.print(f"[bold]{name:<8}[/]{escape(value)}", soft_wrap=True)
     for note in explanation.notes:

@@ -1,4 +1,4 @@
-"""Commands of people's ratings: a sheet to rate pairs on, and what they thought."""
+"""Commands for people's ratings: make a rating sheet, and load what a rater saved."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +14,10 @@ app.add_typer(ratings, name="ratings")
 
 @app.command()
 def rating_sheet(
-    matches: Annotated[int, typer.Option(help="How many pairs: matches, proposed pairs and pairs at random.")],
-    out: Annotated[Path, typer.Option(help="The HTML file to write. It holds texts of profiles.")],
+    matches: Annotated[
+        int, typer.Option(help="How many pairs the sheet has: matches, proposed pairs and random pairs.")
+    ],
+    out: Annotated[Path, typer.Option(help="The HTML file to write. It contains texts of profiles.")],
     seed: Annotated[int, typer.Option(help="Another seed draws other pairs.", min=0)] = 0,
 ) -> None:
     """Write a page on which people rate pairs of profiles, without their scores."""
@@ -36,8 +38,8 @@ def rating_sheet(
 
 
 @ratings.command()
-def load(file: Annotated[Path, typer.Argument(help="What a rating sheet saved, a CSV file.")]) -> None:
-    """Load what a rater saved. The same file again changes nothing; a later one of the same rater replaces it."""
+def load(file: Annotated[Path, typer.Argument(help="The CSV file that a rating sheet saved.")]) -> None:
+    """Load the file that a rater saved. Idempotent; a later file of the same rater replaces the earlier one."""
     from jv_assets.ratings.loading import read_ratings
     from jv_assets.ratings.store import keep_ratings
 

@@ -1,4 +1,4 @@
-"""Commands that materialize assets, and say what is left to do."""
+"""Commands that run the pipeline, and show what is left to do."""
 
 import sys
 from typing import Annotated
@@ -18,19 +18,23 @@ from jv_assets.cli.common import (
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, Job
 
-Ranges = Annotated[str | None, typer.Option(help="Only these id ranges, such as 00,3c.")]
+Ranges = Annotated[str | None, typer.Option(help="Only these partitions, such as 00,3c.")]
 OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Write only where harmonic_mean is NULL.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing to the database; say what would be written.")]
-PolicyName = Annotated[str | None, typer.Option(help="Score under this policy; by default JV_POLICY.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Count what would be written, and write nothing to the database.")
+]
+PolicyName = Annotated[str | None, typer.Option(help="Score under this policy; by default that of JV_POLICY.")]
 SwitchPolicy = Annotated[
-    bool, typer.Option("--switch-policy", help="Replace scores stored under another policy or version.")
+    bool, typer.Option("--switch-policy", help="Replace scores that are stored under another policy or version.")
 ]
 AcceptShift = Annotated[
-    bool, typer.Option("--accept-shift", help="Publish although the scores moved further than on an ordinary night.")
+    bool, typer.Option("--accept-shift", help="Publish even if the scores moved further than on an ordinary night.")
 ]
 AcceptWordOverlap = Annotated[
     bool,
-    typer.Option("--accept-word-overlap", help="Publish although more texts than before are compared by word overlap."),
+    typer.Option(
+        "--accept-word-overlap", help="Publish even if many more texts than before are compared by word overlap."
+    ),
 ]
 
 
@@ -54,13 +58,13 @@ def rescore(
     accept_shift: AcceptShift = False,
     accept_word_overlap: AcceptWordOverlap = False,
 ) -> None:
-    """Score every match and publish what differs. Embeds nothing."""
+    """Score every match, and publish the scores that differ. Embeds nothing."""
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
     from jv_assets.automation.schedules import OF_MATCHES, RESCORE
 
     keys = chosen_keys(ranges)
-    # a match may refer to profiles of any range
+    # A match may refer to profiles of any partition.
     of_some = parts((PROFILES,), chosen_keys(None)) + parts(OF_MATCHES, keys)
     plan = parts(RESCORE, keys) if ranges is None else of_some
     publish: dict[str, object] = {
@@ -76,9 +80,9 @@ def rescore(
 
 @app.command()
 def nightly() -> None:
-    """Everything, as the schedule does it: embed what changed, score every match, publish what differs.
+    """Run the whole pipeline: embed changed texts, score every match, publish the scores that differ.
 
-    Deletes runs older than JV_KEPT_DAYS and entries of the score log older than JV_SCORE_LOG_DAYS, too.
+    At the end, purges runs older than JV_KEPT_DAYS, and entries of the score log older than JV_SCORE_LOG_DAYS.
     """
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
@@ -100,7 +104,7 @@ def nightly() -> None:
 
 @app.command()
 def retry() -> None:
-    """Do the ranges that failed, that were cut off or that were never done, and no others."""
+    """Retry only the partitions that failed, were interrupted or were never done."""
     from jv_assets.automation.execution import retry_plan
     from jv_assets.platform.instance import open_instance
 
@@ -117,13 +121,17 @@ def retry() -> None:
 @app.command()
 def undo(
     run_id: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Its id, or 8 characters of it; without: what can be undone.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="Id of the run, or its first 8 characters. Without it, lists the runs that can be undone.",
+        ),
     ] = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be put back; write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be restored, and write nothing.")] = False,
 ) -> None:
-    """Put back the scores that a run replaced: says what that would do, and asks."""
+    """Restore the scores that a run replaced. Shows what would change, and asks first."""
     from jv_assets.automation.execution import execute_op
     from jv_assets.automation.undo_job import PUT_BACK
     from jv_assets.cli.console import waiting
@@ -164,7 +172,7 @@ def undo(
 
 
 def _confirmed(question: str) -> bool:
-    """Whether the answer is yes; no answer (end of input, Ctrl-C) is none."""
+    """Return whether the answer is yes. End of input and Ctrl-C count as no."""
     try:
         return bool(typer.confirm(question))
     except typer.Abort:
@@ -174,7 +182,7 @@ def _confirmed(question: str) -> bool:
 
 @app.command()
 def status() -> None:
-    """What is embedded, scored, skipped and NULL, by reason; which ranges failed."""
+    """Count what is embedded, scored and skipped, and list the partitions that failed."""
     from jv_assets.automation.execution import at_work, left_over, under_way
     from jv_assets.cli.console import show_status, told_cuts, waiting
     from jv_assets.pipeline.stored_cut import read_cut_times

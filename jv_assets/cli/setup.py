@@ -1,4 +1,4 @@
-"""Commands that prepare a database and examine it."""
+"""Commands that set up a database and check it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from jv_assets.errors import UserError
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to what the pipeline needs: pgvector, missing tables or columns, the schema jv."""
+    """Add what the pipeline needs to the database: pgvector, missing tables and columns, the schema jv."""
     from jv_assets.setup.migrations.run import migrate as apply
 
     applied = apply(production_database())
@@ -23,8 +23,8 @@ def migrate() -> None:
 
 
 @app.command()
-def grant(role: Annotated[str, typer.Argument(help="The role that the pipeline is to connect as.")]) -> None:
-    """Give a role what the pipeline needs and no more; run it as the owner of the tables."""
+def grant(role: Annotated[str, typer.Argument(help="The role that the pipeline connects as.")]) -> None:
+    """Grant a role the privileges that the pipeline needs. Run it as the owner of the tables."""
     from jv_assets.setup.grant import grant as give
 
     for statement in give(production_database(), role):
@@ -34,11 +34,11 @@ def grant(role: Annotated[str, typer.Argument(help="The role that the pipeline i
 @app.command()
 def load(
     source: Annotated[str, typer.Argument(help="'demo', or a folder with profiles.csv and match_suggestions.csv.")],
-    profiles: Annotated[int | None, typer.Option(help="Of the demo: how many profiles.")] = None,
-    matches: Annotated[int | None, typer.Option(help="Of the demo: how many matches.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the demo: another seed makes other people.")] = None,
+    profiles: Annotated[int | None, typer.Option(help="How many profiles the demo has.")] = None,
+    matches: Annotated[int | None, typer.Option(help="How many matches the demo has.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the demo; another seed makes other people.")] = None,
 ) -> None:
-    """Fill an empty database with the demo population or with CSV files, wholly or not at all."""
+    """Fill an empty database with the demo population or with CSV files, in one transaction."""
     from jv_assets.cli.console import waiting
     from jv_assets.demo.population import make_population
     from jv_assets.setup.loading import CsvErrors, load_frames, read_csv_folder
@@ -64,9 +64,9 @@ def load(
 @app.command()
 def repartition(
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would come.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the new bounds, and change nothing.")] = False,
 ) -> None:
-    """Take the bounds of the id ranges from the ids, where ranges of equal width are uneven."""
+    """Cut the partitions anew, so that all hold the same number of rows. Needed if ids are not random."""
     from jv_assets.automation.execution import runs_under_way
     from jv_assets.cli.console import show_proposal, waiting
     from jv_assets.pipeline.stored_cut import store_cut
@@ -92,7 +92,7 @@ def repartition(
 
 @app.command()
 def doctor() -> None:
-    """Examine connection, pooler, pgvector, tables, dimensions, privileges and model."""
+    """Check connection, pooler, pgvector, tables, dimensions, privileges and model, one line each."""
     from jv_assets.cli.console import show_findings
     from jv_assets.resources.embedder import Embedder
     from jv_assets.setup.doctor import examine

@@ -1,4 +1,4 @@
-"""Commands that start something to look at."""
+"""Commands that start the UI, workers or the demo."""
 
 from typing import Annotated
 
@@ -11,12 +11,12 @@ from jv_assets.cli.common import app, chosen_policy, ready_database
 @app.command()
 def ui(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="3000, or the next that is free, by default.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; by default 3000, or the next free one.")] = None,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="For viewers: no daemon, and nothing can be changed.")
+        bool, typer.Option("--read-only", help="For viewers: starts no daemon, and nobody can change anything.")
     ] = False,
 ) -> None:
-    """Start the Dagster UI with its daemon, on this machine alone; Ctrl-C ends it."""
+    """Start the Dagster UI and its daemon, reachable from this machine only. Ctrl-C stops them."""
     from jv_assets.ui.serving import serve
 
     ready_database("read")
@@ -24,8 +24,8 @@ def ui(
 
 
 @app.command()
-def workers(count: Annotated[int, typer.Argument(metavar="[N]", help="How many.", min=1)] = 2) -> None:
-    """Start workers on this machine, for the runs of a Dagster UI with the same JV_CELERY_BROKER; Ctrl-C ends them."""
+def workers(count: Annotated[int, typer.Argument(metavar="[N]", help="How many workers.", min=1)] = 2) -> None:
+    """Start workers that take runs from the Dagster UIs with the same JV_CELERY_BROKER. Ctrl-C stops them."""
     from jv_assets.platform.broker import require_broker
     from jv_assets.ui.workers import serve
 
@@ -36,7 +36,7 @@ def workers(count: Annotated[int, typer.Argument(metavar="[N]", help="How many."
 
 @app.command()
 def demo() -> None:
-    """Load the demo population, leave it as the interrupted script did, and finish the job through Dagster."""
+    """Load the demo population, interrupt a rescore of it, and resume the rescore through Dagster."""
     from jv_assets.cli.demo import tell
 
     chosen_policy(None)

@@ -1,4 +1,4 @@
-"""What `jv undo` prints."""
+"""The output of `jv undo`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from jv_assets.pipeline.undo_units import Unit
 
 
 def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int], units: Mapping[str, Unit]) -> None:
-    """The runs that can be undone, the latest first: how many matches each replaced, and what it was."""
+    """Print the runs that can be undone, the latest first, and how many matches each replaced."""
     if not runs:
         out.print("No run has written a score yet.")
         return
@@ -31,7 +31,7 @@ def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int], units: Mapp
 
 
 def show_preview(preview: Preview, run_id: str, unit: Unit) -> None:
-    """What an undo would put back and what it would leave."""
+    """Print what an undo would restore, and what it would leave."""
     out.print(f"Undoing run {run_id[:8]} ({unit.job}, ranges {unit.ranges}, policy {unit.policy}):", soft_wrap=True)
     for policy, count in preview.restored.most_common():
         what = f"would have their scores under {policy} again" if policy else "would have no score again (NULL)"
@@ -51,7 +51,7 @@ _LEFT = {
 
 
 def show_undone(outcome: Outcome, run_id: str) -> None:
-    """What an undo put back and what it left, and that it does not last by itself."""
+    """Print what an undo restored and left, and that the next rescore publishes again."""
     counts = {name: int(outcome.total(PUBLISHED_SCORES, name)) for name in UNDONE}
     for name, what in UNDONE.items():
         if counts[name] or name == "restored":
