@@ -7,7 +7,7 @@ PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check 
 LOCKED := $(PIP) -q install --no-compile --no-deps --only-binary :all: --require-hashes -r
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
-.PHONY: help install demo test test-fast programs lint types test-browser test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
+.PHONY: help install demo test test-fast wheel programs lint types test-browser test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
 
 help: ## list these targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,10 @@ test: programs install lint ## install what the tests need, then linters, types,
 
 test-fast: install lint types ## linters, types, and the tests that need no program beside Python
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 4 --dist loadfile tests/scoring tests/assets
+
+wheel: install ## build the package for pip, into build/wheel
+	@rm -rf build/lib build/bdist.* build/wheel
+	@$(PIP) -q wheel --no-deps --no-build-isolation --no-index --wheel-dir build/wheel .
 
 # Before anything else, so that what is missing is said at once and not after a quarter of an hour.
 programs: ## install the programs that the tests need, or name them
@@ -109,6 +113,6 @@ audit: ## look for known vulnerabilities in the locked releases
 	}; }
 
 clean: ## remove .venv and caches; .jv with the data stays
-	@if test -e .venv/installed; then .venv/bin/python -c 'from jv_assets import local; local.stop()'; fi || true
+	@if test -e .venv/installed; then .venv/bin/python -c 'from jv_assets.platform import postgres; postgres.stop()'; fi || true
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

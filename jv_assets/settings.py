@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _UNREADABLE = "unreadable"
 """The folder for a URL that no command takes: a piece of it may be the password."""
 ROOT = Path(__file__).resolve().parents[1]
+"""The folder that holds the packages: the checkout, or the site-packages of an installed wheel."""
+
+DISTRIBUTION = "jv-assets"
+"""The name of the package for pip, and of the user's data folder."""
 
 PRODUCTION_MODEL = "BAAI/bge-large-en-v1.5"
 DEMO_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -24,15 +28,35 @@ REPORTS_HOST, REPORTS_PORTS = "127.0.0.1", range(3100, 3200)
 
 
 def home() -> str:
-    """`JV_HOME`: the folder or bucket URL where range files and reports go; by default `.jv` in the checkout.
+    """`JV_HOME`: the folder or bucket URL where range files and reports go.
 
-    With `JV_DATABASE_URL` the default is a folder below it for that user, host and database: behind one pooler host the
+    By default it is `.jv` in the checkout, or the user's data folder if `jv` was installed from a wheel. With
+    `JV_DATABASE_URL` the default is a folder below it for that user, host and database: behind one pooler host the
     user name may choose the project. UserError for a relative folder, which would be another one in each directory.
     """
     if given := os.environ.get("JV_HOME"):
         return given if "://" in given else _absolute(given)
     url = database_url()
-    return str(ROOT / ".jv" / (_place(url) if url else ""))
+    return str(_default_folder() / (_place(url) if url else ""))
+
+
+def in_checkout() -> bool:
+    """Return whether this code runs from its checkout, not from an installed wheel."""
+    try:
+        return f'\nname = "{DISTRIBUTION}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def _default_folder() -> Path:
+    if in_checkout():
+        return ROOT / ".jv"
+    from platformdirs import user_data_path  # here: a checkout needs it nowhere
+
+    folder = user_data_path(DISTRIBUTION, appauthor=False)
+    if not folder.is_absolute():  # of a user without a home folder
+        raise UserError("this user has no home folder; set JV_HOME to a folder of your own")
+    return folder
 
 
 def _absolute(folder: str) -> str:
@@ -59,8 +83,8 @@ def _place(url: str) -> str:
 
 
 def state_dir() -> Path:
-    """The local folder for the embedded server and Dagster's logs: `JV_HOME`, or `.jv` where that is a bucket."""
-    return ROOT / ".jv" if "://" in home() else Path(home()).absolute()
+    """The local folder for the embedded server and Dagster's logs: `JV_HOME`, or its default if that is a bucket."""
+    return _default_folder() if "://" in home() else Path(home()).absolute()
 
 
 def reports_dir() -> Path:

@@ -4,6 +4,7 @@ import time
 
 from sqlalchemy import text
 
+from jv_assets import settings
 from jv_assets.automation.execution import execute
 from jv_assets.automation.finishing import parts
 from jv_assets.automation.schedules import RESCORE
@@ -53,7 +54,8 @@ def tell(database: Database, model: str) -> int:
         out.print(f"{rows:,} rows written in {seconds:.1f} s, {rows / seconds:,.0f} rows a second.")
     else:
         out.print("Nothing had to be written: every score in the database is up to date.")
-    out.print("Next: [bold]make ui[/] shows the runs; [bold].venv/bin/jv status[/] where the database stands.")
+    jv = ".venv/bin/jv" if settings.in_checkout() else "jv"
+    out.print(f"Next: [bold]{jv} ui[/] shows the runs; [bold]{jv} status[/] where the database stands.")
     return 0
 
 

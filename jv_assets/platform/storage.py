@@ -9,6 +9,7 @@ where need be.
 import functools
 import os
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
@@ -40,24 +41,29 @@ EVENTS_AT_ONCE = 500
 
 def dagster_home() -> Path:
     """
-    The folder to name in `DAGSTER_HOME`: `dagster` beside the embedded server, with the checkout's `dagster.yaml`, or
-    the one of deploy/celery where runs go to workers.
+    Return the folder to name in `DAGSTER_HOME`: `dagster` beside the embedded server.
 
-    The copy is renewed when the original has changed.
+    It gets a copy of the package's `workspace.yaml`, and of its `dagster.yaml`, or of `dagster_celery.yaml` if runs go
+    to workers. A copy is renewed when the original has changed.
     """
     folder = settings.state_dir() / "dagster"
-    kind = "deploy/celery" if settings.celery_broker() else "."
-    text = (settings.ROOT / kind / "dagster.yaml").read_text()
-    copy = folder / "dagster.yaml"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not copy.exists() or copy.read_text() != text:
-            whole = folder / "dagster.yaml.new"
-            whole.write_text(text)
-            whole.replace(copy)
-    except OSError as error:
-        raise UserError(f"cannot write {copy}: {error.strerror}; set JV_HOME to a folder of your own") from None
+    kind = "dagster_celery.yaml" if settings.celery_broker() else "dagster.yaml"
+    for original, name in ((kind, "dagster.yaml"), ("workspace.yaml", "workspace.yaml")):
+        text, copy = packaged(original), folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not copy.exists() or copy.read_text() != text:
+                whole = folder / f"{name}.new"
+                whole.write_text(text)
+                whole.replace(copy)
+        except OSError as error:
+            raise UserError(f"cannot write {copy}: {error.strerror}; set JV_HOME to a folder of your own") from None
     return folder
+
+
+def packaged(name: str) -> str:
+    """Return the text of one of the settings of Dagster's that this package brings."""
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
 class Storage(DagsterPostgresStorage):

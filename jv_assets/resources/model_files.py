@@ -70,7 +70,7 @@ def _packaged_folder(model: str) -> Path:
     package = KNOWN[model].package
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise UserError(f"model {model}: its Python package {package} is not installed; type: make install")
+        raise UserError(f"model {model}: its Python package {package} is not installed; type: pip install {package}")
     return verified(model, Path(spec.origin).parent / "model", f"install {package} again")
 
 

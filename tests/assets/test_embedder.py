@@ -242,7 +242,7 @@ def test_other_weights_under_the_small_models_name_are_not_loaded(
 
 def test_the_small_model_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KNOWN, MINILM, Known({}, package="not_installed"))
-    with pytest.raises(UserError, match=r"package not_installed is not installed; type: make install"):
+    with pytest.raises(UserError, match=r"package not_installed is not installed; type: pip install not_installed"):
         available(MINILM)
 
 

@@ -29,6 +29,7 @@ DRY = (
     "test",
     "test-fast",
     "programs",
+    "wheel",
     "lint",
     "test-browser",
     "test-long",

@@ -16,7 +16,7 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from jv_assets import settings
 from jv_assets.platform.broker import celery
 from jv_assets.platform.celery_launcher import UNANSWERED, Launcher
-from jv_assets.platform.storage import dagster_home
+from jv_assets.platform.storage import dagster_home, packaged
 from tests.support.dagster_internals import WorkerStatus
 from tests.support.program import Program
 from tests.support.servers import redis
@@ -42,8 +42,7 @@ def test_it_is_taken_where_a_broker_is_named_and_holds_no_address(home: Path, mo
 
 
 def test_it_differs_in_the_runs_alone() -> None:
-    here = yaml.safe_load((settings.ROOT / "dagster.yaml").read_text())
-    there = yaml.safe_load((DEPLOY / "celery" / "dagster.yaml").read_text())
+    here, there = (yaml.safe_load(packaged(name)) for name in ("dagster.yaml", "dagster_celery.yaml"))
     assert {name for name in {*here, *there} if here.get(name) != there.get(name)} == OURS
 
 

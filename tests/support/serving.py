@@ -92,8 +92,10 @@ def is_zombie(process: psutil.Process) -> bool:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], home: Path, port: int = 0, **more: str) -> Iterator[Running]:
-    """Run a command until it shows the assets, on `port` or the one that it prints; and end it, hard if need be.
+def running(
+    command: Sequence[str], home: Path, port: int = 0, folder: Path = settings.ROOT, **more: str
+) -> Iterator[Running]:
+    """Run a command in `folder` until it shows the assets, on `port` or the one that it prints; and end it.
 
     An error meanwhile carries what it printed.
     """
@@ -103,7 +105,7 @@ def running(command: Sequence[str], home: Path, port: int = 0, **more: str) -> I
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        cwd=settings.ROOT,
+        cwd=folder,
         env={**kept, "JV_HOME": str(home), **more},
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # a shell may have it ignored

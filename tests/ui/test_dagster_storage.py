@@ -12,10 +12,9 @@ import dagster as dg
 import psycopg
 import pytest
 
-from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.platform import postgres
-from jv_assets.platform.storage import dagster_home
+from jv_assets.platform.storage import dagster_home, packaged
 
 KEYS = [f"{number:02}" for number in range(40)]
 OPENING = """
@@ -201,4 +200,4 @@ def test_a_home_that_names_modules_by_their_old_place_is_renewed(home: Path) -> 
     copy.write_text("storage:\n  custom: {module: jv_assets.dagster_storage, class: Storage, config: {}}\n")
     with dg.DagsterInstance.from_config(str(dagster_home())) as instance:
         assert instance.get_runs_count() == 0
-    assert copy.read_text() == (settings.ROOT / "dagster.yaml").read_text()
+    assert copy.read_text() == packaged("dagster.yaml")
