@@ -1,43 +1,76 @@
 """Which run was the last to make a partition: what `jv retry` and the retention of runs go by."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import dagster as dg
+from sqlalchemy import func, select
 
+from jv_assets.dagster_internals import SqlEventLogStorage, SqlEventLogStorageTable
 from jv_assets.names import PUBLISHED_SCORES
 from jv_assets.platform.own_runs import is_ours
 
 
 def last_attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.DagsterRun]:
-    """By range, our last run that was to make it, where it has not been made since. A dry run is not to make it."""
+    """By range, our last run that was to make it, where we have not made it since. A dry run is not to make it."""
+    made = last_made(instance, asset)
+    planned = _latest(instance, asset, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, is_dry)
+    since = {key: run_id for key, (event, run_id) in planned.items() if event > made.get(key, 0)}
+    runs = _runs(instance, since.values())
+    return {key: runs[run_id] for key, run_id in since.items() if run_id in runs}
+
+
+def last_made(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, int]:
+    """By range, the event by which we made it last. What another code location made under this name is left out."""
+    found = _latest(instance, asset, dg.DagsterEventType.ASSET_MATERIALIZATION, lambda run: False)
+    return {key: event for key, (event, _) in found.items()}
+
+
+def foreign_runs(
+    instance: dg.DagsterInstance, run_ids: Iterable[str], also: Callable[[dg.DagsterRun], bool] = lambda run: False
+) -> set[str]:
+    """Which of these runs are of another code location, or are left out `also`."""
+    return {run_id for run_id, run in _runs(instance, run_ids).items() if also(run) or not is_ours(instance, run)}
+
+
+def _latest(
+    instance: dg.DagsterInstance,
+    asset: dg.AssetKey,
+    kind: dg.DagsterEventType,
+    left_out: Callable[[dg.DagsterRun], bool],
+) -> dict[str, tuple[int, str]]:
+    """By range, the last event of this kind and its run, without foreign runs and those that are `left_out`."""
+    events = SqlEventLogStorageTable.c
+    of_asset = (
+        events.asset_key == asset.to_string(),
+        events.dagster_event_type == kind.value,
+        events.partition.is_not(None),
+    )
+
+    def without(run_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+        last = select(func.max(events.id)).where(*of_asset, events.run_id.not_in(list(run_ids)))
+        found = select(events.partition, events.id, events.run_id).where(events.id.in_(last.group_by(events.partition)))
+        with sql_storage(instance).index_connection() as connection:
+            return {key: (event, run_id) for key, event, run_id in connection.execute(found).all()}
+
+    found = without(())
+    if not foreign_runs(instance, {run_id for _, run_id in found.values()}, left_out):
+        return found
+    with sql_storage(instance).index_connection() as connection:
+        every = connection.scalars(select(events.run_id).where(*of_asset).distinct()).all()
+    return without(foreign_runs(instance, every, left_out))
+
+
+def _runs(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> dict[str, dg.DagsterRun]:
+    wanted = sorted(set(run_ids))
+    return {run.run_id: run for run in instance.get_runs(dg.RunsFilter(run_ids=wanted))} if wanted else {}
+
+
+def sql_storage(instance: dg.DagsterInstance) -> SqlEventLogStorage:
+    """Dagster's storage of events, which is always one of SQL."""
     storage = instance.event_log_storage
-    latest = storage.get_latest_asset_partition_materialization_attempts_without_materializations(asset)
-    attempts = [(key, run_id) for key, (run_id, _) in latest.items()]
-    runs = _runs(instance, attempts)
-    if not all(_counts(instance, run) for run in runs.values()):
-        made = storage.get_latest_storage_id_by_partition(asset, dg.DagsterEventType.ASSET_MATERIALIZATION)
-        planned = storage.get_event_records(
-            dg.EventRecordsFilter(
-                dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
-                asset,
-                asset_partitions=list(latest),
-                after_cursor=min(made.get(key, 0) for key in latest),
-            )
-        )
-        since = [record for record in planned if record.storage_id > made.get(record.partition_key or "", 0)]
-        attempts = [(record.partition_key or "", record.run_id) for record in since][::-1]
-        runs = _runs(instance, attempts)
-    return {key: runs[run_id] for key, run_id in attempts if run_id in runs and _counts(instance, runs[run_id])}
-
-
-def _counts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    return not is_dry(run) and is_ours(instance, run)
-
-
-def _runs(instance: dg.DagsterInstance, attempts: Sequence[tuple[str, str]]) -> dict[str, dg.DagsterRun]:
-    run_ids = sorted({run_id for _, run_id in attempts})
-    return {run.run_id: run for run in instance.get_runs(dg.RunsFilter(run_ids=run_ids))} if run_ids else {}
+    assert isinstance(storage, SqlEventLogStorage)
+    return storage
 
 
 def by_id(runs: Iterable[dg.DagsterRun]) -> list[dg.DagsterRun]:

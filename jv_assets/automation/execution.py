@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from jv_assets.automation.attempts import by_id, is_dry, last_attempts
+from jv_assets.automation.attempts import by_id, is_dry, last_attempts, last_made
 from jv_assets.automation.causes import ENDS, NEVER_DONE, Causes, is_interruption, run_causes
 from jv_assets.automation.finishing import Part, config_for, failed_ranges, parts, rest_of
 from jv_assets.automation.schedules import NIGHTLY, OF_MATCHES, RESCORE
@@ -105,7 +105,7 @@ def unfinished(
     never done: the file may have been made under another cut, whose range of that name held other rows.
     """
     key = dg.AssetKey(asset)
-    attempts, done = last_attempts(instance, key), instance.get_materialized_partitions(key)
+    attempts, done = last_attempts(instance, key), set(last_made(instance, key))
     if also_never_done and asset in _HAVE_FILES:
         done = set(files.made(asset, sorted(done)))
     at_work = {run.run_id for run in by_id(attempts.values()) if is_at_work(instance, run)}

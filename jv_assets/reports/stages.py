@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from jv_assets.automation.attempts import last_made
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PUBLISHED_SCORES
 
@@ -29,9 +30,8 @@ def of_last_runs(instance: dg.DagsterInstance) -> dict[str, float]:
 
 
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[dg.AssetMaterialization]:
-    """Of each range that was ever made."""
-    made = dg.DagsterEventType.ASSET_MATERIALIZATION
-    latest = list(instance.event_log_storage.get_latest_storage_id_by_partition(key, made).values())
+    """Of each range that we ever made."""
+    latest = list(last_made(instance, key).values())
     events: list[dg.AssetMaterialization] = []
     for start in range(0, len(latest), _AT_ONCE):
         wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=latest[start : start + _AT_ONCE])

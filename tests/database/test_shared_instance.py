@@ -9,22 +9,29 @@ import dagster as dg
 import pytest
 from test_retention import age, run_ids
 
-from jv_assets.automation.execution import under_way
+from jv_assets.automation.attempts import last_attempts, last_made
+from jv_assets.automation.execution import left_over, under_way
 from jv_assets.automation.retention import purge_old_runs
 from jv_assets.automation.schedules import every_night
 from jv_assets.definitions import defs
 from jv_assets.names import JOBS
+from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.platform.launcher import fail_runs_without_process
 from jv_assets.platform.own_runs import LOCATION, MODULE, STARTED_BY_JV, STEPS
+from jv_assets.reports.stages import of_last_runs
+from jv_assets.resources.range_files import RangeFiles
 from tests.support.dagster_internals import (
+    AssetMaterializationPlannedData,
     InProcessCodeLocationOrigin,
     LoadableTargetOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
+    StepMaterializationData,
     create_run_for_test,
 )
 
 DONE, GOES_ON = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED
+KEYS = list(ID_RANGES.get_partition_keys())
 NO_PROCESS = 2**22 + 1
 """A number that no process has."""
 
@@ -112,3 +119,60 @@ def tick(instance: dg.DagsterInstance) -> object:
 def test_an_undo_of_another_location_is_none_of_ours(instance: dg.DagsterInstance) -> None:
     a_run(instance, "undo", "marketing", dg.DagsterRunStatus.FAILURE)
     assert under_way(instance) == []
+
+
+def note(instance: dg.DagsterInstance, location: str, asset: str, *, is_made: bool) -> str:
+    """A run of this location that was to make all ranges of an asset of this name: it has made them, or failed."""
+    status = DONE if is_made else dg.DagsterRunStatus.FAILURE
+    run_id = a_run(instance, "nightly", location, status, range_tags(KEYS[0], KEYS[-1]))
+    for key in KEYS:
+        planned = AssetMaterializationPlannedData(dg.AssetKey(asset), key)
+        report(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, planned)
+    for key in KEYS if is_made else ():
+        made = StepMaterializationData(dg.AssetMaterialization(asset, partition=key, metadata={"seconds": 1}))
+        report(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION, made)
+    return run_id
+
+
+def report(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType, data: Any) -> None:
+    instance.report_dagster_event(dg.DagsterEvent(kind.value, "nightly", event_specific_data=data), run_id)
+
+
+def left(instance: dg.DagsterInstance, home: Path) -> dict[str, int]:
+    """By asset, how many ranges `jv retry` would do."""
+    return {asset: len(causes) for asset, causes in left_over(instance, RangeFiles(str(home))).items() if causes}
+
+
+def test_what_another_location_made_under_our_name_is_not_made(instance: dg.DagsterInstance, home: Path) -> None:
+    note(instance, "marketing", "published_scores", is_made=True)
+    assert left(instance, home)["published_scores"] == len(KEYS)
+    assert last_made(instance, dg.AssetKey("published_scores")) == {}
+    assert of_last_runs(instance) == {}
+    note(instance, LOCATION, "published_scores", is_made=True)
+    note(instance, "marketing", "published_scores", is_made=False)
+    assert "published_scores" not in left(instance, home)
+    assert of_last_runs(instance) == {"seconds_published_scores": len(KEYS), "rows_written": 0}
+
+
+@pytest.mark.parametrize("asset", ["published_scores", "profile_embeddings"])
+def test_what_another_location_made_hides_no_failure_of_ours(
+    instance: dg.DagsterInstance, home: Path, asset: str
+) -> None:
+    note(instance, LOCATION, asset, is_made=True)
+    failed = note(instance, LOCATION, asset, is_made=False)
+    for is_made in (False, True, False):
+        note(instance, "marketing", asset, is_made=is_made)
+        assert left(instance, home)[asset] == len(KEYS)
+        attempts = last_attempts(instance, dg.AssetKey(asset))
+        assert {run.run_id for run in attempts.values()} == {failed}
+    note(instance, LOCATION, asset, is_made=True)
+    assert asset not in left(instance, home)
+
+
+def test_what_another_location_made_has_none_of_our_runs_deleted(instance: dg.DagsterInstance, home: Path) -> None:
+    ours = note(instance, LOCATION, "published_scores", is_made=True)
+    theirs = note(instance, "marketing", "published_scores", is_made=True)
+    age(instance)
+    assert purge_old_runs(instance) == 0
+    assert run_ids(instance) == {ours, theirs}
+    assert "published_scores" not in left(instance, home)

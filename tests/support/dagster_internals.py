@@ -5,8 +5,13 @@ import dagster as dg
 # What a sensor says to the daemon.
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-# Backfills, and why a run failed, as Dagster's daemon and webserver write them.
-from dagster._core.events import JobFailureData, RunFailureReason
+# Backfills, what a run makes and why it failed, as Dagster's daemon and webserver write them.
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    JobFailureData,
+    RunFailureReason,
+    StepMaterializationData,
+)
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 # What a run launcher answers to the daemon.
@@ -38,6 +43,7 @@ from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_ite
 
 __all__ = [
     "AssetCheckExecutionsTable",
+    "AssetMaterializationPlannedData",
     "BulkActionStatus",
     "BulkActionsFilter",
     "EmptyWorkspaceTarget",
@@ -50,6 +56,7 @@ __all__ = [
     "RunFailureReason",
     "RunsTable",
     "SensorExecutionData",
+    "StepMaterializationData",
     "WorkerStatus",
     "WorkspaceProcessContext",
     "create_run_for_test",
