@@ -1,5 +1,6 @@
 """Filling an empty database: with the demo population, or with CSV files of the two production tables."""
 
+import codecs
 import csv
 import io
 import re
@@ -165,8 +166,14 @@ def _rows(path: Path, errors: _Errors) -> Iterator[tuple[int, list[str]]]:
             f"{path}: {error.strerror}; the folder must hold profiles.csv and match_suggestions.csv"
         ) from None
     except UnicodeDecodeError as error:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            errors.add(path, 1, "", _UTF_16)
+            return
         line = data.count(b"\n", 0, error.start) + 1
         errors.add(path, line, "", f"not UTF-8: byte 0x{data[error.start]:02x}; save the file as UTF-8")
+        return
+    if "\0" in text[:2]:
+        errors.add(path, 1, "", _UTF_16)
         return
     csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -185,15 +192,19 @@ def _rows(path: Path, errors: _Errors) -> Iterator[tuple[int, list[str]]]:
             yield line, cells
 
 
+_UTF_16 = "the file looks like UTF-16; save the file as UTF-8"
 _SEPARATOR = "the separator looks like {}; save the file with commas between the cells"
 
 
 def _other_separator(header: list[str], columns: dict[str, str]) -> str | None:
     """What stands between the names of columns, where it is no comma."""
-    for separator, name in ((";", '";"'), ("\t", "a tab"), ("|", '"|"')):
-        names = [part.strip().strip('"') for cell in header for part in cell.split(separator)]
-        if len(names) > len(header) and sum(part in columns for part in names) > 1:
-            return name
+    # Of one cell alone, so that a blank after each comma is none.
+    others = sorted(set(re.sub(r'[\w";\t|]', "", header[0]))) if len(header) == 1 else []
+    for separator in (";", "\t", "|", *others):
+        names = [part.strip().strip('"').lower() for cell in header for part in cell.split(separator)]
+        enough = 1 if len(header) == 1 and separator not in others else 2
+        if len(names) > len(header) and sum(part in columns for part in names) >= enough:
+            return {"\t": "a tab", " ": "a blank"}.get(separator, f'"{separator}"')
     return None
 
 

@@ -167,6 +167,35 @@ def test_another_separator_is_named(tmp_path: Path) -> None:
         assert f"looks like {name};" in why
 
 
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("ID;Name;Bio", '";"'),
+        ("id; name", '";"'),
+        ("id;nmae", '";"'),
+        ("id:name:bio", '":"'),
+        ("id name bio", "a blank"),
+    ],
+)
+def test_another_separator_is_named_whatever_the_names_are(tmp_path: Path, header: str, name: str) -> None:
+    ((_, line, where, why),) = errors_of(write(tmp_path, f"{header}\n"))
+    assert (line, where) == (1, "")
+    assert why == f"the separator looks like {name}; save the file with commas between the cells"
+
+
+def test_blanks_in_a_header_with_commas_are_no_separator(tmp_path: Path) -> None:
+    found = errors_of(write(tmp_path, "id, name, bio\n"))
+    assert {why for *_, why in found if "unknown" not in why} == {"column missing in the header row"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_utf_16_is_named(tmp_path: Path, encoding: str, separator: str) -> None:
+    """Excel's "Unicode text" is that, with tabs."""
+    ((_, line, where, why),) = errors_of(write(tmp_path, PROFILES.replace(",", separator).encode(encoding)))
+    assert (line, where, why) == (1, "", "the file looks like UTF-16; save the file as UTF-8")
+
+
 def test_the_line_by_which_excel_names_the_separator_is_skipped(tmp_path: Path) -> None:
     plain = read_csv_folder(write(tmp_path))
     named = read_csv_folder(write(tmp_path, f"sep=,\n{PROFILES}", f"sep=,\r\n{MATCHES}"))
