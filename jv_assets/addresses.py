@@ -4,29 +4,42 @@ import os
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
+from sqlalchemy import make_url
 from sqlalchemy.engine import URL
+
+_PARTS = re.compile(r"(?P<scheme>[^:/?#]+://)(?P<user>[^@?]*@)?(?P<hosts>[^/?@]*)(?P<rest>.*)", re.DOTALL)
+_HOST = re.compile(r"(?:\[(?P<v6>[^]]+)\]|(?P<name>[^:]*))(?::(?P<port>\d*))?")
+_DEFAULT_PORT = "5432"
 
 
 @dataclass(frozen=True)
 class Address:
-    """`hosts`: names, addresses or socket folders with their port, None where the URL leaves it to the default."""
+    """`hosts`: names, addresses or socket folders with their port, None where the URL leaves it to the default.
+
+    `service`: the entry of pg_service.conf that says where the hosts are, where nothing else does.
+    """
 
     user: str | None
     hosts: tuple[tuple[str, str | None], ...]
     database: str | None
+    service: str | None = None
 
     @property
     def place(self) -> str:
         """Host, port and database, for messages."""
-        hosts = ",".join(f"{_bracketed(host)}:{port or 5432}" for host, port in self.hosts)
-        return f"{hosts}/{self.database or self.user}"
+        hosts = ",".join(f"{_bracketed(host)}:{port or _DEFAULT_PORT}" for host, port in self.hosts)
+        if self.service:
+            return "/".join(filter(None, [f"service={self.service}", hosts, self.database]))
+        return "/".join(filter(None, [hosts, self.database or self.user]))
 
     @property
     def folder(self) -> str:
         """User, host, port and database as the name of a folder."""
         hosts = ",".join(f"{host}:{port}" if port else host for host, port in self.hosts)
-        server = f"{hosts}/{self.database}" if self.database else hosts
+        service = f"service={self.service}" if self.service else None
+        server = "/".join(filter(None, [service, hosts, self.database]))
         return re.sub(r"[^\w.@-]+", "_", f"{self.user}@{server}" if self.user else server)
 
 
@@ -37,12 +50,41 @@ def address_of(url: URL) -> Address:
     def known(word: str, variable: str) -> str | None:
         return str(words.get(word) or os.environ.get(variable) or "") or None
 
-    hosts = (known("host", "PGHOST") or known("hostaddr", "PGHOSTADDR") or "localhost").split(",")
+    service = known("service", "PGSERVICE")
+    given = known("host", "PGHOST") or known("hostaddr", "PGHOSTADDR")
+    if given is None and service:
+        return Address(known("user", "PGUSER"), (), known("dbname", "PGDATABASE"), service)
+    hosts = (given or "localhost").split(",")
     ports = (known("port", "PGPORT") or "").split(",")
     if len(ports) == 1:  # one port is for all hosts
         ports *= len(hosts)
     pairs = tuple((host or "localhost", port or None) for host, port in zip(hosts, ports, strict=False))
     return Address(known("user", "PGUSER"), pairs, known("dbname", "PGDATABASE"))
+
+
+def parsed(given: str) -> URL:
+    """Read a URL as libpq does; ValueError or ArgumentError for what is none.
+
+    SQLAlchemy knows several hosts, and a socket's folder, in the query only, and wants a port for each host.
+    """
+    parts = _PARTS.fullmatch(given)
+    if parts is None or not re.search("[,%]|:$", parts["hosts"]):
+        url = make_url(given)
+    else:
+        found = [_HOST.fullmatch(each) for each in parts["hosts"].split(",")]
+        if None in found:
+            raise ValueError("a host is none")
+        hosts = [unquote(each["v6"] or each["name"]) for each in found if each]
+        ports = [each["port"] or "" for each in found if each]
+        url = make_url(f"{parts['scheme']}{parts['user'] or ''}{parts['rest']}")
+        words = {"host": ",".join(hosts)} if any(hosts) else {}
+        if any(ports):
+            words["port"] = ",".join(port or _DEFAULT_PORT for port in ports)
+        url = url.set(query={**words, **url.query})
+    hosts_in_query, port = url.query.get("host"), url.query.get("port")
+    if isinstance(hosts_in_query, str) and isinstance(port, str) and "," not in port:
+        url = url.update_query_dict({"port": ",".join([port] * (hosts_in_query.count(",") + 1))})
+    return url
 
 
 def connect_words(url: URL) -> dict[str, Any]:

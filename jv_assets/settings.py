@@ -71,13 +71,12 @@ def _absolute(folder: str) -> str:
 
 def _place(url: str) -> str:
     """User, host, port and database of a URL, without the password, as the name of a folder."""
-    from sqlalchemy import make_url  # here: not every command needs a database
-    from sqlalchemy.exc import ArgumentError
+    from sqlalchemy.exc import ArgumentError  # here: not every command needs a database
 
-    from jv_assets.addresses import address_of
+    from jv_assets.addresses import address_of, parsed
 
     try:
-        return _UNREADABLE if url.count("@") > 1 else address_of(make_url(url)).folder
+        return _UNREADABLE if url.count("@") > 1 else address_of(parsed(url)).folder
     except (ArgumentError, ValueError):
         return _UNREADABLE
 
@@ -105,23 +104,23 @@ def dagster_url() -> str | None:
 def postgres_url(given: str, variable: str) -> "URL":
     """The URL that an environment variable holds; UserError, without the password, for any that cannot be meant."""
     # here: to look up a setting needs no SQLAlchemy
-    from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
-    from jv_assets.addresses import connect_words
+    from jv_assets.addresses import connect_words, parsed
 
-    try:
-        url = make_url(given)
-    except (ArgumentError, ValueError):  # of a port that is no number
-        raise UserError(f"{variable} is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
     if given.count("@") > 1:  # the rest of the password, which messages would show
         raise UserError(f"{variable} has an @ too many: write the one in the password as %40")
+    try:
+        url = parsed(given)
+    except (ArgumentError, ValueError):  # of a port that is no number
+        raise UserError(f"{variable} is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise UserError(f"{variable} is for {url.get_backend_name()}: write a postgresql:// URL")
     try:
         connect_words(url)
     except ArgumentError:
-        raise UserError(f"{variable} names several hosts: write a port for each, as host=A,B&port=5432,5432") from None
+        cure = "write a port, a number, for each host, as host=A,B&port=5432,5432"
+        raise UserError(f"{variable} has ports that do not fit its hosts: {cure}") from None
     return url
 
 

@@ -88,6 +88,7 @@ _CURES = {
     "57P01": _AGAIN,
     "57P02": _AGAIN,
     "57P03": _AGAIN,
+    "57P04": "check the database's name in JV_DATABASE_URL: it was dropped",
     "57P05": _AGAIN,
 }
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from jv_assets import settings
-from jv_assets.addresses import address_of
+from jv_assets.addresses import address_of, parsed
 from jv_assets.errors import UserError
 from jv_assets.pipeline.identity import read_identity
 from jv_assets.platform.postgres import production_url
@@ -32,6 +32,20 @@ PLACES = {
         "a.example:7,b.example:8/jv",
         "me@a.example_7_b.example_8_jv",
     ),
+    "postgresql://me@a.example:1,b.example:2/jv": ("a.example:1,b.example:2/jv", "me@a.example_1_b.example_2_jv"),
+    "postgresql://me@a.example,[::1]:2/jv": ("a.example:5432,[::1]:2/jv", "me@a.example_5432_1_2_jv"),
+    "postgresql://me@a.example,b.example/jv?port=7": ("a.example:7,b.example:7/jv", "me@a.example_7_b.example_7_jv"),
+    "postgresql://me@/jv?host=a.example,b.example&port=7": (
+        "a.example:7,b.example:7/jv",
+        "me@a.example_7_b.example_7_jv",
+    ),
+    "postgresql://me@%2Ftmp/jv": ("/tmp:5432/jv", "me@_tmp_jv"),
+    "postgresql://me@%2Ftmp:7/jv?sslmode=disable": ("/tmp:7/jv", "me@_tmp_7_jv"),
+    "postgresql://me@db.example:/jv": ("db.example:5432/jv", "me@db.example_jv"),
+    "postgresql:///jv?service=live": ("service=live/jv", "service_live_jv"),
+    "postgresql://?service=live": ("service=live", "service_live"),
+    "postgresql://me@db.example/jv?service=live": ("db.example:5432/jv", "me@db.example_jv"),
+    "postgresql://db.example": ("db.example:5432", "db.example"),
     "postgresql://me@[::1]:7/jv": ("[::1]:7/jv", "me@_1_7_jv"),
     "postgresql://me@/?host=db.example&dbname=jv": ("db.example:5432/jv", "me@db.example_jv"),
     "postgresql://me@/jv?hostaddr=10.1.2.3": ("10.1.2.3:5432/jv", "me@10.1.2.3_jv"),
@@ -45,7 +59,7 @@ def test_where_a_url_leads(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("JV_HOME")
     monkeypatch.setenv("JV_DATABASE_URL", url)
-    assert (address_of(make_url(url)).place, Path(settings.home()).name) == PLACES[url]
+    assert (address_of(parsed(url)).place, Path(settings.home()).name) == PLACES[url]
 
 
 def test_what_the_url_leaves_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,12 +70,20 @@ def test_what_the_url_leaves_to_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    "query", ["host={host}&port={port}", "host={host}:{port}", "host={host},{host}&port={port},{port}"]
+    "form",
+    [
+        "/{database}?host={host}&port={port}",
+        "/{database}?host={host}:{port}",
+        "/{database}?host={host},{host}&port={port},{port}",
+        "/{database}?host={host},{host}&port={port}",
+        "{host}:{port},{host}:{port}/{database}?target_session_attrs=read-write",
+        "{host},{host}/{database}?port={port}",
+    ],
 )
-def test_it_is_shown_in_every_message(database_url: str, query: str) -> None:
+def test_it_is_shown_in_every_message(database_url: str, form: str) -> None:
     url = make_url(database_url)
-    parts = query.format(host=url.host, port=url.port)
-    given = f"postgresql://{url.username}:{url.password}@/{url.database}?{parts}&sslmode=disable"
+    whole = form.format(host=url.host, port=url.port, database=url.database)
+    given = f"postgresql://{url.username}:{url.password}@{whole}{'&' if '?' in whole else '?'}sslmode=disable"
     database = Database(url=given)
     migrate(database, dimension=minilm().dimension)
     assert f"{url.host}:{url.port}" in read_identity(database).place
@@ -70,9 +92,12 @@ def test_it_is_shown_in_every_message(database_url: str, query: str) -> None:
     assert f"{url.host}:{url.port}" in connected.text
 
 
-def test_several_hosts_with_one_port() -> None:
-    with pytest.raises(UserError, match=r"^JV_DATABASE_URL names several hosts: write a port for each, as host=A,B&po"):
-        _ = Database(url="postgresql://me@/jv?host=a.example,b.example&port=7").place
+@pytest.mark.parametrize("query", ["host=a,b,c&port=7,8", "host=a,b&port=7,x", "host=a&port=x"])
+def test_ports_that_do_not_fit_the_hosts(query: str) -> None:
+    with pytest.raises(
+        UserError, match=r"^JV_DATABASE_URL has ports that do not fit its hosts: write a port, a number"
+    ):
+        _ = Database(url=f"postgresql://me@/jv?{query}").place
 
 
 @pytest.mark.parametrize("where", ["user:{pw}@/db?", "/db?user=me&password={pw}&"])
