@@ -294,7 +294,7 @@ def test_an_error_that_passes(database: Database, state: str) -> None:
     assert kept(database) == [2]
 
 
-@pytest.mark.parametrize("state", ["23505", "22P02", "25006", "28P01", "42501", "42P01", "53100", "XX000"])
+@pytest.mark.parametrize("state", ["23505", "22P02", "25006", "28P01", "42501", "42P01", "53100", "57P04", "XX000"])
 def test_an_error_that_would_come_again(database: Database, state: str) -> None:
     work = raising(state)
     with pytest.raises((UserError, psycopg.Error)):
