@@ -48,8 +48,8 @@ def _warning(asset: str, name: str, problem: str | None, metadata: Mapping[str, 
         _spec(MATCH_SCORES, "few_fallbacks", f"At most {FALLBACK:.0%} of the text comparisons fall back to word "
               f"overlap because a vector is missing, and at most {100 * RISE:g} points more than in the stored scores. "
               "Publishing refuses a larger rise."),
-        _spec(MATCH_SCORES, "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored, because a profile "
-              f"is gone or is matched with itself. Lists up to {LISTED} matches without a score, and why."),
+        _spec(MATCH_SCORES, "few_skipped", f"At most {SKIPPED:.0%} of the matches cannot be scored (profile gone, or "
+              f"matched with itself). Lists up to {LISTED} matches without a score, and why."),
         _spec(MATCH_SCORES, "ranges_even", f"No partition has more than {SKEW:g} times the mean number of matches. If "
               "one has, `jv repartition` makes the partitions even."),
         _spec(MATCH_SCORES, "embeddings_current", "Every text that can be embedded has a vector of its current "
