@@ -22,8 +22,9 @@ from jv_assets.demo.population import MATCHES, PROFILES, make_population
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
 from jv_assets.partition_cut import equal_width
 from jv_assets.partitions import ID_RANGES
+from jv_assets.pipeline.changes import STORED_COLUMNS
 from jv_assets.pipeline.publishing import NEEDED, PublishOptions, publish_range
-from jv_assets.pipeline.reading import STORED_COLUMNS, read_matches, read_profiles, read_vectors
+from jv_assets.pipeline.reading import read_matches, read_profiles, read_vectors
 from jv_assets.pipeline.scoring import features_of, profiles_of_files, score_range
 from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.platform import postgres

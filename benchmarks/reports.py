@@ -30,8 +30,8 @@ from jv_assets.names import (
     PROFILES,
 )
 from jv_assets.partitions import ID_RANGES, range_keys
-from jv_assets.pipeline.reading import STORED_COLUMNS
-from jv_assets.pipeline.scoring import STORED_BEFORE, fingerprint, score_matches
+from jv_assets.pipeline.changes import STORED_COLUMNS, fingerprint
+from jv_assets.pipeline.scoring import STORED_BEFORE, score_matches
 from jv_assets.reports.numbers import report_of
 from jv_assets.reports.page import to_html
 from jv_assets.reports.tallies import keep, merge, scored, tallied

@@ -9,7 +9,8 @@ from jv_assets import settings
 from jv_assets.assets import lineage, production
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
-from jv_assets.pipeline.former_rows import GoneRows, read_former
+from jv_assets.pipeline.changes import former_matches
+from jv_assets.pipeline.gone_matches import GoneRows
 from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.origins import read_origins, reading
 from jv_assets.pipeline.reading import read_matches
@@ -79,7 +80,7 @@ def match_scores(
     files: dg.ResourceParam[RangeFiles],
 ) -> None:
     def work(key: str) -> Mapping[str, object]:
-        former, gone, told = read_former(files, key, origin.may_reuse), GoneRows(files, key), ToldOfRange()
+        former, gone, told = former_matches(files, key, origin.may_reuse), GoneRows(files, key), ToldOfRange()
 
         def chunks() -> Iterator[pd.DataFrame]:
             for low, high in id_spans(database, "match_suggestions", *files.cut.matches.bounds(key)):

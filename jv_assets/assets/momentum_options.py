@@ -15,9 +15,10 @@ from jv_assets.assets.profiles import profiles
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, MOMENTUM_OPTIONS, PROFILES
 from jv_assets.partitions import ID_RANGES, one_line_failure
+from jv_assets.pipeline.changes import fingerprint_of_all
 from jv_assets.reports.exporting import reports_folder, write_whole
 from jv_assets.reports.sampling import sample_of
-from jv_assets.reports.tallies import fingerprint_of_all, no_scores, one_policy, scored
+from jv_assets.reports.tallies import no_scores, one_policy, scored
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import momentum_options as analysis
 from jv_scoring.analysis.momentum_bottleneck import FIELDS

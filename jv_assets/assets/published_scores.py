@@ -9,14 +9,14 @@ import pandas as pd
 from jv_assets.assets import lineage
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.automation.schedules import every_night_anew
-from jv_assets.checks.rules import AUDITED, broken_rules
+from jv_assets.checks.audit import AUDITED, broken_rules
 from jv_assets.checks.shift import Refusal, shift_refusal, word_overlap_refusal
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.pipeline.changes import STORED_COLUMNS
 from jv_assets.pipeline.origins import Origin, as_of_file, reading
 from jv_assets.pipeline.publishing import NEEDED, Chunk, PublishOptions, publish_range
-from jv_assets.pipeline.reading import STORED_COLUMNS
 from jv_assets.pipeline.stored_rules import refuse_other_rules
 from jv_assets.pipeline.undo_units import unit_of
 from jv_assets.resources.database import Database

@@ -1,6 +1,6 @@
 """A table, or some of its ids, in intervals that hold so many rows at most: what memory holds at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from jv_assets.resources.database import Database
 FIRST, LAST = str(UUID(int=0)), str(UUID(int=2**128 - 1))
 ROWS = 2_500
 """Rows of an interval: contexts, of 3 KB each, and the texts of profiles take 8 MB then, several times over."""
+_IDS_AT_ONCE = 5_000
 _BY_INDEX = text("SELECT set_config('enable_seqscan', 'off', true)")
 
 
@@ -46,3 +47,8 @@ def _scalar(connection: Connection, statement: TextClause, asked: Mapping[str, o
     connection.execute(_BY_INDEX)
     value: str | None = connection.scalar(statement, asked)
     return value
+
+
+def some_at_once(ids: Sequence[str]) -> list[Sequence[str]]:
+    """Return the ids, as many at a time as one query names; one part at least, be it empty."""
+    return [ids[start : start + _IDS_AT_ONCE] for start in range(0, max(len(ids), 1), _IDS_AT_ONCE)]

@@ -1,19 +1,24 @@
 """The rows of the files of `profiles`: made anew of the profiles that something was written to since."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from jv_assets.names import PROFILES
+from jv_assets.pipeline.changes import (
+    FormerRows,
+    MayReuse,
+    former_profiles,
+    read_vector_digests,
+    row_versions,
+    unchanged,
+)
 from jv_assets.pipeline.counted_writes import seeing_all
-from jv_assets.pipeline.former_rows import FormerRows
 from jv_assets.pipeline.id_spans import id_spans
 from jv_assets.pipeline.profile_columns import irregular_values, validate
-from jv_assets.pipeline.reading import read_profiles_of, read_vector_digests
-from jv_assets.pipeline.row_versions import row_versions, unchanged
+from jv_assets.pipeline.reading import read_profiles_of
 from jv_assets.pipeline.scoring import features_of
 from jv_assets.pipeline.text_lengths import text_lengths
 from jv_assets.resources.database import Database
@@ -25,7 +30,7 @@ def profile_chunks(
     database: Database,
     files: RangeFiles,
     key: str,
-    may_reuse: Callable[[Mapping[str, Any]], bool] = lambda metadata: True,
+    may_reuse: MayReuse = lambda metadata: True,
 ) -> Iterator[pd.DataFrame]:
     """Yield the profiles of a range, in order of id, some thousands at a time.
 
@@ -33,7 +38,7 @@ def profile_chunks(
     `may_reuse` decides by the metadata of the partition's file. UserError if a value is not what its column must hold,
     or if rows may be hidden, because they would be missed.
     """
-    former = _former(files, key, may_reuse)
+    former = former_profiles(files, key, may_reuse)
     for low, high in id_spans(database, "profiles", *files.cut.profiles.bounds(key)):
         yield _rows_within(database, low, high, former)
 
@@ -63,15 +68,3 @@ def _vectors(database: Database, ids: list[str]) -> dict[str, npt.NDArray[np.obj
     digests = read_vector_digests(database, ids)
     columns = zip(*(digests.get(profile, (None, None)) for profile in ids), strict=True) if ids else ((), ())
     return dict(zip(("vectors_model", "vectors_digest"), (np.array(column, object) for column in columns), strict=True))
-
-
-def _former(files: RangeFiles, key: str, may_reuse: Callable[[Mapping[str, Any]], bool]) -> FormerRows:
-    """What this version of the code made of the range; nothing where it did not, or where the file cannot be read."""
-
-    def chunks() -> Iterator[pd.DataFrame]:
-        with files.opened(PROFILES, key) as file:
-            if file.metadata.get("code_version") == CODE_VERSION and may_reuse(file.metadata):
-                for groups in file.groups():
-                    yield file.read(groups=groups)
-
-    return FormerRows(chunks(), pd.DataFrame(columns=["id"], dtype=object))

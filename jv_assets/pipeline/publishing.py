@@ -21,6 +21,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from jv_assets import settings
+from jv_assets.pipeline.changes import COMPARED, is_stored
 from jv_assets.pipeline.counted_writes import (
     Update,
     copy_rows,
@@ -31,7 +32,7 @@ from jv_assets.pipeline.counted_writes import (
 )
 from jv_assets.pipeline.id_locks import lock_ids
 from jv_assets.pipeline.published_ranges import note_published, refuse_older
-from jv_assets.pipeline.reading import COMPARED, is_stored, matches_within
+from jv_assets.pipeline.reading import matches_within
 from jv_assets.pipeline.score_log import ensure_months, logging_update, refuse_uncounted, require_seeded, run_seeded
 from jv_assets.pipeline.stored_rules import refusal
 from jv_assets.resources.database import Database

@@ -12,38 +12,19 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from jv_assets.errors import UserError
+from jv_assets.pipeline.changes import STORED_COLUMNS, row_versions, unchanged, version_of
 from jv_assets.pipeline.counted_writes import seeing_all
+from jv_assets.pipeline.id_spans import some_at_once
 from jv_assets.pipeline.match_states import context_of, fits
 from jv_assets.pipeline.model_names import model_of
-from jv_assets.pipeline.row_versions import row_versions, unchanged, version_of
 from jv_assets.pipeline.values import parse_column
 from jv_assets.resources.database import Database
 from jv_assets.tables import cast, frame, selected
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import combine_offering
 from jv_scoring.similarity import WORD_OVERLAP
-from jv_scoring.stored_rules import fitting
 from jv_scoring.text import EMBEDDED_FIELDS
 from jv_scoring.vectors import MISSING, Vectors
-
-STORED_COLUMNS = (
-    "match_score",
-    "stored_score_ab",
-    "stored_score_ba",
-    "stored_harmonic_mean",
-    "stored_version",
-    "stored_policy",
-    "stored_inputs_hash",
-    "stored_word_overlap",
-    "stored_fits",
-    "stored_row",
-)
-"""Of a match before it is scored: the older matcher's score, what was published last (null where nothing was), how many
-of its four text comparisons were by word overlap (null where it does not say), the policies that make the stored scores
-of the stored breakdown (`match_states.fits`), and the version of the row that had all this (`version_of`)."""
-
-COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
-"""The columns by which a score differs from what is stored."""
 
 _PROFILES = f"""
     SELECT id::text, {selected("profiles", INPUT_COLUMNS)} FROM profiles WHERE {{}} ORDER BY id
@@ -68,16 +49,7 @@ _MATCHES = f"""
     WHERE {{}}
     ORDER BY id
 """  # noqa: S608 - of our own constants
-# As `jv_scoring.inputs.vectors_digest` makes it of what `read_vectors` reads: 32 bytes a profile, in place of 12 KB.
-_DIGESTS = f"""
-    SELECT id::text, {model_of("embeddings_model")} AS model, sha256(
-        'v' || coalesce(vector_send(embedding_seeking::vector), '')
-        || 'v' || coalesce(vector_send(coalesce(embedding_offering::vector, embedding_what_you_do::vector)), '')
-        || 'v' || coalesce(vector_send(embedding_who_you_serve::vector), ''))
-    FROM profiles WHERE id = ANY(CAST(:ids AS uuid[]))
-"""  # noqa: S608 - of our own constants
 _WITHIN, _AMONG = "id BETWEEN :low AND :high", "id = ANY(CAST(:ids AS uuid[]))"
-_IDS_AT_ONCE = 5_000
 
 
 def read_profiles(database: Database, low: str, high: str) -> pd.DataFrame:
@@ -87,7 +59,7 @@ def read_profiles(database: Database, low: str, high: str) -> pd.DataFrame:
 
 def read_profiles_of(database: Database, ids: Sequence[str]) -> pd.DataFrame:
     """`read_profiles` of those of these that are there."""
-    works = [partial(_profiles, where=_AMONG, values={"ids": some}) for some in _some_at_once(ids)]
+    works = [partial(_profiles, where=_AMONG, values={"ids": some}) for some in some_at_once(ids)]
     return pd.concat([_objects(*database.run(work)) for work in works], ignore_index=True)
 
 
@@ -109,18 +81,10 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
     same = _typed(known[_MATCH].iloc[place[place >= 0]])
     if len(same) == len(versions):
         return same
-    others = _some_at_once(versions.index[place < 0].tolist())
+    others = some_at_once(versions.index[place < 0].tolist())
     parts = [same, *(_matches(connection, _AMONG, {"ids": some}) for some in others)]
     # stable: the one that takes what is in order already as it is
     return pd.concat(parts).sort_values("id", ignore_index=True, kind="stable")
-
-
-def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Row by row, whether a score is what its match held when that was read, with a breakdown that adds up to it."""
-    same = fitting(scored["policy"], matches["stored_fits"])
-    for name in COMPARED:
-        same &= scored[name].to_numpy() == matches["stored_" + name.removeprefix("scoring_")].to_numpy()
-    return same
 
 
 _MATCH = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
@@ -163,11 +127,6 @@ def _objects(names: Sequence[str], rows: Sequence[Row[Any]]) -> pd.DataFrame:
     )
 
 
-def _some_at_once(ids: Sequence[str]) -> list[Sequence[str]]:
-    """One of them at least, be it empty."""
-    return [ids[start : start + _IDS_AT_ONCE] for start in range(0, max(len(ids), 1), _IDS_AT_ONCE)]
-
-
 def read_vectors(database: Database, model: str, dimension: int, profiles: pd.Index) -> dict[str, Vectors]:
     """The vectors that `model` made of these profiles, by the names of the texts that pairs are compared by.
 
@@ -183,16 +142,6 @@ def read_vectors(database: Database, model: str, dimension: int, profiles: pd.In
         "offering": combine_offering(by_field["offering"], by_field["what_you_do"]),
         "who_you_serve": by_field["who_you_serve"],
     }
-
-
-def read_vector_digests(database: Database, ids: Sequence[str]) -> dict[str, tuple[str | None, bytes]]:
-    """By profile that is there: the model that its vectors are said to be of, and their `vectors_digest`."""
-
-    def work(connection: Connection) -> dict[str, tuple[str | None, bytes]]:
-        rows = (row for some in _some_at_once(ids) for row in connection.execute(text(_DIGESTS), {"ids": some}))
-        return {profile: (model, bytes(digest)) for profile, model, digest in rows}
-
-    return database.run(work)
 
 
 def dimension_of(name: str, table: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +13,8 @@ import pandas as pd
 from jv_assets.errors import UserError
 from jv_assets.names import PROFILES
 from jv_assets.partitions import ID_RANGES
-from jv_assets.pipeline.former_rows import still_right
-from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.reading import STORED_COLUMNS, read_vector_digests, read_vectors
-from jv_assets.pipeline.row_versions import read_row_versions, unchanged
+from jv_assets.pipeline.changes import STORED_COLUMNS, Fingerprint, still_right, vector_digests
+from jv_assets.pipeline.reading import read_vectors
 from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -26,9 +23,9 @@ from jv_scoring.breakdown import match_contexts
 from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
 from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
-from jv_scoring.inputs import inputs_hashes, profile_hashes, vectors_digest
+from jv_scoring.inputs import inputs_hashes, profile_hashes
 from jv_scoring.policy import CODE_VERSION, SCORING_VERSION, parse_policy
-from jv_scoring.prepare import COMPARED, NULLS, Prepared, profile_features
+from jv_scoring.prepare import NULLS, Prepared, profile_features
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.synergy import SYNERGY
 from jv_scoring.vectors import Positions, Vectors
@@ -91,20 +88,6 @@ class ProfilesToScore:
             profiles = np.concatenate([pairs.a, pairs.b])
             self._prepared.evict_hashes(self._cache.hold(profiles[profiles >= 0]))
             yield part, self._prepared
-
-
-def vector_digests(database: Database, features: pd.DataFrame, model: str) -> list[bytes]:
-    """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
-    versions = pd.concat([read_row_versions(database, "profiles", *each) for each in id_spans(database, "profiles")])
-    place = unchanged(features.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
-    digests = read_vector_digests(database, versions.index[place < 0].tolist())
-    if (known := features.iloc[place[place >= 0]]).size:
-        digests |= dict(
-            zip(known.index, zip(known["vectors_model"], known["vectors_digest"], strict=True), strict=True)
-        )
-    none, gone = vectors_digest([None] * len(COMPARED)), (model, b"gone")
-    of_each = (digests.get(profile, gone) for profile in features.index)
-    return [digest if made_by == model else none for made_by, digest in of_each]
 
 
 def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reuse: bool = True) -> ProfilesToScore:
@@ -204,29 +187,6 @@ class ToldOfRange:
         """The metadata of the file, but for what all ranges have in common."""
         counts = {name: self.summary[name] for name in ("rows", "semantic", "word_overlap")}
         return {**counts, "skipped": self._skipped, "fingerprint": self._fingerprint.value}
-
-
-class Fingerprint:
-    """Of a range's rows: another one when another match, profile, vector, policy or rule has a part in its scores."""
-
-    def __init__(self) -> None:
-        self._hash = sha256()
-
-    def add(self, rows: pd.DataFrame) -> None:
-        """Add the next rows; it makes no difference how many come at a time."""
-        columns = (rows[name].tolist() for name in ("id", "policy", "scoring_version", "inputs_hash"))
-        self._hash.update("".join(f"{row}\n" for row in zip(*columns, strict=True)).encode())
-
-    @property
-    def value(self) -> str:
-        return self._hash.hexdigest()
-
-
-def fingerprint(rows: pd.DataFrame) -> str:
-    """The fingerprint of rows that are all there."""
-    sums = Fingerprint()
-    sums.add(rows)
-    return sums.value
 
 
 _METHODS = [f"{factor.column}_method_{direction}" for factor in SYNERGY[:2] for direction in DIRECTIONS]

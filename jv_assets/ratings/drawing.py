@@ -14,7 +14,7 @@ from jv_assets.errors import UserError
 from jv_assets.names import MATCH_CANDIDATES, MATCH_SCORES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.candidates import Ground, read_ground
-from jv_assets.pipeline.reading import STORED_COLUMNS
+from jv_assets.pipeline.changes import STORED_COLUMNS
 from jv_assets.pipeline.scoring import score_matches
 from jv_assets.ratings.store import Pair
 from jv_assets.resources.database import Database

@@ -7,11 +7,12 @@ from pathlib import Path
 from jv_assets import settings
 from jv_assets.names import EVALUATION, MATCH_SCORES
 from jv_assets.partitions import ID_RANGES
+from jv_assets.pipeline.changes import fingerprint_of
 from jv_assets.ratings.store import rating_figures
 from jv_assets.reports import ratings
 from jv_assets.reports.exporting import write_whole
 from jv_assets.reports.figures import NOTHING, Figure, Section, number, of, percent, signed, table
-from jv_assets.reports.tallies import fingerprint_of, refuse_several_policies
+from jv_assets.reports.tallies import refuse_several_policies
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.evaluation import Evaluation, report, total

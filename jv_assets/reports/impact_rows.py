@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.former_rows import read_gone
+from jv_assets.pipeline.gone_matches import read_gone
 from jv_assets.pipeline.score_log import log_begins
 from jv_assets.pipeline.scoring import STORED_BEFORE
 from jv_assets.reports.sampling import Sample

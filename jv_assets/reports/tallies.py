@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -17,6 +16,7 @@ from jv_assets.names import (
     PRODUCTION_IMPACT,
 )
 from jv_assets.partitions import ID_RANGES, listed
+from jv_assets.pipeline.changes import fingerprint_of
 from jv_assets.reports.sampling import Sample
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.aggregation_comparison import Aggregation
@@ -90,18 +90,6 @@ def keep(
     metadata = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key)}
     more = {"sample": asdict(sample) if sample else None, "hours": hours, "compared": compared}
     return files.write(asset, key, row, metadata | more)
-
-
-def fingerprint_of(files: RangeFiles, key: str) -> str | None:
-    """What the scores of a range are told from others by; None for a file of before there was one."""
-    fingerprint: str | None = files.metadata(MATCH_SCORES, key).get("fingerprint")
-    return fingerprint
-
-
-def fingerprint_of_all(files: RangeFiles) -> str:
-    """The same of all ranges together."""
-    keys = files.made(MATCH_SCORES, ID_RANGES.get_partition_keys())
-    return sha256("\n".join(f"{key} {fingerprint_of(files, key)}" for key in keys).encode()).hexdigest()
 
 
 def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jv_assets.checks.rules import AUDITED, RULES, broken_rules
+from jv_assets.checks.audit import AUDITED, RULES, broken_rules
 
 METADATA = {"rows": 4, "skipped": {"x": "profile gone"}}
 

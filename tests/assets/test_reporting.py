@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.scoring import fingerprint
+from jv_assets.pipeline.changes import fingerprint, fingerprint_of_all
 from jv_assets.pipeline.text_lengths import text_lengths
 from jv_assets.reports.beside import beside
 from jv_assets.reports.congestion_numbers import congestion
@@ -26,7 +26,7 @@ from jv_assets.reports.page import to_html
 from jv_assets.reports.pictures import PICTURED, pictures
 from jv_assets.reports.sampling import Sample, of_mean, of_share
 from jv_assets.reports.sections import headlines, sections, warnings
-from jv_assets.reports.tallies import TALLIED, fingerprint_of_all, keep, merge, scored, tallied
+from jv_assets.reports.tallies import TALLIED, keep, merge, scored, tallied
 from jv_assets.reports.text import to_text
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import aggregation_comparison, embedding_isolation, momentum_bottleneck, production_impact

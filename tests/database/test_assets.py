@@ -12,7 +12,7 @@ import pytest
 
 from jv_assets.automation.finishing import finish_the_other_ranges, parts, rest_of
 from jv_assets.automation.schedules import NIGHTLY, RESCORE
-from jv_assets.checks.rules import RULES
+from jv_assets.checks.audit import RULES
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES

@@ -10,7 +10,7 @@ import pytest
 
 from jv_assets.assets import published_scores
 from jv_assets.pipeline import id_spans
-from jv_assets.pipeline.former_rows import CONTEXT, FormerRows
+from jv_assets.pipeline.changes import CONTEXT, FormerRows
 from jv_assets.reports import impact_rows
 from jv_assets.reports.tallies import TALLIED
 from jv_assets.resources import range_file

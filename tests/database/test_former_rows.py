@@ -10,9 +10,9 @@ import pytest
 
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.pipeline import scoring
-from jv_assets.pipeline.former_rows import CONTEXT
+from jv_assets.pipeline.changes import CONTEXT, STORED_COLUMNS
 from jv_assets.pipeline.profile_rows import profile_chunks
-from jv_assets.pipeline.reading import STORED_COLUMNS, read_matches
+from jv_assets.pipeline.reading import read_matches
 from jv_assets.pipeline.scoring import profiles_of_files, score_range
 from jv_assets.resources.range_files import RangeFiles
 from tests.support.cuts import bounds

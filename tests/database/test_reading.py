@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
+from jv_assets.pipeline.changes import read_row_versions, vector_digests
 from jv_assets.pipeline.reading import decode_vectors, read_matches, read_profiles, read_vectors
-from jv_assets.pipeline.row_versions import read_row_versions
-from jv_assets.pipeline.scoring import features_of, vector_digests
+from jv_assets.pipeline.scoring import features_of
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring.inputs import vectors_digest

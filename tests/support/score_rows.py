@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from jv_assets.pipeline.reading import STORED_COLUMNS
+from jv_assets.pipeline.changes import STORED_COLUMNS
 from jv_assets.pipeline.scoring import score_matches
 from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis.tallies import Tally, total
