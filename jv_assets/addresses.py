@@ -1,4 +1,4 @@
-"""Where a Postgres URL leads, for messages and for names of folders: never with a password, wherever that stands."""
+"""Where a Postgres URL leads, for messages and for names of folders, never with a password."""
 
 import os
 import re
@@ -16,9 +16,9 @@ _DEFAULT_PORT = "5432"
 
 @dataclass(frozen=True)
 class Address:
-    """`hosts`: names, addresses or socket folders with their port, None where the URL leaves it to the default.
+    """`hosts`: names, addresses or socket folders with their port; None if the URL leaves it to the default.
 
-    `service`: the entry of pg_service.conf that says where the hosts are, where nothing else does.
+    `service`: the entry of pg_service.conf that names the hosts, if nothing else does.
     """
 
     user: str | None
@@ -28,7 +28,7 @@ class Address:
 
     @property
     def place(self) -> str:
-        """Host, port and database, for messages."""
+        """Return host, port and database, for messages."""
         hosts = ",".join(f"{_bracketed(host)}:{port or _DEFAULT_PORT}" for host, port in self.hosts)
         if self.service:
             return "/".join(filter(None, [f"service={self.service}", hosts, self.database]))
@@ -36,7 +36,7 @@ class Address:
 
     @property
     def folder(self) -> str:
-        """User, host, port and database as the name of a folder."""
+        """Return user, host, port and database as the name of a folder."""
         hosts = ",".join(f"{host}:{port}" if port else host for host, port in self.hosts)
         service = f"service={self.service}" if self.service else None
         server = "/".join(filter(None, [service, hosts, self.database]))
@@ -44,7 +44,7 @@ class Address:
 
 
 def address_of(url: URL) -> Address:
-    """Return where libpq goes: as the query of the URL says, else the URL before it, else the environment."""
+    """Return where libpq connects: by the query of the URL, then the URL before it, then the environment."""
     words = connect_words(url)
 
     def known(word: str, variable: str) -> str | None:
@@ -56,16 +56,16 @@ def address_of(url: URL) -> Address:
         return Address(known("user", "PGUSER"), (), known("dbname", "PGDATABASE"), service)
     hosts = (given or "localhost").split(",")
     ports = (known("port", "PGPORT") or "").split(",")
-    if len(ports) == 1:  # one port is for all hosts
+    if len(ports) == 1:  # One port is for all hosts.
         ports *= len(hosts)
     pairs = tuple((host or "localhost", port or None) for host, port in zip(hosts, ports, strict=False))
     return Address(known("user", "PGUSER"), pairs, known("dbname", "PGDATABASE"))
 
 
 def parsed(given: str) -> URL:
-    """Read a URL as libpq does; ValueError or ArgumentError for what is none.
+    """Read a URL as libpq does; ValueError or ArgumentError if it is not one.
 
-    SQLAlchemy knows several hosts, and a socket's folder, in the query only, and wants a port for each host.
+    SQLAlchemy accepts several hosts, and a socket's folder, only in the query, and wants a port for each host.
     """
     parts = _PARTS.fullmatch(given)
     if parts is None or not re.search("[,%]|:$", parts["hosts"]):
@@ -88,7 +88,9 @@ def parsed(given: str) -> URL:
 
 
 def connect_words(url: URL) -> dict[str, Any]:
-    """Return what libpq is to be given. Not as a URL: it takes no blank in one, and its error has the password."""
+    """Return the parameters for libpq. Not a URL: libpq accepts no blank in one, and its error would show
+    the password.
+    """
     _, words = url.set(drivername="postgresql+psycopg").get_dialect()().create_connect_args(url)
     return dict(words)
 

@@ -1,4 +1,4 @@
-"""The one Definitions: everything, listed."""
+"""The one Dagster Definitions object, which lists everything."""
 
 import warnings
 from functools import partial
@@ -37,12 +37,12 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 
-# Of every asset, at every start of every process.
+# Set for every asset, at every start of every process.
 warnings.filterwarnings("ignore", message=".*(source_code_ref|CodeRef)", category=dg.BetaWarning)
 
 
 def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Definitions:
-    """Everything, over these resources. None of them connects, loads or reads before an asset needs it."""
+    """Return all definitions over these resources. No resource connects, loads or reads before an asset needs it."""
     assets = dg.map_asset_specs(
         lambda spec: spec if spec.owners else spec.replace_attributes(owners=["team:matching"]),
         [
@@ -71,7 +71,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
             "embedder": embedder,
             "files": dg.ResourceDefinition(lambda _: files.of_a_run()),
         },
-        # A process a step would cost some seconds each, and could not share the profiles among the ranges of a run.
+        # The executor runs in-process: a process per step would cost seconds each, and could not share the profiles.
         executor=dg.in_process_executor,
     )
 

@@ -1,10 +1,10 @@
-"""The one kind of error that is the user's to mend."""
+"""The one kind of error that the user can fix."""
 
 
 class UserError(Exception):
-    """What went wrong and what to do about it, in one line, without a password. `jv` prints it and exits with 2.
+    """A cause and a cure in one line, without a password. `jv` prints it and exits with 2.
 
-    `is_passing`: the next attempt may go well, as after a lost connection.
+    `is_passing`: a retry may succeed, such as after a lost connection.
     """
 
     def __init__(self, message: str = "", *, is_passing: bool = False) -> None:

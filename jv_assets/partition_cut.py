@@ -1,6 +1,6 @@
-"""Where the partitions begin: the first uuid of each partition, for each of the two tables.
+"""The cut: the first uuid of each partition, for each of the two tables.
 
-By default all partitions have the same width. Where the ids are uneven, `jv repartition` takes the bounds from the ids.
+By default all partitions have the same width. If the ids are uneven, `jv repartition` takes the bounds from the ids.
 """
 
 from bisect import bisect_right
@@ -14,7 +14,7 @@ _UUIDS = 2**128
 
 
 def range_keys(count: int) -> list[str]:
-    """The keys of `count` (a power of two, 1 to 4,096) partitions: the leading hex digits of equal ranges."""
+    """Return the keys of `count` (a power of two, 1 to 4,096) partitions: the leading hex digits of equal id ranges."""
     digits = max(1, -(-(count.bit_length() - 1) // 4))
     return [f"{first:0{digits}x}" for first in range(0, 16**digits, 16**digits // count)]
 
@@ -57,9 +57,9 @@ class Cut:
 
     @cached_property
     def identity(self) -> str:
-        """The number of partitions; where one is not of equal width, also a hash of the bounds.
+        """Return the number of partitions, and a hash of the bounds if the widths differ.
 
-        Files that were made under another cut hold other rows, so their path has another identity.
+        Files of another cut hold other rows, so their path has another identity.
         """
         count = len(self.matches.firsts)
         if self == equal_cut(count):
@@ -81,7 +81,7 @@ def equal_width(count: int) -> TableCut:
 def even_rows(ids: Sequence[int], count: int) -> TableCut:
     """Cut a table into `count` partitions that hold the same number of rows, give or take one.
 
-    ids: the ids of all rows, in order. A partition holds at most one row where there are fewer rows than partitions.
+    ids: the ids of all rows, in order. If there are fewer rows than partitions, a partition holds at most one row.
     """
     if not ids:
         return equal_width(count)
@@ -93,11 +93,11 @@ def even_rows(ids: Sequence[int], count: int) -> TableCut:
 
 
 def _between_few(ids: Sequence[int], place: int, count: int) -> int:
-    """The first uuid of the partition at `place`, interpolated between the two ids beside it.
+    """Return the first uuid of the partition at `place`, interpolated between the two ids beside it.
 
-    Row number k, from 0, is at k + 1/2 on a scale of len(ids) on which all partitions have the same width.
+    On a scale of len(ids), on which all partitions have the same width, row number k (from 0) is at k + 1/2.
     """
-    at = 2 * place * len(ids)  # on that scale, times 2 * count
+    at = 2 * place * len(ids)  # Position on that scale, times 2 * count.
     before = (at - count) // (2 * count)
     low, start = (ids[before], (2 * before + 1) * count) if before >= 0 else (0, 0)
     last = before + 1 == len(ids)
@@ -106,7 +106,9 @@ def _between_few(ids: Sequence[int], place: int, count: int) -> int:
 
 
 def _increasing(firsts: Sequence[int]) -> tuple[int, ...]:
-    """The same from 0 up, each moved as little as makes it larger than the one before and leaves room for the rest."""
+    """Return the numbers from 0 up, each moved as little as needed to exceed the one before and to leave room for the
+    rest.
+    """
     increasing = [0]
     for place, first in enumerate(firsts[1:], start=1):
         increasing.append(min(max(first, increasing[-1] + 1), _UUIDS - len(firsts) + place))

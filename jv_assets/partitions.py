@@ -13,47 +13,47 @@ from jv_assets import progress, settings
 from jv_assets.errors import UserError
 from jv_assets.partition_cut import range_keys
 
-# Of every range asset, at every start of every process.
+# Shared by every partitioned asset, and built at every start of every process.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
 
 def listed(keys: Sequence[str]) -> str:
-    """Keys for people to read: all of them where they are eight at most, else the first three and the last."""
+    """Return keys for people to read: all if they are eight or fewer, otherwise the first three and the last."""
     return ", ".join(keys if len(keys) <= 8 else [*keys[:3], "…", keys[-1]])
 
 
 FAILED_RANGES = "failed_ranges"
-"""Metadata of a failed step: the cause of each range that failed."""
+"""Metadata key of a failed step: the cause of each failed partition."""
 
 ID_RANGES = dg.StaticPartitionsDefinition(range_keys(settings.id_ranges()))
 
 BACKFILL = dg.BackfillPolicy.multi_run(settings.ranges_per_run())
-"""Of every partitioned asset: how many partitions one run of a backfill carries."""
+"""The backfill policy of every partitioned asset: how many partitions one run covers."""
 
 
 def keys_of_run(run: dg.DagsterRun) -> list[str]:
-    """The ranges that a run is over, by its tags; all of them for a run over none, such as a check by itself.
+    """Return the partitions of a run, by its tags; all of them if it has none, such as a run of a check alone.
 
-    Of a run over ranges that do not exist here, the first and the last one, as it is tagged.
+    If the run names partitions that do not exist here, return the first and the last one that its tags name.
     """
     keys = list(ID_RANGES.get_partition_keys())
     if "dagster/partition" in run.tags:
         return [run.tags["dagster/partition"]]
     if _FIRST in run.tags and _LAST in run.tags:
         first, last = run.tags[_FIRST], run.tags[_LAST]
-        if first not in keys or last not in keys:  # of another JV_ID_RANGES
+        if first not in keys or last not in keys:  # The run has the keys of another JV_ID_RANGES.
             return list(dict.fromkeys([first, last]))
         return keys[keys.index(first) : keys.index(last) + 1]
     return keys
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
-    """The tags that make a run go over the ranges from `first` to `last`."""
+    """Return the tags that make a run cover the partitions from `first` to `last`."""
     return {_FIRST: first, _LAST: last}
 
 
 def all_ranges_tags() -> dict[str, str]:
-    """The tags that make a run go over all ranges."""
+    """Return the tags that make a run cover all partitions."""
     keys = ID_RANGES.get_partition_keys()
     return range_tags(keys[0], keys[-1])
 
@@ -67,16 +67,16 @@ def each_range(
     record: bool = True,
     again: str = "jv retry",
 ) -> None:
-    """Run `work(range_key)`, which returns the metadata to show, for every range of this run.
+    """Run `work(key)`, which returns the metadata to show, for every partition of this run.
 
-    One bad range does not take the others with it: those that went well are materialized, and the run fails at the
-    end with the name and the cause of each that did not; `again`: what to type then. With `record` false the ranges are
-    only observed: the asset must then yield no output.
+    One bad partition does not stop the others: those that succeed are materialized, and at the end the run fails with
+    the key and the cause of each that failed. `again` is what to type then. If `record` is false, partitions are only
+    observed, and the asset must not yield an output.
     """
     asset, keys = context.asset_key.to_user_string(), list(context.partition_keys)
     done, failed = _try_each(context, asset, keys, work)
     if failed or not record:
-        # A failed step records nothing by itself, so the ranges that went well are recorded by hand.
+        # A failed step records nothing by itself, so record the partitions that succeeded.
         event = dg.AssetMaterialization if record else dg.AssetObservation
         for key, metadata in done.items():
             context.log_event(event(context.asset_key, partition=key, metadata=dict(metadata)))
@@ -90,7 +90,7 @@ def each_range(
 def observe_each(
     context: dg.OpExecutionContext, asset: str, work: Callable[[str], Mapping[str, Any]], again: str
 ) -> None:
-    """`each_range` for an op, which has no ranges of its own: every range of `asset` is observed."""
+    """Run `work` as `each_range` does, for an op, which has no partitions: observe every partition of `asset`."""
     keys = list(ID_RANGES.get_partition_keys())
     done, failed = _try_each(context, asset, keys, work)
     for key, metadata in done.items():
@@ -105,7 +105,7 @@ def _try_each(
     keys: Sequence[str],
     work: Callable[[str], Mapping[str, Any]],
 ) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
-    """By range, the metadata of those that went well, and the cause of each that failed."""
+    """Return by partition the metadata of those that succeeded, and the cause of each that failed."""
     done: dict[str, Mapping[str, Any]] = {}
     failed: dict[str, str] = {}
     said = time.monotonic()
@@ -131,7 +131,7 @@ def _try_each(
 
 
 _SECONDS_BETWEEN_SIGNS = 600
-"""A step's log tells so often that it makes progress: see `workers.SILENT_HOURS`."""
+"""How often a step's log says that it makes progress: see `launcher.SILENT_HOURS`."""
 
 
 def _failure(asset: str, keys: Sequence[str], failed: Mapping[str, str], again: str) -> dg.Failure:
@@ -145,7 +145,7 @@ def _failure(asset: str, keys: Sequence[str], failed: Mapping[str, str], again: 
 
 @contextmanager
 def one_line_failure() -> Iterator[None]:
-    """Fail the run with a UserError's one line, where its cause concerns all ranges alike."""
+    """Fail the run with the one line of a UserError, for a cause that concerns all partitions."""
     try:
         yield
     except (UserError, psycopg.Error) as error:

@@ -1,4 +1,4 @@
-"""What the process works on, and how far it is.
+"""What the process works on, and its progress.
 
 The command line sets a listener, which draws a progress bar. A run in the UI has none.
 """
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 
 doing: ContextVar[str] = ContextVar("doing", default="")
-"""What the transactions are for, such as a partition of an asset. The log names it when a connection is lost."""
+"""The purpose of the current transactions, such as a partition of an asset. The log names it when a connection is lost.
+"""
 
 listener: Callable[[str, int, int], None] | None = None
 

@@ -1,4 +1,4 @@
-"""Every environment variable the product reads, in one place."""
+"""Every environment variable that the program reads, in one place."""
 
 import json
 import os
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 _UNREADABLE = "unreadable"
-"""The folder for a URL that no command takes: a piece of it may be the password."""
+"""The folder for a URL that no command accepts, because a part of it may be the password."""
 ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds the packages: the checkout, or the site-packages of an installed wheel."""
 
@@ -28,11 +28,12 @@ REPORTS_HOST, REPORTS_PORTS = "127.0.0.1", range(3100, 3200)
 
 
 def home() -> str:
-    """`JV_HOME`: the folder or bucket URL where range files and reports go.
+    """`JV_HOME`: the folder or bucket URL for partition files and reports.
 
-    By default it is `.jv` in the checkout, or the user's data folder if `jv` was installed from a wheel. With
-    `JV_DATABASE_URL` the default is a folder below it for that user, host and database: behind one pooler host the
-    user name may choose the project. UserError for a relative folder, which would be another one in each directory.
+    The default is `.jv` in the checkout, or the user's data folder if `jv` was installed from a wheel. If
+    `JV_DATABASE_URL` is set, the default is a folder below it for that user, host and database: behind one pooler host,
+    the user name may choose the project. UserError for a relative folder, because it would be another one in each
+    directory.
     """
     if given := os.environ.get("JV_HOME"):
         return given if "://" in given else _absolute(given)
@@ -51,10 +52,10 @@ def in_checkout() -> bool:
 def _default_folder() -> Path:
     if in_checkout():
         return ROOT / ".jv"
-    from platformdirs import user_data_path  # here: a checkout needs it nowhere
+    from platformdirs import user_data_path  # Imported here, because a checkout does not need it.
 
     folder = user_data_path(DISTRIBUTION, appauthor=False)
-    if not folder.is_absolute():  # of a user without a home folder
+    if not folder.is_absolute():  # The user has no home folder.
         raise UserError("this user has no home folder; set JV_HOME to a folder of your own")
     return folder
 
@@ -62,7 +63,7 @@ def _default_folder() -> Path:
 def _absolute(folder: str) -> str:
     try:
         path = Path(folder).expanduser()
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # There is no such user.
         raise UserError(f"JV_HOME={folder}: there is no such user; write the folder from / on") from None
     if not path.is_absolute():
         raise UserError(f"JV_HOME={folder} would be another folder in each directory; write {path.absolute()}")
@@ -70,8 +71,8 @@ def _absolute(folder: str) -> str:
 
 
 def _place(url: str) -> str:
-    """User, host, port and database of a URL, without the password, as the name of a folder."""
-    from sqlalchemy.exc import ArgumentError  # here: not every command needs a database
+    """Return user, host, port and database of a URL, without the password, as the name of a folder."""
+    from sqlalchemy.exc import ArgumentError  # Imported here, because not every command needs a database.
 
     from jv_assets.addresses import address_of, parsed
 
@@ -82,37 +83,39 @@ def _place(url: str) -> str:
 
 
 def state_dir() -> Path:
-    """The local folder for the embedded server and Dagster's logs: `JV_HOME`, or its default if that is a bucket."""
+    """Return the local folder for the embedded server and Dagster's logs: `JV_HOME`, or its default if that is a
+    bucket.
+    """
     return _default_folder() if "://" in home() else Path(home()).absolute()
 
 
 def reports_dir() -> Path:
-    """The local folder of the diagnostic report."""
+    """Return the local folder of the diagnostic report."""
     return state_dir() / "reports"
 
 
 def database_url() -> str | None:
-    """`JV_DATABASE_URL`: a Postgres with pgvector in place of the embedded one."""
+    """`JV_DATABASE_URL`: a Postgres with pgvector, used instead of the embedded one."""
     return os.environ.get("JV_DATABASE_URL") or None
 
 
 def dagster_url() -> str | None:
-    """`JV_DAGSTER_URL`: where Dagster keeps its runs and events, in place of a database of the embedded server."""
+    """`JV_DAGSTER_URL`: where Dagster keeps its runs and events, instead of a database of the embedded server."""
     return os.environ.get("JV_DAGSTER_URL") or None
 
 
 def postgres_url(given: str, variable: str) -> "URL":
-    """The URL that an environment variable holds; UserError, without the password, for any that cannot be meant."""
-    # here: to look up a setting needs no SQLAlchemy
+    """Return the URL in an environment variable; UserError, without the password, if it cannot be a URL."""
+    # Imported here, because reading a setting needs no SQLAlchemy.
     from sqlalchemy.exc import ArgumentError
 
     from jv_assets.addresses import connect_words, parsed
 
-    if given.count("@") > 1:  # the rest of the password, which messages would show
+    if given.count("@") > 1:  # This would be the rest of the password, which messages would show.
         raise UserError(f"{variable} has an @ too many: write the one in the password as %40")
     try:
         url = parsed(given)
-    except (ArgumentError, ValueError):  # of a port that is no number
+    except (ArgumentError, ValueError):  # The port is not a number.
         raise UserError(f"{variable} is no URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise UserError(f"{variable} is for {url.get_backend_name()}: write a postgresql:// URL")
@@ -125,8 +128,8 @@ def postgres_url(given: str, variable: str) -> "URL":
 
 
 def celery_broker() -> str | None:
-    """`JV_CELERY_BROKER`: the Redis through which runs go to workers, `redis://:PASSWORD@HOST:PORT/0`, or `rediss:`;
-    by default this machine does them. A secret where it has a password.
+    """`JV_CELERY_BROKER`: the Redis through which runs go to workers, `redis://:PASSWORD@HOST:PORT/0` or `rediss:`; by
+    default this machine does them. A secret if it has a password.
     """
     url = os.environ.get("JV_CELERY_BROKER") or None
     if url is None:
@@ -134,7 +137,7 @@ def celery_broker() -> str | None:
     try:
         parts = urlsplit(url)
         well = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
-    except ValueError:  # which quotes what may be a piece of the password
+    except ValueError:  # The error may quote a part of the password.
         well = False
     if not well:
         raise UserError(
@@ -144,30 +147,32 @@ def celery_broker() -> str | None:
 
 
 def embedding_model() -> str:
-    """`JV_EMBEDDING_MODEL`; the production model where `JV_DATABASE_URL` is set, else the one that pip installs."""
+    """`JV_EMBEDDING_MODEL`: by default the production model if `JV_DATABASE_URL` is set, otherwise the small model that
+    pip installs.
+    """
     return os.environ.get("JV_EMBEDDING_MODEL") or (PRODUCTION_MODEL if database_url() else DEMO_MODEL)
 
 
 def embedding_devices() -> list[str]:
-    """`JV_EMBEDDING_DEVICE`: what the model runs on, such as `cpu` or `cuda`; by default the best that torch finds.
+    """`JV_EMBEDDING_DEVICE`: the device for the model, such as `cpu` or `cuda`; by default the best that torch finds.
 
-    Several, such as `cuda:0,cuda:1`: a process on each.
+    Several devices, such as `cuda:0,cuda:1`, get one process each.
     """
     return [name.strip() for name in (os.environ.get("JV_EMBEDDING_DEVICE") or "").split(",") if name.strip()]
 
 
 def embedding_batch() -> int:
-    """`JV_EMBEDDING_BATCH`: how many texts go through the model at once, on each device."""
+    """`JV_EMBEDDING_BATCH`: how many texts the model embeds at once, on each device."""
     return _whole_number("JV_EMBEDDING_BATCH", default=32)
 
 
 def policy() -> str:
-    """`JV_POLICY`: the policy that matches are scored under; the current one of the rules by default."""
+    """`JV_POLICY`: the policy to score matches under; by default the current one of the rules."""
     return os.environ.get("JV_POLICY") or "harmonic/impute"
 
 
 def id_ranges() -> int:
-    """`JV_ID_RANGES`: into how many ranges the uuid space is cut; a power of two from 1 to 4,096."""
+    """`JV_ID_RANGES`: the number of partitions of each table; a power of two from 1 to 4,096."""
     text = os.environ.get("JV_ID_RANGES") or "64"
     count = _number(text) or 0
     if not 1 <= count <= 4096 or count & (count - 1):
@@ -176,12 +181,12 @@ def id_ranges() -> int:
 
 
 def ranges_per_run() -> int:
-    """`JV_RANGES_PER_RUN`: how many ranges one run of a backfill carries at most."""
+    """`JV_RANGES_PER_RUN`: how many partitions one run of a backfill covers at most."""
     return _whole_number("JV_RANGES_PER_RUN", default=64)
 
 
 def reports_port() -> int | None:
-    """`JV_REPORTS_PORT`: where `jv ui` shows the report; by default the first free port from 3100 on."""
+    """`JV_REPORTS_PORT`: the port on which `jv ui` shows the report; by default the first free port from 3100 on."""
     text = os.environ.get("JV_REPORTS_PORT")
     if not text:
         return None
@@ -192,7 +197,9 @@ def reports_port() -> int | None:
 
 
 def report_url() -> str:
-    """Where `jv ui` shows the report: on JV_REPORTS_PORT, else where it last did, else where it tries first."""
+    """Return the address where `jv ui` shows the report: JV_REPORTS_PORT, or the last port used, or the first one it
+    tries.
+    """
     port = reports_port()
     if port is None:
         try:
@@ -203,7 +210,7 @@ def report_url() -> str:
 
 
 def note_reports_port(port: int) -> None:
-    """Write down where the report is shown, for `report_url`."""
+    """Store the address of the report for `report_url`."""
     _reports_port_file().write_text(str(port))
 
 
@@ -212,38 +219,41 @@ def _reports_port_file() -> Path:
 
 
 def kept_runs() -> int:
-    """`JV_KEPT_RUNS`: of how many runs that wrote scores it is kept what they replaced, for `jv undo`."""
+    """`JV_KEPT_RUNS`: how many runs can be undone with `jv undo`."""
     return _whole_number("JV_KEPT_RUNS", default=10)
 
 
 def alert_webhook() -> str | None:
-    """`JV_ALERT_WEBHOOK`: where a failed run is told. It is a secret: whoever knows it can post there."""
+    """`JV_ALERT_WEBHOOK`: the address that failed runs are posted to. A secret, because whoever knows it can post
+    there.
+    """
     return os.environ.get("JV_ALERT_WEBHOOK") or None
 
 
 def ui_url() -> str:
-    """`JV_UI_URL`: where people open the Dagster UI, for links in alerts."""
+    """`JV_UI_URL`: the address where people open the Dagster UI, for links in alerts."""
     return (os.environ.get("JV_UI_URL") or "http://127.0.0.1:3000").rstrip("/")
 
 
 def kept_days() -> int:
-    """`JV_KEPT_DAYS`: for how many days Dagster's runs are kept, with their events and logs."""
+    """`JV_KEPT_DAYS`: the retention of Dagster's runs with their events and logs, in days."""
     return _whole_number("JV_KEPT_DAYS", default=30, most=36_500)
 
 
 def score_log_days() -> int:
-    """`JV_SCORE_LOG_DAYS`: for how many days the log of published scores tells what stood in production."""
+    """`JV_SCORE_LOG_DAYS`: the retention of the log of published scores, in days."""
     return _whole_number("JV_SCORE_LOG_DAYS", default=400)
 
 
 def outcome_days() -> int:
-    """`JV_OUTCOME_DAYS`: after how many days a match that was seen and not acted upon counts as not acted upon."""
+    """`JV_OUTCOME_DAYS`: after how many days a match that somebody saw and ignored counts as not acted upon."""
     return _whole_number("JV_OUTCOME_DAYS", default=30, most=36_500)
 
 
 def feedback_labels() -> dict[str, int]:
-    """`JV_FEEDBACK_LABELS`: JSON, by feedback (stripped and lower-cased) 1 for favourable or 0."""
-    from jv_scoring.analysis.evaluation_labels import FEEDBACK_LABELS, feedback_map  # here: few commands need it
+    """`JV_FEEDBACK_LABELS`: JSON that maps feedback, stripped and in lower case, to 1 (favourable) or 0."""
+    # Imported here, because few commands need it.
+    from jv_scoring.analysis.evaluation_labels import FEEDBACK_LABELS, feedback_map
 
     text = os.environ.get("JV_FEEDBACK_LABELS")
     if not text:
@@ -258,8 +268,8 @@ def feedback_labels() -> dict[str, int]:
 
 
 def nightly_cron() -> str:
-    """`JV_NIGHTLY_CRON`: when the nightly rescore starts; 03:00 by default."""
-    import dagster as dg  # here: most commands need no Dagster
+    """`JV_NIGHTLY_CRON`: when the nightly run starts; by default at 03:00."""
+    import dagster as dg  # Imported here, because most commands do not need Dagster.
 
     cron = os.environ.get("JV_NIGHTLY_CRON") or "0 3 * * *"
     try:
@@ -271,17 +281,17 @@ def nightly_cron() -> str:
 
 
 def nightly_timezone() -> str:
-    """`JV_NIGHTLY_TIMEZONE`: the time zone of `JV_NIGHTLY_CRON`; UTC by default."""
+    """`JV_NIGHTLY_TIMEZONE`: the time zone of `JV_NIGHTLY_CRON`; by default UTC."""
     name = os.environ.get("JV_NIGHTLY_TIMEZONE") or "UTC"
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: of a folder of zones, such as Europe
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name is a folder of time zones, such as Europe.
         raise UserError(f"JV_NIGHTLY_TIMEZONE={name}: no such time zone; use a name such as Europe/Berlin") from None
     return name
 
 
 def _whole_number(variable: str, default: int, most: int = 999_999_999) -> int:
-    """From 1 to `most`; UserError for anything else."""
+    """Return a number from 1 to `most`; UserError for anything else."""
     text = os.environ.get(variable) or str(default)
     number = _number(text)
     if number is None or not 1 <= number <= most:
@@ -290,7 +300,7 @@ def _whole_number(variable: str, default: int, most: int = 999_999_999) -> int:
 
 
 def _number(text: str) -> int | None:
-    """The digits of a text as a number; None for anything else, and for more digits than any setting has."""
+    """Return the digits of a text as a number; None for anything else, or for more digits than any setting has."""
     return int(text) if text.isdecimal() and len(text) <= 18 else None
 
 

@@ -1,6 +1,6 @@
-"""Every column of the two production tables: its type, which other types will do, who writes it and what reads it.
+"""Every column of the two production tables: its type, which other types are accepted, who writes it and what reads it.
 
-The doctor compares this list with the database, and what is read, written, granted and loaded is derived from it.
+The doctor compares this list with the database. Reading, writing, granting and loading derive from it.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ import pandas as pd
 class Kind:
     """What a column holds.
 
-    `created` is the type that a new database gets. `accepted` are the types of an existing database that hold the same
-    values, by their names in `pg_type`; a domain counts as what it is made of, and `enum` stands for any enum.
-    `cast` makes of a column, in SQL, what is read of it: the same for all accepted types. A number is read as text,
-    since a `real` that was given 0.3 is 0.3 only there.
+    `created`: the type that a new database gets. `accepted`: types of an existing database that hold the same values,
+    by their names in `pg_type`; a domain counts as its base type, and `enum` stands for any enum. `cast`: the SQL that
+    reads the column, the same for all accepted types. A number is read as text, because a `real` of 0.3 is 0.3 only as
+    text.
     """
 
     created: str
@@ -31,15 +31,15 @@ Reader = Literal["scores", "vectors", "sensors", "evaluation"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column's kind, what of the pipeline reads it (nothing, where it is only loaded), and the one who writes it."""
+    """A column's kind, what reads it (nothing, if it is only loaded), and who writes it."""
 
     kind: Kind
     read_by: tuple[Reader, ...] = ()
     written_by: Writer = "platform"
 
 
-# Of a column that is json: null where it holds what jsonb cannot, which is \u0000 and half a surrogate pair. Pairs, and
-# backslashes that are themselves escaped, are passed over. Without braces, since statements are made by str.format.
+# A json column reads as null if it holds what jsonb cannot: \u0000 or half a surrogate pair. The pattern skips whole
+# pairs and escaped backslashes. It has no braces, because str.format builds statements.
 _HEX = "[0-9a-fA-F]"
 _WELL = rf"\\\\|\\u[dD][89abAB]{_HEX}{_HEX}\\u[dD][c-fC-F]{_HEX}{_HEX}"
 _AS_JSONB = (
@@ -57,7 +57,7 @@ NUMBER = Kind("double precision", _ANY_NUMBER)
 DECIMAL = Kind("numeric(5,2)", _ANY_NUMBER)
 JSON = Kind("jsonb", ("jsonb", "json", "text", "varchar"))
 TIME = Kind("timestamptz", ("timestamptz", "timestamp", "date"))
-# What the pipeline writes must come back as it was written.
+# The pipeline must read back exactly what it wrote.
 VECTOR = Kind("vector", ("vector", "halfvec"), "{}::vector")
 SCORE = Kind("numeric(5,2)", ("numeric", "float4", "float8"))
 CONTEXT = Kind("jsonb", ("jsonb", "json"), _AS_JSONB)
@@ -149,22 +149,24 @@ def frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
 
 
 def cast(table: str, name: str, row: str = "") -> str:
-    """SQL: what is read of a column; `row` is what the table is called in the statement."""
+    """Return SQL that reads a column; `row` is the table's name in the statement."""
     return TABLES[table][name].kind.cast.format(f"{row}.{name}" if row else name)
 
 
 def selected(table: str, names: Iterable[str], row: str = "") -> str:
-    """SQL: the columns of a SELECT list, each under its own name."""
+    """Return SQL for the columns of a SELECT list, each under its own name."""
     return ", ".join(f"{cast(table, name, row)} AS {name}" for name in names)
 
 
 def exact_score(name: str, row: str) -> str:
-    """SQL: a stored score as numeric, to keep or compare it; a `real` or `double precision` to its shortest text."""
+    """Return SQL for a stored score as numeric, to keep or compare it; a `real` or `double precision` by its shortest
+    text.
+    """
     return f"{cast('match_suggestions', name, row)}::numeric"
 
 
 def stored_four(row: str) -> str:
-    """SQL: what publishing writes to a match, as it is stored."""
+    """Return SQL for the columns that publishing writes to a match, as they are stored."""
     scores = [exact_score(name, row) for name in SCORE_COLUMNS[:3]]
     return ", ".join([*scores, cast("match_suggestions", "match_context", row)])
 
@@ -174,17 +176,19 @@ def _created(table: str, writer: Writer) -> dict[str, str]:
 
 
 PROFILE_COLUMNS = _created("profiles", "platform")
-"""The columns of `profiles` that are not ours, with the type that a new database gets."""
+"""The columns of `profiles` that the platform writes, with the type that a new database gets."""
 MATCH_COLUMNS = _created("match_suggestions", "platform")
-"""The columns of `match_suggestions` that are not ours, with the type that a new database gets."""
+"""The columns of `match_suggestions` that the platform writes, with the type that a new database gets."""
 WRITTEN = {table: _created(table, "pipeline") for table in TABLES}
-"""By table, the columns that the pipeline writes (and reads too), with the type that a new database gets."""
+"""By table, the columns that the pipeline writes (and reads), with the type that a new database gets."""
 SCORE_COLUMNS = tuple(WRITTEN["match_suggestions"])
 """The columns of `match_suggestions` that publishing writes."""
 READ = {
     table: tuple(name for name, one in columns.items() if "scores" in one.read_by and one.written_by == "platform")
     for table, columns in TABLES.items()
 }
-"""By table, the columns that others write and that a run cannot do without."""
+"""By table, the columns that others write and that a run needs."""
 OUTCOMES = {name: column.kind for name, column in MATCHES.items() if "evaluation" in column.read_by}
-"""The columns of `match_suggestions` that say what became of a match. A platform may have others: none is needed."""
+"""The columns of `match_suggestions` that say what became of a match. None is required, because a platform may have
+others.
+"""

@@ -1,4 +1,4 @@
-"""The assets, one module each, named as the asset; what they do in detail is in pipeline/ and reports/.
+"""The assets: one module each, with the asset's name. Details are in pipeline/ and reports/.
 
-A body reads as the steps of the job. No SQL.
+A body reads as the steps of the job. No SQL here.
 """

@@ -1,4 +1,4 @@
-"""When something runs and what becomes of it: jobs, schedules, sensors, retries, retention, alerts.
+"""When runs start and what becomes of them: jobs, schedules, sensors, retries, retention, alerts.
 
-No scoring and no SQL on production but what a sensor looks for.
+No scoring here, and no SQL on production except what a sensor looks for.
 """

@@ -1,4 +1,4 @@
-"""Which run was the last to make a partition: what `jv retry` and the retention of runs go by."""
+"""The last run of each partition, which `jv retry` and the retention of runs depend on."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,7 +12,7 @@ from jv_assets.platform.own_runs import is_ours
 
 
 def last_attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.DagsterRun]:
-    """By range, our last run that was to make it, where we have not made it since. A dry run is not to make it."""
+    """Return by partition our last run that should have made it, unless we made it since. A dry run does not count."""
     made = last_made(instance, asset)
     planned = _latest(instance, asset, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, is_dry)
     since = {key: run_id for key, (event, run_id) in planned.items() if event > made.get(key, 0)}
@@ -21,7 +21,7 @@ def last_attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str,
 
 
 def last_made(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, int]:
-    """By range, the event by which we made it last. What another code location made under this name is left out."""
+    """Return by partition the event of our last materialization. Skip those of other code locations with this name."""
     found = _latest(instance, asset, dg.DagsterEventType.ASSET_MATERIALIZATION, lambda run: False)
     return {key: event for key, (event, _) in found.items()}
 
@@ -29,7 +29,7 @@ def last_made(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, int
 def foreign_runs(
     instance: dg.DagsterInstance, run_ids: Iterable[str], also: Callable[[dg.DagsterRun], bool] = lambda run: False
 ) -> set[str]:
-    """Which of these runs are of another code location, or are left out `also`."""
+    """Return the runs that belong to another code location, or that are left out by `also`."""
     return {run_id for run_id, run in _runs(instance, run_ids).items() if also(run) or not is_ours(instance, run)}
 
 
@@ -39,7 +39,9 @@ def _latest(
     kind: dg.DagsterEventType,
     left_out: Callable[[dg.DagsterRun], bool],
 ) -> dict[str, tuple[int, str]]:
-    """By range, the last event of this kind and its run, without foreign runs and those that are `left_out`."""
+    """Return by partition the last event of this kind and its run, without foreign runs and those that are
+    `left_out`.
+    """
     events = SqlEventLogStorageTable.c
     of_asset = (
         events.asset_key == asset.to_string(),
@@ -67,18 +69,18 @@ def _runs(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> dict[str, dg.
 
 
 def sql_storage(instance: dg.DagsterInstance) -> SqlEventLogStorage:
-    """Dagster's storage of events, which is always one of SQL."""
+    """Return Dagster's event storage, which is always a SQL storage."""
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
     return storage
 
 
 def by_id(runs: Iterable[dg.DagsterRun]) -> list[dg.DagsterRun]:
-    """Each run once."""
+    """Return each run once."""
     return list({run.run_id: run for run in runs}.values())
 
 
 def is_dry(run: dg.DagsterRun) -> bool:
-    """Whether the run was to write nothing to production."""
+    """Return whether the run is a dry run."""
     config: Any = run.run_config
     return bool(config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("dry_run"))

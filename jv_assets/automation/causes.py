@@ -1,4 +1,4 @@
-"""Why a run failed, in the lines that an operator reads; read from Dagster's events."""
+"""Why a run failed, in the lines that an operator reads. The source is Dagster's event log."""
 
 import re
 
@@ -11,28 +11,28 @@ from jv_assets.platform.launcher import again
 
 NEVER_DONE = "never done"
 INTERRUPTIONS = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
-"""The errors that Dagster makes of a signal."""
+"""The errors that Dagster raises for a signal."""
 ENDS = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED}
 _NO_REASON = re.compile(r"This run has been marked as (failed|canceled) from outside")
-"""What Dagster says where whoever marked a run as ended gave no reason. It has mostly told it just before."""
+"""What Dagster says if somebody marked a run as ended without a reason. An earlier event mostly has the reason."""
 _TOO_LONG = re.compile(r"maximum runtime of (\d+) seconds")
 _REQUESTED = {
     "forcibly marked as canceled": "somebody marked it as cancelled by force, in the Dagster UI",
     "Sending run termination request": "somebody terminated it, in the Dagster UI",
 }
-"""By what Dagster says of a run that somebody ended: our words, the more telling first."""
+"""By Dagster's words about a run that somebody ended: our words. The more specific ones come first."""
 _TOLD_TO_END = "its process was told to end, as when jv ui or the machine is shut down"
 
 _CRASH = re.compile(r"Run execution process for \S+ (.+?)(\.|$)")
-"""What the code server says of a run's process that is gone, before advice on memory."""
+"""What the code server says about a run whose process is gone, before its advice on memory."""
 _OURS = re.compile(rf"{UserError.__module__}\.{UserError.__name__}: (.+)")
-"""A UserError, as Dagster writes it down."""
+"""A UserError, as Dagster stores it."""
 _LOST = re.compile(r"Detected run worker status FAILED: '(.+)'\. Marking run \S+ as failed")
-"""What the daemon says of a run whose launcher has told it why nobody does it any longer."""
+"""What the daemon says about a run whose launcher reported why its process is gone."""
 
 
 class Causes:
-    """What the runs that it is asked about failed of; each run is read once."""
+    """Looks up the causes of failed runs, and reads each run once."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
@@ -40,7 +40,9 @@ class Causes:
         self._whole: dict[str, list[str]] = {}
 
     def of_range(self, run: dg.DagsterRun, asset: str, key: str) -> str:
-        """Why `run` did not make this range: its own cause, or that of an asset before it, or of the whole run."""
+        """Return why `run` did not make this partition: its own cause, or that of an earlier asset, or of the whole
+        run.
+        """
         if run.run_id not in self._ranges:
             self._ranges[run.run_id] = dict(failed_ranges(self._instance, run.run_id))
         by_asset = self._ranges[run.run_id]
@@ -54,7 +56,7 @@ class Causes:
 
 
 def run_causes(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
-    """What a run failed of as a whole, a line each: its checks, its steps, or what became of its process."""
+    """Return why a run failed as a whole, one line each: its checks, its steps, or what became of its process."""
     if run.status == dg.DagsterRunStatus.CANCELED:
         return _end(instance, run)
     return _checks(instance, run) + _steps(instance, run) or _end(instance, run)
@@ -88,7 +90,7 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     kinds = {dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED}
     entries = instance.all_logs(run.run_id, of_type=kinds)
     lines = [_words(entry) for entry in entries]
-    for line in lines:  # that it is tried again comes after these
+    for line in lines:  # Events of the next attempt come after these.
         if ours := _OURS.fullmatch(line) or _LOST.search(line):
             return [ours[1]]
     for line in reversed(lines):
@@ -108,7 +110,7 @@ def _kept(cause: str, run: dg.DagsterRun) -> str:
 
 
 def _ended_by(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """Who or what had the run ended, where it could have gone on; None where nobody did."""
+    """Return who or what ended the run although it could have continued; None if nobody did."""
     kinds = {dg.DagsterEventType.RUN_CANCELING, dg.DagsterEventType.RUN_CANCELED, dg.DagsterEventType.RUN_FAILURE}
     said = " ".join(entry.message for entry in instance.all_logs(run.run_id, of_type=kinds))
     if longer := _TOO_LONG.search(said):
@@ -117,7 +119,7 @@ def _ended_by(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
 
 
 def _says_why(entry: dg.EventLogEntry, line: str) -> bool:
-    """Whether an event tells of a failure, and not of what the process does or that it has failed."""
+    """Return whether an event reports a failure, rather than progress or the end of the process."""
     event = entry.dagster_event
     if event and event.is_engine_event:
         return event.engine_event_data.error is not None
@@ -125,13 +127,13 @@ def _says_why(entry: dg.EventLogEntry, line: str) -> bool:
 
 
 def is_interruption(entry: dg.EventLogEntry) -> bool:
-    """Whether a step or run ended by what Dagster makes of a signal."""
+    """Return whether a signal ended a step or run."""
     error = getattr(entry.dagster_event.event_specific_data, "error", None) if entry.dagster_event else None
     return error is not None and error.cls_name in INTERRUPTIONS
 
 
 def _words(entry: dg.EventLogEntry) -> str:
-    """What an event says; of a run that could not be begun for a reason of ours, that reason."""
+    """Return what an event says; if the run could not start for a reason of ours, return that reason."""
     event = entry.dagster_event
     error = event.engine_event_data.error if event and event.is_engine_event else None
     ours = _OURS.fullmatch(error.message.strip()) if error else None

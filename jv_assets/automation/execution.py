@@ -1,4 +1,4 @@
-"""Running jobs in this process, through Dagster's instance, so that the UI shows the runs afterwards."""
+"""Run jobs in this process through Dagster's instance, so that the UI shows the runs."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _HAVE_FILES = (PROFILES, MATCH_SCORES)
 
 
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
-"""The terminal has a progress bar; the log is in the UI."""
+"""The terminal shows a progress bar; the UI has the log."""
 
 
 Metadata = dict[str, dict[str, dict[str, Any]]]
@@ -32,14 +32,14 @@ Metadata = dict[str, dict[str, dict[str, Any]]]
 
 @dataclass
 class Outcome:
-    """What some runs did: the metadata of each range by asset, and what failed."""
+    """The outcome of some runs: the metadata of each partition by asset, and the failures."""
 
     run_ids: list[str] = field(default_factory=list)
     done: Metadata = field(default_factory=dict)
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By asset and range: the cause."""
+    """By asset and partition: the cause."""
     broken: list[str] = field(default_factory=list)
-    """What failed that is no single range, in a line each."""
+    """Failures that are not of one partition, one line each."""
     dry_run: bool = False
     seconds: float = 0.0
 
@@ -52,7 +52,7 @@ class Outcome:
         return not self.failed and not self.broken
 
     def total(self, asset: str, name: str) -> float:
-        """The sum of one number over the ranges of an asset; 0 where there is none."""
+        """Return the sum of one number over the partitions of an asset; 0 if there is none."""
         values = [metadata.get(name) for metadata in self.done.get(asset, {}).values()]
         return sum(value for value in values if isinstance(value, (int, float)))
 
@@ -63,10 +63,10 @@ def execute(
     plan: Sequence[Part],
     ops: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Outcome:
-    """Run the parts one after the other, and of one that fails in some ranges the rest for the others.
+    """Run the parts one after the other. If a part fails in some partitions, run its rest for the others.
 
-    What all of them replace in production is kept as that of the first that publishes, so that one undo puts it back.
-    `ops` is config by asset. KeyboardInterrupt marks the run as cancelled and goes on to the caller.
+    All runs share one undo unit, that of the first run that publishes, so that one undo restores everything. `ops` is
+    config by asset. KeyboardInterrupt marks the run as cancelled and is raised again.
     """
     outcome, started = Outcome(), time.perf_counter()
     todo, unit = list(plan), dict[str, str]()
@@ -83,7 +83,7 @@ def execute(
 
 
 def chosen_keys(ranges: str | None) -> list[str]:
-    """The ranges of `--ranges 00,3c`, in order, all of them for None; UserError for one that does not exist."""
+    """Return the partitions of `--ranges 00,3c`, in order; all for None. UserError for one that does not exist."""
     every = list(ID_RANGES.get_partition_keys())
     if ranges is None:
         return every
@@ -99,10 +99,10 @@ def chosen_keys(ranges: str | None) -> list[str]:
 def unfinished(
     instance: dg.DagsterInstance, asset: str, causes: Causes, files: RangeFiles, also_never_done: bool = True
 ) -> dict[str, str]:
-    """The ranges of an asset whose last run failed or was cancelled before them, or (if asked) that were never done.
+    """Return the partitions of an asset that its last run failed or left, or that were never done, with the causes.
 
-    With the cause of each. Those that a run at work is to do are none of them. A range whose file is not there was
-    never done: the file may have been made under another cut, whose range of that name held other rows.
+    Skips those that a run in progress will do. A partition without a file counts as never done, because an older
+    materialization may be of another cut, whose partition of that name held other rows.
     """
     key = dg.AssetKey(asset)
     attempts, done = last_attempts(instance, key), set(last_made(instance, key))
@@ -122,18 +122,20 @@ def unfinished(
 
 
 def left_over(instance: dg.DagsterInstance, files: RangeFiles) -> dict[str, dict[str, str]]:
-    """By asset, the ranges that `jv retry` does, and why. Embeddings are only retried: all of them may take hours."""
+    """Return by asset the partitions that `jv retry` does, and why. Embedding is only retried, because all of it may
+    take hours.
+    """
     causes = Causes(instance)
     return {name: unfinished(instance, name, causes, files, also_never_done=name in RESCORE) for name in NIGHTLY}
 
 
 def under_way(instance: dg.DagsterInstance) -> list[str]:
-    """The runs that wait or go on, the backfills that have more to come, and an undo that was not done, a line each."""
+    """Return one line for each run that waits or is in progress, unfinished backfill, and failed undo."""
     return runs_under_way(instance) + _undo_not_done(instance)
 
 
 def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
-    """The runs that wait or go on, and the backfills that have more to come, a line each."""
+    """Return one line for each run that waits or is in progress, and each unfinished backfill."""
     waiting = _our_runs(instance, [dg.DagsterRunStatus.QUEUED])
     lines = [f"{_named(run)} waits for the daemon (jv ui)" for run in waiting]
     lines += [f"{_named(run)} goes on{_nevertheless(instance, run)}" for run in at_work(instance)]
@@ -144,13 +146,13 @@ def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
 
 
 def at_work(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Our runs that a process does, those too that were marked as ended from outside meanwhile."""
+    """Return our runs that a process works on, even if somebody marked them as ended."""
     marked = (run for run in _our_runs(instance, ENDED_BADLY, limit=_LATEST) if is_at_work(instance, run))
     return [*_our_runs(instance, UNDER_WAY), *marked]
 
 
 _LATEST = 50
-"""Of so many runs that ended badly it is looked up whether their process lives nevertheless."""
+"""How many of the latest failed runs are checked for a process that still works."""
 
 
 def _our_runs(
@@ -170,7 +172,7 @@ def _nevertheless(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
 
 
 def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
-    """The last undo, where it failed and nothing was published since: no range of an asset tells of it."""
+    """Return the last undo if it failed and nothing was published since: no partition of an asset reports it."""
     records = instance.get_run_records(dg.RunsFilter(job_name=Job.UNDO))
     last = next((record for record in records if is_ours(instance, record.dagster_run)), None)
     if last is None or last.dagster_run.status not in ENDED_BADLY:
@@ -183,10 +185,10 @@ def _undo_not_done(instance: dg.DagsterInstance) -> list[str]:
 
 
 def retry_plan(instance: dg.DagsterInstance, files: RangeFiles) -> list[Part]:
-    """The runs that do what is left over, and what hangs on it.
+    """Return the parts that do what is left over, and what depends on it.
 
-    A range that was not published is scored again first: what its file holds may be of another policy since. Profiles
-    concern all matches, of which the others were meanwhile scored by what had been known of them.
+    A partition that was not published is scored again first, because its file may be of another policy. Profiles
+    concern all matches, so after a failed partition of profiles all matches are scored again.
     """
     left = left_over(instance, files)
     matches = sorted({*left[MATCH_SCORES], *left[PUBLISHED_SCORES]})
@@ -200,7 +202,7 @@ def retry_plan(instance: dg.DagsterInstance, files: RangeFiles) -> list[Part]:
 
 
 def execute_op(instance: dg.DagsterInstance, job: dg.JobDefinition, op: str, config: Mapping[str, object]) -> Outcome:
-    """Run a job that is one op. KeyboardInterrupt marks it as cancelled and goes on to the caller."""
+    """Run a job that is one op. KeyboardInterrupt marks the run as cancelled and is raised again."""
     outcome, started = Outcome(), time.perf_counter()
     _take_in(instance, _in_process(instance, job, {"ops": {op: {"config": dict(config)}}}, {}), outcome)
     outcome.seconds = time.perf_counter() - started
@@ -241,9 +243,9 @@ def _in_process(
 
 
 def _was_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether Dagster took a signal for itself and made a failure of it.
+    """Return whether Dagster turned a signal into a failure.
 
-    Where somebody has marked the run as ended before, only the step says so.
+    If somebody marked the run as ended before, only the step says so.
     """
     return any(is_interruption(entry) for entry in instance.all_logs(run.run_id, of_type=ENDS))
 

@@ -1,4 +1,4 @@
-"""The jobs, and the nightly schedule."""
+"""The jobs, and the schedules every_night and every_week."""
 
 import time
 from datetime import timedelta
@@ -39,16 +39,17 @@ NIGHTLY_REPORTS = (
     *(PRODUCTION_IMPACT, EVALUATION, DIAGNOSTIC_REPORT),
 )
 REPORTS = (MOMENTUM_OPTIONS, *NIGHTLY_REPORTS)
-"""The options for Momentum take longer than all others together, and what they say does not change over night."""
+"""momentum_options takes longer than all other reports together, and its result does not change over night."""
 
 _A_RUN = timedelta(hours=2)
-"""What a nightly run and the reports after it may take before they are late."""
+"""How long a nightly run and its reports may take before they are late."""
 
 
 def every_night_anew() -> dg.FreshnessPolicy:
     """Return the freshness policy of nightly assets: warn after one missed tick, fail after two."""
     ticks = cron_string_iterator(time.time(), settings.nightly_cron(), settings.nightly_timezone())
-    longest = max(after - before for before, after in pairwise(islice(ticks, 15)))  # over a weekend, too
+    # Fifteen ticks, so that a weekend is among them.
+    longest = max(after - before for before, after in pairwise(islice(ticks, 15)))
     return dg.FreshnessPolicy.time_window(warn_window=longest + _A_RUN, fail_window=2 * longest + _A_RUN)
 
 

@@ -20,14 +20,15 @@ from jv_assets.resources.database import Database
 from jv_assets.setup.catalogue import refuse_unfit
 
 CONCERNED = "jv/concerned_ranges"
-"""Tag of a run after which these ranges of matches, with commas between, are to be scored, or `all` of them."""
+"""Tag of a run: the partitions of matches to score after it, separated by commas, or `all`."""
 MOST = 200
-"""Ranges that a tag names; Dagster's storage takes no tag of 2,700 characters. Of more than that all are scored."""
+"""How many partitions a tag names at most, because Dagster limits tags to 2,700 characters. Above that, all are scored.
+"""
 ALL = "all"
 _SECONDS = 60
-# A transaction may be committed some time after the moment that it wrote: a minute is given to all.
+# Allow one minute for transactions, which commit some time after they write.
 _SETTLED = "SELECT (now() - interval '1 minute')::text"
-# Another program may have given it a score of its own. CASE, so that few contexts are read.
+# Another program may have given it a score. CASE keeps the query from reading many contexts.
 _NEW = f"""
     SELECT m.id::text FROM match_suggestions m {context_of("m")}
     WHERE m.suggested_at > CAST(:since AS timestamptz) AND m.suggested_at <= CAST(:until AS timestamptz)
@@ -88,9 +89,9 @@ def _tick(
     what: str,
     look: Callable[[Connection, dict[str, str]], tuple[int, Sequence[str]]],
 ) -> dg.RunRequest | dg.SkipReason:
-    """`look` counts what came after `since`, and gives the ids of the matches that it concerns.
+    """Return a run request for what came after `since`; `look` counts it and returns the ids of the matches concerned.
 
-    Where the last run that this sensor requested waits or goes on, what has come meanwhile is for the next tick.
+    While the last run of this sensor waits or is in progress, new rows are left to the next tick.
     """
     mine = dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}, statuses=NOT_ENDED)
     if going := [run for run in context.instance.get_runs(mine) if is_ours(context.instance, run)]:
@@ -101,7 +102,7 @@ def _tick(
         until = str(connection.scalar(text(_SETTLED)))
         return until, *look(connection, {"since": since, "until": until})
 
-    # What is hidden would be passed over for good: the next tick begins after this one.
+    # Hidden rows would be missed for good, because the next tick begins after this one.
     with one_line_failure():
         until, count, matches = database.run(seeing_all(work))
     context.update_cursor(until)
@@ -128,6 +129,6 @@ def score_concerned(context: dg.RunStatusSensorContext) -> Iterator[dg.RunReques
         yield dg.SkipReason("it concerns no ranges of matches")
         return
     every, named = list(ID_RANGES.get_partition_keys()), run.tags[CONCERNED].split(",")
-    # ALL is no range, nor are those of another JV_ID_RANGES: then all of them are scored
+    # ALL is not a partition, nor are the keys of another JV_ID_RANGES. In both cases all partitions are scored.
     for part in parts(OF_MATCHES, named if set(named) <= set(every) else every):
         yield request_after(run, part)

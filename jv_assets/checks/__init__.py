@@ -1,4 +1,4 @@
-"""Whether scores may be published, and whether what was published is right.
+"""The checks: whether scores may be published, and whether published scores are right.
 
-Checks read; they neither write to production nor draw pages.
+Checks only read. They neither write to production nor draw pages.
 """

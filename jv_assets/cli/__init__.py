@@ -23,10 +23,10 @@ def main() -> None:
     except UserError as error:
         typer.echo(f"jv: {error}", err=True)
         code = 2
-    except psycopg.Error as error:  # of a command that writes in no run, such as load
+    except psycopg.Error as error:  # A command that writes outside of a run, such as load.
         typer.echo(f"jv: the database refused it: {error}", err=True)
         code = 2
-    except typer.TyperException as error:  # a wrong call; where the command is missing its help has been printed
+    except typer.TyperException as error:  # A wrong call. Without a command, the help has been printed already.
         if message := " ".join(error.format_message().split()):
             typer.echo(f"jv: {message.rstrip('.')}; see: jv --help", err=True)
         code = error.exit_code
@@ -36,4 +36,4 @@ def main() -> None:
 
 
 _INTERRUPTED = 130
-"""What typer makes of a KeyboardInterrupt."""
+"""The exit code that typer gives a KeyboardInterrupt."""

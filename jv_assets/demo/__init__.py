@@ -1,4 +1,4 @@
 """The synthetic population of `jv demo` and `jv load demo`.
 
-Invented people only, and nothing that the pipeline needs.
+All people are invented. The pipeline itself needs nothing from here.
 """

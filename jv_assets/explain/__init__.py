@@ -1,9 +1,9 @@
-"""`jv explain`: why one match has its score, as it is stored and as it would be scored now, with or without changes.
+"""`jv explain`: why a match has its score, as stored and as it would be scored now, with or without changes.
 
-Shown are ids, scores, what the rules say of a factor, and how long a profile's fields are: never what is in them.
+It shows ids, scores, the rules' words on each factor, and the lengths of a profile's fields, never their contents.
 
-`terminal.show` is not among the names below: a check explains matches too, and every process that lists the checks
-would load all that a terminal needs.
+The terminal's tables are not exported here: a check explains matches too, and every process that lists the checks would
+load them.
 """
 
 from jv_assets.explain.changes import parse_changes

@@ -1,1 +1,1 @@
-"""Ratings by people: a blind sheet of pairs is drawn, rated in a browser, and loaded. The figures are analysis."""
+"""Ratings by people: a blind sheet of pairs is drawn, rated in a browser, and loaded. The analysis is in jv_scoring."""

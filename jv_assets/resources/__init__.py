@@ -1,4 +1,4 @@
-"""What the assets are given: the database, the embedder, the partition files.
+"""The resources of the assets: the database, the embedder, the partition files.
 
-A resource knows no table of ours and no asset.
+A resource depends on no table of ours and on no asset.
 """

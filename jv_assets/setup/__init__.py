@@ -1,4 +1,4 @@
-"""Prepare and examine a database: doctor, grant, load, status, migrations.
+"""Set up and check a database: doctor, grant, load, status, migrations.
 
 Nothing here scores or publishes.
 """
