@@ -16,7 +16,7 @@ from benchmarks.bloat import at_once, scored_parts
 from benchmarks.figures import timed
 from jv_assets.demo.population import MATCHES, PROFILES
 from jv_assets.pipeline import publishing
-from jv_assets.pipeline.id_spans import FIRST, LAST
+from jv_assets.pipeline.database.id_spans import FIRST, LAST
 from jv_assets.pipeline.publishing import PublishOptions, publish_range
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database

@@ -18,7 +18,7 @@ import psycopg
 from sqlalchemy import text
 
 from jv_assets.demo.population import make_population
-from jv_assets.pipeline.id_spans import FIRST, LAST, id_spans
+from jv_assets.pipeline.database.id_spans import FIRST, LAST, id_spans
 from jv_assets.pipeline.publishing import PublishOptions, publish_range
 from jv_assets.pipeline.reading import read_matches, read_profiles
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of, score_range

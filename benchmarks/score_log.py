@@ -18,7 +18,7 @@ from sqlalchemy import text
 from benchmarks.bloat import at_once, scored_parts
 from benchmarks.figures import Row, figure, show, timed
 from jv_assets.pipeline import publishing
-from jv_assets.pipeline.id_spans import FIRST, LAST
+from jv_assets.pipeline.database.id_spans import FIRST, LAST
 from jv_assets.pipeline.publishing import PublishOptions, publish_range
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database

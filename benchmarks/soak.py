@@ -31,8 +31,8 @@ from benchmarks.figures import environment
 from jv_assets.automation.schedules import NIGHTLY_REPORTS
 from jv_assets.demo.population import make_population
 from jv_assets.partitions import ID_RANGES
-from jv_assets.pipeline.embedding_plan import stale_texts
 from jv_assets.pipeline.gone_matches import GONE, read_gone
+from jv_assets.pipeline.texts.embedding_plan import stale_texts
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames

@@ -31,7 +31,7 @@ from jv_assets.automation.undo_job import undo
 from jv_assets.checks.audit import audit
 from jv_assets.checks.health import health_of_embeddings, health_of_profiles, health_of_scores
 from jv_assets.checks.verify import verify
-from jv_assets.pipeline.stored_cut import read_cut
+from jv_assets.pipeline.database.stored_cut import read_cut
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder

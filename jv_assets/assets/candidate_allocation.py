@@ -11,7 +11,7 @@ from jv_assets.errors import UserError
 from jv_assets.names import CANDIDATE_ALLOCATION
 from jv_assets.partitions import one_line_failure
 from jv_assets.pipeline.candidates import WHOLE, Ground, gini
-from jv_assets.pipeline.origins import reading
+from jv_assets.pipeline.database.origins import reading
 from jv_assets.pipeline.scoring import known_policy
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder

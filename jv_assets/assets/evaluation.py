@@ -10,7 +10,7 @@ from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.tallies import TALLY
 from jv_assets.names import EVALUATION
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
-from jv_assets.pipeline.identity import require_home
+from jv_assets.pipeline.database.identity import require_home
 from jv_assets.pipeline.outcomes import read_outcomes
 from jv_assets.reports.tallies import keep, scored
 from jv_assets.resources.database import Database

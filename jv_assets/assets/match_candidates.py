@@ -11,7 +11,7 @@ from jv_assets.errors import UserError
 from jv_assets.names import MATCH_CANDIDATES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.candidates import Ground, read_ground
-from jv_assets.pipeline.origins import Origin, read_origins, reading
+from jv_assets.pipeline.database.origins import Origin, read_origins, reading
 from jv_assets.pipeline.scoring import known_policy
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder

@@ -10,9 +10,9 @@ from jv_assets.assets import lineage, production
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.changes import former_matches
+from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.database.origins import read_origins, reading
 from jv_assets.pipeline.gone_matches import GoneRows
-from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.origins import read_origins, reading
 from jv_assets.pipeline.reading import read_matches
 from jv_assets.pipeline.scoring import ToldOfRange, known_policy, profiles_of_files, score_range
 from jv_assets.resources.database import Database

@@ -13,7 +13,7 @@ from jv_assets.assets.tallies import TALLY
 from jv_assets.errors import UserError
 from jv_assets.names import PRODUCTION_IMPACT
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
-from jv_assets.pipeline.identity import require_home
+from jv_assets.pipeline.database.identity import require_home
 from jv_assets.reports.impact_rows import Moment, begins, causes_lost, hours_ago, moment_of, row_chunks
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import keep, tallied

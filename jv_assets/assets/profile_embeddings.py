@@ -9,10 +9,11 @@ import dagster as dg
 from jv_assets.assets import lineage
 from jv_assets.assets.profiles import profiles
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
-from jv_assets.pipeline import embedding, embedding_plan
+from jv_assets.pipeline import embedding
+from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.database.identity import require_home
 from jv_assets.pipeline.embedding import NOT_FINITE
-from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.identity import require_home
+from jv_assets.pipeline.texts import embedding_plan
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles

@@ -9,9 +9,9 @@ import pandas as pd
 from jv_assets.assets import lineage, production
 from jv_assets.names import PROFILES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
-from jv_assets.pipeline.origins import reading
-from jv_assets.pipeline.profile_columns import IRREGULAR_VALUES
+from jv_assets.pipeline.database.origins import reading
 from jv_assets.pipeline.profile_rows import file_metadata, profile_chunks
+from jv_assets.pipeline.texts.profile_columns import IRREGULAR_VALUES
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable

@@ -15,10 +15,10 @@ from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.changes import STORED_COLUMNS
-from jv_assets.pipeline.origins import Origin, as_of_file, reading
+from jv_assets.pipeline.database.origins import Origin, as_of_file, reading
+from jv_assets.pipeline.matches.stored_rules import refuse_other_rules
+from jv_assets.pipeline.matches.undo_units import unit_of
 from jv_assets.pipeline.publishing import NEEDED, Chunk, PublishOptions, publish_range
-from jv_assets.pipeline.stored_rules import refuse_other_rules
-from jv_assets.pipeline.undo_units import unit_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_file import ROW_GROUP, RangeFile
 from jv_assets.resources.range_files import RangeFiles

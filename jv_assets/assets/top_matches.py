@@ -4,7 +4,7 @@ import dagster as dg
 
 from jv_assets.assets.published_scores import published_scores
 from jv_assets.partitions import one_line_failure
-from jv_assets.pipeline.identity import require_home
+from jv_assets.pipeline.database.identity import require_home
 from jv_assets.reports.exporting import reports_folder, write_csv
 from jv_assets.reports.exporting import top_matches as best_matches
 from jv_assets.resources.database import Database

@@ -15,7 +15,7 @@ from jv_assets.dagster_internals import BulkActionsFilter, BulkActionStatus
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, Job
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
-from jv_assets.pipeline.undo_units import UNIT, unit_of
+from jv_assets.pipeline.matches.undo_units import UNIT, unit_of
 from jv_assets.platform.launcher import ENDED_BADLY, UNDER_WAY, again, is_at_work, this_process
 from jv_assets.platform.own_runs import is_ours
 from jv_assets.resources.range_files import RangeFiles

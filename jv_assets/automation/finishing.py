@@ -14,7 +14,7 @@ import dagster as dg
 from jv_assets.automation.schedules import NIGHTLY, RESCORE, nightly, rescore
 from jv_assets.names import MATCH_SCORES, Job
 from jv_assets.partitions import FAILED_RANGES, ID_RANGES, keys_of_run, range_tags
-from jv_assets.pipeline.undo_units import UNIT, unit_of
+from jv_assets.pipeline.matches.undo_units import UNIT, unit_of
 from jv_assets.platform.own_runs import started_by_jv
 
 

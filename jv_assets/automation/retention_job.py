@@ -5,7 +5,7 @@ import dagster as dg
 from jv_assets import settings
 from jv_assets.names import Job
 from jv_assets.partitions import one_line_failure
-from jv_assets.pipeline.score_log import purge
+from jv_assets.pipeline.matches.score_log import purge
 from jv_assets.resources.database import Database
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, text
 from jv_assets.automation.finishing import parts, request_after
 from jv_assets.automation.schedules import NOT_ENDED, OF_MATCHES, refresh, rescore
 from jv_assets.partitions import ID_RANGES, all_ranges_tags, one_line_failure
-from jv_assets.pipeline.counted_writes import seeing_all
-from jv_assets.pipeline.match_states import context_of, not_ours, scorable
-from jv_assets.pipeline.stored_cut import read_cut
+from jv_assets.pipeline.database.counted_writes import seeing_all
+from jv_assets.pipeline.database.stored_cut import read_cut
+from jv_assets.pipeline.matches.match_states import context_of, not_ours, scorable
 from jv_assets.platform.own_runs import is_ours
 from jv_assets.resources.database import Database
 from jv_assets.setup.catalogue import refuse_unfit

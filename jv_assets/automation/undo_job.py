@@ -4,7 +4,7 @@ import dagster as dg
 
 from jv_assets.names import PUBLISHED_SCORES, Job
 from jv_assets.partitions import observe_each, one_line_failure
-from jv_assets.pipeline.identity import require_home
+from jv_assets.pipeline.database.identity import require_home
 from jv_assets.pipeline.undo import SHORTEST, find_run, undo_range
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles

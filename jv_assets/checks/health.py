@@ -10,10 +10,10 @@ from jv_assets.checks.audit import check_result
 from jv_assets.checks.shift import in_words, rise_within, shift_within
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import keys_of_run
-from jv_assets.pipeline.embedding_plan import stale_texts
-from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.model_names import model_of
-from jv_assets.pipeline.text_content import meaningless_shares
+from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.texts.embedding_plan import stale_texts
+from jv_assets.pipeline.texts.stored_vectors import model_of
+from jv_assets.pipeline.texts.text_content import meaningless_shares
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles

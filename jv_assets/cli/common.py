@@ -38,7 +38,7 @@ def ready_database(use: "Use" = "write") -> "Database":
 
     Migrates the embedded database; only `jv migrate` migrates another one. If `use` is reading, hidden rows only warn.
     """
-    from jv_assets.pipeline.identity import refuse_other_home
+    from jv_assets.pipeline.database.identity import refuse_other_home
     from jv_assets.resources.home_access import require_bucket
     from jv_assets.resources.range_files import RangeFiles
     from jv_assets.setup.doctor import require_ready
@@ -57,7 +57,7 @@ def ready_database(use: "Use" = "write") -> "Database":
 
 def range_files(database: "Database") -> "RangeFiles":
     """Return the files of all partitions, whose bounds the database keeps."""
-    from jv_assets.pipeline.stored_cut import read_cut
+    from jv_assets.pipeline.database.stored_cut import read_cut
     from jv_assets.resources.range_files import RangeFiles
 
     return RangeFiles(read_cut=partial(read_cut, database))

@@ -88,7 +88,7 @@ def nightly() -> None:
     from jv_assets.automation.finishing import parts
     from jv_assets.automation.retention import purge_old_runs
     from jv_assets.automation.schedules import NIGHTLY
-    from jv_assets.pipeline.score_log import purge
+    from jv_assets.pipeline.matches.score_log import purge
     from jv_assets.platform.instance import open_instance
 
     chosen_policy(None)
@@ -137,8 +137,8 @@ def undo(
     from jv_assets.cli.console import waiting
     from jv_assets.cli.undo_lines import show_kept_runs, show_preview, show_undone
     from jv_assets.definitions import defs
+    from jv_assets.pipeline.matches.undo_units import describe
     from jv_assets.pipeline.undo import count_kept, find_run, kept_runs, preview_undo
-    from jv_assets.pipeline.undo_units import describe
     from jv_assets.platform.instance import open_instance
 
     if run_id is None and (yes or dry_run):
@@ -185,7 +185,7 @@ def status() -> None:
     """Count what is embedded, scored and skipped, and list the partitions that failed."""
     from jv_assets.automation.execution import at_work, left_over, under_way
     from jv_assets.cli.console import show_status, told_cuts, waiting
-    from jv_assets.pipeline.stored_cut import read_cut_times
+    from jv_assets.pipeline.database.stored_cut import read_cut_times
     from jv_assets.platform.instance import open_instance
     from jv_assets.setup.status import count_older, count_waiting_texts, read_status
 

@@ -69,7 +69,7 @@ def repartition(
     """Cut the partitions anew, so that all hold the same number of rows. Needed if ids are not random."""
     from jv_assets.automation.execution import runs_under_way
     from jv_assets.cli.console import show_proposal, waiting
-    from jv_assets.pipeline.stored_cut import store_cut
+    from jv_assets.pipeline.database.stored_cut import store_cut
     from jv_assets.platform.instance import open_instance
     from jv_assets.setup.repartition import propose
 

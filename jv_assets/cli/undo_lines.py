@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from jv_assets.automation.execution import Outcome
 from jv_assets.cli.console import out, show_failures, table
 from jv_assets.names import PUBLISHED_SCORES
+from jv_assets.pipeline.matches.undo_units import Unit
 from jv_assets.pipeline.undo import KeptRun, Preview
-from jv_assets.pipeline.undo_units import Unit
 
 
 def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int], units: Mapping[str, Unit]) -> None:

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, RowMapping, text
 
 from jv_assets import settings
 from jv_assets.errors import UserError
-from jv_assets.pipeline.embedding_plan import stale_plan
-from jv_assets.pipeline.match_states import context_of, fits
-from jv_assets.pipeline.model_names import model_of
-from jv_assets.pipeline.values import parse_column
+from jv_assets.pipeline.database.values import parse_column
+from jv_assets.pipeline.matches.match_states import context_of, fits
+from jv_assets.pipeline.texts.embedding_plan import stale_plan
+from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.tables import selected
 from jv_scoring.factors import INPUT_COLUMNS, NO_DATA, Profile
 from jv_scoring.policy import DIMENSIONS

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 
 from jv_assets.names import PROFILES
 from jv_assets.partitions import ID_RANGES
-from jv_assets.pipeline.counted_writes import seeing_all
-from jv_assets.pipeline.id_spans import id_spans
+from jv_assets.pipeline.database.counted_writes import seeing_all
+from jv_assets.pipeline.database.id_spans import id_spans
 from jv_assets.pipeline.reading import read_vectors
 from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database

@@ -25,8 +25,8 @@ from sqlalchemy import Connection, text
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, PROFILES
 from jv_assets.partitions import ID_RANGES
-from jv_assets.pipeline.id_spans import id_spans, some_at_once
-from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.database.id_spans import id_spans, some_at_once
+from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.inputs import vectors_digest
@@ -71,7 +71,7 @@ MayReuse = Callable[[Mapping[str, Any]], bool]
 def version_of(table: str) -> str:
     """SQL, of a table as it is called in FROM: a bigint that is another one after each change of the row."""
     # The transaction that wrote the row. A restored backup uses the same ids again for other transactions, so versions
-    # are only compared where `pipeline.origins` says that they are of one history.
+    # are only compared where `pipeline.database.origins` says that they are of one history.
     return f"{table}.xmin::text::bigint"
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pgvector import Vector
 from sqlalchemy import Connection, text
 
-from jv_assets.pipeline.counted_writes import (
+from jv_assets.pipeline.database.counted_writes import (
     Update,
     copy_rows,
     require_all_seen,
@@ -22,9 +22,9 @@ from jv_assets.pipeline.counted_writes import (
     seeing_all,
     update_rows,
 )
-from jv_assets.pipeline.embedded_texts import PROFILE_MODEL, vector_hash
-from jv_assets.pipeline.embedding_plan import Plan, Text
-from jv_assets.pipeline.id_locks import lock_ids
+from jv_assets.pipeline.database.id_locks import lock_ids
+from jv_assets.pipeline.texts.embedded_texts import PROFILE_MODEL, vector_hash
+from jv_assets.pipeline.texts.embedding_plan import Plan, Text
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder, by_length
 from jv_scoring.text import EMBEDDED_FIELDS

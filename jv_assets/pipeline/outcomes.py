@@ -3,7 +3,7 @@
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from jv_assets.pipeline.counted_writes import seeing_all
+from jv_assets.pipeline.database.counted_writes import seeing_all
 from jv_assets.resources.database import Database
 from jv_assets.tables import OUTCOMES, TIME
 from jv_scoring.analysis.evaluation import STOOD

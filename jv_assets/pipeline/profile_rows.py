@@ -15,12 +15,12 @@ from jv_assets.pipeline.changes import (
     row_versions,
     unchanged,
 )
-from jv_assets.pipeline.counted_writes import seeing_all
-from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.profile_columns import irregular_values, validate
+from jv_assets.pipeline.database.counted_writes import seeing_all
+from jv_assets.pipeline.database.id_spans import id_spans
 from jv_assets.pipeline.reading import read_profiles_of
 from jv_assets.pipeline.scoring import features_of
-from jv_assets.pipeline.text_lengths import text_lengths
+from jv_assets.pipeline.texts.profile_columns import irregular_values, validate
+from jv_assets.pipeline.texts.text_lengths import text_lengths
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.policy import CODE_VERSION

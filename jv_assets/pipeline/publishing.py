@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 
 from jv_assets import settings
 from jv_assets.pipeline.changes import COMPARED, is_stored
-from jv_assets.pipeline.counted_writes import (
+from jv_assets.pipeline.database.counted_writes import (
     Update,
     copy_rows,
     require_all_seen,
@@ -30,11 +30,17 @@ from jv_assets.pipeline.counted_writes import (
     seeing_all,
     update_rows,
 )
-from jv_assets.pipeline.id_locks import lock_ids
-from jv_assets.pipeline.published_ranges import note_published, refuse_older
+from jv_assets.pipeline.database.id_locks import lock_ids
+from jv_assets.pipeline.matches.published_ranges import note_published, refuse_older
+from jv_assets.pipeline.matches.score_log import (
+    ensure_months,
+    logging_update,
+    refuse_uncounted,
+    require_seeded,
+    run_seeded,
+)
+from jv_assets.pipeline.matches.stored_rules import refusal
 from jv_assets.pipeline.reading import matches_within
-from jv_assets.pipeline.score_log import ensure_months, logging_update, refuse_uncounted, require_seeded, run_seeded
-from jv_assets.pipeline.stored_rules import refusal
 from jv_assets.resources.database import Database
 from jv_assets.tables import stored_four
 from jv_scoring.stored_rules import STAMP, rules_among

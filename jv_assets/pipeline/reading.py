@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Row, text
 
 from jv_assets.errors import UserError
 from jv_assets.pipeline.changes import STORED_COLUMNS, row_versions, unchanged, version_of
-from jv_assets.pipeline.counted_writes import seeing_all
-from jv_assets.pipeline.id_spans import some_at_once
-from jv_assets.pipeline.match_states import context_of, fits
-from jv_assets.pipeline.model_names import model_of
-from jv_assets.pipeline.values import parse_column
+from jv_assets.pipeline.database.counted_writes import seeing_all
+from jv_assets.pipeline.database.id_spans import some_at_once
+from jv_assets.pipeline.database.values import parse_column
+from jv_assets.pipeline.matches.match_states import context_of, fits
+from jv_assets.pipeline.texts.stored_vectors import dimension_of, model_of
 from jv_assets.resources.database import Database
 from jv_assets.tables import cast, frame, selected
 from jv_scoring.factors import INPUT_COLUMNS
@@ -142,15 +142,6 @@ def read_vectors(database: Database, model: str, dimension: int, profiles: pd.In
         "offering": combine_offering(by_field["offering"], by_field["what_you_do"]),
         "who_you_serve": by_field["who_you_serve"],
     }
-
-
-def dimension_of(name: str, table: str) -> str:
-    """SQL: of a text's vector in a row of profiles, called `table`; null where there is none."""
-    # That of the column, where it has one, since to look at a vector is to read it all.
-    column = f"attrelid = 'profiles'::regclass AND attname = 'embedding_{name}'"
-    declared = f"(SELECT nullif(atttypmod, -1) FROM pg_attribute WHERE {column})"  # noqa: S608 - of EMBEDDED_FIELDS
-    vector = f"{table}.embedding_{name}"
-    return f"CASE WHEN {vector} IS NOT NULL THEN coalesce({declared}, vector_dims({vector}::vector)) END"
 
 
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:

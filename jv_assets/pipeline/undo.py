@@ -14,13 +14,13 @@ from sqlalchemy import Connection, text
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.pipeline import publishing
-from jv_assets.pipeline.counted_writes import require_all_seen, seeing_all
-from jv_assets.pipeline.id_locks import lock_ids
-from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.match_states import context_of, fits
+from jv_assets.pipeline.database.counted_writes import require_all_seen, seeing_all
+from jv_assets.pipeline.database.id_locks import lock_ids
+from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.matches.match_states import context_of, fits
+from jv_assets.pipeline.matches.score_log import require_seeded, run_seeded
+from jv_assets.pipeline.matches.undo_units import parts_of
 from jv_assets.pipeline.publishing import CREATE_BATCH, LOCKED, prune, write_batch
-from jv_assets.pipeline.score_log import require_seeded, run_seeded
-from jv_assets.pipeline.undo_units import parts_of
 from jv_assets.resources.database import Database
 from jv_assets.tables import stored_four
 from jv_scoring.stored_rules import OTHER_RULES, told_policy

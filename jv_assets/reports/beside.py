@@ -5,8 +5,8 @@ from pathlib import Path
 from jv_assets.names import EMBEDDING_ISOLATION, MOMENTUM_OPTIONS, PROFILES
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.changes import fingerprint_of_all
-from jv_assets.pipeline.text_content import meaningless_shares
-from jv_assets.pipeline.text_lengths import read_text_lengths
+from jv_assets.pipeline.texts.text_content import meaningless_shares
+from jv_assets.pipeline.texts.text_lengths import read_text_lengths
 from jv_assets.reports import momentum_options
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.tallies import Json

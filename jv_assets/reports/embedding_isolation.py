@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from jv_assets.names import EMBEDDING_ISOLATION
-from jv_assets.pipeline.text_content import MEANINGLESS_TEXTS
+from jv_assets.pipeline.texts.text_content import MEANINGLESS_TEXTS
 from jv_assets.reports import charts
 from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, signed, table, words
 from jv_assets.reports.numbers import record

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from jv_assets import settings
 from jv_assets.errors import UserError
-from jv_assets.pipeline.match_states import context_of, fits, has_score, scorable
+from jv_assets.pipeline.matches.match_states import context_of, fits, has_score, scorable
 from jv_assets.resources.database import Database
 from jv_assets.setup.csv_cells import PARSERS
 from jv_assets.tables import cast, selected

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
 from jv_assets.pipeline.gone_matches import read_gone
-from jv_assets.pipeline.score_log import log_begins
+from jv_assets.pipeline.matches.score_log import log_begins
 from jv_assets.pipeline.scoring import STORED_BEFORE
 from jv_assets.reports.sampling import Sample
 from jv_assets.reports.tallies import scored

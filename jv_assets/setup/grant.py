@@ -4,7 +4,7 @@ from psycopg import Cursor, sql
 from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.obstacles import POLICY
+from jv_assets.pipeline.database.obstacles import POLICY
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import is_current
 from jv_assets.setup.seen import READ_ONLY, refuse_read_only

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from jv_assets.partition_cut import Cut, TableCut, equal_width, even_rows
-from jv_assets.pipeline.stored_cut import TABLES, firsts_as_text, read_cut
+from jv_assets.pipeline.database.stored_cut import TABLES, firsts_as_text, read_cut
 from jv_assets.resources.database import Database
 
 SKEW = 3.0

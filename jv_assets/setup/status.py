@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Row, text
 
 from jv_assets import settings
 from jv_assets.errors import UserError
-from jv_assets.pipeline.embedding_plan import stale_texts
-from jv_assets.pipeline.id_spans import id_spans
-from jv_assets.pipeline.match_states import context_of, fits, gone, with_itself
-from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.matches.match_states import context_of, fits, gone, with_itself
 from jv_assets.pipeline.reading import read_profiles
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of
+from jv_assets.pipeline.texts.embedding_plan import stale_texts
+from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_scoring.engine import GONE, SELF

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from jv_assets.pipeline.model_names import model_of, spellings
+from jv_assets.pipeline.texts.stored_vectors import model_of, spellings
 from jv_scoring.text import EMBEDDED_FIELDS
 
 _ALIKE = 0.75

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.pipeline import embedding, publishing
-from jv_assets.pipeline.counted_writes import RefusedRowError, is_of_the_server
-from jv_assets.pipeline.obstacles import Obstacles, read_obstacles
+from jv_assets.pipeline.database.counted_writes import RefusedRowError, is_of_the_server
+from jv_assets.pipeline.database.obstacles import Obstacles, read_obstacles
 from jv_assets.resources.database import Database
 from jv_assets.resources.database_errors import driver_error, is_passing
 from jv_assets.setup.replication import refuse_unpublishable

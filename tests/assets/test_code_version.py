@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from jv_assets.pipeline.changes import STORED_COLUMNS
-from jv_assets.pipeline.profile_columns import irregular_values
 from jv_assets.pipeline.scoring import features_of, score_matches
-from jv_assets.pipeline.text_lengths import text_lengths
+from jv_assets.pipeline.texts.profile_columns import irregular_values
+from jv_assets.pipeline.texts.text_lengths import text_lengths
 from jv_scoring.policy import CODE_VERSION, POLICIES
 from jv_scoring.prepare import prepare
 

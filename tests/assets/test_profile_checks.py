@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.profile_columns import irregular_values, validate
+from jv_assets.pipeline.texts.profile_columns import irregular_values, validate
 from jv_assets.tables import frame
 from jv_scoring.factors import INPUT_COLUMNS
 

@@ -17,7 +17,7 @@ import pytest
 
 from jv_assets.errors import UserError
 from jv_assets.pipeline.changes import fingerprint, fingerprint_of_all
-from jv_assets.pipeline.text_lengths import text_lengths
+from jv_assets.pipeline.texts.text_lengths import text_lengths
 from jv_assets.reports.beside import beside
 from jv_assets.reports.congestion_numbers import congestion
 from jv_assets.reports.momentum_options import TITLE as OPTIONS

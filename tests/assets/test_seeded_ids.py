@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jv_assets.pipeline.seeded_ids import _without
+from jv_assets.pipeline.matches.seeded_ids import _without
 
 ENDS = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda ends: (min(ends), max(ends)))
 

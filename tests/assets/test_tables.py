@@ -3,7 +3,7 @@
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.values import parse_column
+from jv_assets.pipeline.database.values import parse_column
 from jv_assets.tables import OUTCOMES, READ, SCORE_COLUMNS, WRITTEN, cast, selected
 from jv_scoring.analysis.evaluation_labels import OUTCOME_COLUMNS
 from jv_scoring.factors import INPUT_COLUMNS

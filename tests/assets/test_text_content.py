@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jv_assets.pipeline.text_content import has_no_content, is_in_another_script, meaningless_shares
+from jv_assets.pipeline.texts.text_content import has_no_content, is_in_another_script, meaningless_shares
 from jv_assets.resources.range_files import RangeFiles
 
 EMPTY = ["n/a", "N/A", "none", "None.", "-----", "...", "na na na", "not applicable", "TBD",

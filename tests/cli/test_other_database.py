@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jv_assets.demo.population import make_population
-from jv_assets.pipeline.identity import FILE, require_home
+from jv_assets.pipeline.database.identity import FILE, require_home
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles

@@ -8,7 +8,7 @@ from sqlalchemy import make_url, text
 from jv_assets import settings
 from jv_assets.addresses import address_of, parsed
 from jv_assets.errors import UserError
-from jv_assets.pipeline.identity import read_identity
+from jv_assets.pipeline.database.identity import read_identity
 from jv_assets.platform.postgres import production_url
 from jv_assets.resources.database import Database
 from jv_assets.setup.doctor import examine

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from jv_assets.assets import published_scores
-from jv_assets.pipeline import id_spans
 from jv_assets.pipeline.changes import CONTEXT, FormerRows
+from jv_assets.pipeline.database import id_spans
 from jv_assets.reports import impact_rows
 from jv_assets.reports.tallies import TALLIED
 from jv_assets.resources import range_file

@@ -17,9 +17,10 @@ from test_publishing import contexts_of, scores
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.partitions import one_line_failure
-from jv_assets.pipeline import embedding, embedding_plan, publishing
+from jv_assets.pipeline import embedding, publishing
 from jv_assets.pipeline.publishing import PublishOptions, prune, publish_range
 from jv_assets.pipeline.reading import read_matches
+from jv_assets.pipeline.texts import embedding_plan
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.setup.doctor import require_ready

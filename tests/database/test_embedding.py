@@ -16,8 +16,9 @@ from sqlalchemy import Connection, text
 
 from jv_assets.assets.profile_embeddings import profile_embeddings
 from jv_assets.errors import UserError
-from jv_assets.pipeline import embedding, embedding_plan
-from jv_assets.pipeline.id_locks import lock_ids
+from jv_assets.pipeline import embedding
+from jv_assets.pipeline.database.id_locks import lock_ids
+from jv_assets.pipeline.texts import embedding_plan
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles

@@ -22,7 +22,8 @@ from test_embedding import (
     stored,
 )
 
-from jv_assets.pipeline import embedding, embedding_plan
+from jv_assets.pipeline import embedding
+from jv_assets.pipeline.texts import embedding_plan
 from jv_assets.resources.database import Database
 from tests.support.models import MINILM, minilm
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jv_assets.partition_cut import equal_width
-from jv_assets.pipeline.id_locks import lock_ids, lock_names
+from jv_assets.pipeline.database.id_locks import lock_ids, lock_names
 from jv_assets.resources.database import Database
 from tests.support.waiting import wait_for_a_lock
 

@@ -16,9 +16,9 @@ from jv_assets.automation.execution import Outcome
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.checks.health import irregular_vectors
 from jv_assets.cli import console
-from jv_assets.pipeline import embedding_plan
-from jv_assets.pipeline.id_spans import FIRST, LAST
-from jv_assets.pipeline.model_names import model_of
+from jv_assets.pipeline.database.id_spans import FIRST, LAST
+from jv_assets.pipeline.texts import embedding_plan
+from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.resources.database import Database
 from jv_assets.setup.doctor import examine
 from jv_assets.setup.status import count_older, read_status

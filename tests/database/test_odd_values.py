@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from jv_assets.automation.schedules import NIGHTLY, REPORTS, RESCORE
-from jv_assets.pipeline.stored_rules import refuse_other_rules
+from jv_assets.pipeline.matches.stored_rules import refuse_other_rules
 from jv_assets.reports.exporting import top_matches
 from jv_assets.setup.status import count_older, count_waiting_texts, read_status
 from tests.support.models import MINILM

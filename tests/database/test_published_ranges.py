@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.published_ranges import note_published, refuse_older
+from jv_assets.pipeline.matches.published_ranges import note_published, refuse_older
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
 

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, text
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
 from jv_assets.pipeline import publishing
+from jv_assets.pipeline.matches.score_log import log_begins, seed
 from jv_assets.pipeline.publishing import Published, PublishOptions, publish_range
 from jv_assets.pipeline.reading import read_matches
-from jv_assets.pipeline.score_log import log_begins, seed
 from jv_assets.resources.database import Database
 from jv_assets.setup.grant import grant
 from jv_assets.setup.loading import load_frames

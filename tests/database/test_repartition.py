@@ -15,7 +15,7 @@ from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.automation.sensors import new_matches
 from jv_assets.cli.common import app
 from jv_assets.errors import UserError
-from jv_assets.pipeline.stored_cut import read_cut, store_cut
+from jv_assets.pipeline.database.stored_cut import read_cut, store_cut
 from jv_assets.resources.database import Database
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.repartition import propose

@@ -12,8 +12,8 @@ import pytest
 
 from jv_assets.automation.schedules import NIGHTLY, OF_MATCHES
 from jv_assets.errors import UserError
-from jv_assets.pipeline.identity import FILE, read_identity, require_home
-from jv_assets.pipeline.origins import Origin
+from jv_assets.pipeline.database.identity import FILE, read_identity, require_home
+from jv_assets.pipeline.database.origins import Origin
 from jv_assets.platform import postgres as local
 from jv_assets.resources.database import Database
 from jv_assets.setup.grant import grant

@@ -10,7 +10,7 @@ from test_publishing import contexts_of, execute, scores
 
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
-from jv_assets.pipeline import score_log
+from jv_assets.pipeline.matches import score_log
 from jv_assets.pipeline.publishing import Published, PublishOptions, publish_range
 from jv_assets.pipeline.undo import undo_range
 from jv_assets.resources.database import Database

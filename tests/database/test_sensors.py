@@ -10,7 +10,7 @@ from sqlalchemy import text
 from jv_assets.automation import sensors
 from jv_assets.automation.sensors import ALL, CONCERNED, edited_profiles, new_matches, score_concerned
 from jv_assets.partitions import ID_RANGES
-from jv_assets.pipeline.match_states import scorable
+from jv_assets.pipeline.matches.match_states import scorable
 from jv_assets.resources.database import Database
 from tests.support.cuts import bounds, key_of
 from tests.support.dagster_internals import SensorExecutionData

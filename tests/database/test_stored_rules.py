@@ -11,7 +11,7 @@ from jv_assets.automation.sensors import new_matches
 from jv_assets.cli.console import out, show_status
 from jv_assets.errors import UserError
 from jv_assets.explain import explain
-from jv_assets.pipeline.match_states import context_of, fits
+from jv_assets.pipeline.matches.match_states import context_of, fits
 from jv_assets.reports.exporting import top_matches
 from jv_assets.setup.status import NOT_YET, Status, read_status
 from jv_scoring.policy import POLICIES

@@ -12,8 +12,8 @@ from jv_assets.automation.undo_job import PUT_BACK
 from jv_assets.errors import UserError
 from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.pipeline import publishing
+from jv_assets.pipeline.matches.undo_units import UNIT, Unit, describe
 from jv_assets.pipeline.undo import count_kept, find_run, kept_runs, preview_undo
-from jv_assets.pipeline.undo_units import UNIT, Unit, describe
 from tests.support.cuts import bounds
 from tests.support.pipelines import Pipeline, assert_equal_to_reference, nightly_done, versions
 

@@ -19,8 +19,9 @@ from jv_assets.automation.finishing import failed_ranges
 from jv_assets.demo.interrupted import write_interrupted_scores
 from jv_assets.demo.population import make_population
 from jv_assets.partition_cut import equal_width
-from jv_assets.pipeline import embedding, embedding_plan
-from jv_assets.pipeline.id_locks import lock_names
+from jv_assets.pipeline import embedding
+from jv_assets.pipeline.database.id_locks import lock_names
+from jv_assets.pipeline.texts import embedding_plan
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate

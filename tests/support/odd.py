@@ -24,7 +24,8 @@ from sqlalchemy import make_url
 from jv_assets.automation.schedules import NIGHTLY, RESCORE
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
-from jv_assets.pipeline import embedding, embedding_plan
+from jv_assets.pipeline import embedding
+from jv_assets.pipeline.texts import embedding_plan
 from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.setup.doctor import Finding, examine, require_ready

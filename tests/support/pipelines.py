@@ -14,8 +14,8 @@ from jv_assets.automation.schedules import NIGHTLY, RESCORE
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
 from jv_assets.partitions import ID_RANGES, range_tags
+from jv_assets.pipeline.database.stored_cut import read_cut
 from jv_assets.pipeline.reading import read_profiles
-from jv_assets.pipeline.stored_cut import read_cut
 from jv_assets.platform import postgres
 from jv_assets.platform.storage import EVENTS_AT_ONCE, dagster_home
 from jv_assets.resources.database import Database

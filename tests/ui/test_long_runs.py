@@ -14,7 +14,7 @@ from jv_assets.automation.alerts import message_of
 from jv_assets.automation.causes import run_causes
 from jv_assets.automation.execution import at_work, execute, left_over, parts, under_way
 from jv_assets.partitions import ID_RANGES, range_tags
-from jv_assets.pipeline.undo_units import UNIT, unit_of
+from jv_assets.pipeline.matches.undo_units import UNIT, unit_of
 from jv_assets.platform import postgres
 from jv_assets.platform.instance import open_instance
 from jv_assets.platform.launcher import LAUNCHED_ON, SILENT_HOURS, this_process

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Row, text
 
-from jv_assets.pipeline.model_names import model_of
-from jv_assets.pipeline.reading import dimension_of
+from jv_assets.pipeline.texts.stored_vectors import dimension_of, model_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
 PROFILE_MODEL = model_of("p.embeddings_model")

@@ -10,7 +10,7 @@ from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES
 from jv_assets.partition_cut import TableCut
 from jv_assets.partitions import ID_RANGES
-from jv_assets.pipeline.match_states import context_of, fits, scorable
+from jv_assets.pipeline.matches.match_states import context_of, fits, scorable
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.policy import POLICIES

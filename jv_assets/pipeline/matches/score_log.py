@@ -19,8 +19,8 @@ from sqlalchemy import Connection, text
 
 from jv_assets import settings
 from jv_assets.errors import UserError
-from jv_assets.pipeline.counted_writes import run_counted
-from jv_assets.pipeline.seeded_ids import note_seeded, seeded_since, unseeded
+from jv_assets.pipeline.database.counted_writes import run_counted
+from jv_assets.pipeline.matches.seeded_ids import note_seeded, seeded_since, unseeded
 from jv_assets.resources.database import Database
 from jv_assets.tables import cast
 

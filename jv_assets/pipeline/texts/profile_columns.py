@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.text_content import has_no_content, is_in_another_script
+from jv_assets.pipeline.texts.text_content import has_no_content, is_in_another_script
 from jv_assets.tables import PROFILE_COLUMNS
 from jv_scoring.factors import INPUT_COLUMNS, known_tier
 from jv_scoring.roles import normalise_role

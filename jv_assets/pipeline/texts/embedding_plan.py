@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jv_assets.pipeline.counted_writes import (
+from jv_assets.pipeline.database.counted_writes import (
     seeing_all,
 )
-from jv_assets.pipeline.embedded_texts import read_suspects, read_texts
+from jv_assets.pipeline.texts.embedded_texts import read_suspects, read_texts
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_scoring.text import text_to_embed

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.obstacles import Table, read_obstacles
+from jv_assets.pipeline.database.obstacles import Table, read_obstacles
 from jv_assets.resources.database import Database
 from jv_assets.resources.database_errors import driver_error, is_passing
 from jv_assets.resources.redaction import copied_row, headline
