@@ -1,4 +1,4 @@
-"""Find candidates over the database: read what discovery ranges over, and join lists and allocation for a CSV file."""
+"""Find candidates over the database: read the input of discovery, and join lists and allocation for a CSV file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from jv_scoring.similarity import Calibration, calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
 WHOLE = "all"
-"""The name of the allocation's file, which is not cut into partitions."""
+"""The name of the allocation's file, which has no partitions."""
 CSV_COLUMNS = (*COLUMNS, "accepted")
 _ROWS_AT_ONCE = 100_000
 _TEXTS = f"""
@@ -56,7 +56,7 @@ class Ground:
 
 
 def read_ground(database: Database, files: RangeFiles, model: str) -> Ground:
-    """Read what discovery ranges over. UserError where rows may be hidden: their pairs would count as candidates."""
+    """Read the input of discovery. UserError if rows may be hidden, because their pairs would count as candidates."""
     features = files.read_all(PROFILES, ID_RANGES.get_partition_keys()).set_index("id")
     features = features.set_axis(features.index.astype(object))
     dimension = calibration_of(model).dimension
@@ -87,7 +87,7 @@ def _read(database: Database, table: str, statement: str, columns: Sequence[str]
 
 
 def gini(counts: "np.typing.NDArray[np.intp]") -> float:
-    """Return how unevenly profiles are named: 0 where all are named alike, towards 1 where few take everything."""
+    """Return how unevenly profiles are named: 0 if all are named alike, towards 1 if few profiles take everything."""
     ordered = np.sort(counts)
     total, number = int(ordered.sum()), len(ordered)
     if not total:

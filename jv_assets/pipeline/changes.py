@@ -46,15 +46,16 @@ STORED_COLUMNS = (
     "stored_fits",
     "stored_row",
 )
-"""Of a match before it is scored: the older matcher's score, what was published last (null where nothing was), how many
-of its four text comparisons were by word overlap (null where it does not say), the policies that make the stored scores
-of the stored breakdown (`match_states.fits`), and the version of the row that had all this (`version_of`)."""
+"""What is read of a match before it is scored: the older matcher's score; what was published last (null if nothing
+was); how many of its four text comparisons were by word overlap (null if unknown); the policies that give the stored
+scores from the stored breakdown (`match_states.fits`); and the version of that row (`version_of`).
+"""
 
 COMPARED = ("score_ab", "score_ba", "harmonic_mean", "scoring_version", "policy", "inputs_hash")
 """The columns by which a score differs from what is stored."""
 CONTEXT = "match_context"
 _ROW = np.dtype([("id", "S36"), ("version", ">i8")])
-# As `jv_scoring.inputs.vectors_digest` makes it of what `read_vectors` reads: 32 bytes a profile, in place of 12 KB.
+# The same as `jv_scoring.inputs.vectors_digest` of what `read_vectors` reads: 32 bytes per profile instead of 12 KB.
 _DIGESTS = f"""
     SELECT id::text, {model_of("embeddings_model")} AS model, sha256(
         'v' || coalesce(vector_send(embedding_seeking::vector), '')
@@ -65,28 +66,30 @@ _DIGESTS = f"""
 SCORE_COLUMNS = ("id", "harmonic_mean", "policy", "scoring_version")
 _MADE_OF = ["profile_id", "suggested_profile_id", "policy", "scoring_version", "inputs_hash", "code_version"]
 MayReuse = Callable[[Mapping[str, Any]], bool]
-"""Whether rows of a file with this metadata may be reused: `Origin.may_reuse`."""
+"""Decides whether rows of a file with this metadata may be reused: `Origin.may_reuse`."""
 
 
 def version_of(table: str) -> str:
-    """SQL, of a table as it is called in FROM: a bigint that is another one after each change of the row."""
+    """Return SQL for the version of a row of `table`: a bigint that differs after each change of the row."""
     # The transaction that wrote the row. A restored backup uses the same ids again for other transactions, so versions
     # are only compared where `pipeline.database.origins` says that they are of one history.
     return f"{table}.xmin::text::bigint"
 
 
 def read_row_versions(database: Database, table: str, low: str, high: str) -> pd.Series:
-    """`row_versions` in a transaction of its own, which nothing is worked out in."""
+    """Return `row_versions`, read in a transaction of its own."""
     return _decoded(database.run(partial(_versions, table=table, low=low, high=high)))
 
 
 def row_versions(connection: Connection, table: str, low: str, high: str) -> pd.Series:
-    """By id (uuid as text), in order: `version_of` the rows of `table` from low to high (both in it), int64."""
+    """Return by id (uuid as text), in order, `version_of` the rows of `table` from low to high (both included),
+    int64.
+    """
     return _decoded(_versions(connection, table, low, high))
 
 
 def _versions(connection: Connection, table: str, low: str, high: str) -> bytes:
-    # All in one value: to take rows one by one costs ten times as much as to find them.
+    # One value holds them all, because fetching rows one by one costs ten times as much as finding them.
     select = f"""
         SELECT string_agg(convert_to(id::text, 'UTF8') || int8send({version_of(table)}), '' ORDER BY id)
         FROM {table} WHERE id BETWEEN :low AND :high
@@ -100,8 +103,10 @@ def _decoded(versions: bytes) -> pd.Series:
 
 
 def unchanged(known: pd.DataFrame, version: str, versions: pd.Series) -> npt.NDArray[np.intp]:
-    """For each of `versions`, the place in `known` (by its columns `id` and `version`) of the same row; -1 for none."""
-    if version not in known:  # made before versions were kept
+    """Return, for each of `versions`, the place in `known` (by its columns `id` and `version`) of the same row,
+    or -1.
+    """
+    if version not in known:  # The file is older than row versions.
         return np.full(len(versions), -1)
     place = pd.Index(known["id"].astype(object)).get_indexer(versions.index)
     known_versions = known[version].to_numpy(np.int64)[place] if len(known) else place
@@ -109,7 +114,7 @@ def unchanged(known: pd.DataFrame, version: str, versions: pd.Series) -> npt.NDA
 
 
 def read_vector_digests(database: Database, ids: Sequence[str]) -> dict[str, tuple[str | None, bytes]]:
-    """By profile that is there: the model that its vectors are said to be of, and their `vectors_digest`."""
+    """Return, by profile, the model that its vectors name, and their `vectors_digest`."""
 
     def work(connection: Connection) -> dict[str, tuple[str | None, bytes]]:
         rows = (row for some in some_at_once(ids) for row in connection.execute(text(_DIGESTS), {"ids": some}))
@@ -119,7 +124,9 @@ def read_vector_digests(database: Database, ids: Sequence[str]) -> dict[str, tup
 
 
 def vector_digests(database: Database, features: pd.DataFrame, model: str) -> list[bytes]:
-    """`vectors_digest` of each profile's vectors that `model` made; asked for where no file has it of the same row."""
+    """Return `vectors_digest` of each profile's vectors of `model`; read from the database if no file has it for the
+    row.
+    """
     versions = pd.concat([read_row_versions(database, "profiles", *each) for each in id_spans(database, "profiles")])
     place = unchanged(features.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
     digests = read_vector_digests(database, versions.index[place < 0].tolist())
@@ -132,9 +139,9 @@ def vector_digests(database: Database, features: pd.DataFrame, model: str) -> li
 
 
 class FormerRows:
-    """The rows of a range's file, handed out in order of id, some at a time.
+    """The rows of a partition's file, handed out in order of id.
 
-    none: an empty frame, which stands for a file that was never made or cannot be read: this run mends it.
+    none: an empty frame, for a file that is missing or cannot be read: this run replaces it.
     """
 
     def __init__(self, chunks: Iterator[pd.DataFrame], none: pd.DataFrame) -> None:
@@ -143,7 +150,7 @@ class FormerRows:
         """The last id that was read."""
 
     def until(self, high: str) -> pd.DataFrame:
-        """Return the rows up to this id (in it) that were not handed out before."""
+        """Return the rows up to and including this id that were not handed out before."""
         parts = [self._held]
         while self._last <= high and (chunk := self._next()) is not None:
             parts.append(chunk)
@@ -164,9 +171,9 @@ class FormerRows:
 
 
 def former_matches(files: RangeFiles, key: str, may_reuse: MayReuse = lambda _: True) -> FormerRows:
-    """Return the rows of a range's file of `match_scores`, without their contexts.
+    """Return the rows of a partition's file of `match_scores`, without their contexts.
 
-    They say what their matches held only where `may_reuse` allows it.
+    They say what their matches held only if `may_reuse` allows it.
     """
 
     def chunks() -> Iterator[pd.DataFrame]:
@@ -179,7 +186,7 @@ def former_matches(files: RangeFiles, key: str, may_reuse: MayReuse = lambda _: 
 
 
 def former_profiles(files: RangeFiles, key: str, may_reuse: MayReuse = lambda _: True) -> FormerRows:
-    """Return the rows of a range's file of `profiles`: none if another version of the code made it."""
+    """Return the rows of a partition's file of `profiles`; none if another version of the code made it."""
 
     def chunks() -> Iterator[pd.DataFrame]:
         with files.opened(PROFILES, key) as file:
@@ -191,10 +198,10 @@ def former_profiles(files: RangeFiles, key: str, may_reuse: MayReuse = lambda _:
 
 
 def still_right(former: pd.DataFrame, matches: pd.DataFrame, made_of: pd.DataFrame) -> pd.DataFrame:
-    """The former rows, in order of `matches`, of those that would be scored alike and that production holds like this.
+    """Return, in order of `matches`, the former rows that are unchanged: same inputs, and production holds this score.
 
-    `matches` are as read now, and `made_of` says what they would be scored of: the last four of `_MADE_OF`, row by row.
-    They are marked as `reused`, and have no context, since nobody is to write them.
+    `matches` are as read now. `made_of` holds, row by row, their current inputs: the last four of `_MADE_OF`. The rows
+    are marked as `reused`, and have no context, because nobody writes them.
     """
     if not set(_MADE_OF) <= set(former):
         return former.iloc[:0]
@@ -212,7 +219,7 @@ def still_right(former: pd.DataFrame, matches: pd.DataFrame, made_of: pd.DataFra
 
 
 def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Row by row, whether a score is what its match held when that was read, with a breakdown that adds up to it."""
+    """Return, row by row, whether the match held this score when it was read, with a breakdown that adds up to it."""
     same = fitting(scored["policy"], matches["stored_fits"])
     for name in COMPARED:
         same &= scored[name].to_numpy() == matches["stored_" + name.removeprefix("scoring_")].to_numpy()
@@ -220,13 +227,13 @@ def is_stored(scored: pd.DataFrame, matches: pd.DataFrame) -> npt.NDArray[np.boo
 
 
 class Fingerprint:
-    """Of a range's rows: another one when another match, profile, vector, policy or rule has a part in its scores."""
+    """A hash of a partition's rows that changes with any match, profile, vector, policy or rule behind their scores."""
 
     def __init__(self) -> None:
         self._hash = sha256()
 
     def add(self, rows: pd.DataFrame) -> None:
-        """Add the next rows; it makes no difference how many come at a time."""
+        """Add the next rows. Chunks of any size give the same hash."""
         columns = (rows[name].tolist() for name in ("id", "policy", "scoring_version", "inputs_hash"))
         self._hash.update("".join(f"{row}\n" for row in zip(*columns, strict=True)).encode())
 
@@ -236,19 +243,19 @@ class Fingerprint:
 
 
 def fingerprint(rows: pd.DataFrame) -> str:
-    """The fingerprint of rows that are all there."""
+    """Return the fingerprint of a whole frame of rows."""
     sums = Fingerprint()
     sums.add(rows)
     return sums.value
 
 
 def fingerprint_of(files: RangeFiles, key: str) -> str | None:
-    """What the scores of a range are told from others by; None for a file of before there was one."""
+    """Return the fingerprint of a partition's scores; None for a file that has none yet."""
     fingerprint: str | None = files.metadata(MATCH_SCORES, key).get("fingerprint")
     return fingerprint
 
 
 def fingerprint_of_all(files: RangeFiles) -> str:
-    """The same of all ranges together."""
+    """Return one fingerprint over all partitions."""
     keys = files.made(MATCH_SCORES, ID_RANGES.get_partition_keys())
     return sha256("\n".join(f"{key} {fingerprint_of(files, key)}" for key in keys).encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""Which texts of a range of profiles need a vector, and the writing of it (docs/ismc.md, Embedding a profile).
+"""Embed the texts of a partition of profiles and write the vectors (docs/ismc.md, Embedding a profile).
 
-What a stored vector was made from is kept in `jv.embedded_texts`: per profile and field the sha256 of the text and the
+`jv.embedded_texts` keeps what a stored vector was made from: per profile and field the sha256 of the text and the
 model's name.
 """
 
@@ -40,9 +40,9 @@ NOT_FINITE = (
 
 @dataclass
 class Written:
-    """How many texts' vectors were written, and what could not be: edited (texts) or deleted (profiles) meanwhile.
+    """How many vectors were written, and what was edited (texts) or deleted (profiles) meanwhile.
 
-    `not_finite`: texts of which the model made a NaN or an infinity. They keep the vector that they had.
+    `not_finite`: texts for which the model gave a NaN or an infinity. They keep their old vector.
     """
 
     texts: int = 0
@@ -54,9 +54,9 @@ class Written:
 
 
 def adopt(database: Database, embedder: Embedder, plan: Plan) -> None:
-    """Remember that the vectors of `plan.adopt` were made from their texts by this model. No vector is written.
+    """Adopt the vectors of `plan.adopt`: record that this model made them from their current texts. Writes no vector.
 
-    Of `plan.unhashed` the vector's hash is added.
+    Adds the vector's hash for `plan.unhashed`.
     """
     rows = [(item.profile_id, item.field, item.hash) for item in (*plan.adopt, *plan.unhashed)]
 
@@ -71,23 +71,23 @@ def adopt(database: Database, embedder: Embedder, plan: Plan) -> None:
 
 
 def clear(database: Database, embedder: Embedder, plan: Plan) -> Written:
-    """Take away the vectors of `plan.clear`."""
+    """Remove the vectors of `plan.clear`."""
     return _write(database, embedder, plan, [(item, None) for item in plan.clear])
 
 
 def delete_orphans(database: Database, low: str, high: str) -> int:
     """Delete orphans, the rows of jv.embedded_texts whose profile is gone; return how many."""
     bounds = {"low": low, "high": high}
-    # A profile that is not seen would be taken for deleted.
+    # A hidden profile would look like a deleted one.
     return database.run(seeing_all(lambda connection: connection.execute(text(_DELETE_ORPHANS), bounds).rowcount))
 
 
 def embed(
     database: Database, embedder: Embedder, plan: Plan, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Written:
-    """Embed `plan.embed` and write it batch by batch; `progress` is told how many different texts of all are done.
+    """Embed `plan.embed` and write it batch by batch; `progress` gets how many different texts of all are done.
 
-    Equal texts are embedded once. Whoever kills this loses one batch at most.
+    Equal texts are embedded once. A kill loses one batch at most.
     """
     whole = Written()
     items_of: defaultdict[str, list[Text]] = defaultdict(list)
@@ -120,10 +120,10 @@ def _write(
     plan: Plan,
     items: Sequence[tuple[Text, npt.NDArray[np.float32] | None]],
 ) -> Written:
-    """Write the vector of each item, or NULL, in one short transaction, which may be repeated.
+    """Write the vector of each item, or NULL, in one short, idempotent transaction.
 
-    A profile that was under another model's name, or none, comes under this one and loses the vectors it had, so that
-    those of two models never stand under one name. A text that was edited meanwhile is left to the next run.
+    If a profile has another model's name, or none, it gets this one and loses its old vectors, so that vectors of two
+    models never share a name. A text that was edited meanwhile is left to the next run.
     """
     columns = ("profile_id", "field", "stored", "text_hash", "embedding")
     rows = [
@@ -146,9 +146,9 @@ def _write(
 
 
 def write_vectors(connection: Connection, low: str, high: str, model: str) -> Sequence[str]:
-    """Write what the temporary table `batch` has for profiles in low..high, and upsert its texts in jv.
+    """Write the temporary table `batch` to profiles in low..high, and upsert its texts in jv.
 
-    Leaves in `batch` what was written, and returns the ids of the profiles that are there.
+    Leaves in `batch` what was written, and returns the ids of the profiles that exist.
     """
     values = {"low": low, "high": high, "model": model}
     there = connection.scalars(text(_PROFILES_OF_BATCH), values).all()
@@ -168,7 +168,7 @@ def write_vectors(connection: Connection, low: str, high: str, model: str) -> Se
 
 
 def _copy_batch(connection: Connection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    """Put the rows, which begin with a profile's id, into the temporary table `batch` once nobody else writes them."""
+    """Put the rows, which begin with a profile's id, into the temporary table `batch`, after locking their ids."""
     profiles = [str(row[0]) for row in rows]
     lock_ids(connection, LOCKED, min(profiles), max(profiles))
     connection.execute(text(CREATE_BATCH))
@@ -176,7 +176,7 @@ def _copy_batch(connection: Connection, columns: Sequence[str], rows: Sequence[t
 
 
 LOCKED = "profile_embeddings"
-"""What the locks on ids are named by."""
+"""The name of the locks on ids."""
 
 
 CREATE_BATCH = """
@@ -185,8 +185,8 @@ CREATE_BATCH = """
 """
 
 
-# The bounds, here and below, keep the planner, which knows nothing of `batch`, from reading the whole table.
-# In order, because whoever else locks more than one profile may deadlock with us otherwise.
+# The bounds, here and below, keep the planner, which has no statistics of `batch`, from reading the whole table. The
+# order prevents deadlocks with others who lock several profiles.
 _PROFILES_OF_BATCH = """
     SELECT id::text FROM profiles
     WHERE id IN (SELECT profile_id FROM batch) AND id BETWEEN :low AND :high
@@ -225,7 +225,7 @@ _SET_VECTOR = {name: _set_vector(name) for name in EMBEDDED_FIELDS}
 _VECTOR = "CASE b.field " + " ".join(f"WHEN '{f}' THEN p.embedding_{f}::vector" for f in EMBEDDED_FIELDS) + " END"
 
 
-# Vectors have length 1, so a column of halfvec rounds less than that away.
+# Vectors have length 1, so a column of halfvec rounds by less than this.
 _OTHERWISE = f"""
     SELECT count(*) FROM profiles p JOIN batch b ON b.profile_id = p.id
     WHERE p.id = ANY(CAST(:ids AS uuid[])) AND (p.embeddings_model IS DISTINCT FROM :model
@@ -233,7 +233,7 @@ _OTHERWISE = f"""
 """  # noqa: S608 - of EMBEDDED_FIELDS
 
 
-# The vector as the column holds it, which need not be to the last bit what was sent.
+# The vector as the column holds it, which may differ in the last bits from what was sent.
 _UPSERT_TEXTS = f"""
     INSERT INTO jv.embedded_texts (profile_id, field, text_hash, model, vector_hash)
     SELECT b.profile_id, b.field, b.text_hash, :model, {vector_hash(_VECTOR)}

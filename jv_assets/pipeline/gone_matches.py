@@ -1,4 +1,4 @@
-"""What was known of the scores of matches that are deleted: their rows cannot tell it any more."""
+"""The last known scores of deleted matches, which their rows cannot tell any more."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,12 +10,12 @@ from jv_assets.pipeline.changes import SCORE_COLUMNS
 from jv_assets.resources.range_files import RangeFiles
 
 GONE = "gone_matches"
-"""The name of the files, beside those of the assets."""
+"""The name of the files, stored beside those of the assets."""
 KEPT_DAYS = settings.score_log_days()
 
 
 class GoneRows:
-    """What the former rows of a range said of matches that are not among its rows any more."""
+    """The former rows of a partition whose matches are gone."""
 
     def __init__(self, files: RangeFiles, key: str) -> None:
         self._files, self._key = files, key
@@ -24,7 +24,7 @@ class GoneRows:
         self._returned: set[str] = set()
 
     def note(self, former: pd.DataFrame, rows: pd.DataFrame) -> None:
-        """Note that `rows` are to take the place of `former`, whose ids lie in the same interval."""
+        """Note that `rows` replace `former`, whose ids lie in the same interval."""
         there = set(rows["id"].tolist())
         left = [match not in there for match in former["id"].tolist()]
         self._left.append(former.loc[left, list(SCORE_COLUMNS)])
@@ -46,7 +46,7 @@ class GoneRows:
 
 
 def read_gone(files: RangeFiles, key: str) -> pd.DataFrame:
-    """What `GoneRows.keep` kept; none where it never did, or where that cannot be read."""
+    """Return what `GoneRows.keep` stored; nothing if it never did, or if the file cannot be read."""
     try:
         return files.read(GONE, key)
     except UserError:

@@ -1,4 +1,4 @@
-"""What became of the matches of a range, and which score stood in production when each was seen."""
+"""What became of the matches of a partition, and which score stood when each was seen."""
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -8,7 +8,7 @@ from jv_assets.resources.database import Database
 from jv_assets.tables import OUTCOMES, TIME
 from jv_scoring.analysis.evaluation import STOOD
 
-# Of a time column: whether it holds moments (of a domain, what it is made of); a text can be read of every type.
+# Whether a time column holds moments (for a domain: its base type). A text can be read from every type.
 _THERE = """
     SELECT a.attname, base.typname IN ('timestamptz', 'timestamp', 'date') AS holds_moments
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -37,11 +37,11 @@ _STOOD = """
 
 
 def read_outcomes(database: Database, low: str, high: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read the matches whose id is in low..high (both in it), in one transaction.
+    """Read the matches whose id is in low..high (both included), in one transaction.
 
-    Returns two frames. The first has `id` and those of the outcome columns that can be read: a platform may lack some.
-    The second has `id` and `STOOD` of the matches of which a score stood in production when they were first seen.
-    UserError where rows may be hidden.
+    Returns two frames. The first has `id` and the readable outcome columns, because a platform may lack some. The
+    second has `id` and `STOOD` of the matches that had a score in production when they were first seen. UserError if
+    rows may be hidden.
     """
     return database.run(seeing_all(lambda connection: _read(connection, low, high)))
 

@@ -1,4 +1,4 @@
-"""The rows of the files of `profiles`: made anew of the profiles that something was written to since."""
+"""The rows of the files of `profiles`. Unchanged rows are reused."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +32,7 @@ def profile_chunks(
     key: str,
     may_reuse: MayReuse = lambda metadata: True,
 ) -> Iterator[pd.DataFrame]:
-    """Yield the profiles of a range, in order of id, some thousands at a time.
+    """Yield the profiles of a partition, in order of id, some thousands at a time.
 
     The columns: `id`, `features_of`, `text_lengths`, `irregular_values`, the row's version, `read_vector_digests`.
     `may_reuse` decides by the metadata of the partition's file. UserError if a value is not what its column must hold,
@@ -44,7 +44,7 @@ def profile_chunks(
 
 
 def _rows_within(database: Database, low: str, high: str, rows_before: FormerRows) -> pd.DataFrame:
-    # Before all else: what is written to a profile while it is read is then found the next time.
+    # Read the versions first: a write during the read is then noticed next time.
     versions = database.run(seeing_all(lambda connection: row_versions(connection, "profiles", low, high)))
     former = rows_before.until(high)
     place = unchanged(former, "row_version", versions)
@@ -59,12 +59,12 @@ def _rows_within(database: Database, low: str, high: str, rows_before: FormerRow
 
 
 def file_metadata(rows: int) -> dict[str, Any]:
-    """What goes with so many rows, so that code of another version does not reuse them."""
+    """Return the metadata of a file, so that code of another version does not reuse its rows."""
     return {"rows": rows, "code_version": CODE_VERSION}
 
 
 def _vectors(database: Database, ids: list[str]) -> dict[str, npt.NDArray[np.object_]]:
-    """Columns of `read_vector_digests`; null of a profile that was deleted meanwhile."""
+    """Return the columns of `read_vector_digests`; null for a profile that was deleted meanwhile."""
     digests = read_vector_digests(database, ids)
     columns = zip(*(digests.get(profile, (None, None)) for profile in ids), strict=True) if ids else ((), ())
     return dict(zip(("vectors_model", "vectors_digest"), (np.array(column, object) for column in columns), strict=True))

@@ -1,12 +1,12 @@
-"""The publishing protocol: of a range's scores, write those that differ from what is stored, in short transactions.
+"""Publish: write the scores of a partition that differ from the stored ones, in short transactions.
 
-A batch is one transaction: it takes the lock on its ids, compares with what is stored at that moment, copies the rows
-that differ into a temporary table and updates from there. So a batch may be done twice, after a connection that was
-lost at COMMIT, and resume, retry and publishing again are the same thing. Score, breakdown, policy and version go
-together.
+A batch is one transaction. It takes the lock on its ids, compares with what is stored at that moment, copies the rows
+that differ into a temporary table, and updates from there. So a batch is idempotent: resuming, retrying and publishing
+again are the same operation, even after a connection that was lost at COMMIT. Score, breakdown, policy and version are
+written together.
 
-The same transaction keeps what it replaces, in the schema jv under the run's id, so that `jv undo` can put it back, and
-logs what it wrote, so that it is known what stood in production at any moment.
+The same transaction keeps what it replaces in schema jv under the run's id, so that `jv undo` can restore it. It also
+logs what it wrote, so that the score at any moment is known.
 """
 
 import json
@@ -46,23 +46,23 @@ from jv_assets.tables import stored_four
 from jv_scoring.stored_rules import STAMP, rules_among
 
 BATCH_ROWS = 5_000
-"""Rows that one transaction writes at most."""
+"""How many rows one transaction writes at most."""
 COMPARED_PER_WRITTEN = 10
-"""That many rows that are only compared, because they are reused, stand for one of those in a transaction."""
+"""How many unchanged rows, which are only compared, count as one row of a transaction."""
 KEPT_RUNS = settings.kept_runs()
 TABLE = "match_suggestions"
 LOCKED = "published_scores"
-"""What the locks on ids are named by."""
+"""The name of the locks on ids."""
 NEEDED = ("id", "profile_id", "suggested_profile_id", *COMPARED, "reused")
-"""What publishing needs of a scored range, beside `match_context` of the rows that differ."""
+"""The columns that publishing needs, beside `match_context` of the rows that differ."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """How many rows of a range were written (of a dry run: would be), and why the others were not.
+    """How many rows of a partition were written (in a dry run: would be), and why the others were not.
 
-    `kept`: scored before, and only missing ones were asked for. `moved`: names other profiles than when it was scored.
-    `overtaken`: was in production already when it was to be scored, so that it was not, and is not there any more.
+    `kept`: has a score, and only missing ones were asked for. `moved`: names other profiles than when it was scored.
+    `overtaken`: reused because production held this score; production has changed since.
     """
 
     rows: int = 0
@@ -79,7 +79,7 @@ class Published:
 
 @dataclass(frozen=True)
 class PublishOptions:
-    """What a publish may write."""
+    """The options of a publish."""
 
     only_missing: bool = False
     dry_run: bool = False
@@ -87,8 +87,9 @@ class PublishOptions:
 
 
 Chunk = tuple[pd.DataFrame, Callable[[], pd.Series]]
-"""Scored rows with the columns `NEEDED`, in order of id, and `STORED_COLUMNS` where they were read; and a function that
-returns `match_context` of the same rows, which is only called where something is to be written."""
+"""Scored rows with the columns `NEEDED`, in order of id, and `STORED_COLUMNS` if they were read; and a function that
+returns `match_context` of the same rows, which is called only if something is to be written.
+"""
 
 
 def publish_range(
@@ -100,12 +101,12 @@ def publish_range(
     run_id: str | None = None,
     as_of: datetime | None = None,
 ) -> Published:
-    """Publish the scores of the matches whose id is `within` these two, both in it.
+    """Publish the scores of the matches whose id is `within` these two (both included).
 
-    `as_of` says how old the data are that the scores were made of. The chunks are in order of id. What is replaced is
-    kept under `run_id`; without one nothing is kept. UserError where the stored scores were made under another policy
-    or version of the rules, unless `switch_policy`; where scores of newer data are published; where not all rows were
-    updated, or anything else with them; and whatever `Database.run` raises.
+    `as_of`: the age of the data behind the scores. The chunks are in order of id. What is replaced is kept under
+    `run_id`; without one, nothing is kept. UserError if the stored scores have another policy or version of the rules,
+    unless `switch_policy`; if scores of newer data are published; if not exactly the rows asked for were updated; and
+    whatever `Database.run` raises.
     """
     whole = Published()
     for scored, contexts in chunks:
@@ -120,7 +121,7 @@ def publish_range(
                 return _publish_batch(connection, within, batch, contexts, options, run_id=run_id, as_of=as_of)
 
             whole += run_seeded(database, work, *within)
-    if not whole.rows and not options.dry_run:  # the log begins in every range
+    if not whole.rows and not options.dry_run:  # The log begins in every partition.
         run_seeded(database, lambda connection: require_seeded(connection, *within), *within)
     if run_id and whole.written and not options.dry_run:
         prune(database, within, run_id)
@@ -151,9 +152,9 @@ def _publish_batch(
 
 
 def prune(database: Database, within: tuple[str, str], run_id: str) -> None:
-    """Forget what all but the last `JV_KEPT_RUNS` runs replaced of these ids; of the runs, only those before `run_id`.
+    """Evict what all but the last `JV_KEPT_RUNS` runs replaced of these ids; only runs before `run_id`.
 
-    A run is forgotten first and its rows then, range by range, so that none can be undone of which a part is gone.
+    A run is deleted first, and then its rows, partition by partition, so that no partly evicted run can be undone.
     """
     low, high = within
 
@@ -161,7 +162,7 @@ def prune(database: Database, within: tuple[str, str], run_id: str) -> None:
         connection.execute(text(_FORGET_RUNS), {"count": KEPT_RUNS, "run": run_id})
         connection.execute(text(_FORGET_ROWS), {"low": low, "high": high})
 
-    # A run that is not seen would be taken for forgotten.
+    # A hidden run would look like an evicted one.
     database.run(seeing_all(work))
 
 
@@ -173,7 +174,7 @@ def _batches(scored: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _compare(batch: pd.DataFrame, stored: pd.DataFrame, options: PublishOptions) -> tuple[Published, pd.Index]:
-    """The counts, and the index in `batch` of the rows to write."""
+    """Return the counts, and the index in `batch` of the rows to write."""
     now = stored.reindex(batch["id"])
     deleted = now["profile_id"].isna().to_numpy()
     names = ("profile_id", "suggested_profile_id")
@@ -192,7 +193,7 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, options: PublishOptions)
 
 
 def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray[np.bool_]) -> None:
-    """UserError where the batch's rows would stand beside, or replace, stored scores of other rules."""
+    """Raise UserError if the batch's rows would stand beside, or replace, stored scores of other rules."""
     made = batch.loc[affected, ["policy", "scoring_version"]].reset_index(drop=True)
     both = list(rules_among(pd.concat([made, now.loc[affected, STAMP].reset_index(drop=True)], axis=1)))
     for _, mine in both:
@@ -201,12 +202,12 @@ def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray
 
 
 def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None = None, *, logged: bool = True) -> None:
-    """Update the matches that `rows` (ids, scores and `match_context`) name, and keep under `run_id` what they held.
+    """Update the matches of `rows` (ids, scores and `match_context`), and keep under `run_id` what they held.
 
-    Without `logged`, the log of published scores does not say so.
+    Without `logged`, the log of published scores gets no entry.
     """
     columns = ["id", "profile_id", "suggested_profile_id", "score_ab", "score_ba", "harmonic_mean", "match_context"]
-    # One run scores a range with one model, and its rows name policy and version.
+    # One run scores a partition with one model, and its rows name policy and version.
     model = json.loads(rows["match_context"].iloc[0]).get("embedding_model")
     made_by = rows.reindex(columns=["policy", "scoring_version"]).astype(object)
     pairs = list(map(tuple, made_by.where(made_by.notna(), None).to_numpy()))
@@ -218,9 +219,9 @@ def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None 
 
 
 def write_batch(connection: Connection, low: str, high: str, run_id: str | None, *, logged: bool = True) -> int:
-    """Update from the temporary table `batch`, whose ids are in low..high, by one UPDATE; returns how many rows.
+    """Update from the temporary table `batch`, ids in low..high, by one UPDATE; return how many rows.
 
-    MiscountedError where it updates fewer, also of a row that was deleted since it was put there.
+    MiscountedError if it updates fewer, for example because a row was deleted meanwhile.
     """
     ids = {"low": low, "high": high}
     asked = int(connection.scalar(text("SELECT count(*) FROM batch")) or 0)
@@ -242,7 +243,7 @@ def write_batch(connection: Connection, low: str, high: str, run_id: str | None,
 
 def _keep(connection: Connection, values: dict[str, str], asked: int) -> None:
     kept = connection.execute(text(_KEEP), values).rowcount
-    if kept < asked:  # those that this run has replaced before are there already
+    if kept < asked:  # The rows that this run has replaced before are kept already.
         kept = int(connection.scalar(text(_KEPT), values) or 0)
     require_count(connection, "jv.replaced_scores", "kept", asked, kept)
     runs = int(connection.scalar(text("SELECT count(*) FROM jv.publish_runs WHERE run_id = :run"), values) or 0)
@@ -255,17 +256,17 @@ CREATE_BATCH = """
         score_ab numeric, score_ba numeric, harmonic_mean numeric, match_context jsonb, made_by jsonb
     ) ON COMMIT DROP
 """
-# The bounds keep the planner, which knows nothing of `batch`, from reading the whole table for each batch.
+# The bounds keep the planner, which has no statistics of `batch`, from reading the whole table for each batch.
 _SAME_MATCH = """
     b.id = m.id AND b.profile_id = m.profile_id AND b.suggested_profile_id = m.suggested_profile_id
     AND m.id BETWEEN :low AND :high
 """
-# In order, because whoever else locks more than one match may deadlock with us otherwise.
+# The order prevents deadlocks with others who lock several matches.
 _LOCK_ROWS = f"""
     SELECT m.id::text FROM match_suggestions m WHERE EXISTS (SELECT FROM batch b WHERE {_SAME_MATCH})
     ORDER BY m.id FOR NO KEY UPDATE
 """  # noqa: S608 - of our own constants
-# The clock, not now(): that is when the transaction began, which another may have done while it waited for this one.
+# The clock, not now(): a transaction may begin before another one, and wait for it.
 _KEEP = f"""
     WITH run AS (INSERT INTO jv.publish_runs (run_id) VALUES (:run) ON CONFLICT DO NOTHING)
     INSERT INTO jv.replaced_scores (match_id, run_id, replaced_at, score_ab, score_ba, harmonic_mean, match_context)
@@ -283,7 +284,7 @@ _UPDATE = f"""
     FROM batch b
     WHERE {_SAME_MATCH}
 """  # noqa: S608 - of our own constants
-# As numeric(5,2), because a column of another type may hold the same number otherwise.
+# As numeric(5,2), because a column of another type may hold the same number in another way.
 _OTHERWISE = """
     SELECT count(*) FROM match_suggestions m JOIN batch b ON b.id = m.id
     WHERE m.id = ANY(CAST(:ids AS uuid[])) AND

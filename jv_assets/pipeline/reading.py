@@ -1,4 +1,4 @@
-"""What is read from the two production tables."""
+"""Read the two production tables."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _PROFILES = f"""
 _METHODS = ", ".join(
     f"c.breakdown_{of} -> 'synergy' -> 'factors' -> {place} ->> 'method'" for of in ("ab", "ba") for place in (0, 1)
 )
-"""SQL: how each of the two similarity factors, which come first, was compared in each direction."""
+"""SQL for how each of the two similarity factors was compared in each direction."""
 _MATCHES = f"""
     SELECT id::text, profile_id::text, suggested_profile_id::text, {selected("match_suggestions", ["match_score"])},
         {cast("match_suggestions", "score_ab")} AS stored_score_ab,
@@ -53,28 +53,31 @@ _WITHIN, _AMONG = "id BETWEEN :low AND :high", "id = ANY(CAST(:ids AS uuid[]))"
 
 
 def read_profiles(database: Database, low: str, high: str) -> pd.DataFrame:
-    """The profiles whose id is in low..high (both in it), by id: `id` and `INPUT_COLUMNS`, all dtype object."""
+    """Return the profiles whose id is in low..high (both included), by id: `id` and `INPUT_COLUMNS`, all dtype
+    object.
+    """
     return _objects(*database.run(partial(_profiles, where=_WITHIN, values={"low": low, "high": high})))
 
 
 def read_profiles_of(database: Database, ids: Sequence[str]) -> pd.DataFrame:
-    """`read_profiles` of those of these that are there."""
+    """Return `read_profiles` of these ids; missing ones are left out."""
     works = [partial(_profiles, where=_AMONG, values={"ids": some}) for some in some_at_once(ids)]
     return pd.concat([_objects(*database.run(work)) for work in works], ignore_index=True)
 
 
 def read_matches(database: Database, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The matches of a range, in order of id: the ids, dtype object, and `STORED_COLUMNS`, numbers as float64.
+    """Return the matches of an interval, in order of id: the ids, dtype object, and `STORED_COLUMNS`, numbers as
+    float64.
 
-    `known`: what was read before, of these or other matches. Of rows that are as they were then, it is not read again.
-    UserError where rows may be hidden, which would be taken for deleted.
+    `known`: what was read before, of these or other matches. Unchanged rows are not read again. UserError if rows may
+    be hidden, because they would count as deleted.
     """
     return database.run(seeing_all(lambda connection: matches_within(connection, low, high, known)))
 
 
 def matches_within(connection: Connection, low: str, high: str, known: pd.DataFrame | None = None) -> pd.DataFrame:
-    """`read_matches` in the caller's transaction."""
-    if known is None or not set(_MATCH) <= set(known):  # a file of an older version of the program
+    """Return `read_matches`, read in the caller's transaction."""
+    if known is None or not set(_MATCH) <= set(known):  # The file is of an older version of the program.
         return _matches(connection, _WITHIN, {"low": low, "high": high})
     versions = row_versions(connection, "match_suggestions", low, high)
     place = unchanged(known, "stored_row", versions)
@@ -83,7 +86,7 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
         return same
     others = some_at_once(versions.index[place < 0].tolist())
     parts = [same, *(_matches(connection, _AMONG, {"ids": some}) for some in others)]
-    # stable: the one that takes what is in order already as it is
+    # A stable sort is fast on rows that are in order already.
     return pd.concat(parts).sort_values("id", ignore_index=True, kind="stable")
 
 
@@ -128,9 +131,9 @@ def _objects(names: Sequence[str], rows: Sequence[Row[Any]]) -> pd.DataFrame:
 
 
 def read_vectors(database: Database, model: str, dimension: int, profiles: pd.Index) -> dict[str, Vectors]:
-    """The vectors that `model` made of these profiles, by the names of the texts that pairs are compared by.
+    """Return the vectors that `model` made of these profiles, by the names of the compared texts.
 
-    `profiles` are ids, some thousands at most. Vectors under another model's name are left out, as if there were none.
+    `profiles` are ids, some thousands at most. Vectors under another model's name count as missing.
     """
     by_field = database.run(
         lambda connection: {
@@ -145,7 +148,9 @@ def read_vectors(database: Database, model: str, dimension: int, profiles: pd.In
 
 
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:
-    """Rows of binary COPY have one size where no value is null and all vectors have one length: nothing is parsed."""
+    """Rows of binary COPY have one size if no value is null and all vectors have one length, so nothing needs
+    parsing.
+    """
     select = f"""
         SELECT id, embedding_{name}::vector FROM profiles
         WHERE id = ANY(%s::uuid[]) AND {model_of("embeddings_model")} = %s AND {dimension_of(name, "profiles")}
@@ -167,11 +172,11 @@ def _field_vectors(connection: Connection, name: str, model: str, dimension: int
 
 
 _HEADER, _TRAILER = 19, 2
-"""Bytes: of binary COPY's header (no flags, no extension), and of its end mark."""
+"""Length in bytes of binary COPY's header (no flags, no extension), and of its end mark."""
 
 
 def decode_vectors(data: bytes, dimension: int) -> tuple[list[str], npt.NDArray[np.float32]]:
-    """Ids, and vectors of shape (rows, dimension), from binary COPY of (uuid, vector) without nulls."""
+    """Return ids, and vectors of shape (rows, dimension), from binary COPY of (uuid, vector) without nulls."""
     row = np.dtype(
         [
             ("columns", ">i2"),

@@ -1,4 +1,4 @@
-"""Scoring a range of matches: what of the profiles it takes, and the rows that its file holds."""
+"""Score a partition of matches, and make the rows of its file."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,14 +33,14 @@ from jv_scoring.vectors import Positions, Vectors
 STORED_BEFORE = ["id", "stored_harmonic_mean", "stored_policy", "stored_version", "stored_inputs_hash"]
 
 PAIRS_AT_ONCE = 5_000
-"""What scoring takes of memory beside profiles and rows grows with it: 0.3 GB less than for 15,000."""
+"""How many pairs are scored at once. Memory grows with it: 5,000 pairs take 0.3 GB less than 15,000."""
 
 
 @dataclass(frozen=True)
 class ScoredRange:
-    """`rows`: a row a scorable match, as the file of the range has it. `skipped`: the others' ids and the reason.
+    """`rows`: one row per scorable match, as in the partition's file. `skipped`: the other ids, and the reason.
 
-    `reused`: how many of the rows are former ones, which had not to be made anew.
+    `reused`: how many of the rows are reused.
     """
 
     rows: pd.DataFrame
@@ -49,13 +49,13 @@ class ScoredRange:
 
 
 class ProfilesToScore:
-    """Profiles by their features, by id, and the vectors that `model` made of them, of which memory holds a part."""
+    """Profiles by id: their features, and the vectors of `model`, of which memory holds a part at a time."""
 
     def __init__(self, database: Database, features: pd.DataFrame, model: str) -> None:
         dimension = calibration_of(model).dimension
         features = features.set_axis(
             features.index.astype(object)
-        )  # what matches name profiles by: so it is looked up as it is
+        )  # Matches name profiles by objects, so the lookup needs no conversion.
 
         def fetch(profiles: Positions) -> Mapping[str, Vectors]:
             return read_vectors(database, model, dimension, features.index[profiles])
@@ -67,7 +67,7 @@ class ProfilesToScore:
         self._pairs_at_once = min(held, PAIRS_AT_ONCE)
 
     def inputs_hashes(self, matches: pd.DataFrame) -> npt.NDArray[np.object_]:
-        """What the inputs hash of each match would be now; None where a profile is gone. No vector is read for it."""
+        """Return the current inputs hash of each match; None if a profile is gone. Reads no vector."""
         pairs = Pairs.of(self._prepared, matches)
         both = np.flatnonzero((pairs.a >= 0) & (pairs.b >= 0))
         hashes = np.full(len(matches), None, object)
@@ -76,12 +76,14 @@ class ProfilesToScore:
 
     @cached_property
     def _hashes(self) -> list[bytes]:
-        """Of each profile, with the vectors of when it is first asked for."""
+        """By profile, the hash of its features and of its vectors when this was first asked for."""
         features = self._prepared.features
         return profile_hashes(features, vector_digests(self._database, features, self.model))
 
     def in_chunks(self, matches: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Prepared]]:
-        """The matches, as many at a time as memory holds the vectors of, and their profiles: good until the next."""
+        """Yield the matches in chunks whose vectors fit into memory, with their profiles, which are valid until the
+        next chunk.
+        """
         for start in range(0, max(len(matches), 1), self._pairs_at_once):
             part = matches.iloc[start : start + self._pairs_at_once]
             pairs = Pairs.of(self._prepared, part)
@@ -91,9 +93,9 @@ class ProfilesToScore:
 
 
 def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reuse: bool = True) -> ProfilesToScore:
-    """All profiles, as the asset `profiles` left them.
+    """Return all profiles, from the files of the asset `profiles`.
 
-    Without `may_reuse` nothing that the files say of the profiles' vectors is relied on.
+    Without `may_reuse`, ignores what the files say of the vectors.
     """
     features = files.read_all(PROFILES, ID_RANGES.get_partition_keys())
     if not may_reuse:
@@ -102,7 +104,7 @@ def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reu
 
 
 def known_policy(name: str) -> None:
-    """UserError, naming all six, for a policy that there is not."""
+    """Raise UserError, naming all six, if there is no such policy."""
     try:
         parse_policy(name)
     except ValueError as error:
@@ -110,16 +112,14 @@ def known_policy(name: str) -> None:
 
 
 def features_of(profiles: pd.DataFrame) -> pd.DataFrame:
-    """What scoring needs of profiles as `read_profiles` reads them, by id."""
+    """Return the features of profiles that `read_profiles` read, by id."""
     return profile_features(profiles.set_index("id")[list(INPUT_COLUMNS)])
 
 
 def score_range(
     profiles: ProfilesToScore, matches: pd.DataFrame, policy: str, former: pd.DataFrame | None = None
 ) -> ScoredRange:
-    """Score the matches that `read_matches` read; of `former` rows of the range, as its file has them, those stay that
-    would come out the same and are in production as they are.
-    """
+    """Score the matches that `read_matches` read, and reuse the `former` rows of the partition that are unchanged."""
     kept = pd.DataFrame({"id": []}, dtype=object)
     if former is not None and len(former):
         made_of = {"policy": policy, "scoring_version": SCORING_VERSION, "code_version": CODE_VERSION}
@@ -138,10 +138,10 @@ def score_range(
 
 
 def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
-    """Score matches whose profiles' vectors are all at hand.
+    """Score matches whose profiles' vectors are all in memory.
 
-    Beside the policy's own result a row has what the reports compare it with: both null treatments of Synergy and
-    Momentum, the similarity factors by word overlap alone, and what was stored before.
+    A row also has what the reports compare with: both null treatments of Synergy and Momentum, the similarity factors
+    by word overlap alone, and what was stored before.
     """
     scored = score_pairs(prepared, matches, policy, calibration_of(model), overlap=True)
     contexts, hashes = match_contexts(
@@ -163,7 +163,7 @@ def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy:
 
 
 class ToldOfRange:
-    """What a range's file and its metadata tell of all rows, from chunks of them: it keeps 20 bytes of each row."""
+    """Collects, chunk by chunk, the summary and the metadata of a partition's file. Keeps 20 bytes per row."""
 
     def __init__(self) -> None:
         self._kept: list[pd.DataFrame] = []
@@ -184,7 +184,7 @@ class ToldOfRange:
 
     @property
     def file_metadata(self) -> dict[str, object]:
-        """The metadata of the file, but for what all ranges have in common."""
+        """The metadata of the file, without what all partitions have in common."""
         counts = {name: self.summary[name] for name in ("rows", "semantic", "word_overlap")}
         return {**counts, "skipped": self._skipped, "fingerprint": self._fingerprint.value}
 
@@ -194,7 +194,7 @@ _SUMMED_UP = [*_METHODS, "harmonic_mean", "stored_harmonic_mean"]
 
 
 def range_summary(scored: ScoredRange) -> dict[str, int | float]:
-    """What the asset shows of a range: counts, and the distribution of the match's score, 0..100."""
+    """Return what the asset shows of a partition: counts, and the distribution of the match's score, 0..100."""
     rows, reasons = scored.rows, pd.Series(scored.skipped, dtype=object)
     methods = [rows[name] for name in _METHODS]
     fallback = sum(int((method == WORD_OVERLAP).sum()) for method in methods)

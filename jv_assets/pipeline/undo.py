@@ -1,7 +1,7 @@
-"""Putting back what a publish replaced, by the same protocol as publishing: an undo is itself a publish.
+"""Undo a publish by the same protocol as publishing: an undo is itself a publish.
 
-The rows that a run replaced are kept in `jv.replaced_scores`. A match gets the kept values back as long as it still
-holds what the run wrote. What came next tells: the first later run that replaced the match kept what it found there.
+`jv.replaced_scores` keeps the rows that a run replaced. A match gets the kept values back while it still holds what the
+run wrote. If a later run replaced the row, compare with what that run saved.
 """
 
 from collections import Counter
@@ -26,16 +26,16 @@ from jv_assets.tables import stored_four
 from jv_scoring.stored_rules import OTHER_RULES, told_policy
 
 _COUNTED_AT_ONCE = 50_000
-"""Kept rows."""
+"""How many kept rows are handled at a time."""
 
 
 SHORTEST = 8
-"""Characters of a run's id, as many as the UI shows."""
+"""How many characters of a run's id are shown, as in the UI."""
 
 
 @dataclass(frozen=True)
 class KeptRun:
-    """A run of which it is kept what it replaced."""
+    """A run that can be undone."""
 
     run_id: str
     started_at: datetime
@@ -43,10 +43,10 @@ class KeptRun:
 
 @dataclass
 class Undone:
-    """What became of the matches of a range that the run had replaced.
+    """What an undo did with the matches that the run had replaced.
 
-    `unchanged`: held the values of before already. `replaced_since`: a later run replaced them again, so they were
-    left; `replaced_by` names these runs. `deleted`: the match is gone.
+    `unchanged`: held the old values already. `replaced_since`: a later run replaced them again, so the undo left them;
+    `replaced_by` names these runs. `deleted`: the match is gone.
     """
 
     restored: int = 0
@@ -57,13 +57,13 @@ class Undone:
 
 
 def kept_runs(database: Database) -> list[KeptRun]:
-    """The runs that can be undone, the latest first."""
+    """Return the runs that can be undone, the latest first."""
     rows = database.run(lambda connection: connection.execute(text(_RUNS)).all())
     return [KeptRun(*row) for row in rows]
 
 
 def count_kept(database: Database) -> dict[str, int]:
-    """By run, how many matches it replaced. Reads all that is kept, an interval of ids at a time."""
+    """Return, by run, how many matches it replaced. Reads all kept rows, one span of ids at a time."""
     counts: dict[str, int] = {}
     for low, high in id_spans(database, "jv.replaced_scores", column="match_id", rows=_COUNTED_AT_ONCE):
         ids = {"low": low, "high": high}
@@ -73,9 +73,9 @@ def count_kept(database: Database) -> dict[str, int]:
 
 
 def find_run(database: Database, given: str, instance: dg.DagsterInstance | None = None) -> str:
-    """The id that is kept of the run that `given`, an id or the beginning of one, names; UserError where none is.
+    """Return the full id of the run that `given`, an id or its beginning, names; UserError if there is none.
 
-    With Dagster's `instance`, the id of any run that belongs to it names it too.
+    With Dagster's `instance`, the id of any run that belongs to the unit names it too.
     """
     runs = kept_runs(database)
     wanted = given.strip().lower()
@@ -97,9 +97,9 @@ def find_run(database: Database, given: str, instance: dg.DagsterInstance | None
 
 @dataclass
 class Preview:
-    """What an undo would do: by policy how many scores come back (None: none was stored), and those it would leave.
+    """What an undo would do: by policy, how many scores come back (None: no score), and how many it would leave.
 
-    A policy that a stored context does not name is told by its breakdown; `OTHER_RULES` where that tells none.
+    If a stored context names no policy, its breakdown tells it; `OTHER_RULES` if that tells none.
     """
 
     restored: Counter[str | None] = field(default_factory=Counter)
@@ -107,7 +107,7 @@ class Preview:
 
 
 def preview_undo(database: Database, run_id: str) -> Preview:
-    """What putting back run `run_id` would do now. Writes nothing."""
+    """Return what undoing run `run_id` would do now. Writes nothing."""
     preview = Preview()
     for low, high in id_spans(database, "jv.replaced_scores", column="match_id", rows=_COUNTED_AT_ONCE):
         values = {"low": low, "high": high, "run": run_id}
@@ -121,7 +121,7 @@ def preview_undo(database: Database, run_id: str) -> Preview:
 
 
 def undo_range(database: Database, within: tuple[str, str], run_id: str, own_id: str) -> Undone:
-    """Put back what run `run_id` replaced of the matches `within` two ids; keep what this replaces under `own_id`."""
+    """Restore what run `run_id` replaced of the matches `within` two ids; keep what this replaces under `own_id`."""
     low, high = within
     values = {"low": low, "high": high, "run": run_id}
     ids = database.run(seeing_all(lambda connection: connection.execute(text(_IDS), values).scalars().all()))
@@ -183,7 +183,7 @@ _FOUR = "({0}.score_ab, {0}.score_ba, {0}.harmonic_mean, {0}.match_context)"
 _STORED = f"({stored_four('m')})"
 
 
-# What the run wrote is what the next one found and kept, so it is still there where the match holds the same.
+# The next run kept what it replaced. If that equals the match now, the run's own score still stands.
 _STATE = f"""
     CASE
         WHEN m.id IS NULL THEN 'deleted'

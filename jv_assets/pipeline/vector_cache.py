@@ -1,4 +1,4 @@
-"""The vectors of many profiles, of which memory holds so many at a time."""
+"""A cache of vectors, of which memory holds a limited number."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,17 +8,17 @@ from jv_scoring.prepare import COMPARED
 from jv_scoring.vectors import MISSING, Positions, Vector, Vectors
 
 BYTES = 768 << 20
-"""What the vectors may take together: 65,536 profiles of 1,024 numbers a text."""
+"""How many bytes the vectors may take: 65,536 profiles with 1,024 numbers per text."""
 FETCHED_AT_ONCE = 2_000
-"""Profiles that one query names."""
+"""How many profiles one query names."""
 
 Fetch = Callable[[Positions], Mapping[str, Vectors]]
 
 
 class VectorCache:
-    """`vectors`, by the names in `COMPARED`, have those of the profiles that `hold` was last asked for.
+    """`vectors`, by the names in `COMPARED`, hold the vectors of the profiles that `hold` was last called with.
 
-    Of any other profile they may have none. `fetch` reads the vectors of the profiles at some positions of all `count`.
+    Other profiles may lack them. `fetch` reads the vectors of the profiles at some positions of all `count`.
     """
 
     def __init__(self, count: int, dimension: int, fetch: Fetch, capacity: int | None = None) -> None:
@@ -35,16 +35,16 @@ class VectorCache:
         }
         self._fetch = fetch
         self._place = np.full(count, MISSING, np.intp)
-        """Of each profile, its row in the matrices."""
+        """By profile, its row in the matrices."""
         self._held_by = np.full(self.capacity, MISSING, np.intp)
-        """Of each row, its profile."""
+        """By row, its profile."""
         self._last_use = np.zeros(self.capacity, np.int64)
         self._turn = 0
 
     def hold(self, profiles: Positions) -> Positions:
-        """Fetch the vectors of those that are not there, in place of those that were longest not asked for.
+        """Fetch the missing vectors, and evict those that were least recently used.
 
-        Returns whose were fetched. ValueError for more profiles than there is room for.
+        Returns the fetched profiles. ValueError for more profiles than the cache holds.
         """
         profiles = np.unique(profiles)
         if len(profiles) > self.capacity:

@@ -1,6 +1,6 @@
-"""Writes that are believed once they were counted: rows asked for, locked and updated must agree.
+"""Counted writes: a write succeeds only if the rows asked for, locked and updated agree.
 
-One guard for both production tables and for those of schema jv.
+The same guard serves both production tables and the tables of schema jv.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,19 +20,19 @@ from jv_assets.resources.redaction import copied_row, headline
 T = TypeVar("T")
 
 LOOKED_AT = 20
-"""Rows of a batch, or up to twice as many, whose other columns are compared where no trigger or rule acts."""
+"""How many rows of a batch have their other columns compared if no trigger or rule acts; up to twice as many."""
 _OF_A_ROW = ("22", "23", "44")
-"""Classes of SQLSTATE that say that a row cannot be written as it is."""
+"""Classes of SQLSTATE that mean that the row itself cannot be written."""
 _OF_THE_SERVER = ("53", "58", "XX")
-"""Classes of SQLSTATE that say what the server lacks, such as room on its disk: no function decided that."""
+"""Classes of SQLSTATE for what the server lacks, such as disk space: no function caused that."""
 
 
 class MiscountedError(UserError):
-    """Not every row that was asked for was locked or updated; nothing of the batch was written."""
+    """Fewer rows were locked or updated than were asked for. Nothing of the batch was written."""
 
 
 class RefusedRowError(UserError):
-    """The database refuses one row of the batch. `by_function`: a trigger's function raised that."""
+    """The database refuses one row of the batch. `by_function`: a trigger's function raised the error."""
 
     def __init__(self, table: Table, row: str, error: psycopg.Error) -> None:
         self.by_function = _is_raised(error)
@@ -47,7 +47,7 @@ class RefusedRowError(UserError):
 class Update:
     """A statement that updates from the temporary table `batch`, ids between :low and :high, and how many rows.
 
-    It may return one row of counts, of which the first is how many rows it updated.
+    It may return one row of counts; the first is how many rows it updated.
     """
 
     sql: str
@@ -56,9 +56,9 @@ class Update:
 
 
 def run_counted(database: Database, work: Callable[[Connection], T]) -> T:
-    """`Database.run`, once more where the counts disagree: a row may have been deleted while it was waited for.
+    """Run `Database.run`, and once more if the counts disagree: a row may have been deleted while it was waited for.
 
-    The second time that row is not seen, and so counted as deleted. Whatever keeps the counts apart is then an error.
+    The second time, that row is not found, and counts as deleted. If the counts still disagree, that is an error.
     """
     try:
         return database.run(work)
@@ -68,11 +68,13 @@ def run_counted(database: Database, work: Callable[[Connection], T]) -> T:
 
 
 def seeing_all(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
-    """`work`, and then UserError where rows may have been hidden from it, so that their absence proves nothing."""
+    """Return `work`, followed by a UserError if rows may have been hidden from it, so that their absence proves
+    nothing.
+    """
 
     def and_look(connection: Connection) -> T:
         result = work(connection)
-        # Afterwards: as long as this transaction goes on, nobody can change the policies of the tables that it read.
+        # Check afterwards: until this transaction ends, nobody can change the policies of the tables that it read.
         require_all_seen(connection)
         return result
 
@@ -80,13 +82,13 @@ def seeing_all(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
 
 
 def require_all_seen(connection: Connection) -> None:
-    """UserError where row-level security may hide rows of any table from this role."""
+    """Raise UserError if row-level security may hide rows of any table from this role."""
     if hidden := read_obstacles(connection).unseen:
         raise UserError(hidden)
 
 
 def require_count(connection: Connection, table: str, verb: str, asked: int, done: int) -> None:
-    """MiscountedError, which names the cause, where not all rows that were asked for were locked, updated or kept."""
+    """Raise MiscountedError, which names the cause, if fewer rows were locked, updated or kept than were asked for."""
     if asked == done:
         return
     obstacles = read_obstacles(connection)
@@ -98,7 +100,7 @@ def require_count(connection: Connection, table: str, verb: str, asked: int, don
 
 
 def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    """Put the rows, whose first value is the id of a row of `table`, into the temporary table `batch`."""
+    """Put the rows into the temporary table `batch`; the first value of each is the id of a row of `table`."""
     cursor = connection.connection.cursor()
     try:
         with cursor.copy(f"COPY batch ({', '.join(columns)}) FROM STDIN") as copy:
@@ -114,12 +116,12 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: 
 def update_rows(
     connection: Connection, table: str, ids: Sequence[str], updates: Sequence[Update], other: str
 ) -> list[tuple[int, ...]]:
-    """Run the updates of the rows `ids`, locked and in order; each must update what it asks for, and nothing else.
+    """Run the updates of the rows `ids`, locked and in order; each must update exactly what it asks for.
 
     Returns the counts of each update.
 
-    `other`: SQL that counts those of the rows :ids whose columns of ours do not hold what `batch` says.
-    UserError, which names trigger or rule, where another column, another row or another value was written.
+    `other`: SQL that counts the rows among :ids whose columns of ours differ from `batch`. UserError, which names
+    trigger or rule, if another column, another row or another value was written.
     """
     obstacles = read_obstacles(connection)
     if obstacles.rewritten:
@@ -152,10 +154,10 @@ def _side_effect(table: Table, what: str) -> UserError:
 
 
 def _not_ours(connection: Connection, table: Table, ids: Sequence[str]) -> list[dict[str, str | None]]:
-    """Of these rows, in order of id, the columns that others write, as text: others may hold what Python cannot."""
+    """Return the platform's columns of these rows as text, in order of id, because they may hold what Python cannot."""
     if not table.columns:
         return []
-    columns = [name.replace(":", r"\:") for name in table.columns]  # which would be a parameter
+    columns = [name.replace(":", r"\:") for name in table.columns]  # An unescaped colon would be a parameter.
     select = f"""
         SELECT ARRAY[{", ".join(f"{name}::text" for name in columns)}] FROM {table.name}
         WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
@@ -165,12 +167,12 @@ def _not_ours(connection: Connection, table: Table, ids: Sequence[str]) -> list[
 
 
 def _changes(connection: Connection) -> int:
-    """How often this transaction has changed a row of the production tables, triggers included."""
+    """Return how often this transaction has changed a row of the production tables, triggers included."""
     return int(connection.scalar(text(_CHANGES)) or 0)
 
 
 def _act_now(connection: Connection, table: Table) -> None:
-    """Have the deferred triggers act, which else would do so at COMMIT, after all looks."""
+    """Fire the deferred triggers now. They would otherwise fire at COMMIT, after all checks."""
     try:
         connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         return
@@ -182,7 +184,7 @@ def _act_now(connection: Connection, table: Table) -> None:
 
 
 def _run(connection: Connection, table: Table, ids: Sequence[str], update: Update) -> tuple[int, ...]:
-    """Return its counts; RefusedRowError with the first row that the database does not take."""
+    """Return the counts of the update; RefusedRowError with the first row that the database refuses."""
     bounds = {"low": ids[0], "high": ids[-1]} if ids else {}
     try:
         with connection.begin_nested():
@@ -192,7 +194,7 @@ def _run(connection: Connection, table: Table, ids: Sequence[str], update: Updat
         cause = driver_error(error)
     if not ((cause.sqlstate or "").startswith(_OF_A_ROW) or _is_raised(cause)):
         raise cause
-    # The shortest beginning of the batch that is refused ends with the row: a constraint may be about several.
+    # The shortest refused prefix of the batch ends with that row, because a constraint may concern several rows.
     good, bad = 0, len(ids)
     while bad - good > 1:
         middle = (good + bad) // 2
@@ -207,12 +209,12 @@ def _run(connection: Connection, table: Table, ids: Sequence[str], update: Updat
 
 
 def _is_raised(error: psycopg.Error) -> bool:
-    """Whether a function raised it: an update by itself has no context, but where it waits for a lock."""
+    """Return whether a function raised the error: a plain update has no context, except while it waits for a lock."""
     return bool(error.diag.context) and not is_passing(error) and not is_of_the_server(error)
 
 
 def is_of_the_server(error: psycopg.Error) -> bool:
-    """Return whether the server could not do what it was asked for, whatever the row."""
+    """Return whether the server lacked something, whatever the row."""
     return (error.sqlstate or "").startswith(_OF_THE_SERVER)
 
 

@@ -1,7 +1,7 @@
-"""Which database a home belongs to: its range files and runs must never be taken for those of another database.
+"""Which database a home belongs to. Files and runs of one database must never be used for another.
 
-An address does not tell. Behind one pooler host the user name chooses the project, and a name in DNS may lead elsewhere
-tomorrow. So a home keeps the identity that the database itself states.
+An address does not identify a database: behind one pooler host the user name chooses the project, and a DNS name may
+change. So a home keeps the identity that the database itself states.
 """
 
 import json
@@ -16,11 +16,11 @@ from jv_assets.resources.home_access import shown
 from jv_assets.resources.range_files import RangeFiles
 
 FILE = "database.json"
-"""In the home: the identity of the database that the home belongs to."""
+"""File in the home: the identity of its database."""
 _MAY_ASK_SERVER = "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')"
 _SERVER = "SELECT system_identifier::text FROM pg_control_system()"
 _DATABASE = "SELECT oid::bigint, datname FROM pg_database WHERE datname = current_database()"
-# A logical dump copies the row's id. It does not copy xmin: the restore is another transaction.
+# A logical dump copies the row's id. It does not copy xmin, because the restore is another transaction.
 _OWN = "SELECT id || '/' || xmin::text FROM jv.identity"
 
 
@@ -28,8 +28,8 @@ _OWN = "SELECT id || '/' || xmin::text FROM jv.identity"
 class Identity:
     """What a database states about itself, and how it was reached, for messages.
 
-    `server`: the system identifier of the server, None where the role may not ask for it. `own`: an id that schema jv
-    holds, with the transaction that wrote it. `oid`: of the database on its server.
+    `server`: the system identifier of the server, None if the role may not read it. `own`: an id in schema jv, with the
+    transaction that wrote it. `oid`: the database on its server.
     """
 
     server: str | None
@@ -39,17 +39,17 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """One text for the identity, which the range files carry."""
+        """Return one text for the identity, which the partition files carry."""
         return f"{self.server or self.own}/{self.oid}"
 
     def is_same(self, other: "Identity") -> bool:
-        """Whether both are one database, by what both of them know."""
+        """Return whether both are one database, by what both of them know."""
         server = self.server == other.server if self.server and other.server else self.own == other.own
         return server and self.oid == other.oid
 
 
 def read_identity(database: Database) -> Identity:
-    """Ask the database who it is."""
+    """Ask the database for its identity."""
 
     def work(connection: Connection) -> Identity:
         server = connection.scalar(text(_SERVER)) if connection.scalar(text(_MAY_ASK_SERVER)) else None
@@ -61,9 +61,9 @@ def read_identity(database: Database) -> Identity:
 
 
 def require_home(database: Database, files: RangeFiles) -> Identity:
-    """Return the database's identity, after the home was found to belong to it; a new home belongs to it from now on.
+    """Return the database's identity. A new home belongs to this database from now on.
 
-    UserError where the home belongs to another database.
+    UserError if the home belongs to another database.
     """
     mine, path = read_identity(database), files.home / FILE
     known = _owner(files)
@@ -75,7 +75,7 @@ def require_home(database: Database, files: RangeFiles) -> Identity:
 
 
 def refuse_other_home(database: Database, files: RangeFiles) -> None:
-    """UserError where the home belongs to another database. A new home is left as it is."""
+    """Raise UserError if the home belongs to another database. Leaves a new home as it is."""
     known = _owner(files)
     if known and not known.is_same(mine := read_identity(database)):
         raise _refusal(known, mine, files)

@@ -1,4 +1,4 @@
-"""What in a database keeps rows from being seen, or an update from doing what it says, as the catalogue has it."""
+"""What in the database's catalogue hides rows, or changes what an update does."""
 
 import re
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from sqlalchemy import Connection, text
 from jv_assets.tables import WRITTEN
 
 POLICY = "jv_all_rows"
-"""The name of the policy that shows the pipeline's role all rows, as `jv grant` makes it."""
+"""The name of the policy, made by `jv grant`, that shows the pipeline's role all rows."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table, and what stands in the way there.
+    """A table and the obstacles there.
 
-    `columns`: those that others write, quoted, generated ones left out. `hiding`: restrictive policies that hide rows.
-    `unseen`: no policy shows the role all rows, or lets it write all. `rules` do something else in place of a write,
-    or beside it. `triggers` would fire for an update of our columns, by name, with their definition.
+    `columns`: those that others write, quoted, without generated ones. `hiding`: restrictive policies that hide rows.
+    `unseen`: no policy shows the role all rows, or lets it write all. `rules` replace or extend a write. `triggers`
+    fire for an update of our columns; by name, with their definition.
     """
 
     name: str
@@ -31,17 +31,17 @@ class Table:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is in the schema jv."""
+        """Return whether the table is in the schema jv."""
         return self.name not in WRITTEN
 
     @property
     def is_acted_on(self) -> bool:
-        """Whether something of the database acts when our columns are updated, whatever that is."""
+        """Return whether anything in the database acts when our columns are updated."""
         return bool(self.triggers or self.rules)
 
     @property
     def suspects(self) -> str | None:
-        """Return which triggers may be the cause of an update gone wrong, with a cure; None where there are none."""
+        """Return the triggers that may have caused a wrong update, with a cure; None if there are none."""
         names = [f"trigger {name}" for name in self.triggers]
         if not names:
             return None
@@ -58,12 +58,12 @@ class Obstacles:
     tables: tuple[Table, ...]
 
     def table(self, name: str) -> Table:
-        """The table of that name, of which nothing is known where it is missing."""
+        """Return the table of that name; an empty one if it is missing."""
         return next((table for table in self.tables if table.name == name), Table(name))
 
     @property
     def unseen(self) -> str | None:
-        """Cause and cure, in one line, where the role may not see, or not update, every row of every table."""
+        """Return cause and cure in one line, if the role may not see or update every row of every table."""
         hidden = [table for table in self.tables if table.unseen or table.hiding]
         if not hidden:
             return None
@@ -82,7 +82,7 @@ class Obstacles:
 
     @property
     def rewritten(self) -> str | None:
-        """Cause and cure where a rule does something else in place of a write, or anything acts on our own tables."""
+        """Return cause and cure if a rule replaces or extends a write, or if anything acts on our own tables."""
         for table in self.tables:
             for name in table.rules:
                 return (
@@ -98,7 +98,7 @@ class Obstacles:
 
 
 def read_obstacles(connection: Connection) -> Obstacles:
-    """Look at the catalogue; that takes about a millisecond, and no row is read."""
+    """Read the obstacles from the catalogue. Takes about a millisecond, and reads no row."""
     ours = {"profiles": list(WRITTEN["profiles"]), "matches": list(WRITTEN["match_suggestions"])}
     rows = connection.execute(text(_LOOK), ours).all()
     role = str(connection.scalar(text("SELECT quote_ident(current_user)")))
@@ -112,9 +112,9 @@ def _table(row: Any) -> Table:
 
 
 def _without_our_columns(table: Table, name: str) -> str:
-    """SQL that makes the trigger anew so that it fires for the platform's columns alone."""
+    """Return SQL that recreates the trigger so that it fires for the platform's columns only."""
     definition = table.triggers[name]
-    if " REFERENCING " in definition:  # such a trigger takes no list of columns
+    if " REFERENCING " in definition:  # Such a trigger takes no list of columns.
         return f"ALTER TABLE {table.name} DISABLE TRIGGER {name}"
     listed = re.search(r" UPDATE OF (.+?) ON ", definition)
     columns: Sequence[str] = table.columns
@@ -123,12 +123,12 @@ def _without_our_columns(table: Table, name: str) -> str:
     if not columns:
         return f"DROP TRIGGER {name} ON {table.name}"
     made = re.sub(r" UPDATE( OF .+?)? ON ", lambda _: f" UPDATE OF {', '.join(columns)} ON ", definition, count=1)
-    if made.startswith("CREATE CONSTRAINT"):  # OR REPLACE is not for these
+    if made.startswith("CREATE CONSTRAINT"):  # OR REPLACE does not work for these.
         return f"DROP TRIGGER {name} ON {table.name}; {made}"
     return made.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)
 
 
-# By letter, as pg_policy has the commands. Of schema jv's version only SELECT is used.
+# Commands by the letter of pg_policy. For schema jv only SELECT is used.
 _LOOK = """
     WITH used AS (
         SELECT c.oid, CASE n.nspname WHEN 'jv' THEN 'jv.' ELSE '' END || c.relname AS name,

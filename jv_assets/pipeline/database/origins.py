@@ -33,7 +33,7 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 
 ORIGIN = "origin"
-"""The name of an origin in the metadata of a range file."""
+"""The name of an origin in the metadata of a partition file."""
 _BEGIN = "INSERT INTO jv.read_marks (mark) VALUES (:mark) ON CONFLICT DO NOTHING"
 _LAST = "SELECT mark::text FROM jv.read_marks ORDER BY made_at DESC, mark LIMIT 1"
 _NOW = "SELECT clock_timestamp()"
@@ -51,9 +51,9 @@ _PURGE = "DELETE FROM jv.read_marks WHERE made_at < now() - interval '90 days'"
 
 @dataclass
 class Origin:
-    """The state of the database that a step of a run reads, and what the step knows of the states of files.
+    """The state of the database that a step reads, and what the step knows about the states of files.
 
-    `mark`: the step's own, or the last one in the database where `is_own` is false. `as_of`: when the step began.
+    `mark`: the step's own, or the last one in the database if `is_own` is false. `as_of`: when the step began.
     """
 
     database: Database
@@ -63,30 +63,30 @@ class Origin:
     is_own: bool
     as_of: datetime
     _known: dict[str, bool] = field(default_factory=dict)
-    """By mark that the database holds: whether it is sealed."""
+    """By mark in the database: whether it is sealed."""
 
     def stamp(self, *inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the metadata for a file that is made of the database and of files with the metadata `inputs`."""
+        """Return the metadata for a file that is made from the database and from files with the metadata `inputs`."""
         as_of = min([self.as_of, *(as_of_file(each) or self.as_of for each in inputs)])
         known = {"database": self.identity, "run": self.run_id, "mark": self.mark, "own": self.is_own}
         return {ORIGIN: known | {"as_of": as_of.isoformat()}}
 
     def has(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether this database has been through the state that a file was read from."""
+        """Return whether this database has been through the state that a file was read from."""
         origin = metadata.get(ORIGIN)
         if origin is None or origin["database"] != self.identity:
             return False
         return origin["mark"] is None or self._sealed(origin["mark"]) is not None
 
     def may_reuse(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether a row that has the same transaction id as in this file is the same row."""
+        """Return whether a row with the same transaction id as in this file is the same row."""
         if not self.has(metadata):
             return False
         origin = metadata[ORIGIN]
         return origin["run"] == self.run_id or bool(origin["own"] and self._sealed(origin["mark"]))
 
     def require(self, asset: str, key: str, metadata: Mapping[str, Any]) -> None:
-        """UserError where a file is of a state that this database does not have."""
+        """Raise UserError if a file is of a state that this database does not have."""
         if not self.has(metadata):
             raise UserError(
                 f"range {key} of {asset} was read from a state that this database does not have: it was restored, or "
@@ -100,7 +100,7 @@ class Origin:
         return self._known.get(mark)
 
     def seal(self) -> None:
-        """Say that the step has read all."""
+        """Record that the step has read everything."""
 
         def work(connection: Connection) -> int:
             connection.execute(text(_PURGE))
@@ -113,7 +113,7 @@ class Origin:
 
 
 def as_of_file(metadata: Mapping[str, Any]) -> datetime | None:
-    """Return how old the oldest input of a file is, by the database's clock; None for a file that does not say."""
+    """Return how old the oldest input of a file is, by the database's clock; None if the file does not say."""
     origin = metadata.get(ORIGIN)
     return datetime.fromisoformat(origin["as_of"]) if origin else None
 
@@ -122,7 +122,7 @@ def as_of_file(metadata: Mapping[str, Any]) -> datetime | None:
 def reading(
     context: dg.AssetExecutionContext, database: Database, files: RangeFiles, *, makes_files: bool = True
 ) -> Iterator[Origin]:
-    """Give a step its origin. A step that fails leaves its mark unsealed: the next run reads those rows again."""
+    """Give a step its origin. A failed step leaves its mark unsealed, so the next run reads those rows again."""
     try:
         origin = _begin(context, database, files, marks=makes_files and writes(context))
         if makes_files:
@@ -151,7 +151,7 @@ def _begin(context: dg.AssetExecutionContext, database: Database, files: RangeFi
 
 
 def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
-    """Return the metadata of all files of profiles; UserError for one that is not of this database as it is."""
+    """Return the metadata of all files of profiles; UserError if one is not of this state of the database."""
     inputs = {key: files.metadata(PROFILES, key) for key in ID_RANGES.get_partition_keys()}
     for key, metadata in inputs.items():
         origin.require(PROFILES, key, metadata)
@@ -159,7 +159,7 @@ def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
 
 
 def writes(context: dg.AssetExecutionContext) -> bool:
-    """Whether the run writes to production. A dry run does not, and leaves no mark there either."""
+    """Return whether the run writes to production. A dry run does not, and leaves no mark there."""
     selected = {key.to_user_string() for key in context.job_def.asset_layer.selected_asset_keys}
     config: Any = context.run.run_config
     dry = config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("dry_run")

@@ -1,4 +1,4 @@
-"""The cut of the partitions as the schema jv keeps it: read by every run, written by `jv repartition` alone."""
+"""The cut of the partitions in the schema jv: every run reads it, and only `jv repartition` writes it."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -17,18 +17,18 @@ _INSERT = """
     INSERT INTO jv.partition_cuts (ranges, table_name, firsts) VALUES (:ranges, :table, CAST(:firsts AS uuid[]))
 """
 TABLES = {"profiles": "profiles", "matches": "match_suggestions"}
-"""By field of a cut, the table that it is of."""
+"""By field of a cut, its table."""
 
 
 def read_cut(database: Database, count: int) -> Cut:
-    """Return the cut into `count` partitions; a table that was never cut on purpose has partitions of equal width."""
+    """Return the cut into `count` partitions. A table without a stored cut has partitions of equal width."""
     rows = database.run(lambda connection: connection.execute(text(_READ), {"ranges": count}).all())
     stored = {table: TableCut(tuple(UUID(first).int for first in firsts)) for table, firsts in rows}
     return Cut(**{name: stored.get(table, equal_width(count)) for name, table in TABLES.items()})
 
 
 def read_cut_times(database: Database, count: int) -> Mapping[str, datetime]:
-    """Return, by table whose partitions are not of equal width, when they were cut."""
+    """Return, by table whose partitions differ in width, when they were cut."""
 
     def work(connection: Connection) -> dict[str, datetime]:
         rows = connection.execute(text(_CUT_AT), {"ranges": count})
@@ -38,7 +38,7 @@ def read_cut_times(database: Database, count: int) -> Mapping[str, datetime]:
 
 
 def store_cut(database: Database, cut: Cut) -> None:
-    """Put a cut in place of the one with as many partitions. Tables with partitions of equal width are left out."""
+    """Replace the cut with as many partitions. Tables with partitions of equal width are left out."""
     count = len(cut.matches.firsts)
     equal = equal_width(count)
     rows = [

@@ -1,4 +1,4 @@
-"""What the texts that the production tables are read as stand for: one value for every type that a column may have."""
+"""Parse the texts that the production tables are read as: one value for every accepted column type."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from jv_assets.tables import TABLES
 
 
 def parse_column(table: str, name: str, ids: Sequence[object], texts: Sequence[Any]) -> list[Any]:
-    """Return the values of a column that was read by its cast; UserError that names the row of one that is none.
+    """Return the values of a column that was read by its cast; UserError names the row of an invalid one.
 
     `ids` are the rows' ids, in the same order.
     """
@@ -30,7 +30,7 @@ def parse_column(table: str, name: str, ids: Sequence[object], texts: Sequence[A
 
 
 def _number(text: str) -> float:
-    """A double, as its shortest or exact decimal text stands for it."""
+    """Return a double from its shortest or exact decimal text."""
     value = float(text)
     if math.isinf(value) and "inf" not in text.lower():
         raise ValueError("beyond what a double precision number holds")
@@ -38,7 +38,7 @@ def _number(text: str) -> float:
 
 
 def _count(text: str) -> float:
-    """An integer where there is no fraction. It may be beyond 64 bits, but not beyond what a double holds."""
+    """Return an integer if there is no fraction. It may exceed 64 bits, but not what a double holds."""
     digits = text.removeprefix("-")
     if not digits.isdecimal():
         return _number(text)
@@ -47,12 +47,12 @@ def _count(text: str) -> float:
 
 
 def _json(text: str) -> Any:
-    """A blank text is null: no rule tells it from a null."""
+    """Return null for a blank text, because no rule distinguishes them."""
     try:
         return json.loads(text, parse_constant=_not_json) if text.strip() else None
     except json.JSONDecodeError:
         raise
-    except ValueError as error:  # Python makes no whole number of so many digits
+    except ValueError as error:  # Python parses no integer with so many digits.
         raise ValueError(
             "it has a whole number of more than 4,300 digits" if "digits" in str(error) else error
         ) from None
@@ -83,4 +83,4 @@ _MEANT = {
     "jsonb": "JSON",
     "text[]": "a list",
 }
-"""By the type that a new database gets."""
+"""Parsers by the type that a new database gets."""

@@ -13,51 +13,55 @@ from jv_scoring.factors import NO_DATA
 from jv_scoring.policy import DIMENSION_WEIGHTS, FLOOR, POLICIES
 
 ROUNDING = 0.006
-"""How far a stored score, which has 2 decimals, may be from what its breakdown adds up to."""
+"""How far a stored score, which has 2 decimals, may differ from its breakdown."""
 
 _AGGREGATIONS = tuple(dict.fromkeys(policy.aggregation for policy in POLICIES.values()))
 
 
 def gone(match: str) -> str:
-    """SQL: whether a profile of the row called `match` is gone. Never null."""
+    """Return SQL for whether a profile of the row called `match` is gone. Never null."""
     there = "EXISTS (SELECT FROM profiles p WHERE p.id = {}.{})"
     both = (there.format(match, column) for column in ("profile_id", "suggested_profile_id"))
     return f"NOT ({' AND '.join(both)})"
 
 
 def with_itself(match: str) -> str:
-    """SQL: whether the row called `match` matches a profile with itself. Null where it names no profile."""
+    """Return SQL for whether the row called `match` matches a profile with itself. Null if it names no profile."""
     return f"{match}.profile_id = {match}.suggested_profile_id"
 
 
 def scorable(match: str) -> str:
-    """SQL: whether the row called `match` can be scored. Never null."""
+    """Return SQL for whether the row called `match` can be scored. Never null."""
     return f"({match}.profile_id <> {match}.suggested_profile_id AND NOT {gone(match)}) IS TRUE"
 
 
 def has_score(match: str) -> str:
-    """SQL: whether the row called `match` has a score that can be compared with others. Null where it has none."""
-    return f"{match}.harmonic_mean >= 0 AND {match}.harmonic_mean < 'NaN'"  # numeric has a NaN, above all numbers
+    """Return SQL for whether the row called `match` has a score that can be compared with others. Null without
+    a score.
+    """
+    # numeric has a NaN, which is above all numbers.
+    return f"{match}.harmonic_mean >= 0 AND {match}.harmonic_mean < 'NaN'"
 
 
 def context_of(match: str) -> str:
-    """SQL to join to the row called `match`: `c`, entries of its context, all null where that is no object."""
+    """Return SQL that joins `c`, entries of the context of the row called `match`; all null if it is not an object."""
     return _CONTEXT.replace("MATCH", match)
 
 
 def fits(match: str) -> str:
-    """SQL, with `context_of` joined: the policies that make the stored scores of the stored breakdown, commas between.
+    """Return SQL for the policies that give the stored scores from the stored breakdown, separated by commas.
 
-    Of a context that names a policy only those of its aggregation are tried. Empty where none fits; null where
-    there is nothing to compare: a score is missing or not within 0..100, or a breakdown is missing or cannot be read.
+    Needs `context_of` joined. If the context names a policy, only policies with its aggregation are tried. Empty if
+    none fits; null if there is nothing to compare: a score is missing or not within 0..100, or a breakdown is missing
+    or unreadable.
     """
     return _FITS.replace("MATCH", match)
 
 
 def not_ours(match: str) -> str:
-    """SQL, with `context_of` joined: whether a stored score names no policy, or is not what its breakdown adds up to.
+    """Return SQL for whether a stored score names no policy, or differs from its breakdown.
 
-    Of a policy that is none of the six nothing is added up.
+    Needs `context_of` joined. If the policy is unknown, nothing is compared.
     """
     ours = ", ".join(f"'{name}'" for name in POLICIES)
     fitting = f"string_to_array({fits(match)}, ',')"
@@ -66,23 +70,23 @@ def not_ours(match: str) -> str:
 
 
 def _dimension(name: str, direction: str) -> str:
-    """The dimension's score: null where it has none, -1 where it cannot be read."""
+    """Return SQL for a dimension's score: null if it has none, -1 if it is unreadable."""
     raw = f"raw_{name}_{direction}"
     number = f"CASE WHEN {raw}::numeric BETWEEN 0 AND 10 THEN {raw}::float8 ELSE -1 END"
     return f"CASE jsonb_typeof({raw}) WHEN 'number' THEN {number} WHEN 'null' THEN NULL ELSE -1 END"
 
 
 def _readable(direction: str) -> str:
-    """Whether no dimension is -1, and one at least has a score."""
+    """Return SQL for whether no dimension is -1, and at least one has a score."""
     return f"coalesce(least({', '.join(f'{name}_{direction}' for name in DIMENSION_WEIGHTS)}) >= 0, false)"
 
 
 def _aggregate(aggregation: str, direction: str) -> str:
-    """As `jv_scoring.policy.aggregate`: a dimension without a score drops out, and its weight with it."""
+    """Return SQL for `jv_scoring.policy.aggregate`: a dimension without a score drops out, and so does its weight."""
     term, mean = _FORMULAS[aggregation]
     weights = {f"{name}_{direction}": f"{weight}::float8" for name, weight in DIMENSION_WEIGHTS.items()}
     weight = " + ".join(f"CASE WHEN {name} IS NULL THEN 0 ELSE {w} END" for name, w in weights.items())
-    # greatest() passes over a null, and would make the floor of a dimension without a score.
+    # greatest() ignores a null, and would give the floor to a dimension without a score.
     terms = {name: term.format(w=w, s=f"greatest({name}, {FLOOR}::float8)") for name, w in weights.items()}
     total = " + ".join(f"CASE WHEN {name} IS NULL THEN 0 ELSE {each} END" for name, each in terms.items())
     return "10 * " + mean.format(total=f"({total})", weight=f"({weight})")
@@ -96,7 +100,7 @@ _FORMULAS = {
 
 
 def _direction_score(aggregation: str, direction: str) -> str:
-    """Null where the breakdown cannot be read, or the context names another aggregation."""
+    """Return SQL that is null if the breakdown is unreadable, or if the context names another aggregation."""
     asked = f"readable AND coalesce(split_part(c.policy, '/', 1), '{aggregation}') = '{aggregation}'"
     return f"CASE WHEN {asked} THEN {_aggregate(aggregation, direction)} END"
 
@@ -116,7 +120,7 @@ _SCORES_THERE = " AND ".join(
     f"coalesce(MATCH.{name} BETWEEN 0 AND 100, false)" for name in ("score_ab", "score_ba", "harmonic_mean")
 )
 _SOME_FACTOR = "(jsonb_path_exists(c.breakdown_ab, '{0}') OR jsonb_path_exists(c.breakdown_ba, '{0}'))"
-# A factor without data has no score under `redistribute`; under `impute` it has one, and its detail says so.
+# A factor without data has no score under `redistribute`. Under `impute` it has one, and its detail says so.
 _EXCLUDED = {
     "impute": _SOME_FACTOR.format("$.*.factors[*] ? (@.score == null)"),
     "redistribute": _SOME_FACTOR.format(f'$.*.factors[*] ? (@.detail == "{NO_DATA}" && @.score != null)'),
@@ -127,7 +131,7 @@ _CONTEXT = f"""
         AS c (scoring_version text, policy text, inputs_hash text, embedding_model text,
             breakdown_ab jsonb, breakdown_ba jsonb) ON true
 """
-# OFFSET 0 has each value worked out once, and not again wherever it is used.
+# OFFSET 0 makes Postgres compute each value once, and not at every use.
 _FITS = f"""(
     SELECT CASE WHEN readable THEN concat_ws(',', {
     ", ".join(

@@ -1,7 +1,7 @@
-"""How old the data were that scores were published from: older scores never replace newer ones.
+"""The age of the data that scores were published from: scores of older data never replace newer ones.
 
-The files of a home may be older than what production holds: the home was restored, another home published meanwhile, or
-`JV_ID_RANGES` was set to another number and back. So the database itself keeps the age of what was published last.
+The files of a home may be older than production: the home was restored, another home published meanwhile, or
+`JV_ID_RANGES` was changed and changed back. So the database itself keeps the age of what was published last.
 """
 
 from datetime import datetime
@@ -18,7 +18,7 @@ _NOTE = """
 
 
 def refuse_older(connection: Connection, within: tuple[str, str], as_of: datetime) -> None:
-    """UserError where scores of matches `within` two ids were published from data that are newer than `as_of`."""
+    """Raise UserError if scores of matches `within` two ids were published from data newer than `as_of`."""
     low, high = within
     newest: datetime | None = connection.scalar(text(_NEWEST), {"low": low, "high": high})
     if newest and newest > as_of:
@@ -29,6 +29,6 @@ def refuse_older(connection: Connection, within: tuple[str, str], as_of: datetim
 
 
 def note_published(connection: Connection, within: tuple[str, str], as_of: datetime) -> None:
-    """Keep how old the data are that the scores of the matches `within` two ids are from."""
+    """Store the age of the data behind the scores of the matches `within` two ids."""
     low, high = within
     connection.execute(text(_NOTE), {"low": low, "high": high, "as_of": as_of})

@@ -27,7 +27,7 @@ from jv_assets.tables import cast
 T = TypeVar("T")
 
 SEEDED_AT_ONCE = 5_000
-"""Matches that one transaction seeds."""
+"""How many matches one transaction seeds."""
 
 
 def logging_update(update: str) -> str:
@@ -40,15 +40,15 @@ def logging_update(update: str) -> str:
 
 
 def ensure_months(connection: Connection) -> None:
-    """Make the partition of this month, and of the next where that begins within a day, if they are missing.
+    """Create the partition of this month if it is missing, and of the next month if that begins within a day.
 
-    They are attached, not created in place, because that does not wait for readers and writers of the log.
+    They are attached, not created in place, because attaching does not wait for readers and writers of the log.
     """
     if not connection.execute(text(_MISSING_MONTHS)).first():
         return
     connection.execute(text(_LOCK_MONTHS))
     for name, first, after in connection.execute(text(_MISSING_MONTHS)).all():
-        # The name and both moments are digits that the server made of its clock.
+        # The name and both moments are digits that the server made from its clock.
         connection.execute(text(f"CREATE TABLE jv.{name} (LIKE jv.score_log_rows)"))
         connection.execute(text(f"ALTER TABLE jv.{name} REPLICA IDENTITY FULL"))
         connection.execute(
@@ -57,17 +57,17 @@ def ensure_months(connection: Connection) -> None:
 
 
 class UnseededError(Exception):
-    """A range is to be written to whose stored scores the log does not hold yet."""
+    """The log does not hold the stored scores of this partition yet, so nothing may be written there."""
 
 
 def require_seeded(connection: Connection, low: str, high: str) -> None:
-    """UnseededError where matches in low..high are not seeded: to be asked before they are written to."""
+    """Raise UnseededError if matches in low..high are not seeded. Call it before writing to them."""
     if unseeded(connection, low, high):
         raise UnseededError(f"{low}..{high}")
 
 
 def run_seeded(database: Database, work: Callable[[Connection], T], low: str, high: str) -> T:
-    """`run_counted`; where that ends by UnseededError, which is once for a range, `seed` it and run again."""
+    """Run `run_counted`; on an UnseededError, which happens once per partition, `seed` it and run again."""
     try:
         return run_counted(database, work)
     except UnseededError:
@@ -76,9 +76,9 @@ def run_seeded(database: Database, work: Callable[[Connection], T], low: str, hi
 
 
 def seed(database: Database, low: str, high: str) -> None:
-    """Log what the matches in low..high hold, before they are first written to; those that are seeded are left out.
+    """Log what the matches in low..high hold, before they are first written to; skip those that are seeded.
 
-    Each page of matches is a transaction of its own, so a seeding that was cut off goes on.
+    Each page of matches is a transaction of its own, so an interrupted seeding resumes.
     """
     for first, last in database.run(lambda connection: unseeded(connection, low, high)):
         _seed_interval(database, first, last)
@@ -103,7 +103,7 @@ def _seed_interval(database: Database, low: str, high: str) -> None:
 
 
 def _seed_page(connection: Connection, asked: dict[str, object]) -> str | None:
-    """Seed the matches after one; returns the last of them, None where there was none."""
+    """Seed the matches after one; return the last of them, None if there was none."""
     connection.execute(text(_CREATE_SEED), asked)
     last: str | None = connection.scalar(text("SELECT max(id::text) FROM seed"))
     if last is not None:
@@ -114,7 +114,7 @@ def _seed_page(connection: Connection, asked: dict[str, object]) -> str | None:
 
 
 def _moment(stamp: str) -> datetime | None:
-    """What a context says of when it was made, in UTC where it names no zone; None where that is no time."""
+    """Return when a context says that it was made, in UTC if it names no zone; None if that is not a time."""
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError:
@@ -123,16 +123,16 @@ def _moment(stamp: str) -> datetime | None:
 
 
 def log_begins(connection: Connection, low: str, high: str) -> datetime | None:
-    """From when on the log tells what the matches in low..high held; None where some were never seeded."""
+    """Return from when on the log knows what the matches in low..high held; None if some were never seeded."""
     seeded = seeded_since(connection, low, high)
     first_month: datetime | None = connection.scalar(text(_FIRST_MONTH))
     return max(seeded, first_month) if seeded and first_month else seeded
 
 
 def purge(database: Database) -> list[str]:
-    """Drop the months that ended more than `JV_SCORE_LOG_DAYS` days ago; returns their names.
+    """Drop the months that ended more than `JV_SCORE_LOG_DAYS` days ago; return their names.
 
-    The last entry of each match goes to the base before, because it may stand for a long time yet.
+    The last entry of each match goes to the base first, because that score may still stand.
     """
     before = datetime.now(UTC) - timedelta(days=settings.score_log_days())
 
@@ -152,7 +152,7 @@ def purge(database: Database) -> list[str]:
 
 
 def refuse_uncounted(logged: int, updated: int) -> None:
-    """UserError where the log has not one entry for each row that was written."""
+    """Raise UserError if the log does not have exactly one entry for each row that was written."""
     if logged != updated:
         raise UserError(
             f"jv.score_log took {logged} of {updated} entries, so nothing was written: take the trigger, rule or "
@@ -179,8 +179,8 @@ _UPDATE_AND_LOG = """
     )
     SELECT (SELECT count(*) FROM updated), (SELECT count(*) FROM logged)
 """
-# A month is named by the server's clock, in UTC. The catalogue is read, not asked by to_regclass: that would tell who
-# has waited for the lock what it told before, which is cached.
+# A month is named by the server's clock, in UTC. The catalogue is read directly: to_regclass is cached, and would give
+# the answer from before the wait for the lock.
 _MISSING_MONTHS = """
     SELECT name, first::date::text, (first + interval '1 month')::date::text
     FROM (SELECT DISTINCT date_trunc('month', clock_timestamp() + ahead) AS first
@@ -191,7 +191,7 @@ _MISSING_MONTHS = """
     )
 """
 _LOCK_MONTHS = "SELECT pg_advisory_xact_lock(hashtextextended('jv.score_log', 0))"
-# As the catalogue says it: FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00').
+# The catalogue's format: FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00').
 _BOUND = "CAST(substring(pg_get_expr(c.relpartbound, c.oid) FROM '{word} .''([^'']+)') AS timestamptz)"
 _PARTITIONS = "pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'jv.score_log_rows'::regclass"
 _ENDED_MONTHS = f"""
@@ -204,7 +204,7 @@ _CARRY = """
     ON CONFLICT (match_id) DO UPDATE SET at = excluded.at, source_id = excluded.source_id,
         score_ab = excluded.score_ab, score_ba = excluded.score_ba, harmonic_mean = excluded.harmonic_mean
 """
-# A match that is not seen may only be hidden from this role.
+# A missing match may only be hidden from this role.
 _DROP_GONE = """
     DELETE FROM jv.score_log_base b
     WHERE at < :before AND NOT row_security_active('match_suggestions')
@@ -227,7 +227,7 @@ _CREATE_SEED = f"""
     WHERE m.id BETWEEN :low AND :high AND (CAST(:after AS uuid) IS NULL OR m.id > CAST(:after AS uuid))
     ORDER BY m.id LIMIT :count
 """  # noqa: S608 - of our own constants
-# A match that has entries already is older in the log than what is stored now.
+# A match with entries is older in the log than what is stored now.
 _SEED = """
     WITH scored AS (
         SELECT * FROM seed WHERE harmonic_mean IS NOT NULL

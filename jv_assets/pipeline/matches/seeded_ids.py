@@ -1,6 +1,6 @@
-"""The ids that the log of published scores is seeded for: the intervals of `jv.score_log_seeded`, taken together.
+"""The ids for which the score log is seeded: the union of the intervals in `jv.score_log_seeded`.
 
-Each interval was a partition when it was seeded. A partition that was cut anew lies across several of them, or within.
+Each interval was a partition when it was seeded. After a new cut, a partition may overlap several of them.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 Interval = tuple[int, int]
-"""The first and the last uuid; both are in it."""
+"""The first and the last uuid (both included)."""
 
 _SEEDED = "SELECT low::text, high::text, at FROM jv.score_log_seeded WHERE low <= :high AND high >= :low ORDER BY at"
 _NOTE = "INSERT INTO jv.score_log_seeded (low, high) VALUES (:low, :high) ON CONFLICT DO NOTHING"
@@ -36,12 +36,12 @@ def seeded_since(connection: Connection, low: str, high: str) -> datetime | None
 
 
 def note_seeded(connection: Connection, low: str, high: str) -> None:
-    """Keep that low..high is seeded."""
+    """Record that low..high is seeded."""
     connection.execute(text(_NOTE), {"low": low, "high": high})
 
 
 def _seeded(connection: Connection, low: str, high: str) -> Sequence[Row[tuple[str, str, datetime]]]:
-    """The seeded intervals that have an id in common with low..high, the oldest first."""
+    """Return the seeded intervals that share an id with low..high, the oldest first."""
     return connection.execute(text(_SEEDED), {"low": low, "high": high}).all()
 
 
@@ -50,7 +50,7 @@ def _interval(low: str, high: str) -> Interval:
 
 
 def _without(intervals: Sequence[Interval], taken: Interval) -> list[Interval]:
-    """What is left of disjoint intervals without one more interval."""
+    """Return what is left of disjoint intervals without one more interval."""
     first, last = taken
     halves = [half for low, high in intervals for half in ((low, min(high, first - 1)), (max(low, last + 1), high))]
     return [(low, high) for low, high in halves if low <= high]

@@ -1,4 +1,4 @@
-"""The refusal to publish scores of one policy beside, or over, stored scores of another one."""
+"""Refuse to publish scores of one policy beside, or over, stored scores of another one."""
 
 from collections.abc import Iterable, Sequence
 from textwrap import shorten
@@ -17,17 +17,17 @@ from jv_scoring.policy import POLICIES
 from jv_scoring.stored_rules import STAMP, Rules, rules_among
 
 NEEDED = ["policy", "scoring_version", "stored_harmonic_mean", *STAMP]
-"""What a range's file says of the rules: those of the new scores, and those of the scores stored when it was made."""
+"""The rules of a partition's file: those of its scores, and those of the scores stored when it was made."""
 _LONGEST = 80
-"""Characters of a name in a message."""
+"""How many characters of a name a message shows."""
 
 
 def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str]) -> None:
-    """UserError where scorable matches have scores of other rules than the files of these ranges were made by.
+    """Raise UserError if scorable matches have scores of other rules than the files of these partitions.
 
-    The files tell of every match of these ranges what was stored; where one names other rules, the database is asked
-    whether that still holds. Of each other range the first and the last stored score tell: whoever switches a policy
-    does it range by range, in order of id. What has changed since the files were made, each batch finds by itself.
+    The files say what was stored for every match of these partitions; if one names other rules, ask the database again.
+    For each other partition, check the first and the last stored score: a switch of the policy goes partition by
+    partition, in order of id. Each batch notices later changes by itself.
     """
     stored: set[Rules] = set()
     doubtful: list[str] = []
@@ -50,7 +50,7 @@ def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str
 
 
 def refusal(stored: Iterable[Rules], made: Rules) -> UserError:
-    """What stops a publish of scores that `made` made, where scores of these other rules are stored, too."""
+    """Return the error that stops a publish of scores that `made` made, over stored scores of these other rules."""
     everything = set(stored)
     others = sorted(everything - {made})
     of_version = any(rules.version != made.version for rules in others)
@@ -64,7 +64,7 @@ def refusal(stored: Iterable[Rules], made: Rules) -> UserError:
 
 
 def _named(rules: Rules, with_version: bool) -> str:
-    """In one short line, whatever another program called them."""
+    """Return a name in one short line, whatever another program called it."""
     name = f"{rules.policy} of {rules.version}" if with_version else rules.policy
     return shorten(name, _LONGEST, placeholder="…")
 

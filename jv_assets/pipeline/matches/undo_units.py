@@ -1,7 +1,7 @@
-"""Which runs `jv undo` takes back together, and what each of them was.
+"""Which runs `jv undo` undoes together, and what each of them was.
 
-A command may need several runs: one for each unbroken series of partitions, and one for the rest where some failed. So
-does a backfill. What they replace is kept under one id, that of the first run or of the backfill.
+A command may need several runs: one per unbroken series of partitions, and one for the rest if some failed. So may a
+backfill. What they replace is kept under one id, that of the first run or of the backfill.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES, Job
 from jv_assets.partitions import ID_RANGES, keys_of_run, listed
 
 UNIT = "jv/undo_unit"
-"""Tag of a run that goes on with what another one began: the id under which is kept what both replace."""
+"""Tag of a run that continues another one: the id under which both keep what they replace."""
 _BACKFILL = "dagster/backfill"
 _UNKNOWN = "–"
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What a unit did, as people read it: the job, the id ranges that it published, the policy of its scores."""
+    """What a unit did, for people: the job, the id ranges that it published, the policy of its scores."""
 
     job: str = _UNKNOWN
     ranges: str = _UNKNOWN
@@ -30,9 +30,9 @@ class Unit:
 
 
 def unit_of(run: dg.DagsterRun) -> str:
-    """Return the id under which is kept what this run replaces.
+    """Return the id under which this run keeps what it replaces.
 
-    A run that somebody executed again has its own: it has the tags of the old run, which may have been undone since.
+    A re-executed run has its own id: it has the tags of the old run, which may have been undone since.
     """
     if run.parent_run_id and RETRY_NUMBER_TAG not in run.tags:
         return run.run_id
@@ -40,7 +40,7 @@ def unit_of(run: dg.DagsterRun) -> str:
 
 
 def parts_of(instance: dg.DagsterInstance, units: Sequence[str]) -> dict[str, str]:
-    """Return the units by the ids of the runs that belong to them, as far as Dagster still knows those runs."""
+    """Return the units by the ids of their runs, as far as Dagster still knows those runs."""
     return {run.run_id: unit for unit in units for run in _runs(instance, unit)}
 
 
@@ -72,7 +72,7 @@ def _ranges(runs: Sequence[dg.DagsterRun]) -> str:
 
 
 def _keys(run: dg.DagsterRun) -> list[str]:
-    """None where the run's ranges were cut in another way."""
+    """None if the run's partitions were cut in another way."""
     try:
         return keys_of_run(run)
     except ValueError:
@@ -80,7 +80,7 @@ def _keys(run: dg.DagsterRun) -> list[str]:
 
 
 def _policy(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """Of what it scored, by its config or by what its first range says."""
+    """The policy of its scores, from its config or from its first partition."""
     ops: Any = run.run_config.get("ops", {})
     if policy := ops.get(MATCH_SCORES, {}).get("config", {}).get("policy"):
         return str(policy)

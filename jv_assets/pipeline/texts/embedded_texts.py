@@ -1,7 +1,8 @@
-"""What the database knows of each text that gets a vector: the text, the vector's state, and what it was made from.
+"""The database's knowledge of each text that gets a vector: the text, the vector's state, and the hash of what it
+embeds.
 
-`jv.embedded_texts` has, per profile and field, the sha256 of the text, the model's name, and the sha256 of the vector
-as it was stored: so a vector that another program wrote under the same name is told from ours.
+`jv.embedded_texts` has, per profile and field, the sha256 of the text, the model's name, and the sha256 of the stored
+vector. So a vector that another program wrote under the same name is noticed.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,10 @@ from jv_assets.pipeline.texts.stored_vectors import dimension_of, model_of
 from jv_scoring.text import EMBEDDED_FIELDS
 
 PROFILE_MODEL = model_of("p.embeddings_model")
-"""SQL: the model that made the vectors of profile `p`."""
+"""SQL for the model that made the vectors of profile `p`."""
 
 _EDITED_AT = ("profile_updated_at", "updated_at")
-"""Columns of other programs that say when a profile was last written to, where a database has them."""
+"""Columns of other programs that say when a profile was last written to. A database may lack them."""
 _TIMES = """
     SELECT attname FROM pg_attribute
     WHERE attrelid = 'profiles'::regclass AND attname = ANY(:names) AND NOT attisdropped
@@ -33,8 +34,9 @@ _READ = f"""
     LEFT JOIN jv.embedded_texts e ON e.profile_id = p.id AND e.field = f.field
     WHERE p.id BETWEEN :low AND :high
 """  # noqa: S608 - of our own constants
-# True where there is nothing to do, so that most texts need not be read. It may be false where Python finds nothing to
-# do either, as Postgres strips fewer characters: of two printed ones and three between them nothing is ever stripped.
+# True if there is nothing to do, so that most texts need not be read. It may be false although Python finds nothing to
+# do, because Postgres strips fewer characters. A text with two printed characters and three between them is never
+# stripped.
 _CURRENT = f"""
     f.stored IS NULL AND f.dimension IS NULL OR f.dimension = :dimension AND {PROFILE_MODEL} = :model AND CASE
         WHEN e.profile_id IS NULL THEN f.stored ~ '[!-~].{{{{3,}}}}[!-~]' AND NOT {{edited_since}}
@@ -44,15 +46,15 @@ _CURRENT = f"""
 
 
 def vector_hash(column: str) -> str:
-    """SQL: what `jv.embedded_texts` keeps of a vector."""
+    """Return SQL for the hash of a vector that `jv.embedded_texts` keeps."""
     return f"sha256(vector_send(CAST({column} AS vector)))"
 
 
 def read_texts(connection: Connection, low: str, high: str) -> Sequence[Row[tuple[object, ...]]]:
-    """Return a row for each of the four fields of the profiles whose id is in low..high (both in it).
+    """Return one row for each of the four fields of the profiles whose id is in low..high (both included).
 
-    `is_overwritten`: the vector is not the one that was stored, though under the same model's name. `is_older`: nothing
-    is kept of the vector, and the profile was written to after it was made.
+    `is_overwritten`: the vector is not the stored one, although it has the same model's name. `is_older`: no hash of
+    the vector is kept, and the profile was written to after the vector was made.
     """
     return connection.execute(text(_sql(connection, _READ)), {"low": low, "high": high}).all()
 
@@ -60,7 +62,7 @@ def read_texts(connection: Connection, low: str, high: str) -> Sequence[Row[tupl
 def read_suspects(
     connection: Connection, low: str, high: str, model: str, dimension: int
 ) -> Sequence[Row[tuple[object, ...]]]:
-    """Return those rows of `read_texts` for which there may be something to do."""
+    """Return those rows of `read_texts` that may need work."""
     asked = {"low": low, "high": high, "model": model, "dimension": dimension}
     statement = _sql(connection, f"{_READ} AND NOT coalesce({_CURRENT}, false)")
     return connection.execute(text(statement), asked).all()

@@ -18,7 +18,7 @@ from jv_scoring.text import text_to_embed
 
 @dataclass(frozen=True)
 class Text:
-    """A field of a profile as it was read. `usable` is the text that is embedded, or None if it must have no vector."""
+    """A field of a profile, as read. `usable` is the text to embed, or None if it must not have a vector."""
 
     profile_id: str
     field: str
@@ -57,20 +57,20 @@ class Plan:
 
 
 def plan_range(database: Database, embedder: Embedder, low: str, high: str) -> Plan:
-    """Read the range's texts and decide on each."""
+    """Read the partition's texts and decide on each."""
     rows = database.run(seeing_all(lambda connection: read_texts(connection, low, high)))
     return _plan(embedder.model, embedder.dimension, low, high, rows)
 
 
 def stale_texts(database: Database, embedder: Embedder, low: str, high: str) -> int:
-    """How many of the range's texts lack a vector of their own, or have one and nothing to embed."""
+    """Return how many of the partition's texts lack their own vector, or have a vector and nothing to embed."""
     look = seeing_all(lambda connection: stale_plan(connection, embedder.model, embedder.dimension, low, high))
     plan = database.run(look)
     return len(plan.embed) + len(plan.clear)
 
 
 def stale_plan(connection: Connection, model: str, dimension: int, low: str, high: str) -> Plan:
-    """What is to be embedded and cleared of the range; of the texts that are current it may have some or none."""
+    """Plan what to embed and clear. The plan may leave out texts that are current."""
     return _plan(model, dimension, low, high, read_suspects(connection, low, high, model, dimension))
 
 

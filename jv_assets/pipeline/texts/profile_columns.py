@@ -1,4 +1,4 @@
-"""What a range of profiles must be to be scored at all, and which of its values are irregular but allowed."""
+"""Which profiles can be scored at all, and which of their values are irregular but allowed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
@@ -22,13 +22,13 @@ _ACCEPTED: dict[str, Any] = {
     "integer": TypeAdapter(list[int | float | None]),
     "double precision": TypeAdapter(list[float | None]),
 }
-"""By type of a column: what its values must be. jsonb may be anything."""
+"""By column type: what its values must be. jsonb may be anything."""
 _NUMBERS = ("audience_engagement_score", "social_reach", "list_size")
 _TEXTS = [name for name in INPUT_COLUMNS if PROFILE_COLUMNS[name] == "text"]
 
 
 def validate(profiles: pd.DataFrame) -> None:
-    """UserError where the columns are not those of the profiles table, or hold values of other types."""
+    """Raise UserError if the columns are not those of the profiles table, or hold values of other types."""
     wrong = [each for name in ("id", *INPUT_COLUMNS) for each in _wrong(name, profiles)]
     if wrong:
         cause, rows = wrong[0]
@@ -39,7 +39,7 @@ def validate(profiles: pd.DataFrame) -> None:
 
 
 def _wrong(name: str, profiles: pd.DataFrame) -> Iterator[tuple[str, list[int]]]:
-    """What is wrong with a column, and in which rows."""
+    """Yield what is wrong with a column, and in which rows."""
     if name not in profiles:
         yield f"{name}: there is no such column", []
         return
@@ -84,5 +84,5 @@ _IRREGULAR: dict[str, tuple[Sequence[str], Callable[[object], bool]]] = {
     "list_size_0": (["list_size"], lambda value: value == 0),
     "social_reach_0": (["social_reach"], lambda value: value == 0),
 }  # fmt: skip
-"""By name: the columns that are looked at, and whether a value of them is irregular."""
+"""By name: the columns to check, and whether a value of them is irregular."""
 IRREGULAR_VALUES = tuple(_IRREGULAR)

@@ -1,7 +1,7 @@
-"""Texts that an embedding model cannot tell apart: without content, or in a script that it does not know.
+"""Texts that an embedding model cannot tell apart: without content, or in an unknown script.
 
-Both models read English. Their vectors of such texts are alike whatever was meant, so unrelated profiles score 10. The
-rules stay as they are; these texts are counted.
+Both models read English. Their vectors of such texts are alike whatever was meant, so unrelated profiles would score
+10. The rules do not change; these texts are counted.
 """
 
 import re
@@ -21,14 +21,14 @@ _PLACEHOLDERS = frozenset({
 })  # fmt: skip
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST_WORD = 100
-"""Characters of a word; both models' tokenizers make of a longer one the token for unknown words."""
+"""Characters of a word. For a longer one, both models' tokenizers use the token for unknown words."""
 
 
 def has_no_content(value: object) -> bool:
-    """Whether a text, which is not blank, has no word that says something.
+    """Return whether a text, which is not blank, has no meaningful word.
 
-    True of signs, emoji and invisible characters alone, of placeholders such as `n/a`, and of words beyond what a
-    tokenizer takes.
+    True for signs, emoji and invisible characters alone, for placeholders such as `n/a`, and for words that are too
+    long for a tokenizer.
     """
     if not has_text(value):
         return False
@@ -37,7 +37,7 @@ def has_no_content(value: object) -> bool:
 
 
 def is_in_another_script(value: object) -> bool:
-    """Whether at least half of a text's letters are of another script than Latin."""
+    """Return whether at least half of a text's letters are not Latin."""
     if not isinstance(value, str) or value.isascii():
         return False
     letters = [character for character in value if character.isalpha()]
@@ -45,7 +45,7 @@ def is_in_another_script(value: object) -> bool:
 
 
 def _visible(text: str) -> str:
-    """Without control characters, and those that only shape others: they split no word and say nothing."""
+    """Return the text without control characters and joiners, which neither split a word nor mean anything."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _SHAPING)
@@ -60,11 +60,11 @@ def _is_latin(letter: str) -> bool:
 
 
 def meaningless_shares(files: RangeFiles, keys: Sequence[str]) -> dict[str, float]:
-    """Return the share, 0..1, of the profiles with a text of each of `MEANINGLESS_TEXTS`; {} of no profiles."""
+    """Return the share, 0..1, of profiles with a text of each of `MEANINGLESS_TEXTS`; {} if there are no profiles."""
     rows, counts = 0, dict.fromkeys(MEANINGLESS_TEXTS, 0)
     for key in keys:
         for profiles in files.chunks(PROFILES, key, ["id", *MEANINGLESS_TEXTS]):
-            if set(MEANINGLESS_TEXTS) <= set(profiles):  # else the file is older than the columns
+            if set(MEANINGLESS_TEXTS) <= set(profiles):  # Otherwise the file is older than these columns.
                 rows += len(profiles)
                 counts = {name: count + int((profiles[name] > 0).sum()) for name, count in counts.items()}
     return {name: round(count / rows, 4) for name, count in counts.items()} if rows else {}

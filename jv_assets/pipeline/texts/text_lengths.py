@@ -1,4 +1,4 @@
-"""How long the texts are that pairs are compared by: a report may show that, and not what is in them."""
+"""The lengths of the compared texts. A report may show lengths, but not contents."""
 
 from collections.abc import Iterable
 
@@ -11,13 +11,13 @@ from jv_scoring.prepare import COMPARED
 from jv_scoring.synergy import offering_text
 
 _COLUMNS = {name: f"characters_{name}" for name in COMPARED}
-"""In the files of `profiles`."""
+"""Column names in the files of `profiles`."""
 
 
 def text_lengths(profiles: pd.DataFrame) -> dict[str, list[int]]:
-    """Columns for the files: of each compared text, stripped, its characters; 0 where there is none.
+    """Return columns for the files: the length of each compared text, stripped; 0 if there is none.
 
-    `profiles`: as `read_profiles` reads them. As in scoring, what_you_do stands in for an empty offering.
+    `profiles`: from `read_profiles`. As in scoring, what_you_do replaces an empty offering.
     """
     texts = {name: profiles[name].tolist() for name in COMPARED}
     pairs = zip(profiles["offering"], profiles["what_you_do"], strict=True)
@@ -28,7 +28,7 @@ def text_lengths(profiles: pd.DataFrame) -> dict[str, list[int]]:
 
 
 def read_text_lengths(files: RangeFiles, profiles: Iterable[str]) -> Json:
-    """By profile and compared text: characters. Without those of whom the files do not say."""
+    """Return lengths by profile and compared text, without profiles whose files do not have them."""
     by_range: dict[str, set[str]] = {}
     for profile in profiles:
         by_range.setdefault(files.cut.profiles.key_of(profile), set()).add(profile)
@@ -37,7 +37,7 @@ def read_text_lengths(files: RangeFiles, profiles: Iterable[str]) -> Json:
         if not files.exists(PROFILES, key):
             continue
         for rows in files.chunks(PROFILES, key, ["id", *_COLUMNS.values()]):
-            if not set(_COLUMNS.values()) <= set(rows):  # written before lengths were kept
+            if not set(_COLUMNS.values()) <= set(rows):  # The file is older than these columns.
                 break
             for row in rows.loc[rows["id"].isin(wanted)].to_dict("records"):
                 lengths[row["id"]] = {name: int(row[column]) for name, column in _COLUMNS.items()}
