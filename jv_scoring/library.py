@@ -20,6 +20,8 @@ _PAIR = ("id", "profile_id", "suggested_profile_id")
 _ALIKE = 0.8
 _FEWEST_NUMBERS = 8
 """Of a vector in a table: no model makes shorter ones. Examples of the rules have 8, one pair any number."""
+_LONGEST_EXAMPLE = 32
+"""Numbers of a vector. A longer one is some model's."""
 
 
 def score_pair(
@@ -34,6 +36,7 @@ def score_pair(
     for a key that looks like a misspelt column, for a value that a column cannot hold, and for vectors of another model
     than that of `calibration`.
     """
+    _refuse_calibration(calibration)
     plain = []
     for side, profile in (("a", a), ("b", b)):
         if not isinstance(profile, (Mapping, pd.Series)):
@@ -54,6 +57,7 @@ def prepare(profiles: pd.DataFrame) -> Prepared:
         raise ValueError(f"profiles is {_kind(profiles)}: give pd.DataFrame(rows).set_index('id')")  # noqa: TRY004
     if "id" in profiles and not _same_ids(profiles.index, profiles["id"]):
         raise ValueError("profiles has its ids in the column id, not as index: give profiles.set_index('id')")
+    _refuse_twice("profiles", profiles.columns)
     _refuse_misspelt("profiles", profiles.columns, FIELDS)
     if len(profiles.columns) and not set(FIELDS) & set(profiles.columns):
         raise ValueError(f"profiles has none of the columns that scores depend on; it has {_listed(profiles.columns)}")
@@ -83,10 +87,12 @@ def score_pairs(
     what `prepare` refuses, for `pairs` without one of its three columns, for ids of another kind than those of
     `profiles`, and for vectors that are not of the model of `calibration`.
     """
+    _refuse_calibration(calibration)
     prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
     if not isinstance(pairs, pd.DataFrame):
         columns = ", ".join(_PAIR)
         raise ValueError(f"pairs is {_kind(pairs)}: give pd.DataFrame(rows) with {columns}")  # noqa: TRY004
+    _refuse_twice("pairs", pairs.columns)
     _refuse_misspelt("pairs", pairs.columns, _PAIR)
     if missing := [name for name in _PAIR if name not in pairs]:
         raise ValueError(f"pairs has no column {', '.join(missing)}; it has {_listed(pairs.columns)}")
@@ -108,6 +114,16 @@ def score_pairs(
     return engine.score_pairs(prepared, named, policy, calibration, overlap)
 
 
+def _refuse_calibration(calibration: object) -> None:
+    if not isinstance(calibration, Calibration):
+        raise ValueError(f"calibration is {_kind(calibration)}: give calibration_of('{REFERENCE_MODEL}')")  # noqa: TRY004
+
+
+def _refuse_twice(what: str, names: pd.Index) -> None:
+    if names.has_duplicates:
+        raise ValueError(f"{what} has the column {_listed(dict.fromkeys(names[names.duplicated()]))} twice")
+
+
 def _refuse_misspelt(what: str, names: Iterable[object], known: Sequence[str]) -> None:
     """ValueError for a name that is none of the known ones and looks like one that is missing."""
     there = {str(name) for name in names}
@@ -127,6 +143,8 @@ def _refuse_dimensions(what: str, vectors: Iterable[Any], calibration: Calibrati
             hint = f"calibration_of({others[len(vector)]!r}) is for those"
         elif len(vector) < fewest:
             hint = "no embedding model makes such vectors"
+        elif len(vector) > _LONGEST_EXAMPLE:
+            hint = f"there are calibrations for {' and '.join(str(each.dimension) for each in CALIBRATIONS.values())}"
         else:
             continue
         raise ValueError(

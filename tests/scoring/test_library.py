@@ -145,6 +145,8 @@ PAIRS = pd.DataFrame([PAIR])
             "profiles has no embedding_seeking, but embeddings_seeking: rename",
         ),
         (pd.DataFrame({"x": [1]}, ["p"]), PAIRS, "profiles has none of the columns that scores depend on; it has x"),
+        (pd.concat([frame(PLAIN, PLAIN)] * 2, axis=1)[["seeking"]], PAIRS, "profiles has the column seeking twice"),
+        (frame(PLAIN, PLAIN), pd.concat([PAIRS, PAIRS[["profile_id"]]], axis=1), "pairs has the column profile_id twi"),
         ([PLAIN, PLAIN], PAIRS, "profiles is of type list: give pd.DataFrame"),
         ({A: PLAIN}, PAIRS, "profiles is of type dict: give pd.DataFrame"),
         (frame(PLAIN, PLAIN, ids=(A, A)), PAIRS, "profiles are indexed by id, and an id is there twice"),
@@ -161,12 +163,17 @@ def test_what_is_no_table_of_profiles_or_pairs_is_named(profiles: Any, pairs: An
 
 
 @pytest.mark.parametrize(
-    ("length", "said"), [(3, "no embedding model makes such"), (384, f"calibration_of('{MINILM}')")]
+    ("length", "said"),
+    [
+        (3, "no embedding model makes such"),
+        (384, f"calibration_of('{MINILM}')"),
+        (768, "there are calibrations for 1024 and 384"),
+    ],
 )
 def test_vectors_of_another_model_are_not_scored_by_this_calibration(length: int, said: str) -> None:
     short = {**PLAIN, "embedding_seeking": VECTOR[:length], "embedding_offering": None}
     for use in (
-        lambda: score_pair(short, PLAIN) if length == 384 else score_pairs(frame(PLAIN, short), PAIRS),
+        lambda: score_pair(short, PLAIN) if length > 3 else score_pairs(frame(PLAIN, short), PAIRS),
         lambda: score_pairs(frame(short, short), PAIRS),
         lambda: score_pairs(prepare(frame(short, PLAIN)), PAIRS, calibration=calibration_of(BGE)),
     ):
@@ -175,6 +182,16 @@ def test_vectors_of_another_model_are_not_scored_by_this_calibration(length: int
     if length == 384:
         assert len(score_pairs(frame(short, short), PAIRS, calibration=calibration_of(MINILM))) == 1
         assert score_pair(short, short, calibration=calibration_of(MINILM)).harmonic_mean > 0
+
+
+@pytest.mark.parametrize("given", [None, BGE])
+def test_what_is_no_calibration_is_named(given: Any) -> None:
+    for use in (
+        lambda: score_pair(PLAIN, PLAIN, calibration=given),
+        lambda: score_pairs(frame(PLAIN, PLAIN), PAIRS, calibration=given),
+    ):
+        with pytest.raises(ValueError, match=rf"^calibration is of type \w+: give calibration_of\('{BGE}'\)$"):
+            use()
 
 
 def test_a_misspelt_key_of_a_dict_and_what_is_no_dict() -> None:
