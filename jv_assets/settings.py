@@ -35,7 +35,7 @@ def home() -> str:
     the user name may choose the project. UserError for a relative folder, because it would be another one in each
     directory.
     """
-    if given := os.environ.get("JV_HOME"):
+    if given := os.environ.get("JV_HOME", "").removeprefix("file://"):
         return given if "://" in given else _absolute(given)
     url = database_url()
     return str(_default_folder() / (_place(url) if url else ""))
@@ -66,7 +66,9 @@ def _absolute(folder: str) -> str:
     except RuntimeError:  # There is no such user.
         raise UserError(f"JV_HOME={folder}: there is no such user; write the folder from / on") from None
     if not path.is_absolute():
-        raise UserError(f"JV_HOME={folder} would be another folder in each directory; write {path.absolute()}")
+        raise UserError(
+            f"JV_HOME={folder} would be another folder in each directory; write {os.path.normpath(path.absolute())}"
+        )
     return str(path)
 
 

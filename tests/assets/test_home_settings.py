@@ -1,11 +1,13 @@
 """Which folder `JV_HOME` means, and settings that cannot be meant: one line that says what to type."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.resources.home_access import try_home
 
 
 def test_a_tilde_is_the_home_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -26,9 +28,14 @@ def test_a_relative_home_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         settings.state_dir()
     written = str(raised.value).partition("; write ")[2]
     assert str(raised.value).startswith(f"JV_HOME={given} would be another folder in each directory; write /")
-    assert Path(written).resolve() == (tmp_path / given).resolve()
+    assert written == os.path.normpath(tmp_path / given)
     monkeypatch.setenv("JV_HOME", written)  # the cure
     assert settings.home() == written
+
+
+def test_a_folder_by_its_url_is_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JV_HOME", f"file://{tmp_path}/new/jv")
+    assert settings.home() == try_home(settings.home()) == str(settings.state_dir()) == f"{tmp_path}/new/jv"
 
 
 def test_a_bucket_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
