@@ -27,7 +27,7 @@ from dagster._utils.schedules import cron_string_iterator
 if TYPE_CHECKING:
     # Which backfills go on. `DagsterInstance.get_backfills` takes only this filter. The public way is the GraphQL API,
     # which needs a webserver.
-    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 
     # The tables of events and of asset checks: which runs hold the latest of something, and the verdicts that
     # `delete_events` leaves. The public methods answer for one asset at a time, and none deletes a verdict.
@@ -53,6 +53,7 @@ __all__ = [
     "JobFailureData",
     "LaunchRunContext",
     "LocalComputeLogManager",
+    "PartitionBackfill",
     "RunFailureReason",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",
@@ -64,6 +65,7 @@ _WHEN_ASKED = {
     "AssetCheckExecutionsTable": "dagster._core.storage.event_log.schema",
     "BulkActionStatus": "dagster._core.execution.backfill",
     "BulkActionsFilter": "dagster._core.execution.backfill",
+    "PartitionBackfill": "dagster._core.execution.backfill",
     "LocalComputeLogManager": "dagster._core.storage.local_compute_log_manager",
     "SqlEventLogStorage": "dagster._core.storage.event_log",
     "SqlEventLogStorageTable": "dagster._core.storage.event_log.schema",

@@ -17,7 +17,7 @@ from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHE
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.pipeline.matches.undo_units import UNIT, unit_of
 from jv_assets.platform.launcher import ENDED_BADLY, UNDER_WAY, again, is_at_work, this_process
-from jv_assets.platform.own_runs import is_ours
+from jv_assets.platform.own_runs import is_our_backfill, is_ours
 from jv_assets.resources.range_files import RangeFiles
 
 _HAVE_FILES = (PROFILES, MATCH_SCORES)
@@ -141,7 +141,8 @@ def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
     lines += [f"{_named(run)} goes on{_nevertheless(instance, run)}" for run in at_work(instance)]
     requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
     for backfill in instance.get_backfills(filters=requested):
-        lines.append(f"backfill {backfill.backfill_id} goes on while the daemon runs (jv ui)")
+        if is_our_backfill(instance, backfill):
+            lines.append(f"backfill {backfill.backfill_id} goes on while the daemon runs (jv ui)")
     return lines
 
 

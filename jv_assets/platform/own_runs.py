@@ -1,8 +1,13 @@
 """Which runs of a Dagster instance are ours: another code location may share it, with jobs of the same names."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from jv_assets.names import ASSETS, JOBS
+
+if TYPE_CHECKING:
+    from jv_assets.dagster_internals import PartitionBackfill
 
 MODULE, LOCATION = "jv_assets.definitions", "jv"
 """Our code, and the name of the code location in each workspace.yaml; `dagster dev -m` names it by the module."""
@@ -10,6 +15,8 @@ STARTED_BY_JV = "jv/process"
 """Tag of runs in a process of `jv`, which goes on by itself; its value is `host:pid`. Executing such a run again in the
 UI copies it: see `started_by_jv`.
 """
+BACKFILL_TAG = "dagster/backfill"
+"""Tag that Dagster gives to each run of a backfill; its value is the backfill's id."""
 REPOSITORY_TAG = ".dagster/repository"
 """Tag that Dagster gives to each run of a code location; its value is `repository@location`."""
 STEPS = frozenset(
@@ -36,6 +43,15 @@ def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     if run.remote_job_origin:
         return is_our_location(run.remote_job_origin.repository_origin.code_location_origin.location_name)
     return started_by_jv(run) or _has_our_steps(instance, run)
+
+
+def is_our_backfill(instance: dg.DagsterInstance, backfill: "PartitionBackfill") -> bool:
+    """Return whether a backfill is of our jobs or assets. Where only the assets' names tell, its first run decides."""
+    if origin := backfill.partition_set_origin:
+        return is_our_location(origin.repository_origin.code_location_origin.location_name)
+    names = {key.to_user_string() for key in backfill.asset_selection or ()}
+    begun = instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: backfill.backfill_id}), limit=1)
+    return names <= set(ASSETS) and all(is_ours(instance, run) for run in begun)
 
 
 def is_our_location(name: str) -> bool:

@@ -22,9 +22,12 @@ from jv_assets.reports.stages import of_last_runs
 from jv_assets.resources.range_files import RangeFiles
 from tests.support.dagster_internals import (
     AssetMaterializationPlannedData,
+    BulkActionStatus,
     InProcessCodeLocationOrigin,
     LoadableTargetOrigin,
+    PartitionBackfill,
     RemoteJobOrigin,
+    RemotePartitionSetOrigin,
     RemoteRepositoryOrigin,
     StepMaterializationData,
     create_run_for_test,
@@ -176,3 +179,26 @@ def test_what_another_location_made_has_none_of_our_runs_deleted(instance: dg.Da
     assert purge_old_runs(instance) == 0
     assert run_ids(instance) == {ours, theirs}
     assert "published_scores" not in left(instance, home)
+
+
+def a_backfill(instance: dg.DagsterInstance, **more: Any) -> str:
+    backfill_id = f"backfill{len(instance.get_backfills())}"
+    asked = {"status": BulkActionStatus.REQUESTED, "from_failure": False, "tags": {}, "backfill_timestamp": 1.0}
+    instance.add_backfill(PartitionBackfill(backfill_id=backfill_id, **asked, **more))
+    return backfill_id
+
+
+def test_a_backfill_of_another_location_is_not_shown(instance: dg.DagsterInstance) -> None:
+    ours = [dg.AssetKey("profiles"), dg.AssetKey("match_scores")]
+    a_backfill(instance, asset_selection=[*ours, dg.AssetKey("invoices")])
+    theirs = a_backfill(instance, asset_selection=ours)
+    a_run(instance, "__ASSET_JOB", "marketing", tags={"dagster/backfill": theirs})
+    for location in ("marketing", LOCATION):
+        repository = origin(location, "nightly").repository_origin
+        asked = RemotePartitionSetOrigin(repository_origin=repository, partition_set_name="nightly_partition_set")
+        a_backfill(instance, partition_set_origin=asked)
+    mine = a_backfill(instance, asset_selection=ours)
+    begun = a_backfill(instance, asset_selection=ours)
+    a_run(instance, "__ASSET_JOB", LOCATION, tags={"dagster/backfill": begun})
+    shown = {line.split()[1] for line in under_way(instance)}
+    assert shown == {"backfill3", mine, begun}

@@ -12,7 +12,7 @@ from dagster._core.events import (
     RunFailureReason,
     StepMaterializationData,
 )
-from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 
 # What a run launcher answers to the daemon.
 from dagster._core.launcher import WorkerStatus
@@ -22,6 +22,7 @@ from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
     InProcessCodeLocationOrigin,
     RemoteJobOrigin,
+    RemotePartitionSetOrigin,
     RemoteRepositoryOrigin,
 )
 
@@ -51,7 +52,9 @@ __all__ = [
     "InProcessCodeLocationOrigin",
     "JobFailureData",
     "LoadableTargetOrigin",
+    "PartitionBackfill",
     "RemoteJobOrigin",
+    "RemotePartitionSetOrigin",
     "RemoteRepositoryOrigin",
     "RunFailureReason",
     "RunsTable",

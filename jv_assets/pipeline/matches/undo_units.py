@@ -13,10 +13,10 @@ import dagster as dg
 from jv_assets.dagster_internals import RETRY_NUMBER_TAG
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES, Job
 from jv_assets.partitions import ID_RANGES, keys_of_run, listed
+from jv_assets.platform.own_runs import BACKFILL_TAG
 
 UNIT = "jv/undo_unit"
 """Tag of a run that continues another one: the id under which both keep what they replace."""
-_BACKFILL = "dagster/backfill"
 _UNKNOWN = "–"
 
 
@@ -36,7 +36,7 @@ def unit_of(run: dg.DagsterRun) -> str:
     """
     if run.parent_run_id and RETRY_NUMBER_TAG not in run.tags:
         return run.run_id
-    return run.tags.get(UNIT) or run.tags.get(_BACKFILL) or run.run_id
+    return run.tags.get(UNIT) or run.tags.get(BACKFILL_TAG) or run.run_id
 
 
 def parts_of(instance: dg.DagsterInstance, units: Sequence[str]) -> dict[str, str]:
@@ -60,7 +60,11 @@ def describe(instance: dg.DagsterInstance, unit: str) -> Unit:
 
 def _runs(instance: dg.DagsterInstance, unit: str) -> list[dg.DagsterRun]:
     """The oldest first."""
-    filters = (dg.RunsFilter(run_ids=[unit]), dg.RunsFilter(tags={UNIT: unit}), dg.RunsFilter(tags={_BACKFILL: unit}))
+    filters = (
+        dg.RunsFilter(run_ids=[unit]),
+        dg.RunsFilter(tags={UNIT: unit}),
+        dg.RunsFilter(tags={BACKFILL_TAG: unit}),
+    )
     return [run for wanted in filters for run in instance.get_runs(wanted)[::-1]]
 
 
