@@ -1,4 +1,4 @@
-"""What if a column had another value: the `--set` options."""
+"""The `--set` options: what if a column had another value."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,13 +15,13 @@ from jv_scoring.factors import INPUT_COLUMNS, Profile
 from jv_scoring.text import text_to_embed
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
-"""The vectors of texts, as `Embedder.embed` makes them."""
+"""Embeds texts, as `Embedder.embed` does."""
 
 SIDES = ("a", "b")
 
 
 def parse_changes(given: Sequence[str]) -> dict[str, str]:
-    """The `--set` options, each `column=value`, as `explain` takes them; UserError for anything else."""
+    """Parse the `--set` options, each `column=value`; UserError for anything else."""
     changes: dict[str, str] = {}
     for option in given:
         name, equals, value = option.partition("=")
@@ -35,7 +35,7 @@ def parse_changes(given: Sequence[str]) -> dict[str, str]:
 
 
 def typed(changes: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The changes of A and those of B, their values as the database would have them; UserError for a wrong one."""
+    """Return the changes of A and those of B, parsed as the database's values; UserError for a wrong one."""
     by_side: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     for given, value in changes.items():
         side, dot, name = given.partition(".")
@@ -61,7 +61,7 @@ def typed(changes: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
 def embedded(
     profiles: Sequence[Profile], changes: Sequence[Mapping[str, Any]], embed: Embed | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """The changes with the vectors of the texts among them, and a note where those could not be made."""
+    """Return the changes with the vectors of changed texts, and a note if those could not be made."""
     with_vectors = [dict(own) for own in changes]
     texts = {
         (side, name): wanted

@@ -1,4 +1,4 @@
-"""What is stored of a match beside what the rules make of it now, and what is to be said about the difference."""
+"""Compare the stored score of a match with the current one by the rules, and note the differences."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Version:
-    """One way in which the pair is scored, with the heading of its column."""
+    """One way to score the pair, with the heading of its column."""
 
     label: str
     policy: str
@@ -37,12 +37,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that is told of a match.
+    """The explanation of a match.
 
-    `policy`: that of `now`, the scores computed from the profiles as they are (None where it cannot be scored), and of
-    `what_if`, the same with `changes` (as `b.list_size`; None without any). `stale`: whether the stored row is older
-    than the data; None where it cannot be told. `notes`: what to know before reading on. `sizes`: by field, how much A
-    and B have there.
+    `policy`: that of `now`, the current scores (None if it cannot be scored), and of `what_if`, the same with `changes`
+    (as `b.list_size`; None without any). `stale`: whether the stored row is stale; None if unknown. `notes`: what to
+    know before reading on. `sizes`: by field, how much A and B have there.
     """
 
     match_id: str
@@ -59,7 +58,9 @@ class Explanation:
 
     @property
     def versions(self) -> list[Version]:
-        """The columns: what is stored, where that is not what comes out now, then now, then with the changes."""
+        """The columns: the stored score, if it differs from the current one, then the current one, then with the
+        changes.
+        """
         stored = self.stored
         if self.now is None:
             return [Version("stored", stored.made_under, stored.pair)] if stored else []
@@ -80,16 +81,14 @@ def explain(
     changes: Mapping[str, str] | None = None,
     embed: Embed | None = None,
 ) -> Explanation:
-    """Why a match has its score.
+    """Explain why a match has its score.
 
-    `embedder_model`: only vectors under its name are used. `policy`: by default the one that the stored score was made
-    under. `changes`: what if a column of B, the suggested profile, had this value (`a.column` is A's); an empty value
-    is null; values are written as in the CSV files of `jv load`. A text that changes gets its vector from `embed`;
-    without that, it has none.
+    `embedder_model`: only vectors under its name are used. `policy`: by default that of the stored score. `changes`:
+    what if a column of B, the suggested profile, had this value (`a.column` is A's); an empty value is null; values are
+    written as in the CSV files of `jv load`. `embed` makes the vector of a changed text; without it, the text has none.
 
-    Of a match that can never be scored again the stored score is explained, which can neither be made under another
-    policy nor with changes. UserError for these, for a match that there is not or that cannot be scored, and for a
-    policy, column or value that is wrong.
+    If a match can never be scored again, explains the stored score; another policy and changes are then a UserError.
+    UserError also for a match that does not exist or cannot be scored, and for a wrong policy, column or value.
     """
     of_changes = typed(changes or {})
     identity = _checked("MATCH_ID", PARSERS["uuid"], match_id)
@@ -121,9 +120,9 @@ def explain(
 
 
 def _of_stored(match: Match, model: str, policy: str | None, changes: Mapping[str, str]) -> Explanation:
-    """All that can be told of a match that can never be scored again."""
+    """Explain a match that can never be scored again, from its stored row."""
     stored = match.stored
-    assert stored  # read_match has seen to it
+    assert stored  # read_match has checked it.
     if changes or policy not in (None, stored.made_under):
         option = "--set" if changes else "--policy"
         raise UserError(f"{option}: match {match.id} can only be shown as it is stored: {match.unscorable}")
@@ -157,7 +156,7 @@ def _policy_of(stored: Stored | None) -> str:
 
 
 def _stale(match: Match, model: str) -> bool | None:
-    """Whether the pipeline would store another inputs hash now."""
+    """Return whether the pipeline would store another inputs hash now."""
     stored = match.stored
     if stored is None or stored.inputs_hash is None or stored.model not in (None, model):
         return None
@@ -169,7 +168,7 @@ def _stale(match: Match, model: str) -> bool | None:
 
 
 def _numbers(pair: PairScore) -> object:
-    """What two versions are compared by."""
+    """Return what two versions are compared by."""
     dimensions = [
         (name, breakdown[name]["score"], [(factor["name"], factor["score"]) for factor in breakdown[name]["factors"]])
         for breakdown in (pair.breakdown_ab, pair.breakdown_ba)
@@ -220,7 +219,7 @@ def _notes(explanation: Explanation, now: PairScore, asked: str | None, waiting:
 
 
 def _of_row(stored: Stored) -> list[str]:
-    """What is to be said of a stored row, whatever comes out now."""
+    """Return the notes about a stored row, whatever the current score is."""
     if not (stored.pair.breakdown_ab and stored.pair.breakdown_ba):
         return ["the stored score has no breakdown that can be read"]
     is_number = not math.isnan(stored.pair.harmonic_mean)
@@ -237,7 +236,7 @@ def _sizes(match: Match) -> dict[str, tuple[str, str]]:
 
 
 def _size(value: object) -> str:
-    """How much a field holds, and not what."""
+    """Return how much a field holds, not what."""
     if value is None:
         return "-"
     if isinstance(value, str):

@@ -8,7 +8,7 @@ from jv_assets.reports.frame import framed
 
 
 def to_html(explanation: Explanation) -> str:
-    """A page of what `show` prints: it loads nothing and runs nothing."""
+    """Return the page of an explanation. It loads nothing and runs nothing."""
     items = "".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in summary(explanation))
     notes = "".join(f"<p class=note>{escape(note)}" for note in explanation.notes)
     body = f"<dl>{items}</dl>\n{notes}\n{''.join(map(_table, tables(explanation)))}"

@@ -1,4 +1,4 @@
-"""A match as the database has it: what is stored of its score, and both its profiles."""
+"""Read a match: its stored score, and both its profiles."""
 
 import json
 import math
@@ -43,11 +43,11 @@ _PROFILES = f"""
 
 @dataclass(frozen=True)
 class Stored:
-    """A match's row, if it has a score: what was published, as far as it can be read.
+    """The published score in a match's row, as far as it is readable.
 
-    `pair` has the scores, and the numbers and methods of the stored breakdowns ({} where there is none that can be
-    read), without their details, but for that there is no data: other programs' may quote the profiles. `fits`: the
-    policies that make the stored scores of the stored breakdown, as `match_states.fits` gives them.
+    `pair` has the scores, and the numbers and methods of the stored breakdowns ({} if unreadable). It has no details
+    except that data is missing, because details of other programs may quote the profiles. `fits`: the policies that
+    give the stored scores from the stored breakdown, from `match_states.fits`.
     """
 
     pair: PairScore
@@ -60,15 +60,15 @@ class Stored:
 
     @property
     def made_under(self) -> str:
-        """The policy that is named, or else the one that the breakdown tells; `OTHER_RULES` where nothing does."""
+        """Return the named policy, or else the one that the breakdown tells; `OTHER_RULES` if nothing does."""
         return told_policy(self.policy, self.fits, settings.policy()) or OTHER_RULES
 
 
 @dataclass(frozen=True)
 class Match:
-    """A match, and its profiles A and B with `PROFILE_FIELDS`; None for one that is gone.
+    """A match, and its profiles A and B with `PROFILE_FIELDS`; None for a deleted one.
 
-    `waiting`: the texts, such as `a.seeking`, whose vector is missing or is not of the text as it is now.
+    `waiting`: the texts, such as `a.seeking`, whose vector is missing or stale.
     """
 
     id: str
@@ -79,7 +79,7 @@ class Match:
 
     @property
     def unscorable(self) -> str | None:
-        """Why it can never be scored; None where it can."""
+        """Return why the match can never be scored; None if it can."""
         a, b = self.profile_ids
         gone = [name for name, profile in zip(self.profile_ids, self.profiles, strict=True) if profile is None]
         if gone:
@@ -88,7 +88,7 @@ class Match:
 
 
 def read_match(connection: Connection, match_id: str, model: str) -> Match:
-    """The match, with the vectors that `model` made; UserError where it can neither be scored nor read from its row."""
+    """Read the match with the vectors of `model`; UserError if it can neither be scored nor explained from its row."""
     row = connection.execute(text(_MATCH), {"id": match_id}).one_or_none()
     if row is None:
         raise UserError(f"no match has the id {match_id}")
@@ -111,7 +111,7 @@ def _waiting(connection: Connection, model: str, profile_ids: Sequence[str]) -> 
 
 
 def short(value: str) -> str:
-    """What others wrote, cut to what a line can quote."""
+    """Return another program's text, cut to what a line can quote."""
     return value if len(value) <= 60 else value[:60] + "…"
 
 
@@ -140,7 +140,7 @@ def _stored(row: Any) -> Stored | None:
 
 
 def _readable(breakdown: Any) -> Breakdown:
-    """Scores and methods of a stored breakdown, {} where it is not in order."""
+    """Return scores and methods of a stored breakdown, {} if it is invalid."""
     try:
         dimensions = {name: _dimension(breakdown[name]) for name in DIMENSIONS}
     except (KeyError, TypeError, AttributeError, ValueError):

@@ -17,7 +17,7 @@ _NO: dict[str, Any] = {"score": None, "factors": []}
 
 @dataclass(frozen=True)
 class Table:
-    """`bars`: of each row, from where to where of 0..100. `heads`: the rows above the parts they are made of."""
+    """`bars`: for each row, its interval of 0..100. `heads`: the rows above their parts."""
 
     title: str
     columns: Sequence[str]
@@ -27,12 +27,12 @@ class Table:
 
     @property
     def texts(self) -> list[bool]:
-        """Of each column, whether it is text and not numbers."""
+        """Return, for each column, whether it holds text, not numbers."""
         return [not number or name in _TEXT_COLUMNS for number, name in enumerate(self.columns)]
 
 
 def summary(explanation: Explanation) -> list[tuple[str, str]]:
-    """What stands above the notes and the tables, by name."""
+    """Return the summary above the notes and the tables: names and values."""
     stored = explanation.stored
     named = [
         ("match", explanation.match_id),
@@ -47,7 +47,7 @@ def summary(explanation: Explanation) -> list[tuple[str, str]]:
 
 
 def tables(explanation: Explanation) -> list[Table]:
-    """The scores, then by direction the factors, the waterfalls and missing data, then the profiles."""
+    """Return the tables: scores, then by direction factors, waterfalls and missing data, then the profiles."""
     versions = explanation.versions
     shown = [_score_table(versions)]
     for direction, meaning, attribute in _DIRECTIONS:
@@ -74,7 +74,7 @@ def _score_table(versions: Sequence[Version]) -> Table:
 
 
 def _factor_table(title: str, versions: Sequence[Version], breakdowns: Sequence[Breakdown]) -> Table:
-    """Dimensions and factors, a column a version; the detail is the last version's."""
+    """Return dimensions and factors, one column per version; the detail is that of the last version."""
     by_name = [
         {part["name"]: part for name in DIMENSIONS for part in breakdown.get(name, _NO)["factors"]}
         for breakdown in breakdowns
@@ -96,7 +96,7 @@ def _factor_table(title: str, versions: Sequence[Version], breakdowns: Sequence[
 
 
 def _waterfalls(versions: Sequence[Version], breakdowns: Sequence[Breakdown]) -> list[tuple[str, list[Contribution]]]:
-    """A waterfall a version, those that are the same together."""
+    """Return one waterfall per version; equal ones are merged."""
     waterfalls: list[tuple[str, list[Contribution]]] = []
     for version, breakdown in zip(versions, breakdowns, strict=True):
         if not breakdown or version.policy not in POLICIES:
@@ -110,7 +110,7 @@ def _waterfalls(versions: Sequence[Version], breakdowns: Sequence[Breakdown]) ->
 
 
 def _waterfall_table(title: str, steps: Sequence[Contribution]) -> Table:
-    """Each cost is the difference of two running totals as shown, so that what is shown adds up too."""
+    """Each cost is the difference of two running totals as shown, so that the shown numbers add up."""
     rows = [("all at 10", "", "", "", "100.00")]
     bars, before = [(0.0, 100.0)], 100.0
     for step in steps:

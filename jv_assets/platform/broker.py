@@ -1,4 +1,4 @@
-"""The broker between Dagster's daemon and the workers that do its runs: a Redis, by way of Celery."""
+"""The broker between Dagster's daemon and the workers that do its runs: a Redis, through Celery."""
 
 import ssl
 from typing import Any
@@ -13,7 +13,7 @@ from jv_assets import settings
 from jv_assets.errors import UserError
 
 QUEUE = "dagster"
-"""The one that dagster-celery's workers listen to."""
+"""The queue that dagster-celery's workers listen to."""
 
 _TLS = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
 _CONFIG: dict[str, Any] = {
@@ -21,7 +21,8 @@ _CONFIG: dict[str, Any] = {
     # and what went wrong in one is forgotten with it.
     "worker_concurrency": 1,
     "worker_max_tasks_per_child": 1,
-    # Else a busy worker takes one run more, which waits for it though others are free, and for an hour if it is killed.
+    # Otherwise a busy worker reserves one more run, which waits although others are free, and for an hour if the worker
+    # is killed.
     "worker_prefetch_multiplier": 1,
     "worker_disable_prefetch": True,
     # A run's message is gone once it is begun. Redis would hand it out again, some hours late, to a worker that Dagster
@@ -29,9 +30,9 @@ _CONFIG: dict[str, Any] = {
     "task_acks_late": False,
     "task_default_queue": QUEUE,
     "task_default_priority": 5,
-    "result_expires": 30 * 86_400,  # longer than any run waits and takes
+    "result_expires": 30 * 86_400,  # Longer than any run waits and takes.
     "broker_connection_retry_on_startup": True,
-    # A daemon that cannot reach the broker must say so, not wait.
+    # A daemon that cannot reach the broker must report it, not wait.
     "broker_transport_options": {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
     "redis_socket_keepalive": True,
     "redis_backend_health_check_interval": 30,
@@ -43,13 +44,13 @@ class Results(RedisBackend):  # type: ignore[misc]
     """Where a worker says which runs it has begun and ended."""
 
     def on_task_call(self, *args: object, **more: object) -> None:
-        """Whoever hands out a run does not wait for its end, of which Dagster is told. A launcher would keep a
-        subscription for each run, and try for twenty seconds to have one where Redis is away.
+        """The sender does not wait for a run's end, which Dagster records. A launcher would keep a subscription for
+        each run, and retry it for twenty seconds if Redis is down.
         """
 
 
 def celery() -> Celery:
-    """Celery at the broker that JV_CELERY_BROKER names, to hand runs to, to ask, or to work for."""
+    """Return Celery at the broker of JV_CELERY_BROKER, to send runs, to ask workers, or to be one."""
     url = _url()
     tls = {"broker_use_ssl": _TLS, "redis_backend_use_ssl": _TLS} if url.startswith("rediss://") else {}
     results = f"{Results.__module__}:{Results.__name__}+{url}"
@@ -57,7 +58,7 @@ def celery() -> Celery:
 
 
 def require_broker() -> None:
-    """UserError unless the broker answers."""
+    """Raise UserError unless the broker answers."""
     url = _url()
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=10) as client:

@@ -1,4 +1,4 @@
-"""Runs as tasks of Celery: handed to a broker, done by workers of any machine (celery_app.py, docs/scale-out.md)."""
+"""Runs as Celery tasks: sent to a broker, done by workers of any machine (celery_app.py, docs/scale-out.md)."""
 
 import warnings
 from collections import Counter
@@ -14,23 +14,23 @@ from jv_assets.dagster_internals import CheckRunHealthResult, ConfigurableClassD
 from jv_assets.platform import broker
 from jv_assets.platform.launcher import again
 
-# dagster-celery makes its task anew for each run.
+# dagster-celery creates its task again for each run.
 warnings.filterwarnings("ignore", message="Task name 'execute_job' is already registered")
 
 ANSWER_SECONDS = 5
-"""How long a worker has for an answer; it is a few milliseconds where it is there."""
+"""How long a worker has for an answer, which takes a few milliseconds."""
 UNANSWERED = 3
-"""So often in a row a worker gives no answer before its run is taken for lost: while the broker is started again, too,
-questions go unanswered.
+"""After this many consecutive missing answers, the run counts as lost. A broker that restarts also leaves questions
+unanswered.
 """
 
 
 class Launcher(CeleryRunLauncher):
-    """dagster-celery's launcher, but its address is not in `dagster.yaml`, it notices that a worker was killed, and a
-    run that is told to stop ends as it does on one machine.
+    """dagster-celery's launcher with three differences: its address is not in `dagster.yaml`, it notices a killed
+    worker, and a run that is told to stop ends as it does on one machine.
 
-    dagster-celery believes what the worker has last said of a run: one that was killed says nothing more, and its run
-    went on for ever (https://github.com/dagster-io/dagster/pull/33493).
+    dagster-celery believes the worker's last message about a run. A killed worker sends none, so its run stayed in
+    progress for ever (https://github.com/dagster-io/dagster/pull/33493).
     """
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
@@ -48,10 +48,10 @@ class Launcher(CeleryRunLauncher):
 
     @property
     def supports_resume_run(self) -> bool:
-        return False  # a run goes on in a new one, whose log begins anew: `run_retries` in dagster.yaml
+        return False  # A new run does the rest, with a new log: `run_retries` in dagster.yaml.
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        broker.require_broker()  # says in one line where it is away
+        broker.require_broker()  # Raises one line if the broker is down.
         super().launch_run(context)
 
     def terminate(self, run_id: str) -> bool:
@@ -60,7 +60,7 @@ class Launcher(CeleryRunLauncher):
             return False
         self._instance.report_run_canceling(run)
         if task := run.tags.get(DAGSTER_CELERY_TASK_ID_TAG):
-            # the signal that Dagster makes an orderly end of; one that nobody has begun is passed over
+            # Dagster turns this signal into an orderly end. A task that has not begun is skipped.
             self.celery.control.revoke(task, terminate=True, signal="SIGINT")
         return True
 
@@ -72,9 +72,9 @@ class Launcher(CeleryRunLauncher):
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 
     def _worker_gone(self, run: dg.DagsterRun) -> str | None:
-        """What became of the worker of a run that goes on by all that Dagster knows; None while it has the run."""
+        """Return what became of the worker of a run in progress; None while the worker has the run."""
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
-        if task is None:  # begun before it was told that it is there
+        if task is None:  # The run began before its worker was recorded.
             return None
         known = self.celery.backend.get_task_meta(task)
         if known["status"] in states.READY_STATES:
@@ -94,4 +94,4 @@ class Launcher(CeleryRunLauncher):
         return f"its worker {worker or ''} was killed or cannot be reached".replace("  ", " ")
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str | None:
-        return None  # the message says it
+        return None  # The message says it.

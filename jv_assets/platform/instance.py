@@ -11,7 +11,7 @@ from jv_assets.platform.storage import dagster_home
 
 
 def open_instance() -> dg.DagsterInstance:
-    """Dagster's instance of this `JV_HOME`. Runs whose process was killed are marked as failed."""
+    """Open Dagster's instance of this `JV_HOME`. Marks runs whose process was killed as failed."""
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     instance = dg.DagsterInstance.get()
     fail_runs_without_process(instance)

@@ -1,4 +1,4 @@
-"""Whether the process that does a run is still there: one that was killed cannot say that its run has failed."""
+"""Detect whether the process of a run still exists, because a killed process cannot report its failure."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from jv_assets.names import Job
 from jv_assets.platform.own_runs import STARTED_BY_JV, is_ours, started_by_jv
 
 LAUNCHED_ON = "jv/host"
-"""Tag of runs that the daemon launched: the host that their process is on."""
+"""Tag of runs that the daemon launched: the host of their process."""
 UNDER_WAY = (
     *(dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING),
     *(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING),
@@ -31,13 +31,13 @@ UNDER_WAY = (
 """The statuses of a run that has a process, or is about to have one."""
 ENDED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 SILENT_HOURS = 24
-"""A run whose process this host cannot see is taken for lost after so many hours without a line in its log. A run at
-work writes one at least every ten minutes and after each partition.
+"""How many hours without a line in its log make a run on another host count as lost. A run in progress writes one at
+least every ten minutes, and after each partition.
 """
 
 
 def this_process() -> dict[str, str]:
-    """The tag of a run in this process."""
+    """Return the tag of a run in this process."""
     return {STARTED_BY_JV: f"{socket.gethostname()}:{os.getpid()}"}
 
 
@@ -49,9 +49,9 @@ def fail_runs_without_process(instance: dg.DagsterInstance) -> None:
 
 
 def process_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """Say what became of the process of a run under way, and what to do; None while the run may make progress.
+    """Return what became of the process of a run, and what to do; None while the run may make progress.
 
-    There is no maximum for how long a run takes: to embed all texts may take days.
+    There is no maximum duration of a run: embedding all texts may take days.
     """
     process = _process(instance, run)
     if process is None or process.host != socket.gethostname():
@@ -67,7 +67,7 @@ def process_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None
 
 
 def is_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a process does the run, even where somebody has marked the run as failed or cancelled from outside."""
+    """Return whether a process works on the run, even if somebody has marked the run as failed or cancelled."""
     if run.status not in ENDED_BADLY:
         return run.status in UNDER_WAY
     process = _process(instance, run)
@@ -78,13 +78,13 @@ def is_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def marked_from_outside(entry: dg.EventLogEntry) -> bool:
-    """Whether the end of a run, as this event has it, was written by another process than the run's own."""
+    """Return whether another process than the run's own wrote the end of the run in this event."""
     data = entry.dagster_event.event_specific_data if entry.dagster_event else None
     return data is None or (isinstance(data, JobFailureData) and data.failure_reason == RunFailureReason.START_TIMEOUT)
 
 
 def again(run: dg.DagsterRun) -> str:
-    """What to type to have the rest of a run done, where no range of it says so."""
+    """Return what to type to have the rest of a run done, for runs whose partitions do not say so."""
     if run.job_name == Job.UNDO:
         config: Any = run.run_config
         [op] = config["ops"].values()
@@ -93,10 +93,10 @@ def again(run: dg.DagsterRun) -> str:
 
 
 class Launcher(dg.DefaultRunLauncher):
-    """The default launcher, whose runs are missed as soon as their process is gone, and not after a day."""
+    """The default launcher, except that it notices the death of a run's process within seconds, not after a day."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        # before the process is there: it may be killed at any time
+        # Before the process exists, because it may be killed at any time.
         self._instance.add_run_tags(context.dagster_run.run_id, {LAUNCHED_ON: socket.gethostname()})
         super().launch_run(context)
 
@@ -111,7 +111,7 @@ class Launcher(dg.DefaultRunLauncher):
 
 @dataclass(frozen=True)
 class _Process:
-    """The process that does a run, and a moment at which it was there."""
+    """The process of a run, and a moment at which it existed."""
 
     host: str
     pid: int
@@ -119,7 +119,7 @@ class _Process:
 
     @property
     def lives(self) -> bool:
-        """Whether the process that had this number on this host then has it still."""
+        """Return whether the process with this number on this host is still the same process."""
         try:
             process = psutil.Process(self.pid)
             return process.create_time() <= self.since + 1 and process.status() != psutil.STATUS_ZOMBIE
@@ -128,7 +128,7 @@ class _Process:
 
 
 def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> _Process | None:
-    """Return the process of a run; None where it has not said which it is, or is a worker's."""
+    """Return the process of a run; None if it has not reported its number, or if it is a worker's."""
     return _by_jv(instance, run) or _by_daemon(instance, run)
 
 
@@ -148,13 +148,13 @@ def _by_daemon(instance: dg.DagsterInstance, run: dg.DagsterRun) -> _Process | N
         metadata: Mapping[str, dg.MetadataValue] = (
             entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
         )
-        if pid := metadata.get("pid"):  # the first thing that a run's process says
+        if pid := metadata.get("pid"):  # The first message of a run's process.
             return _Process(host, int(str(pid.value)), entry.timestamp)
     return None
 
 
 def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a run that was begun has written nothing into its log for too long."""
+    """Return whether a run that began has written nothing into its log for too long."""
     record = instance.get_run_record_by_id(run.run_id)
     if run.status != dg.DagsterRunStatus.STARTED or record is None:
         return False

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from jv_assets.dagster_internals import PartitionBackfill
 
 MODULE, LOCATION = "jv_assets.definitions", "jv"
-"""Our code, and the name of the code location in each workspace.yaml; `dagster dev -m` names it by the module."""
+"""Our code, and the name of the code location in each workspace.yaml; `dagster dev -m` uses the module's name."""
 STARTED_BY_JV = "jv/process"
-"""Tag of runs in a process of `jv`, which goes on by itself; its value is `host:pid`. Executing such a run again in the
-UI copies it: see `started_by_jv`.
+"""Tag of runs in a process of `jv`, which finishes its own runs; its value is `host:pid`. Re-executing such a run in
+the UI copies the tag: see `started_by_jv`.
 """
 BACKFILL_TAG = "dagster/backfill"
 """Tag that Dagster gives to each run of a backfill; its value is the backfill's id."""
 REPOSITORY_TAG = ".dagster/repository"
-"""Tag that Dagster gives to each run of a code location; its value is `repository@location`."""
+"""Tag that Dagster gives each run of a code location; its value is `repository@location`."""
 STEPS = frozenset(
     [
         *ASSETS,
@@ -32,12 +32,12 @@ _OF_ASSETS = "__ASSET_JOB"
 
 
 def started_by_jv(run: dg.DagsterRun) -> bool:
-    """Whether a run is in a process of `jv`, and not in one that the daemon launched."""
+    """Return whether a run is in a process of `jv`, not in one that the daemon launched."""
     return STARTED_BY_JV in run.tags and run.remote_job_origin is None
 
 
 def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a run is of one of our jobs, in our code location or in a process of ours."""
+    """Return whether a run is of one of our jobs, in our code location or in a process of ours."""
     if run.job_name not in JOBS and not run.job_name.startswith(_OF_ASSETS):
         return False
     if run.remote_job_origin:
@@ -55,12 +55,12 @@ def is_our_backfill(instance: dg.DagsterInstance, backfill: "PartitionBackfill")
 
 
 def is_our_location(name: str) -> bool:
-    """Whether a code location of this name is this pipeline."""
+    """Return whether a code location of this name is this pipeline."""
     return name in (LOCATION, MODULE)
 
 
 def _has_our_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Of a run that some process did without a code location: whether its job is made of our assets and ops alone."""
+    """Return whether the job of a run without a code location consists of our assets and ops only."""
     if run.job_snapshot_id is None:
         return run.job_name in JOBS
     return set(instance.get_job_snapshot(run.job_snapshot_id).node_names) <= STEPS

@@ -46,21 +46,22 @@ HOST = "127.0.0.1"
 
 
 DATABASES = ("jv", "dagster")
-"""Made at the first start: the demo's tables, and Dagster's runs and events."""
+"""Databases created at the first start: the demo's tables, and Dagster's runs and events."""
 
 
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
-    "max_connections": "200",  # Dagster's webserver, daemon and code server keep a few each, every run opens more
-    "wal_level": "minimal",  # nobody replicates this server
+    # Dagster's webserver, daemon and code server keep a few connections each, and every run opens more.
+    "max_connections": "200",
+    "wal_level": "minimal",  # Nobody replicates this server.
     "max_wal_senders": "0",
     "log_checkpoints": "off",
 }
 
 
 PORTS = range(20_000, 32_000)
-"""Below the range that systems take outgoing connections from, so that the port is still free after a restart."""
+"""Below the range of outgoing connections, so that the port is still free after a restart."""
 
 
 READY_SECONDS = 60
@@ -79,13 +80,13 @@ class Server:
     pid: int
 
     def url(self, database: str = "jv") -> str:
-        """The SQLAlchemy URL of one of its databases, with the password; for psycopg 3."""
-        # sslmode: a PGSSLMODE in the environment, meant for a hosted database, must not apply here
+        """Return the SQLAlchemy URL of one of its databases, with the password, for psycopg 3."""
+        # sslmode: a PGSSLMODE in the environment is for a hosted database, and must not apply here.
         user = f"{cluster.SUPERUSER}:{cluster.password(self.folder)}"
         return f"postgresql+psycopg://{user}@{HOST}:{self.port}/{database}?sslmode=disable"
 
     def ensure_database(self, name: str) -> None:
-        """Create the database unless it is there."""
+        """Create the database if it does not exist."""
         url = self.url("postgres").replace("+psycopg", "", 1)
         with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
@@ -95,15 +96,14 @@ class Server:
 
 
 def production_url() -> str:
-    """The URL in `JV_DATABASE_URL`, else that of the embedded server, which is started where needed."""
+    """Return the URL in `JV_DATABASE_URL`, or that of the embedded server, which is started if necessary."""
     return settings.database_url() or start().url()
 
 
 def start(folder: Path | None = None) -> Server:
-    """
-    The embedded server of `folder` (`settings.state_dir() / "postgres"`), made and started where needed.
+    """Return the embedded server of `folder` (`settings.state_dir() / "postgres"`), created and started if necessary.
 
-    Safe to call from any number of processes at once. Raises UserError with the reason from the server's log.
+    Any number of processes may call this at once. Raises UserError with the reason from the server's log.
     """
     folder = _resolved(folder)
     with _os_errors_named(folder):
@@ -121,7 +121,7 @@ def start(folder: Path | None = None) -> Server:
 
 
 def stop(folder: Path | None = None) -> bool:
-    """Stop the server of `folder`; False if none was running. Open connections are closed."""
+    """Stop the server of `folder`; return False if none was running. Closes open connections."""
     folder = _resolved(folder)
     if not folder.exists():
         return False
@@ -138,7 +138,7 @@ def stop(folder: Path | None = None) -> bool:
 
 
 def status(folder: Path | None = None) -> Server | None:
-    """The server of `folder` if it takes connections, else None."""
+    """Return the server of `folder` if it accepts connections, otherwise None."""
     folder = _resolved(folder)
     with _os_errors_named(folder):
         process = postmaster(folder)
@@ -164,7 +164,7 @@ def _os_errors_named(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[int]:
-    """Hold the folder's lock; the system frees it when the process dies."""
+    """Hold the folder's lock, which the system frees when the process dies."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -181,13 +181,13 @@ def _ready(folder: Path, process: psutil.Process) -> Server | None:
 
 
 def _running(folder: Path) -> Server | None:
-    """The server of this folder, waited for while it is still starting; None if there is none."""
+    """Return the server of this folder, after waiting for its start; None if there is none."""
     process = postmaster(folder)
     return _when_ready(folder, process) if process else None
 
 
 def _when_ready(folder: Path, process: psutil.Process) -> Server | None:
-    """The server once it takes connections; None if it ends before."""
+    """Return the server once it accepts connections; None if it ends before."""
     deadline = time.monotonic() + READY_SECONDS
     while is_alive(process):
         if server := _ready(folder, process):
@@ -200,12 +200,12 @@ def _when_ready(folder: Path, process: psutil.Process) -> Server | None:
 
 def _launch(folder: Path) -> Server:
     if has_stale_pid_file(folder):
-        # Postgres would refuse to start where the pid it finds here is alive, whoever that is
+        # Postgres would refuse to start if any process has the pid that this file names.
         pid_path(folder).unlink(missing_ok=True)
     end_leftovers(folder)
     for port in _free_ports(folder):
         process = _spawn(folder, port)
-        # one that a killed `start` left on its way up may have come first
+        # A server that a killed `start` left starting may have come first.
         server = (process and _when_ready(folder, process)) or _running(folder)
         if server:
             return server
@@ -216,14 +216,14 @@ def _launch(folder: Path) -> Server:
 
 
 def _spawn(folder: Path, port: int) -> psutil.Process | None:
-    """Start Postgres in a session of its own; None if it has ended already."""
+    """Start Postgres in its own session; return None if it has ended already."""
     log = _log(folder)
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
     words: list[str | Path] = [cluster.program("postgres"), "-D", cluster.data(folder), "-p", str(port)]
     for name, value in SETTINGS.items():
         words += ["-c", f"{name}={value}"]
-    # by way of a shell that ends at once: the server is then nobody's child, and never a zombie of ours
+    # Through a shell that ends at once: the server is then nobody's child, and never our zombie.
     background = ["/bin/sh", "-c", '"$@" </dev/null >&2 & echo $!', "sh"]
     with log.open("wb") as stderr:
         done = subprocess.run(
@@ -243,14 +243,14 @@ def _spawn(folder: Path, port: int) -> psutil.Process | None:
 
 
 def _free_ports(folder: Path) -> Iterator[int]:
-    """The port of last time where it is free, then others."""
+    """Return the last port if it is free, otherwise another one."""
     try:
         known = re.findall(r'"-p" "(\d+)"', (cluster.data(folder) / "postmaster.opts").read_text())
     except FileNotFoundError:
         known = []
     for port in [*map(int, known), *random.sample(PORTS, 50)]:
         with socket.socket() as probe:
-            # as Postgres does: a port is not taken because connections to the last server linger on it
+            # As in Postgres: connections to the last server may linger on a free port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))

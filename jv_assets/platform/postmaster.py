@@ -1,4 +1,4 @@
-"""The processes of the embedded server: which one is ours, whether it lives, and ending what it left."""
+"""Processes of the embedded server: identify the live server, and end the orphans of a dead one."""
 
 import contextlib
 import signal
@@ -10,7 +10,7 @@ import psutil
 from jv_assets.platform import cluster
 
 EMPTY_SECONDS = 2
-"""How long a pid file without a pid may be one that is being written."""
+"""How long in seconds a pid file without a pid may still be in the process of being written."""
 
 
 def pid_path(folder: Path) -> Path:
@@ -18,7 +18,7 @@ def pid_path(folder: Path) -> Path:
 
 
 def pid_file(folder: Path) -> list[str]:
-    """The lines of `postmaster.pid`: pid, data folder, start time, port, ..., and the state in the eighth."""
+    """Return the lines of `postmaster.pid`: pid, data folder, start time, port, …, and the state in the eighth."""
     try:
         return pid_path(folder).read_text().splitlines()
     except FileNotFoundError:
@@ -26,17 +26,19 @@ def pid_file(folder: Path) -> list[str]:
 
 
 def postmaster(folder: Path) -> psutil.Process | None:
-    """The live server of this folder. The pid file alone proves nothing: after a crash its pid may be anybody's."""
+    """Return the live server of this folder. The pid file alone proves nothing: after a crash, another process may have
+    its pid.
+    """
     lines = pid_file(folder)
     try:
         process = psutil.Process(int(lines[0]))
         command = process.cmdline()
-        # a connection's process shows a title in place of its arguments
+        # A connection's process shows a title instead of its arguments.
         if not is_alive(process) or "-D" not in command or Path(command[0]).name != "postgres":
             return None
         try:
             ours = cluster.data(folder).samefile(process.cwd())
-        except psutil.AccessDenied:  # in a container root may not look
+        except psutil.AccessDenied:  # In a container, root may lack the right to look.
             ours = str(cluster.data(folder)) in command
     except (IndexError, ValueError, psutil.NoSuchProcess, FileNotFoundError):
         return None
@@ -44,7 +46,7 @@ def postmaster(folder: Path) -> psutil.Process | None:
 
 
 def has_stale_pid_file(folder: Path) -> bool:
-    """Whether it is of a server that is no more. One that is coming up makes the file, and then writes to it."""
+    """Return whether the pid file is stale. A starting server creates the file first, and then writes to it."""
     deadline = time.monotonic() + EMPTY_SECONDS
     while pid_path(folder).exists() and not pid_file(folder) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -68,7 +70,9 @@ def has_ended(process: psutil.Process, seconds: float) -> bool:
 
 
 def end_leftovers(folder: Path) -> None:
-    """End the connections' processes of a killed server: they finish their statement first, in hours if need be."""
+    """End the orphaned connection processes of a killed server. They finish their statement first, if need be for
+    hours.
+    """
     leftovers = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):

@@ -1,9 +1,7 @@
-"""
-Where Dagster keeps its runs, events and schedules: Postgres, with nothing to set up.
+"""Dagster's storage of runs, events and schedules in Postgres, with nothing to set up.
 
-`dagster.yaml` names these classes with no settings of their own, so what Dagster hands from process to process holds
-neither an address nor a password: each process finds the server anew, whatever port it is on by then, and starts it
-where need be.
+`dagster.yaml` names these classes without settings. So what Dagster passes between processes holds neither an address
+nor a password: each process finds the server again, whatever its port, and starts it if necessary.
 """
 
 import functools
@@ -33,10 +31,10 @@ from jv_assets.resources.database import ATTEMPTS, retrying
 from jv_assets.resources.database_errors import BusyError, cure_of_busy, is_passing
 
 TABLES_LOCK = 4_210_117
-"""Key of the advisory lock under which Dagster's tables are made; any number that nobody else uses."""
+"""Key of the advisory lock for creating Dagster's tables; any number that nobody else uses."""
 
 EVENTS_AT_ONCE = 500
-"""How many events of one kind, such as the materializations of a step's ranges, Dagster writes in one statement."""
+"""How many events of one kind, such as the materializations of a step's partitions, Dagster writes in one statement."""
 
 
 def dagster_home() -> Path:
@@ -87,12 +85,12 @@ class Storage(DagsterPostgresStorage):
 
     @classmethod
     def _opened(cls, url: URL, inst_data: ConfigurableClassData | None) -> Self:
-        # psycopg 2: Dagster's event log does not work over psycopg 3
+        # psycopg 2, because Dagster's event log does not work over psycopg 3.
         over_psycopg2 = url.set(drivername="postgresql+psycopg2")
         for_dagster = over_psycopg2.render_as_string(hide_password=False)
         try:
             with psycopg.connect(**_words(url)) as connection:
-                # the first processes, opening it at once, would otherwise all make the tables
+                # Otherwise the first processes, which open it at once, would all create the tables.
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
                 storage = cls(postgres_url=for_dagster, inst_data=inst_data)
                 storage._event_log_storage = _EventLog(for_dagster, should_autocreate_tables=False)
@@ -104,10 +102,10 @@ class Storage(DagsterPostgresStorage):
 
 
 class _EventLog(PostgresEventLogStorage):
-    """Dagster's own, which also writes what a run intends to make in one statement an asset.
+    """Dagster's event storage, which also writes the planned materializations of an asset in one statement.
 
-    Dagster has an event for each range of each asset there, too, but writes only those of what was made together: of
-    these it writes one after the other, in five statements each, before a run begins.
+    Dagster writes only completed materializations in one statement. It would write the planned ones one by one, in five
+    statements each, before a run begins.
     """
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
@@ -117,7 +115,7 @@ class _EventLog(PostgresEventLogStorage):
         super().store_event_batch([event for event in events if event.dagster_event_type != _PLANNED])
 
     def _store_planned(self, events: Sequence[EventLogEntry]) -> None:
-        """As `super().store_event_batch` does with what was made of one asset; these events have no tags."""
+        """Write the events like `super().store_event_batch`. These events have no tags."""
         with self.index_transaction() as connection:
             insert = self.prepare_insert_event_batch(events).returning(SqlEventLogStorageTable.c.id)
             ids = connection.execute(insert).scalars().all()
@@ -128,43 +126,42 @@ _PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 
 
 class _StorageError(UserError, click.ClickException):
-    """A UserError that Dagster's own programs print in one line too."""
+    """A UserError that Dagster's own programs also print in one line."""
 
 
 class _BusyStorageError(_StorageError, BusyError):
-    """The server or the pooler answers, and has no connection to give at this moment."""
+    """The server or the pooler answers, but has no connection to give at this moment."""
 
 
 @functools.cache
 def _engine(url: URL) -> Engine:
-    """
-    One engine a process, which keeps one connection.
+    """One engine per process, which keeps one connection.
 
-    dagster-postgres opens one for every statement, lest they add up with every instance that a process opens: some
-    hundred a run, at 4 ms each. This one is shared by all instances instead. As many others as are wanted at once are
-    opened and closed again.
+    dagster-postgres opens a connection for every statement, about a hundred per run, at 4 ms each, so that they do not
+    add up over a process's instances. Here all instances share this engine. Extra connections are opened on demand and
+    closed again.
     """
     engine = create_pg_engine(
         url.render_as_string(hide_password=False),
         isolation_level="AUTOCOMMIT",
         pool_size=1,
         max_overflow=-1,
-        pool_pre_ping=True,  # the server may have been started again meanwhile
+        pool_pre_ping=True,  # The server may have been restarted meanwhile.
     )
     event.listen(engine, "do_connect", functools.partial(_connect, url))
     event.listen(engine, "handle_error", functools.partial(_explain_loss, url))
-    # a forked process must neither use nor close its parent's connection
+    # A forked process must neither use nor close its parent's connection.
     os.register_at_fork(after_in_child=functools.partial(engine.dispose, close=False))
     return engine
 
 
 def _connect(url: URL, dialect: Dialect, _: object, args: Sequence[Any], words: Mapping[str, Any]) -> Any:
-    """Connect, and retry with backoff where the server or a pooler has no connection to give at this moment."""
+    """Connect, and retry with backoff if the server or a pooler has no connection to give at this moment."""
 
     def connect() -> Any:
         try:
             connection = dialect.loaded_dbapi.connect(*args, **words)
-            with connection.cursor() as cursor:  # Supavisor takes the client, and may refuse its first statement
+            with connection.cursor() as cursor:  # Supavisor accepts the client, and may refuse its first statement.
                 cursor.execute("SELECT 1")
             connection.rollback()
         except dialect.loaded_dbapi.Error as error:
@@ -175,7 +172,7 @@ def _connect(url: URL, dialect: Dialect, _: object, args: Sequence[Any], words: 
 
 
 def _last_words(url: URL) -> psycopg.Error | None:
-    """Return why no connection is had. psycopg 2 loses what a server says before it closes the connection."""
+    """Return why there is no connection. psycopg 2 loses what a server says before it closes the connection."""
     try:
         with psycopg.connect(**_words(url)) as connection:
             connection.execute("SELECT 1")
@@ -185,14 +182,14 @@ def _last_words(url: URL) -> psycopg.Error | None:
 
 
 def _explain_loss(url: URL, context: ExceptionContext) -> None:
-    """Raise the one line in place of the driver's error where a connection is lost."""
-    # Before it is used, the pool itself replaces a connection that was lost.
+    """Raise one line instead of the driver's error if a connection is lost."""
+    # Before use, the pool itself replaces a lost connection.
     if context.is_disconnect and not context.is_pre_ping:
         raise _unreachable(url, context.original_exception)
 
 
 class ComputeLogs(LocalComputeLogManager):
-    """What runs print, kept beside the embedded server: `dagster dev` without a DAGSTER_HOME would throw it away."""
+    """The output of runs, kept beside the embedded server: `dagster dev` without a DAGSTER_HOME would delete it."""
 
     @classmethod
     def config_type(cls) -> dict[str, Field]:
@@ -207,7 +204,7 @@ class ComputeLogs(LocalComputeLogManager):
 
 
 def connect_for_good() -> psycopg.Connection[tuple[Any, ...]]:
-    """Open a connection to Dagster's database that stays open for as long as a process lives."""
+    """Open a connection to Dagster's database that stays open as long as the process lives."""
     url = _url()
     try:
         return psycopg.connect(**_words(url), autocommit=True, keepalives_idle=20, keepalives_interval=10)
@@ -222,7 +219,8 @@ def _words(url: URL) -> dict[str, Any]:
 def _unreachable(url: URL, error: BaseException) -> "_StorageError":
     while isinstance(error, (DBAPIError, DagsterPostgresException)) and error.__cause__:
         error = error.__cause__
-    cause = error if isinstance(error, psycopg.Error) else psycopg.OperationalError(str(error))  # of psycopg 2
+    # An error of psycopg 2.
+    cause = error if isinstance(error, psycopg.Error) else psycopg.OperationalError(str(error))
     reason, busy = " ".join(str(cause).split("\n\n")[0].split()), cure_of_busy(cause)
     kind = _BusyStorageError if busy else _StorageError
     return kind(

@@ -1,4 +1,6 @@
-"""Every connection to the production database: short transactions, repeated on a fresh connection when one is lost."""
+"""Every connection to the production database: short transactions, each retried with backoff if its connection
+is lost.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -21,39 +23,42 @@ from jv_assets.resources.redaction import redacted
 T = TypeVar("T")
 
 ATTEMPTS = 6
-"""How often a transaction is tried before its range fails: five waits, about twenty seconds together."""
+"""How many attempts a transaction gets before its partition fails: five waits, about twenty seconds together."""
 PATIENCE = 6
-"""After so many that were given up in a row, two minutes, each is tried once: of many ranges all would wait in turn."""
+"""After this many consecutive exhausted transactions, stop retrying, so that the remaining partitions do not each wait
+out the backoff. That is about two minutes.
+"""
 _OLDEST_CONNECTION = 1
-"""Seconds since it was made after which a connection is not used for another transaction."""
+"""Age in seconds above which a connection is not used for another transaction."""
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = "120s", "60s"
 
 _log = logging.getLogger(__name__)
-# It warns of what it cannot end on a connection that is lost, on a line of its own beside ours.
+# It logs what it cannot end on a lost connection, on a line of its own beside ours.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
 _CONNECT = {
-    # Texts come as text whatever the server holds: of a database that says SQL_ASCII they would come as bytes.
+    # Read texts as text: a database with SQL_ASCII would send bytes.
     "client_encoding": "utf8",
-    # With psycopg's default, prepared statements of one client meet another's server connection behind a pooler.
+    # With psycopg's default, prepared statements of one client would meet the server connection of another behind a
+    # pooler.
     "prepare_threshold": None,
     "connect_timeout": 10,
     "application_name": "jv",
-    # A connection that was dropped without a word is noticed after about a minute, not after two hours.
+    # Notice a silently dropped connection after about a minute, not after two hours.
     "keepalives": 1,
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-# A session's SET would be lost, or leak to another client, behind a transaction pooler.
+# Behind a transaction pooler, a session's SET would be lost, or leak to another client.
 _LOCAL_SETTINGS = text(
     "SELECT set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true), "
     "set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true), "
     "set_config('extra_float_digits', '1', true), "
-    # From PostgreSQL 17 on. A role's own would end a batch that takes longer, however often it is tried.
+    # From PostgreSQL 17 on. A timeout of the role would end every attempt of a long batch.
     "CASE WHEN current_setting('transaction_timeout', true) <> '0' "
     "THEN set_config('transaction_timeout', '0', true) END, "
-    # pgvector may be in a schema where the role does not look. Last, so that it hides nothing.
+    # pgvector may be in a schema outside of the role's search path. It comes last, so that it hides nothing.
     "(SELECT set_config('search_path', current_setting('search_path') || ', ' || quote_ident(nspname), true) "
     "FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace "
     "WHERE extname = 'vector' AND nspname <> ALL (current_schemas(true)) AND current_schema() IS NOT NULL)"
@@ -61,11 +66,10 @@ _LOCAL_SETTINGS = text(
 
 
 class Database:
-    """The database at `url`, which may be a function: it is then asked for the URL when a connection is made.
+    """The database at `url`, which may be a function that is called when a connection is made.
 
-    PgBouncer is the pool. One idle connection is kept for the next transaction, but only if that begins within a
-    second of its making: to connect costs more than to publish a range, and one that waits longer, while something is
-    scored, is what poolers cut off.
+    PgBouncer is the pool. One idle connection is kept for the next transaction, but only for a second: connecting costs
+    more than publishing a partition, and poolers cut connections that wait longer.
     """
 
     def __init__(self, url: str | Callable[[], str]) -> None:
@@ -74,20 +78,20 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction on a connection of its own: committed at the end, undone by any exception.
+        """Open one transaction on its own connection: commit at the end, roll back on any exception.
 
-        Where the server or the pooler has no connection left, it is asked again with backoff. UserError, with cause and
-        cure and without the password, where the database cannot be reached or refuses. No error has the statement, its
-        parameters or what a row holds.
+        If the server or the pooler has no connection left, retry with backoff. UserError, with cause and cure and
+        without the password, if the database cannot be reached or refuses. No error shows the statement, its parameters
+        or what a row holds.
         """
         with self._opened(retrying(ATTEMPTS, tenacity.retry_if_exception_type(BusyError))) as connection:
             yield connection
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, done in one transaction.
+        """Run `work` in one transaction, and return its result.
 
-        `work` is done again from its start on a fresh connection where the connection is lost, also at COMMIT, when
-        nobody knows whether it took effect: it must bear being done twice.
+        If the connection is lost, `work` is run again from its start on a new connection, also at COMMIT, when it is
+        unknown whether it took effect. So `work` must be idempotent.
         """
         attempts = ATTEMPTS if self._given_up < PATIENCE else 1
         try:
@@ -103,12 +107,12 @@ class Database:
             with self._opened(retrying(1, tenacity.retry_never)) as connection:
                 return work(connection)
         except (UserError, psycopg.Error) as error:
-            error.__context__ = None  # the driver's own error, which quotes rows
+            error.__context__ = None  # The driver's own error, which quotes rows.
             raise
 
     @contextmanager
     def _opened(self, retrying: tenacity.Retrying) -> Iterator[Connection]:
-        """`transaction`, whose beginning is tried as `retrying` says."""
+        """Open `transaction`, and retry its beginning as `retrying` says."""
         with self._explained(), ExitStack() as stack:
             connection: Connection = retrying(self._begin, stack)
             yield connection
@@ -168,7 +172,7 @@ def retrying(attempts: int, which: tenacity.retry_base) -> tenacity.Retrying:
 
 def _say_retry(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    # The cure is for whoever has seen all attempts fail.
+    # The cure is for a reader who has seen all attempts fail.
     cause = str(error).rpartition("; ")[0] if isinstance(error, UserError) else str(error)
     work = progress.doing.get()
     what = f"{work}: " if work else ""

@@ -1,4 +1,4 @@
-"""What an error of the database means: whether the next attempt may go well, and its one line with cause and cure."""
+"""Classify errors of the database: whether a retry may succeed, and the one line with cause and cure."""
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -6,11 +6,11 @@ from sqlalchemy.exc import DBAPIError
 from jv_assets.errors import UserError
 from jv_assets.resources.redaction import headline
 
-# Beside lost connections, whose class is 08 or missing: what the next attempt may not meet again.
+# Errors that a retry may not meet again, beside lost connections, whose class is 08 or missing.
 _PASSING = {
     "40001",  # serialization failure
     "40P01",  # deadlock
-    "55P03",  # a lock was not had in time
+    "55P03",  # lock timeout
     "57014",  # statement timeout
     "25P03",  # idle in transaction for too long
     "25P04",  # the transaction took too long
@@ -20,7 +20,7 @@ _PASSING = {
     "57P05",  # idle for too long
     "53300",  # too many connections
 }
-# A connection refused for good, and the cure. libpq and PgBouncer give no SQLSTATE, or that of a lost connection.
+# Connections refused for good, and the cure. libpq and PgBouncer give no SQLSTATE, or that of a lost connection.
 _REFUSALS = {
     "authentication failed": "check user and password in JV_DATABASE_URL",
     "no password supplied": "check user and password in JV_DATABASE_URL",
@@ -46,8 +46,8 @@ _REFUSALS = {
 _AGAIN = "once the server is well, type: jv retry"
 _LATER = "somebody else holds what is needed, or the server is slow: try again later"
 _FULL = "its connections are all taken: end other clients, or raise pool_size or max_connections, then type: jv retry"
-# In what Postgres, PgBouncer and Supavisor say where they have no connection left, or have just lost theirs. Supavisor
-# has a code of its own in front of each message; its older versions have none, and all have the SQLSTATE XX000.
+# Words of Postgres, PgBouncer and Supavisor when they have no connection left, or have just lost theirs. Supavisor puts
+# a code in front of each message; its older versions do not. All have the SQLSTATE XX000.
 _BUSY = {
     "too many clients already": _FULL,
     "too many connections for": _FULL,
@@ -67,7 +67,7 @@ _BUSY = {
     "db_termination": _AGAIN,
     "the database system is": _AGAIN,  # starting up, shutting down, or in recovery
 }
-# By the beginning of the SQLSTATE.
+# By the first characters of the SQLSTATE.
 _CURES = {
     "08": _AGAIN,
     "25006": "it takes no writes: give the primary server in JV_DATABASE_URL",
@@ -94,11 +94,11 @@ _CURES = {
 
 
 class BusyError(UserError):
-    """The server or the pooler answers, and has no connection to give at this moment."""
+    """The server or the pooler answers, but has no connection to give at this moment."""
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the next attempt may go well: a lost connection, a lock, a restart of the server."""
+    """Return whether a retry may succeed: after a lost connection, a lock, a restart of the server."""
     if isinstance(error, UserError):
         return error.is_passing
     if not isinstance(error, (DBAPIError, psycopg.Error)):
@@ -111,12 +111,12 @@ def is_passing(error: BaseException) -> bool:
 
 
 def explain(error: psycopg.Error, place: str) -> UserError | None:
-    """The one line for an error that is the operator's to mend, None for one that is ours."""
+    """Return the one line for an error that the operator can fix; None for a bug of ours."""
     state, refused, busy = error.sqlstate, _cure(_REFUSALS, error), cure_of_busy(error)
     if state is None:
         if not (refused or isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))):
             return None
-        # The first paragraph: in others Supavisor gives advice.
+        # The first paragraph only: Supavisor adds advice in others.
         first = " ".join(str(error).split("\n\n")[0].split())
         line = f"no connection to the database {place}: {first}; "
         if busy:
@@ -132,18 +132,18 @@ def explain(error: psycopg.Error, place: str) -> UserError | None:
 
 
 def driver_error(error: DBAPIError | psycopg.Error) -> psycopg.Error:
-    """The driver's own error, with all that it says of rows: to be looked at, never to be shown."""
+    """Return the driver's own error, which quotes rows: to be examined, never shown."""
     original = error if isinstance(error, psycopg.Error) else error.orig
     if not isinstance(original, psycopg.Error):
         return psycopg.OperationalError(str(original))
     if isinstance(original, psycopg.InternalError) and original.sqlstate is None:
-        # Behind PgBouncer a COMMIT that is lost has two answers: the server's last words, and the pooler's.
+        # Behind PgBouncer, a COMMIT that is lost gives two messages: the server's last words, and the pooler's.
         return psycopg.OperationalError(f"the connection was lost ({original})")
     return original
 
 
 def cure_of_busy(error: psycopg.Error) -> str | None:
-    """None also for words of a statement's error, which anybody may have chosen: a pooler ends the connection."""
+    """Return the message of a pooler; None for a statement's error, whose words anybody may have chosen."""
     state = error.sqlstate
     if state in (None, "53300", "57P03") or (state or "").startswith("08") or _is_of_pooler(error):
         return _cure(_BUSY, error)
@@ -151,7 +151,7 @@ def cure_of_busy(error: psycopg.Error) -> str | None:
 
 
 def _is_of_pooler(error: psycopg.Error) -> bool:
-    """Whether it is Supavisor's FATAL XX000: Postgres names the file of its source, and Supavisor has none."""
+    """Return whether the error is Supavisor's FATAL XX000: Postgres names its source file, and Supavisor has none."""
     is_fatal = "FATAL" in (error.diag.severity_nonlocalized, error.diag.severity)
     return error.sqlstate == "XX000" and is_fatal and error.diag.source_file is None
 

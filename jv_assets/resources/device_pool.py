@@ -1,4 +1,4 @@
-"""Processes that share a batch of texts among them, one on each device."""
+"""A pool of processes that share the texts of a batch, one process per device."""
 
 import atexit
 import multiprocessing
@@ -16,18 +16,18 @@ from jv_assets.errors import UserError
 
 Vectors = npt.NDArray[np.float32]
 Load = Callable[[str], Callable[[list[str]], Vectors]]
-"""Loads a model onto a device; what it returns makes vectors of texts. Sent to the processes, so of a module."""
+"""Loads a model onto a device and returns a function that embeds texts. It is sent to processes, so it is picklable."""
 
 
 class LostProcessError(Exception):
-    """A process of the pool ended by itself."""
+    """A process of the pool exited unexpectedly."""
 
 
 class DevicePool:
-    """A process on each of some devices.
+    """One process per device.
 
-    Where one of them ends by itself, all are started anew, once. They ignore Ctrl-C, which is for the process that
-    gives them work, and end with it, however that ends.
+    If one exits unexpectedly, all are restarted, once. They ignore Ctrl-C, which is for the process that gives them
+    work, and end with that process, however it ends.
     """
 
     def __init__(self, devices: Sequence[str], load: Load) -> None:
@@ -40,8 +40,8 @@ class DevicePool:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of the texts, in their order.
 
-        UserError where a process ended by itself for the second time, and from then on. What goes wrong within a
-        process is raised here.
+        UserError if a process exited unexpectedly for the second time, and from then on. An exception within a process
+        is raised here.
         """
         while self._failure is None:
             if not self._members:
@@ -56,13 +56,13 @@ class DevicePool:
                         "out; set a smaller JV_EMBEDDING_BATCH or name fewer devices, then type: jv retry"
                     )
                 self._may_restart = False
-            except KeyboardInterrupt:  # answers that are still to come are not those to another batch
+            except KeyboardInterrupt:  # Pending answers must not be taken for those of another batch.
                 self.close()
                 raise
         raise self._failure
 
     def close(self) -> None:
-        """End the processes, be they stopped or at work."""
+        """End the processes, whether they are idle or busy."""
         for process, connection in self._members:
             process.kill()
             connection.close()
@@ -76,7 +76,7 @@ class DevicePool:
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, device, self._load), daemon=True)
             process.start()
-            theirs.close()  # so that the pipe ends with the process
+            theirs.close()  # The pipe then ends with the process.
             self._members.append((process, ours))
 
     def _embed_once(self, texts: Sequence[str]) -> Vectors:
@@ -103,7 +103,7 @@ class DevicePool:
 
 
 def _serve(connection: Connection, device: str, load: Load) -> None:
-    """Answer lists of texts with their vectors, or with an exception, until the other side is gone."""
+    """Answer lists of texts with their vectors, or with an exception, until the other side closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     embed: Callable[[list[str]], Vectors] | None = None
     while True:
@@ -116,7 +116,7 @@ def _serve(connection: Connection, device: str, load: Load) -> None:
             answer: object = embed(texts)
         except UserError as error:
             answer = error
-        except Exception as error:  # of any library, which the other side may not be able to rebuild
+        except Exception as error:  # It may be of any library, and the other side may not be able to rebuild it.
             answer = RuntimeError(f"{type(error).__name__}: {error}")
         try:
             connection.send(answer)

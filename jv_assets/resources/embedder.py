@@ -1,4 +1,4 @@
-"""Texts to vectors, by the embedding model. Nothing is imported or loaded before the first text."""
+"""Embed texts by the embedding model. Imports and loads nothing before the first text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +24,11 @@ _T = TypeVar("_T")
 
 
 class Embedder:
-    """A model's vectors, made from texts. `dimension` is their length.
+    """Embeds texts by a model. `dimension` is the length of its vectors.
 
-    Making one costs nothing; the model is loaded, and downloaded where need be, for the first text. What is wrong with
-    it is a UserError then, and the same one for every later text. A model without a calibration is a UserError at once.
-    `batch_size` is how many texts are embedded at once, on all devices together.
+    Making one is free; the model is loaded, and downloaded if necessary, for the first text. If that fails, this text
+    and every later one get the same UserError. A model without a calibration is a UserError at once. `batch_size`: how
+    many texts are embedded at once, on all devices together.
     """
 
     def __init__(self, model: str) -> None:
@@ -39,10 +39,11 @@ class Embedder:
         self._failure: UserError | None = None
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The vectors of texts, each as `text_to_embed` gives it: shape (texts, dimension), in their order, of norm 1.
+        """Return the vectors of texts, each as `text_to_embed` gives it: shape (texts, dimension), in their order, of
+        norm 1.
 
-        Texts longer than the model takes are cut off at their end (see `truncated`). A text of which the model makes
-        no finite numbers has NaN. ValueError for a text that must get no vector.
+        The end of a text that is too long for the model is cut off (see `truncated`). If the model gives no finite
+        numbers for a text, its vector is NaN. ValueError for a text that must not get a vector.
         """
         if unusable := [text for text in texts if text_to_embed(text) != text]:
             raise ValueError(f"{unusable[0]!r} is not a text to embed: shorter than 5 characters or not stripped")
@@ -55,27 +56,27 @@ class Embedder:
         return vectors
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
-        """How many tokens each text has, before its end is cut off."""
+        """Return how many tokens each text has before its end is cut off."""
         if not texts:
             return np.empty(0, dtype=np.int64)
         tokens = self._loaded.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
         return np.array([len(row) for row in tokens], dtype=np.int64)
 
     def truncated(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Which texts have more tokens than the model takes, and so lose their end."""
+        """Return which texts have more tokens than the model takes, and so lose their end."""
         return self.token_counts(texts) > (self._loaded.max_seq_length or np.inf)
 
     @cached_property
     def place(self) -> str:
-        """Where the model is, or where it is to be downloaded from."""
+        """Where the model is, or from where it will be downloaded."""
         return self._or_same_failure(available)
 
     def _embed_batch(self, texts: list[str]) -> npt.NDArray[np.float32]:
         if len(self._devices) > 1:
             return self._pool.embed(texts)
-        # On processors, a few texts a core are half as fast again as all texts on all cores.
+        # On CPUs, a few texts per core are 1.5 times as fast as all texts on all cores.
         size = -(-len(texts) // self._workers)
-        # Not in the threads: the tokenizer may be used by one thread at a time.
+        # Outside of the threads, because only one thread at a time may use the tokenizer.
         parts = [self._loaded.preprocess(texts[start : start + size]) for start in range(0, len(texts), size)]
         run = map if len(parts) == 1 else self._threads.map
         return np.concatenate(list(run(partial(_vectors, self._loaded), parts)))
@@ -103,7 +104,7 @@ class Embedder:
 
     def _or_same_failure(self, get: Callable[[str], _T]) -> _T:
         if self._failure:
-            raise self._failure  # of many ranges each would ask the hub again, and wait for it
+            raise self._failure  # Otherwise every partition would ask the hub again, and wait for it.
         try:
             return get(self.model)
         except UserError as error:
@@ -112,12 +113,14 @@ class Embedder:
 
 
 def by_length(token_counts: npt.NDArray[np.int64]) -> list[int]:
-    """The order in which batches have the least padding: a third faster than by characters."""
+    """Sort batches by tokens for the least padding: a third faster than by characters."""
     return [int(place) for place in np.argsort(token_counts, kind="stable")]
 
 
 def available(model: str) -> str:
-    """Where the model is, or where it is to be downloaded from, without loading it; UserError if it cannot be had."""
+    """Return where the model is, or from where it will be downloaded, without loading it; UserError if it is
+    unavailable.
+    """
     _dimension(model)
     return model_files.available(model)
 
@@ -144,7 +147,7 @@ def _load(model: str, devices: Sequence[str]) -> "SentenceTransformer":
 
 
 def _load_onto(model: str, folder: Path, device: str | None) -> "SentenceTransformer":
-    """The model of a verified folder."""
+    """Load the model of a verified folder."""
     try:
         from sentence_transformers import SentenceTransformer
 
@@ -155,7 +158,7 @@ def _load_onto(model: str, folder: Path, device: str | None) -> "SentenceTransfo
             local_files_only=True,
             model_kwargs={"use_safetensors": True},
         )
-    except Exception as error:  # a damaged file is an error of whichever library reads it
+    except Exception as error:  # Any of the libraries may raise it for a damaged file.
         if _is_out_of_memory(error):
             raise
         raise UserError(
@@ -167,7 +170,7 @@ def _load_onto(model: str, folder: Path, device: str | None) -> "SentenceTransfo
 
 
 def _load_in_process(model: str, folder: Path, device: str) -> Callable[[list[str]], npt.NDArray[np.float32]]:
-    """What a process of the pool embeds by."""
+    """Return the function that a process of the pool embeds with."""
     model_files.quiet()
     loaded = _load_onto(model, folder, device)
 
@@ -190,8 +193,8 @@ def _try_device(name: str) -> None:
     import torch
 
     try:
-        torch.ones(1, device=name).item()  # there are devices that hold no numbers
-    except Exception as error:  # of each kind of device another
+        torch.ones(1, device=name).item()  # Some devices hold no numbers.
+    except Exception as error:  # Each kind of device raises another class.
         raise UserError(
             f"JV_EMBEDDING_DEVICE: {name} cannot be used here ({model_files.first_line(error)}); set it to cpu, or "
             "leave it out"
@@ -213,7 +216,7 @@ def _one_line_where_memory_runs_out(devices: Sequence[str]) -> Iterator[None]:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the machine has no memory left: each library says it in its own words."""
+    """Return whether a device or the machine is out of memory, which each library says in its own words."""
     said = f"{type(error).__name__}: {error}".lower()
     return isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY)
 

@@ -1,4 +1,4 @@
-"""Reaching the files of the home: what a folder, a bucket or the library for it says is told in one line."""
+"""Access to the files of the home. Errors of a folder, a bucket or its library become one line."""
 
 import re
 import tempfile
@@ -17,17 +17,17 @@ from jv_assets.errors import UserError
 
 T = TypeVar("T")
 SECONDS = 60.0
-"""How long a bucket may take for one file. The libraries wait for minutes, and try again."""
+"""Time limit in seconds for one file of a bucket. The libraries would wait for minutes, and retry."""
 PATIENCE = 3
-"""After so many failures in a row a bucket is not asked again, so that not every range waits in turn."""
+"""After this many consecutive failures, stop asking the bucket, so that the remaining partitions do not each wait."""
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
-"""By the beginning of a URL, the package that fsspec needs for it."""
+"""By URL scheme, the package that fsspec needs."""
 _THREAD = "jv-bucket"
 _CHECK = "check its name in JV_HOME, the credentials, and that they may list, read, write and delete there"
 
 
 def is_bucket(home: str) -> bool:
-    """Whether a home is a URL, and no local folder."""
+    """Return whether a home is a URL, not a local folder."""
     return "://" in home
 
 
@@ -37,20 +37,20 @@ def shown(path: object) -> str:
 
 
 class BucketAccess:
-    """The requests to one bucket: each has a time limit, and after some failures in a row there are no more."""
+    """Requests to one bucket: each has a time limit, and after some consecutive failures there are no more."""
 
     def __init__(self) -> None:
         self._failures = 0
 
     def ask(self, path: UPath, what: Callable[[UPath], T]) -> T:
-        """Return `what(path)`. UserError for any failure but a missing or damaged file."""
+        """Return `what(path)`. UserError for any failure except a missing or damaged file."""
         if self._failures >= PATIENCE:
             raise UserError(f"{shown(path)}: not tried, because the bucket failed {PATIENCE} times; type: jv doctor")
         try:
             answer = _within_time(lambda: what(path))
         except (FileNotFoundError, ArrowInvalid):
             raise
-        except Exception as error:  # of whichever library reaches it
+        except Exception as error:  # Any library that reaches the bucket may raise it.
             self._failures += 1
             raise UserError(f"{shown(path)} cannot be used ({_reason(error)}); {_cure(error, path)}") from None
         self._failures = 0
@@ -70,7 +70,7 @@ def _try_bucket(home: str) -> str:
 
     try:
         BucketAccess().ask(UPath(home), write_and_delete)
-    except ValueError as error:  # of a kind of URL that nobody knows
+    except ValueError as error:  # The kind of URL is unknown.
         raise UserError(
             f"JV_HOME {shown(home)}: {error}; write a folder, or a bucket: s3://…, gs://…, az://…"
         ) from None
@@ -91,13 +91,13 @@ def _try_folder(folder: Path) -> str:
 
 
 def require_bucket() -> None:
-    """UserError where `JV_HOME` is a bucket that cannot be used."""
+    """Raise UserError if `JV_HOME` is a bucket that cannot be used."""
     if is_bucket(home := settings.home()):
         try_home(home)
 
 
 def _within_time(work: Callable[[], T]) -> T:
-    """What `work` returns, in a thread that is left behind where it takes too long."""
+    """Return the result of `work`, run in a thread that is abandoned if it takes too long."""
     future: Future[T] = Future()
 
     def run() -> None:

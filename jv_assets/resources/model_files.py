@@ -1,4 +1,4 @@
-"""Where an embedding model's files are, on this machine or at the Hugging Face hub."""
+"""Find an embedding model's files, on this machine or at the Hugging Face hub."""
 
 import contextlib
 import importlib.util
@@ -10,7 +10,7 @@ from jv_assets.errors import UserError
 from jv_assets.resources.known_models import KNOWN, WEIGHTS, verified
 
 _DOWNLOADED = ("*.json", "*.txt", "*.safetensors")
-"""Not the same weights as pickles or for other runtimes."""
+"""Skip the same weights as pickles or for other runtimes."""
 _HUB_SECONDS = 10
 _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -22,9 +22,9 @@ OTHERWISE = "set JV_EMBEDDING_MODEL to another model"
 
 
 def available(model: str) -> str:
-    """Return where the model is, or where it is to be downloaded from, without loading it.
+    """Return where the model is, or from where it will be downloaded, without loading it.
 
-    UserError where the model cannot be had or its files are not the known ones.
+    UserError if the model is unavailable, or if its files are not the known ones.
     """
     quiet()
     folder = _local_folder(model)
@@ -32,12 +32,12 @@ def available(model: str) -> str:
 
 
 def model_folder(model: str) -> Path:
-    """Return the folder of the model's verified files, downloaded where need be."""
+    """Return the folder of the model's verified files, downloaded if necessary."""
     return _local_folder(model) or _downloaded_folder(model)
 
 
 def quiet() -> None:
-    """Silence the Hugging Face libraries; to be called before they are first imported, because they read this then."""
+    """Silence the Hugging Face libraries. Call this before they are first imported, because they read it then."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
 
@@ -48,7 +48,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _local_folder(model: str) -> Path | None:
-    """The model's folder on this machine: of the package that has it, or in the Hugging Face cache; else None."""
+    """Return the model's folder on this machine, of its package or in the Hugging Face cache; otherwise None."""
     known = KNOWN[model]
     if known.package:
         return _packaged_folder(model)
@@ -61,7 +61,7 @@ def _local_folder(model: str) -> Path | None:
         )
     except LocalEntryNotFoundError:
         return None
-    # of a deleted file the link is left, which does not exist
+    # A deleted file leaves its link, which leads nowhere.
     whole = all((folder / name).exists() for name in known.files)
     return verified(model, folder, "delete it to have it downloaded again") if whole else None
 
@@ -77,14 +77,14 @@ def _packaged_folder(model: str) -> Path:
 def _downloaded_folder(model: str) -> Path:
     from huggingface_hub import snapshot_download
 
-    _hub_bytes(model)  # first, because a download would wait for ever for a hub that does not answer
+    _hub_bytes(model)  # Ask first, because a download would wait for ever for a hub that does not answer.
     with _asking_hub_for(model):
         folder = snapshot_download(model, revision=KNOWN[model].commit, allow_patterns=list(_DOWNLOADED))
     return verified(model, Path(folder), f"{_hub()} is not to be trusted: delete it")
 
 
 def _hub_bytes(model: str) -> int:
-    """How large the weights are; UserError where the hub does not have the model or does not answer in time."""
+    """Return the size of the weights; UserError if the hub does not have the model, or does not answer in time."""
     from huggingface_hub import HfApi
 
     known = KNOWN[model]
@@ -100,7 +100,7 @@ def _hub_bytes(model: str) -> int:
 def _asking_hub_for(model: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # the errors of whichever HTTP library the client uses
+    except Exception as error:  # The errors of whichever HTTP library the client uses.
         from huggingface_hub import constants
 
         raise UserError(

@@ -1,4 +1,4 @@
-"""One Parquet file of a range: written chunk by chunk, and read by row groups, so that memory holds some rows only."""
+"""One Parquet file of a partition: written in chunks and read by row groups, so that memory holds only some rows."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,16 +15,16 @@ from jv_assets.errors import UserError
 from jv_assets.resources.home_access import shown
 
 ROW_GROUP = 2_500
-"""Rows of a row group: the fewest that are read together; contexts, of 3 KB each, take 8 MB then."""
+"""Rows of a row group, the smallest unit of a read. Contexts, of 3 KB each, then take 8 MB."""
 CHUNK = 10_000
-"""Rows that a reader holds at a time, without their contexts: some 7 MB."""
+"""How many rows a reader holds at a time: about 7 MB without their contexts."""
 _METADATA_KEY = "jv"
 _BINARY = ("vectors_digest",)
-"""Columns of bytes. A column of objects that has no value in the first two chunks is text otherwise."""
+"""Columns of bytes. Otherwise, a column of objects without a value in the first two chunks counts as text."""
 
 
 class RangeFile:
-    """The open file of a range."""
+    """The open file of a partition."""
 
     def __init__(self, file: IO[bytes], path: UPath, asset: str, key: str) -> None:
         self._parquet = pq.ParquetFile(file, pre_buffer=True)
@@ -51,7 +51,7 @@ class RangeFile:
     def read(
         self, columns: Sequence[str] | None = None, but: Sequence[str] = (), groups: Sequence[int] | None = None
     ) -> pd.DataFrame:
-        """Return the rows of these row groups, or all, with these columns, or with all `but` some."""
+        """Return the rows of these row groups, or all, with these columns, or with all columns `but` some."""
         rows: pd.DataFrame = self.table(columns, but, groups).to_pandas()
         return rows
 
@@ -74,7 +74,7 @@ def metadata_of_footer(parquet: pq.ParquetFile) -> dict[str, Any]:
 
 @contextmanager
 def told(path: UPath, asset: str, key: str) -> Iterator[None]:
-    """Turn what keeps a file from being read into a UserError of one line."""
+    """Turn an error while reading a file into a UserError of one line."""
     try:
         yield
     except FileNotFoundError:
@@ -94,10 +94,10 @@ def write_chunks(place: str, chunks: Iterable[pd.DataFrame], metadata: Callable[
     first = next(tables)
     second = next(tables, None)
     schema = first.schema if second is None else _schema_of_both(first.schema, second.schema)
-    # A file is read by row groups, and zstd finds what repeats: dictionaries and statistics would add two thirds.
+    # A file is read by row groups, and zstd removes repetition. Dictionaries and statistics would add two thirds.
     with pq.ParquetWriter(place, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer:
         for table in chain(filter(None, (first, second)), tables):
-            # Chunks that are reused have the same columns in another order.
+            # Reused chunks have the same columns in another order.
             writer.write_table(table.select(schema.names).cast(schema), row_group_size=ROW_GROUP)
         writer.add_key_value_metadata({_METADATA_KEY: json.dumps(dict(metadata()))})
 
@@ -109,7 +109,7 @@ def _as_table(rows: pd.DataFrame) -> pa.Table:
 
 
 def _schema_of_both(first: pa.Schema, second: pa.Schema) -> pa.Schema:
-    """The more general type of each column."""
+    """Return the schema with the more general type of each column."""
     both = pa.unify_schemas([_without_categories(first), _without_categories(second)], promote_options="permissive")
     fields = [
         pa.field(of.name, pa.binary() if of.name in _BINARY else pa.string()) if pa.types.is_null(of.type) else of

@@ -1,4 +1,4 @@
-"""One Parquet file a range of an asset, in a folder or a bucket: there whole, or not there."""
+"""One Parquet file per partition and asset, in a folder or a bucket. A file is either whole or absent."""
 
 import contextlib
 import os
@@ -24,10 +24,11 @@ T = TypeVar("T")
 
 
 class RangeFiles:
-    """The files of all range assets under `JV_HOME` (or `home`), at `ranges/<cut's identity>/<asset>/<range>.parquet`.
+    """The files of all partitioned assets under `JV_HOME` (or `home`), at `ranges/<cut's
+    identity>/<asset>/<key>.parquet`.
 
-    The cut's identity is part of the path, because the cut says which rows a range holds. `read_cut` returns the cut of
-    so many partitions; it is asked once, so that a run has one cut from its start to its end.
+    The cut's identity is part of the path, because the cut decides which rows a partition holds. `read_cut` returns the
+    cut into so many partitions. It is called once, so that a run has one cut from start to end.
     """
 
     def __init__(
@@ -46,24 +47,24 @@ class RangeFiles:
         return RangeFiles(self._home, self._id_ranges, self._read_cut)
 
     def write(self, asset: str, key: str, rows: pd.DataFrame, metadata: Mapping[str, Any]) -> int:
-        """Put the rows in place of what the range had; `metadata` (JSON) goes with them. Returns the bytes written."""
+        """Replace the partition's rows; `metadata` (JSON) goes with them. Return the bytes written."""
         return self.write_chunks(asset, key, [rows], lambda: metadata)
 
     def write_chunks(
         self, asset: str, key: str, chunks: Iterable[pd.DataFrame], metadata: Callable[[], Mapping[str, Any]]
     ) -> int:
-        """Put the rows of one or more chunks in place of what the range had; memory holds two of them at a time.
+        """Replace the partition's rows by those of the chunks; memory holds two chunks at a time.
 
-        `metadata` returns what goes with them (JSON), and is asked after the last chunk. Returns the bytes written.
+        `metadata` returns JSON values, and is called after the last chunk. Returns the bytes written.
         """
         with self._to_be(self.path(asset, key)) as place:
             write_chunks(place, chunks, metadata)
             return Path(place).stat().st_size
 
     def read(self, asset: str, key: str, columns: Sequence[str] | None = None, but: Sequence[str] = ()) -> pd.DataFrame:
-        """The rows of a range, with these columns, or with all `but` some.
+        """Return the rows of a partition, with these columns, or with all columns `but` some.
 
-        UserError where it was never written or cannot be read.
+        UserError if the file is missing or unreadable.
         """
         with self.opened(asset, key) as file:
             return file.read(columns, but)
@@ -77,14 +78,14 @@ class RangeFiles:
                 yield file.read(columns, groups=groups)
 
     def read_all(self, asset: str, keys: Iterable[str]) -> pd.DataFrame:
-        """The rows of these ranges, one after the other. UserError as of `read`."""
+        """Return the rows of these partitions, one after the other. UserError as in `read`."""
         tables = pa.concat_tables([self._table(asset, key) for key in keys], promote_options="permissive")
-        # Each column in one piece: Arrow would make it one for every selection of some rows.
+        # Make each column contiguous: otherwise Arrow would do so for every selection of rows.
         rows: pd.DataFrame = tables.combine_chunks().to_pandas()
         return rows
 
     def metadata(self, asset: str, key: str) -> dict[str, Any]:
-        """What was written with the rows; UserError where the range was never written or cannot be read."""
+        """Return the metadata of a partition's file; UserError if the file is missing or unreadable."""
 
         def of_footer(path: UPath) -> dict[str, Any]:
             with path.open("rb") as file:
@@ -96,7 +97,9 @@ class RangeFiles:
 
     @contextlib.contextmanager
     def opened(self, asset: str, key: str) -> Iterator[RangeFile]:
-        """Give the file of a range as it is now, whatever takes its place meanwhile. UserError as of `read`."""
+        """Open the file of a partition. The content does not change if the file is replaced meanwhile. UserError as in
+        `read`.
+        """
         path = self.path(asset, key)
         with contextlib.ExitStack() as stack:
             with told(path, asset, key):
@@ -104,15 +107,15 @@ class RangeFiles:
             yield file
 
     def exists(self, asset: str, key: str) -> bool:
-        """Whether the range was ever written."""
+        """Return whether the partition has a file."""
         return bool(self._ask(self.path(asset, key), UPath.exists))
 
     def made(self, asset: str, keys: Iterable[str]) -> list[str]:
-        """Those of the ranges that were ever written, in their order."""
+        """Return those of the partitions that have a file, in their order."""
         return [key for key in keys if self.exists(asset, key)]
 
     def path(self, asset: str, key: str) -> UPath:
-        """Where the range's file is, or will be."""
+        """Return the path of the partition's file."""
         return self._root / asset / f"{key}.parquet"
 
     @cached_property
@@ -121,18 +124,18 @@ class RangeFiles:
         return UPath(self._home or settings.home())
 
     def get(self, path: UPath) -> bytes:
-        """The bytes of a small file in the home; FileNotFoundError where it is missing."""
+        """Return the bytes of a small file in the home; FileNotFoundError if it is missing."""
         return bytes(self._ask(path, UPath.read_bytes))
 
     def put(self, path: UPath, data: bytes) -> None:
-        """Write a small file in the home, whole or not at all. UserError where that cannot be done."""
+        """Write a small file in the home, whole or not at all. UserError if that fails."""
         with self._to_be(path) as place:
             Path(place).write_bytes(data)
 
     def evict_other_cuts(self) -> None:
-        """Delete the files that were made under another cut: what they hold is older than the files of this one.
+        """Delete the files of other cuts, which are stale.
 
-        They would otherwise count as made once `JV_ID_RANGES` or the bounds are set back.
+        They would otherwise count as made if `JV_ID_RANGES` or the bounds are set back.
         """
 
         def evict(ranges: UPath) -> None:
@@ -140,7 +143,7 @@ class RangeFiles:
                 if folder.name != self.cut.identity:
                     folder.fs.rm(folder.path, recursive=True)
 
-        with contextlib.suppress(FileNotFoundError):  # another run does the same
+        with contextlib.suppress(FileNotFoundError):  # Another run does the same.
             try:
                 self._ask(self._root.parent, evict)
             except OSError as error:
@@ -159,7 +162,7 @@ class RangeFiles:
 
     @contextlib.contextmanager
     def _here(self, path: UPath) -> Iterator[IO[bytes]]:
-        """Open a file for reading; of a bucket, a local copy, because each request there has a time limit."""
+        """Open a file for reading. For a bucket, open a local copy, because each request has a time limit."""
         if _is_local(path):
             with path.open("rb") as file:
                 yield file
@@ -172,12 +175,14 @@ class RangeFiles:
 
     @contextlib.contextmanager
     def _to_be(self, path: UPath) -> Iterator[str]:
-        """Give a local path for a file that is put at `path` when it is whole; nothing is left of one that is not."""
+        """Give a local path for a file that is moved to `path` when it is whole. Leaves nothing of an
+        unfinished file.
+        """
         try:
             with _to_be_moved(path) if _is_local(path) else self._to_be_sent(path) as place:
                 yield place
         except OSError as error:
-            # PyArrow puts what it was doing into strerror.
+            # PyArrow puts its current operation into strerror.
             cause = os.strerror(error.errno) if error.errno else str(error)
             raise UserError(f"cannot write {shown(path)}: {cause}; see JV_HOME") from error
 
@@ -195,7 +200,7 @@ def _is_local(path: UPath) -> bool:
 
 @contextlib.contextmanager
 def _to_be_moved(path: UPath) -> Iterator[str]:
-    """In a folder a finished file is moved to its place."""
+    """In a folder, a finished file is renamed to its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

@@ -1,29 +1,29 @@
-"""What may be told of a database error: never what the rows hold, which DETAIL, CONTEXT and some messages quote."""
+"""What of a database error may be shown: never what rows hold, which DETAIL, CONTEXT and some messages quote."""
 
 import re
 
 import psycopg
 
 _QUOTES_VALUES = ("22", "XX")
-"""Classes of SQLSTATE whose messages quote the value in question: of data, and internal."""
+"""Classes of SQLSTATE whose messages quote a value: data and internal errors."""
 
 
 def headline(error: psycopg.Error) -> str:
-    """Return the server's message in one line, without the statement, and without a value of any row.
+    """Return the server's message in one line, without the statement and without a value of any row.
 
-    It names the constraint, or the column or function, where the server did.
+    It names the constraint, or the column or function, if the server did.
     """
     diag = error.diag
-    if diag.message_primary is None:  # of libpq or of the driver: they have not seen a row
+    if diag.message_primary is None:  # Errors of libpq or the driver, which have not seen a row.
         return (str(error).splitlines() or [""])[0].strip()
     kind = re.sub(r"(?<!^)([A-Z])", r" \1", type(error).__name__).lower()
     context = diag.context or ""
     message = (diag.message_primary.strip().splitlines() or [""])[0]
-    # The message of RAISE is whatever a function made of the row. PL/pgSQL, PL/Python and PL/Perl are in pl*.c.
+    # A function may put row values into the message of RAISE. PL/pgSQL, PL/Python and PL/Perl are in pl*.c.
     if (diag.source_file or "").startswith("pl"):
         return f"a function of the database{_function(context)} raised an error ({kind}), whose words may quote a row"
     state = error.sqlstate or diag.sqlstate or ""
-    if state.startswith("42") and context:  # of a statement that a function made
+    if state.startswith("42") and context:  # The error is of a statement that a function ran.
         return f"{kind} in a function of the database{_function(context)}".rstrip(",")
     if state.startswith(_QUOTES_VALUES):
         message = message.partition('"')[0].rstrip(" :") or kind
@@ -35,12 +35,12 @@ def headline(error: psycopg.Error) -> str:
 
 
 def redacted(error: psycopg.Error) -> psycopg.Error:
-    """Return an error of the same class that can tell no more than `headline`."""
+    """Return an error of the same class that shows only `headline`."""
     return type(error)(headline(error))
 
 
 def copied_row(error: psycopg.Error) -> int | None:
-    """Return which row of a COPY was refused, from 0 on; None where the error is none of a COPY."""
+    """Return which row of a COPY was refused, from 0 on; None if the error is not of a COPY."""
     place = _COPY.search(error.diag.context or "")
     return int(place["line"]) - 1 if place else None
 

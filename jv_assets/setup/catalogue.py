@@ -1,6 +1,6 @@
-"""The production tables as the database's catalogue has them, compared with the list in `jv_assets.tables`.
+"""Compare the production tables in the database's catalogue with the list in `jv_assets.tables`.
 
-What a run cannot do exactly is refused before it starts, by column, type and cure.
+What a run cannot do exactly is refused before it starts, with column, type and cure.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _RELATIONS = """
     FROM pg_class c WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
     ORDER BY c.relname DESC
 """
-# A domain is what it is made of, with the conditions of each domain on the way.
+# Resolve a domain to its base type, and collect the conditions of each domain on the way.
 _COLUMNS = """
     WITH RECURSIVE layer AS (
         SELECT c.relname AS table_name, a.attname AS name, a.attnum, a.atttypid AS type, a.atttypmod AS typmod,
@@ -56,7 +56,7 @@ _COLUMNS = """
 
 
 def require_fit(database: Database) -> None:
-    """UserError where a run, be it started by no command, could not read or write the tables exactly."""
+    """Raise UserError if a run could not read or write the tables exactly. Also for runs that no command started."""
 
     def look(connection: Connection) -> None:
         refuse_no_tables(connection)
@@ -66,7 +66,7 @@ def require_fit(database: Database) -> None:
 
 
 def refuse_no_tables(connection: Connection) -> None:
-    """UserError where one of the two names stands for something else than a table, or no text is safe in the tables."""
+    """Raise UserError if one of the two names is not a table, or if its text cannot be stored safely."""
     refuse_encoding(connection)
     for relation in connection.execute(text(_RELATIONS)):
         if relation.kind in _KINDS:
@@ -87,7 +87,7 @@ def refuse_no_tables(connection: Connection) -> None:
 
 
 def refuse_encoding(connection: Connection) -> None:
-    """UserError where the database does not hold every text."""
+    """Raise UserError if the database cannot hold every text."""
     encoding = connection.scalar(text("SELECT current_setting('server_encoding')"))
     if encoding != "UTF8":
         raise UserError(
@@ -97,7 +97,7 @@ def refuse_encoding(connection: Connection) -> None:
 
 
 def refuse_unfit(connection: Connection) -> None:
-    """UserError where a column cannot hold, or be read as, exactly what it must, or ids need not be unique."""
+    """Raise UserError if a column cannot hold or give back exactly what it must, or if ids need not be unique."""
     rows = connection.execute(text(_COLUMNS)).all()
     for table, of_table in groupby(rows, key=lambda column: column.table_name):
         faults = [fault for column in of_table for fault in _faults(table, column)]
@@ -114,13 +114,13 @@ def refuse_unfit(connection: Connection) -> None:
 
 
 def refuse_unpassable(connection: Connection) -> None:
-    """UserError where a condition of the database refuses whatever the pipeline would write."""
+    """Raise UserError if a condition of the database refuses whatever the pipeline would write."""
     if problem := unpassable(connection, connection.execute(text(_COLUMNS)).all()):
         raise UserError(problem)
 
 
 def _faults(table: str, actual: Row[Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a column, and the part of an ALTER TABLE that mends it."""
+    """Yield what is wrong with a column, and the part of an ALTER TABLE that corrects it."""
     column = TABLES[table].get(actual.name)
     if column is None or not (_is_needed(column) or column.written_by == "pipeline"):
         return
@@ -138,7 +138,7 @@ def _faults(table: str, actual: Row[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _is_needed(column: Column) -> bool:
-    """Whether a run reads the column; evaluation does without those that it cannot read."""
+    """Return whether a run reads the column. Evaluation skips columns that it cannot read."""
     return bool(set(column.read_by) - {"evaluation"})
 
 
@@ -158,7 +158,7 @@ def _unfit(column: Column, actual: Row[Any]) -> str | None:
 
 
 def _retyped(column: Column, actual: Row[Any]) -> str:
-    """The type that a new database gets, and how the values come there."""
+    """Return the type that a new database gets, and how to convert the values."""
     created = f"vector({actual.typmod})" if column.kind == VECTOR and actual.typmod > 0 else column.kind.created
     using = f"{actual.name}::{created}"
     if column.kind == TEXTS:

@@ -1,4 +1,4 @@
-"""Conditions of the database that what the pipeline writes could never meet, found without writing."""
+"""Find conditions of the database that the pipeline's values could never meet, without writing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ _CHECKS = """
 
 
 def unpassable(connection: Connection, columns: Sequence[Row[Any]]) -> str | None:
-    """What is wrong with the first CHECK, of a table or a domain, that ordinary values of ours do not meet.
+    """Return what is wrong with the first CHECK, of a table or a domain, that ordinary values of ours do not meet.
 
-    `columns` as `catalogue` reads them. A condition that also looks at other columns is left to the database.
+    `columns`: from `catalogue`. A condition that also depends on other columns is left to the database.
     """
     types = {(column.table_name, column.name): column.shown for column in columns}
     for check in connection.execute(text(_CHECKS)).all():
@@ -63,7 +63,7 @@ def _unpassable_domain(connection: Connection, types: Mapping[tuple[str, str], s
 
 
 def _tried(connection: Connection, select: str, values: Mapping[str, object]) -> bool | None:
-    """What the database says; None where it cannot tell so. A domain that does not admit a value says False."""
+    """Return what the database answers; None if it cannot tell. A domain that does not admit a value gives False."""
     attempt = connection.begin_nested()
     try:
         said = bool(connection.scalar(text(select), values))

@@ -1,4 +1,4 @@
-"""A cell of a CSV file, by the type of its column: the value, or a ValueError that says what is wrong."""
+"""Parse a cell of a CSV file by the type of its column; a ValueError says what is wrong."""
 
 import json
 import math
@@ -39,7 +39,7 @@ def _integer(cell: str) -> int:
 
 
 def _number(cell: str) -> float:
-    """A double precision value. NaN and infinities are among them; the scoring rules say what they count as."""
+    """Parse a double precision value. NaN and infinities are allowed; the scoring rules say what they count as."""
     try:
         value = float(cell.replace("_", "?"))
     except ValueError:
@@ -107,7 +107,7 @@ def _json_number(digits: str) -> float:
 
 
 def _strings(value: Any, depth: int = 0) -> Iterator[str]:
-    """Every string in a JSON value, keys too; ValueError where it is nested too deep to be written again."""
+    """Yield every string in a JSON value, keys too; ValueError if it is nested too deep to be written again."""
     if depth > _DEEPEST:
         raise ValueError(_TOO_DEEP)
     if isinstance(value, str):
@@ -131,4 +131,4 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "jsonb": _json,
     "text[]": _text_list,
 }
-"""By the column's type in Postgres."""
+"""Parsers by the column's type in Postgres."""

@@ -1,4 +1,4 @@
-"""The doctor's look at Dagster's database: whether it is our own."""
+"""Part of the doctor: whether Dagster's database is only ours."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -15,7 +15,9 @@ _LOCATIONS = "SELECT DISTINCT value FROM run_tags WHERE key = %s ORDER BY value"
 
 
 def look_at_dagster_database() -> Iterator[tuple[Literal["ok", "warning", "error"], str]]:
-    """Say whose runs are in the database of `JV_DAGSTER_URL`; nothing without one: the embedded server's is our own."""
+    """Yield whose runs are in the database of `JV_DAGSTER_URL`. Nothing without one, because the embedded server's is
+    ours.
+    """
     if given := settings.dagster_url():
         try:
             yield _look(settings.postgres_url(given, "JV_DAGSTER_URL"))
@@ -30,7 +32,7 @@ def _look(url: URL) -> tuple[Literal["ok", "warning"], str]:
             there = connection.execute("SELECT to_regclass('run_tags') IS NOT NULL").fetchone() == (True,)
             labels = connection.execute(_LOCATIONS, [REPOSITORY_TAG]).fetchall() if there else []
     except psycopg.Error:
-        # The first command that needs it says why it cannot be had.
+        # The first command that needs the database says why it is unavailable.
         return "warning", f"{place} does not answer, so no run can begin; check JV_DAGSTER_URL"
     names = sorted({label.rpartition("@")[2] for (label,) in labels})
     if others := [name for name in names if not is_our_location(name)]:

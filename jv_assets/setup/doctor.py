@@ -1,4 +1,4 @@
-"""What the pipeline needs of the database, the model and its folder, examined before it is needed."""
+"""Check the database, the model and the folder before the pipeline needs them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ class Finding:
 
 
 def examine(database: Database, embedder: Embedder) -> list[Finding]:
-    """Look at everything; of a database that cannot be reached, only that is said."""
+    """Check everything. If the database cannot be reached, say only that."""
     try:
         with database.transaction() as connection:
             seen = look_at_database(connection)
-            connection.detach()  # to be closed, not kept: a small pool would lack it in what follows
+            connection.detach()  # Close the connection now: a small pool would lack it for the next checks.
             connected, *others = _database_findings(connection, seen, database.place, "write")
             unfit = any(finding.level == "error" for finding in (connected, *others))
             last = [] if unfit else [_vectors(look_at_vectors(connection, embedder.model))]
@@ -51,9 +51,9 @@ def examine(database: Database, embedder: Embedder) -> list[Finding]:
 
 
 def require_ready(database: Database, use: Use = "write") -> list[str]:
-    """UserError with the first thing that would keep a run from going well. Quick: it is asked before every run.
+    """Raise UserError with the first obstacle to a run. Quick, because every run asks.
 
-    Returns what to warn of before `use`.
+    Returns what to warn about before `use`.
     """
     with database.transaction() as connection:
         for finding in _database_findings(connection, look_at_database(connection), database.place, use):

@@ -1,6 +1,6 @@
-"""pgvector, in whichever schema it is: whether it is there, and whether the role may use it.
+"""Whether pgvector exists, in whichever schema, and whether the role may use it.
 
-Each transaction looks in that schema last (`Database`), which helps a role only where it may use the schema.
+`Database` adds that schema to the end of the search path, which helps only a role that may use the schema.
 """
 
 from sqlalchemy import Connection, text
@@ -17,7 +17,7 @@ NOT_INSTALLED = "the database server has no pgvector: install it there (the pack
 
 
 def require_vector(connection: Connection) -> str:
-    """Return the version of pgvector; UserError where the database has none, or the role may not use it."""
+    """Return the version of pgvector; UserError if the database has none, or if the role may not use it."""
     if version := usable_vector(connection):
         return version
     if available := connection.scalar(text(_AVAILABLE)):
@@ -26,7 +26,7 @@ def require_vector(connection: Connection) -> str:
 
 
 def usable_vector(connection: Connection) -> str | None:
-    """Return the version of pgvector, None where the database has none; UserError where the role may not use it."""
+    """Return the version of pgvector, None if the database has none; UserError if the role may not use it."""
     extension = connection.execute(text(_EXTENSION)).first()
     if extension is None:
         return None

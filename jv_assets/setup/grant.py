@@ -1,4 +1,4 @@
-"""What the pipeline's role needs and no more: to read two tables, write our columns in them, and own the schema jv."""
+"""Grant the pipeline's role what it needs: read two tables, write our columns in them, and own the schema jv."""
 
 from psycopg import Cursor, sql
 from sqlalchemy import Connection, text
@@ -11,7 +11,7 @@ from jv_assets.setup.seen import READ_ONLY, refuse_read_only
 from jv_assets.tables import WRITTEN
 
 _ROLE = "SELECT rolsuper FROM pg_roles WHERE rolname = :role"
-# From PostgreSQL 16 on, whoever makes a role may administer it, but is no member who may hand something over to it.
+# From PostgreSQL 16 on, the creator of a role may administer it, but is not a member who may hand something over to it.
 _POWERS = """
     SELECT quote_ident(me.rolname) AS me, quote_ident(r.rolname) AS role, quote_ident(current_database()) AS database,
         pg_has_role(me.oid, r.oid, CASE WHEN is_16 THEN 'SET' ELSE 'MEMBER' END)
@@ -35,7 +35,7 @@ _NOT_OWNED = """
     WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions')) AND NOT pg_has_role(c.relowner, 'USAGE')
     GROUP BY 2 ORDER BY 1 LIMIT 1
 """
-# Of the tables and of pgvector, where the role may not enter yet.
+# The schemas of the tables and of pgvector that the role may not use yet.
 _CLOSED_SCHEMAS = """
     SELECT n.nspname AS name, quote_ident(n.nspname) AS quoted, quote_ident(owner.rolname) AS owner,
         has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION') AS may_grant
@@ -47,7 +47,7 @@ _CLOSED_SCHEMAS = """
     )
     ORDER BY 1
 """
-# Of a table that is secured against the role: the roles that have the policy, null where there is none.
+# Tables with row-level security against the role: the roles of the policy, null if there is none.
 _SECURED = """
     SELECT c.relname, (
         SELECT array_agg(r.rolname::text ORDER BY r.rolname)
@@ -70,12 +70,12 @@ _RELATIONS = """
 
 
 def grant(database: Database, role: str) -> list[str]:
-    """Give the role its rights, in one transaction; returns the statements. Doing it again changes nothing.
+    """Grant the role its privileges in one transaction; return the statements. Idempotent.
 
-    Where row-level security is on, a policy shows the role all rows and lets it update them.
+    If row-level security is on, a policy shows the role all rows and lets it update them.
 
-    To be run by the owner of the tables, who must be a superuser or a member of the role to hand over the schema.
-    UserError for a role that there is not, a database that is not migrated, and rights that the owner lacks.
+    Run by the owner of the tables, who must be a superuser or a member of the role to hand over the schema. UserError
+    for an unknown role, a database that is not migrated, and privileges that the owner lacks.
     """
     with database.transaction() as connection:
         refuse_read_only(connection.execute(text(READ_ONLY)).one(), database.place)
@@ -104,7 +104,7 @@ def _refuse_unfit(connection: Connection, role: str) -> None:
 
 
 def _refuse_powerless(connection: Connection, role: str) -> None:
-    """UserError with the statement that gives whoever connects the power to run all the others."""
+    """Raise UserError with the statement that gives the current user the power to run all the others."""
     powers = connection.execute(text(_POWERS), {"role": role}).one()
     again = f"then again: jv grant {role}"
     if not powers.may_hand_over:
@@ -130,11 +130,11 @@ def _refuse_powerless(connection: Connection, role: str) -> None:
 
 
 def _statements(connection: Connection, role: str) -> list[sql.Composed]:
-    """Nothing here is put together from text: names are quoted as identifiers."""
+    """Names are quoted as identifiers; nothing is built from plain text."""
     name, database = sql.Identifier(role), sql.Identifier(str(connection.scalar(text("SELECT current_database()"))))
     statements = [sql.SQL("GRANT TEMP ON DATABASE {} TO {}").format(database, name)]
     if not connection.execute(text(_POWERS), {"role": role}).one().may_grant_temp:
-        statements.clear()  # the role has it without us
+        statements.clear()  # The role has it already.
     for schema in connection.execute(text(_CLOSED_SCHEMAS), {"role": role}):
         statements.append(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema.name), name))
     for table, columns in WRITTEN.items():
@@ -147,11 +147,13 @@ def _statements(connection: Connection, role: str) -> list[sql.Composed]:
 
 
 def _policies(connection: Connection, role: str) -> list[sql.Composed]:
-    """By which the role sees and updates all rows, where row-level security is on and they are not there yet."""
+    """Yield the statements that let the role see and update all rows, if row-level security is on and they are
+    missing.
+    """
     statements = []
     for table, other_roles in connection.execute(text(_SECURED), {"role": role, "tables": list(WRITTEN)}):
         roles = sql.SQL(", ").join(map(sql.Identifier, [*(other_roles or ()), role]))
-        # To all that have it already, too: it may have been made for another role.
+        # Also to roles that have it already, because the policy may have been made for another role.
         words = "CREATE POLICY {} ON {} TO {} USING (true) WITH CHECK (true)"
         if other_roles is not None:
             words = words.replace("CREATE", "ALTER")

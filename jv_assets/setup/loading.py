@@ -1,4 +1,4 @@
-"""Filling an empty database: with the demo population, or with CSV files of the two production tables."""
+"""Fill an empty database with the demo population, or with CSV files of the two production tables."""
 
 import codecs
 import csv
@@ -28,8 +28,8 @@ class Population:
     """The rows of the two production tables, before anything is embedded or scored.
 
     `profiles` has `PROFILE_COLUMNS`; `matches` has `MATCH_COLUMNS` and, all null, `SCORE_COLUMNS`. Every column is of
-    dtype object: null is None (NaN is the number NaN), uuid is a lower-case string, text[] a list, jsonb what its JSON
-    stands for, timestamptz a datetime with a time zone, numeric a float.
+    dtype object: null is None (NaN is the number NaN), uuid a lower-case string, text[] a list, jsonb the parsed JSON,
+    timestamptz a datetime with a time zone, numeric a float.
     """
 
     profiles: pd.DataFrame
@@ -37,9 +37,9 @@ class Population:
 
 
 def load_frames(database: "Database", profiles: pd.DataFrame, matches: pd.DataFrame) -> None:
-    """Load the rows of a `Population` in one transaction; UserError, and nothing loaded, where a table has rows."""
+    """Load the rows of a `Population` in one transaction; UserError, and nothing loaded, if a table has rows."""
     with database.transaction() as connection:
-        # Two loads at once: the second waits here, and then sees the rows of the first.
+        # If two loads run at once, the second waits here, and then sees the rows of the first.
         connection.execute(text("LOCK TABLE profiles, match_suggestions IN SHARE ROW EXCLUSIVE MODE"))
         for table in _TABLES:
             if connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):  # noqa: S608 - of _TABLES
@@ -56,7 +56,7 @@ def load_frames(database: "Database", profiles: pd.DataFrame, matches: pd.DataFr
 
 
 def _records(rows: pd.DataFrame, columns: dict[str, str]) -> Iterable[tuple[Any, ...]]:
-    """Each row in the order of `columns`, as psycopg takes it."""
+    """Yield each row in the order of `columns`, as psycopg takes it."""
     values = [
         [None if value is None else Jsonb(value) for value in rows[name]] if kind == "jsonb" else rows[name].tolist()
         for name, kind in columns.items()
@@ -66,7 +66,7 @@ def _records(rows: pd.DataFrame, columns: dict[str, str]) -> Iterable[tuple[Any,
 
 @dataclass(frozen=True)
 class CsvError:
-    """What is wrong with a cell, or with a whole row or file (`column` is empty then). `line` counts from 1."""
+    """An error in a cell, or in a whole row or file (`column` is then empty). `line` counts from 1."""
 
     file: str
     line: int
@@ -79,7 +79,7 @@ class CsvError:
 
 
 class CsvErrors(UserError):  # noqa: N818 - it holds many
-    """Everything wrong with a folder of CSV files: `count` errors, of which the first 100 are in `errors`."""
+    """All errors of a folder of CSV files: `count` errors; the first 100 are in `errors`."""
 
     def __init__(self, errors: list[CsvError], count: int) -> None:
         self.errors = errors
@@ -89,12 +89,12 @@ class CsvErrors(UserError):  # noqa: N818 - it holds many
 
 
 def read_csv_folder(folder: Path) -> Population:
-    """Read `profiles.csv` and `match_suggestions.csv` of a folder; CsvErrors where anything at all is wrong with them.
+    """Read `profiles.csv` and `match_suggestions.csv` of a folder; CsvErrors if anything is wrong with them.
 
-    UTF-8, comma, a header row with column names in any order; `id` and `name`, `id`, `profile_id` and
-    `suggested_profile_id` must be there, other columns may be missing. An empty cell is null. text[] is a JSON list of
-    strings, jsonb JSON text, timestamptz ISO 8601 with an offset from UTC. Vectors and scores are not loaded, so their
-    columns are errors. A match may name a profile that is not there.
+    UTF-8, comma, a header row with column names in any order. Required columns: `id` and `name`; `id`, `profile_id` and
+    `suggested_profile_id`. An empty cell is null. text[] is a JSON list of strings, jsonb JSON text, timestamptz ISO
+    8601 with an offset from UTC. Vectors and scores are not loaded, so their columns are errors. A match may name a
+    missing profile.
     """
     errors = _Errors()
     tables = {table: _read_table(folder / f"{table}.csv", columns, errors) for table, columns in _TABLES.items()}
@@ -123,7 +123,7 @@ class _Errors:
 
 
 def _read_table(path: Path, columns: dict[str, str], errors: _Errors) -> dict[str, list[Any]]:
-    """The file's values by column; what is wrong with it goes to `errors`."""
+    """Return the file's values by column; errors go to `errors`."""
     values: dict[str, list[Any]] = {name: [] for name in columns}
     rows = _rows(path, errors)
     before = errors.count
@@ -157,7 +157,7 @@ def _read_table(path: Path, columns: dict[str, str], errors: _Errors) -> dict[st
 
 
 def _rows(path: Path, errors: _Errors) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not blank, with the line it begins in."""
+    """Yield each row that is not blank, with the line where it begins."""
     try:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
@@ -188,7 +188,7 @@ def _rows(path: Path, errors: _Errors) -> Iterator[tuple[int, list[str]]]:
             return
         if cells is None:
             return
-        if cells and not (line == 1 and cells[0].lower().startswith("sep=")):  # by which Excel names the separator
+        if cells and not (line == 1 and cells[0].lower().startswith("sep=")):  # Excel's line that names the separator.
             yield line, cells
 
 
@@ -197,8 +197,8 @@ _SEPARATOR = "the separator looks like {}; save the file with commas between the
 
 
 def _other_separator(header: list[str], columns: dict[str, str]) -> str | None:
-    """What stands between the names of columns, where it is no comma."""
-    # Of one cell alone, so that a blank after each comma is none.
+    """Return the separator between column names, if it is not a comma."""
+    # Only for a quoted cell, so that a blank after each comma is not a separator.
     others = sorted(set(re.sub(r'[\w";\t|]', "", header[0]))) if len(header) == 1 else []
     for separator in (";", "\t", "|", *others):
         names = [part.strip().strip('"').lower() for cell in header for part in cell.split(separator)]

@@ -1,4 +1,4 @@
-"""The doctor's look at the pooler before the server: which kind it is, and whether it has a connection to give."""
+"""Part of the doctor: which kind of pooler is before the server, and whether it has a connection to give."""
 
 import select
 from contextlib import closing
@@ -11,18 +11,20 @@ from jv_assets.addresses import connect_words
 from jv_assets.resources.database import Database
 
 _POOLER_SECONDS = 5.0
-"""How long a pooler may take to answer; one that has no server connection left does not answer at all."""
+"""How long a pooler may take to answer. A pooler without a server connection does not answer at all."""
 
 
 def look_at_pooler(database: Database) -> tuple[Literal["ok", "warning"], str]:
-    """The kind of the pooler, told by whether two clients get the same server connection, or wait for each other's."""
+    """Return the kind of the pooler, by whether two clients get the same server connection, or wait for each
+    other's.
+    """
     cause = (
         f"it gave no second connection within {_POOLER_SECONDS:g} s: its pool is used up, or has one, in session mode"
     )
     used_up = f"{cause}; raise default_pool_size, or set pool_mode to transaction"
     try:
         with closing(_client(database)) as first, closing(_client(database)) as second:
-            # more than once: other clients may come between, and a pool may hand out its connections in turn
+            # Repeated: other clients may come between, and a pool may rotate its connections.
             for _ in range(3):
                 mine = {_backend(first), _backend(first)}
                 other = _backend(second, "BEGIN")
@@ -44,7 +46,7 @@ def _client(database: Database) -> psycopg.Connection[Any]:
 
 
 def _backend(client: psycopg.Connection[Any], before: str = "") -> int | None:
-    """The number of the client's server connection now, None where it got none in time."""
+    """Return the number of the client's current server connection, None if it got none in time."""
     client.pgconn.send_query(f"{before}; SELECT pg_backend_pid()".encode())
     pid = None
     while select.select([client.pgconn.socket], [], [], _POOLER_SECONDS)[0]:

@@ -1,4 +1,4 @@
-"""The doctor's look at what the role may do: all that is needed, and nothing else."""
+"""Part of the doctor: whether the role has all privileges that it needs, and no more."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -30,11 +30,11 @@ OURS = {
 
 
 def look_at_privileges(seen: Seen, use: Use) -> tuple[Literal["ok", "warning", "error"], str]:
-    """Say whether the role may do what `use` takes; only a write takes more than to read."""
+    """Return whether the role may do what `use` takes. Only writing takes more than reading."""
     role = seen.server.role
     statements = [f"GRANT {what} TO {role}" for what in _missing_grants(seen, use)]
     if use == "write" and LOG in seen.tables and not (seen.tables[LOG].is_owner and seen.tables[LOG].may_create):
-        # Only its owner may add a partition to a table, and a view reads with the rights of its own.
+        # Only a table's owner may add a partition to it, and a view reads with its owner's privileges.
         statements.append(f"GRANT CREATE ON SCHEMA jv TO {role}")
         statements += [f"ALTER TABLE {name} OWNER TO {role}" for name in (LOG, "jv.score_log")]
     if statements:

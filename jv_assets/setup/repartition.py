@@ -1,4 +1,4 @@
-"""New bounds for the partitions, taken from the ids that the tables hold: what `jv repartition` does."""
+"""Compute new bounds for the partitions from the ids in the tables, for `jv repartition`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from jv_assets.pipeline.database.stored_cut import TABLES, firsts_as_text, read_
 from jv_assets.resources.database import Database
 
 SKEW = 3.0
-"""How many times the rows of the mean partition the largest one may have and still count as even."""
+"""How many times the mean number of rows the largest partition may have and still count as even."""
 
-# These read a whole table by its primary key: 0.3 s for a million rows.
+# These queries read a whole table by its primary key: 0.3 s for a million rows.
 _NO_TIMEOUT = "SET LOCAL statement_timeout = 0"
 _SIZES = "SELECT width_bucket(id, CAST(:firsts AS uuid[])), count(*) FROM {table} GROUP BY 1"
 _IDS_AT = """
@@ -33,7 +33,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The cut that a database has, the one that it should have, and the sizes by table."""
+    """The current cut of a database, the proposed one, and the sizes by table."""
 
     now: Cut
     then: Cut
@@ -51,7 +51,7 @@ def propose(database: Database, count: int) -> Proposal:
 
 
 def _propose(database: Database, table: str, now: TableCut) -> tuple[TableCut, Sizes]:
-    """Keep the cut if its partitions are even, else take equal widths if these are, else the ids."""
+    """Keep the cut if its partitions are even; otherwise use equal widths if these are even, or else the ids."""
 
     def work(connection: Connection) -> tuple[TableCut, Sizes]:
         connection.execute(text(_NO_TIMEOUT))
@@ -74,14 +74,14 @@ def _is_even(largest: int, rows: int, count: int) -> bool:
 
 
 def _sizes(connection: Connection, table: str, cut: TableCut) -> tuple[int, int]:
-    """The rows of a table and of its largest partition."""
+    """Return the rows of a table and of its largest partition."""
     statement = text(_SIZES.format(table=table))
     counts = [count for _, count in connection.execute(statement, {"firsts": firsts_as_text(cut)})]
     return sum(counts), max(counts, default=0)
 
 
 def _from_ids(connection: Connection, table: str, rows: int, count: int) -> TableCut:
-    """Partitions of equally many rows. Of many rows only the first id of each partition is read."""
+    """Return partitions with equally many rows. Of many rows, reads only the first id of each partition."""
     places = sorted({place * rows // count for place in range(count)}) if rows >= count else list(range(rows))
     ids = connection.scalars(text(_IDS_AT.format(table=table)), {"places": places})
     return even_rows([UUID(one).int for one in ids], count)

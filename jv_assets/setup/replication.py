@@ -1,7 +1,7 @@
-"""Whether logical replication lets the pipeline update and delete rows: a published table must name its rows.
+"""Check whether logical replication lets the pipeline update and delete rows.
 
-Postgres refuses an UPDATE or DELETE of a published table without a replica identity, which is its primary key unless it
-was told otherwise. EXPLAIN has it say so without a write, for partitions, row filters and column lists, too.
+Postgres refuses an UPDATE or DELETE of a published table without a replica identity, by default its primary key.
+EXPLAIN makes Postgres say so without a write, also for partitions, row filters and column lists.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _STATEMENTS = {
     "jv.ratings": ("DELETE FROM jv.ratings",),
     "jv.published_ranges": ("UPDATE jv.published_ranges SET as_of = as_of",),
 }
-"""By table, a statement of each kind that the pipeline runs there, but for INSERT, which needs no replica identity."""
+"""By table, one statement of each kind that the pipeline runs there, except INSERT, which needs no replica identity."""
 _NO_IDENTITY, _NOT_COVERED = "55000", "42P10"
 _LACKING = """
     WITH RECURSIVE tree AS (
@@ -56,7 +56,7 @@ _PUBLICATIONS = """
 
 
 def refuse_unpublishable(connection: Connection) -> None:
-    """UserError, with cause and cure, where a publication has Postgres refuse what the pipeline writes."""
+    """Raise UserError, with cause and cure, if a publication makes Postgres refuse what the pipeline writes."""
     if not connection.scalar(text("SELECT EXISTS (SELECT FROM pg_publication)")):
         return
     for table, statements in _STATEMENTS.items():

@@ -1,4 +1,4 @@
-"""What a database says of itself, its tables and their columns, read once for all the doctor's looks."""
+"""What the catalogue says about a database, its tables and columns, read once for all checks of the doctor."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ _SERVER = """
         quote_ident(current_database()) AS database, has_database_privilege(current_database(), 'TEMP') AS may_temp
     FROM pg_roles WHERE rolname = current_user
 """
-# Not to_regclass for schema jv: that is an error for a role that may not enter it.
+# Not to_regclass for schema jv, because it raises an error for a role that may not use the schema.
 _TABLES = """
     SELECT CASE n.nspname WHEN 'jv' THEN 'jv.' ELSE '' END || c.relname AS name,
         has_schema_privilege(n.oid, 'USAGE') AS may_enter,
@@ -41,7 +41,7 @@ READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS read_only
 
 @dataclass(frozen=True)
 class Seen:
-    """What the database says of itself: `tables` by name, `columns` by table and name."""
+    """What the database says about itself: `tables` by name, `columns` by table and name."""
 
     server: Row[Any]
     tables: dict[str, Row[Any]]
@@ -50,7 +50,7 @@ class Seen:
 
 
 def look_at_database(connection: Connection) -> Seen:
-    """Read the catalogue; no row of a table is read."""
+    """Read the catalogue; reads no row of a table."""
     server = connection.execute(text(_SERVER)).one()
     tables = {row.name: row for row in connection.execute(text(_TABLES))}
     columns: dict[str, dict[str, Row[Any]]] = {name: {} for name in READ if name in tables}
@@ -58,12 +58,12 @@ def look_at_database(connection: Connection) -> Seen:
         columns[row.relname][row.attname] = row
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    # a pooler tells each client a number of its own, with which it can cancel its statements
+    # A pooler gives each client its own number, with which the client can cancel its statements.
     return Seen(server, tables, columns, driver.info.backend_pid != server.pid)
 
 
 def refuse_read_only(server: Row[Any], place: str) -> None:
-    """UserError where nothing can be written, by a row that has `read_only`."""
+    """Raise UserError if nothing can be written, by a row that has `read_only`."""
     if server.read_only:
         raise UserError(
             f"{place} takes no writes: it is a replica, or default_transaction_read_only is on; give the primary in "

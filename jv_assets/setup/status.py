@@ -1,4 +1,4 @@
-"""Where the database stands: what is embedded, scored, NULL and why."""
+"""The state of the database: what is embedded, scored and NULL, and why."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from jv_scoring.text import EMBEDDED_FIELDS
 NOT_YET = "not yet scored"
 NO_VERSION = "none"
 NOT_NAMED = " (not named)"
-"""After a policy that the stored context does not name, but that its breakdown tells."""
+"""Added to a policy that the stored context does not name, but that its breakdown tells."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Status:
 
     `profiles`: embedded (under the configured model's name), under another model, skipped (no usable text), waiting.
     `null`: matches without a score, by reason. `scored`: matches with a score of ours, by policy, version and model.
-    `foreign`: matches whose score was written by another program, or changed: it has no breakdown, or is not what that
-    adds up to. `once`: matches that have a score and can never be scored again, by reason.
+    `foreign`: matches whose score another program wrote or changed: it has no breakdown, or differs from it. `once`:
+    matches that have a score and can never be scored again, by reason.
     """
 
     profiles: dict[str, int]
@@ -48,25 +48,25 @@ class Status:
 
     @property
     def waiting(self) -> int:
-        """Matches that could be scored and are not."""
+        """How many matches could be scored but are not."""
         return self.null.get(NOT_YET, 0)
 
     @property
     def others(self) -> dict[str, int]:
-        """All matches that are not in `scored`, by what is to be said of them."""
+        """All matches that are not in `scored`, by their label in the table."""
         by_other = {"scored: written by another program": self.foreign} if self.foreign else {}
         once = {f"scored once, {reason}": count for reason, count in self.once.items()}
         return by_other | once | {f"no score: {reason}": count for reason, count in self.null.items()}
 
     def other_rules(self, policy: str) -> int:
-        """Scores of ours, or as good, that were not made under this policy and the current version of the rules."""
+        """Return how many scores were not made under this policy and the current version of the rules."""
         names = (policy, policy + NOT_NAMED)
         current = (SCORING_VERSION, NO_VERSION)
         return sum(n for (of, version, _), n in self.scored.items() if of not in names or version not in current)
 
 
 def read_status(database: Database, model: str) -> Status:
-    """The counts, from one transaction."""
+    """Count everything in one transaction."""
 
     def work(connection: Connection) -> Status:
         profiles = connection.execute(text(_PROFILES), {"model": model}).mappings().one()
@@ -103,10 +103,9 @@ def _counted(profiles: dict[str, int], rows: Sequence[Row[Any]]) -> Status:
 
 
 def count_older(database: Database, model: str) -> int | None:
-    """How many stored scores are older than the data: the inputs hash of both profiles as they are now is another.
+    """Return how many stored scores are stale: the current inputs hash differs from the stored one.
 
-    Reads all profiles, and of their vectors a digest; scores nothing. None where a profile cannot be read, so that it
-    cannot be told.
+    Reads all profiles and the digests of their vectors; scores nothing. None if a profile cannot be read.
     """
     try:
         features = pd.concat([features_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
@@ -117,7 +116,7 @@ def count_older(database: Database, model: str) -> int | None:
 
 
 def count_waiting_texts(database: Database, model: str) -> int:
-    """How many texts have no vector, or one that is not of the text as it is now."""
+    """Return how many texts have no vector, or a stale one."""
     embedder = Embedder(model)
     return sum(stale_texts(database, embedder, *each) for each in id_spans(database, "profiles"))
 

@@ -1,4 +1,4 @@
-"""The doctor's look at the vectors in `profiles`: under which models' names they are, and so which of them count."""
+"""Part of the doctor: the models' names under which vectors are stored, and so which vectors count."""
 
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -10,9 +10,9 @@ from jv_assets.pipeline.texts.stored_vectors import model_of, spellings
 from jv_scoring.text import EMBEDDED_FIELDS
 
 _ALIKE = 0.75
-"""From which similarity on, 0..1, a name may be a misspelling of the model's."""
+"""Similarity, 0..1, from which a name counts as a possible misspelling of the model's."""
 _NAMED = 3
-"""Other names that the line quotes at most."""
+"""How many other names the line quotes at most."""
 _NAMES = f"""
     SELECT embeddings_model AS name, {model_of("embeddings_model")} AS model, count(*) AS profiles
     FROM profiles
@@ -23,7 +23,7 @@ _NAMES = f"""
 
 @dataclass(frozen=True)
 class Vectors:
-    """Profiles that have a vector: how many count as the model's, and how many are under which other name."""
+    """Profiles that have a vector: how many count as the model's, and how many are under each other name."""
 
     model: str
     ours: int
@@ -36,7 +36,7 @@ class Vectors:
 
     @property
     def line(self) -> str:
-        """What was found, with a cure where vectors are not used."""
+        """The state in one line, with a cure if vectors are not used."""
         named = f"{self.ours:,} profiles have vectors of {self.model}"
         if self.spelled:
             named += f", spelled {_listed(self.spelled)} in some, which counts as that model"
@@ -68,7 +68,7 @@ class Vectors:
 
 
 def look_at_vectors(connection: Connection, model: str) -> Vectors:
-    """Count the profiles that have vectors, by the name that those are under."""
+    """Count the profiles that have vectors, by the name of the model."""
     rows = connection.execute(text(_NAMES)).all()
     return Vectors(
         model=model,

@@ -1,6 +1,6 @@
-"""Whether a run could write what it is to write: all rows are seen, and an update changes what it says and no more.
+"""Check whether a run could write: all rows are visible, and an update changes exactly what it says.
 
-The catalogue tells most of it. Where triggers or rules would act, one row is updated in a savepoint, and rolled back.
+The catalogue answers most of it. If triggers or rules would act, one row is updated in a savepoint, and rolled back.
 """
 
 from collections.abc import Callable
@@ -22,18 +22,18 @@ from jv_assets.tables import cast
 from jv_scoring.similarity import calibration_of
 
 Use = Literal["read", "dry run", "write"]
-"""What is to be done with a database: only a write is tried first, and only reading may go on where rows are hidden."""
+"""The use of a database: only a write is tried first, and only reading is allowed if rows are hidden."""
 
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 
 
 def require_writable(database: Database, use: Use = "write") -> None:
-    """UserError with what would hide rows, or change an update. It is asked before every run, and is quick."""
+    """Raise UserError if something would hide rows or change an update. Quick, because every run asks."""
     database.run(lambda connection: look(connection, use))
 
 
 def look(connection: Connection, use: Use) -> str:
-    """Return that all is well, in one line; UserError with cause and cure where it is not."""
+    """Return in one line that all is well; UserError with cause and cure if it is not."""
     obstacles = read_obstacles(connection)
     if cause := obstacles.unseen or obstacles.rewritten:
         raise UserError(cause)
@@ -45,7 +45,7 @@ def look(connection: Connection, use: Use) -> str:
 
 
 def hidden_rows(connection: Connection) -> str | None:
-    """Return what to warn of before anything is read and counted; None where all rows can be seen."""
+    """Return a warning before anything is read and counted; None if all rows can be seen."""
     return read_obstacles(connection).unseen
 
 
@@ -57,11 +57,11 @@ def _try_updates(connection: Connection, obstacles: Obstacles) -> None:
                     connection.execute(text(_LOCK_TIMEOUT))
                     update(connection)
                 except RefusedRowError as error:
-                    # A constraint may have refused the values of the trial; those of the run will be told of.
+                    # A constraint may have refused the values of the trial. The run reports the values that it refuses.
                     if error.by_function:
                         raise
                 except (DBAPIError, psycopg.Error) as error:
-                    # A full disk or a lock may be gone when the run writes, and each partition tells of it by itself.
+                    # A full disk or a lock may be gone when the run writes, and each partition reports it by itself.
                     if not (is_passing(error) or is_of_the_server(driver_error(error))):
                         raise
                 finally:
@@ -88,7 +88,7 @@ _TRIALS: dict[str, Callable[[Connection], None]] = {
     "profiles": _update_a_profile,
     "match_suggestions": _update_a_match,
 }
-# Of a row that nobody holds. Both means are those of the two scores, as a constraint may ask.
+# Use a row that nobody holds. Its mean is that of both scores, because a constraint may demand it.
 _JSONB = cast("match_suggestions", "match_context")
 _A_MATCH = f"""
     WITH one AS (SELECT * FROM match_suggestions ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)

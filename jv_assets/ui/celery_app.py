@@ -1,10 +1,9 @@
-"""
-What a worker is: a process that takes Dagster's runs from the broker, on whatever machine (docs/scale-out.md).
+"""The Celery app of a worker: a process that takes Dagster's runs from the broker (docs/scale-out.md).
 
-    celery -A jv_assets.ui.celery_app worker
+celery -A jv_assets.ui.celery_app worker
 
-Not `dagster-celery worker start`: that writes the broker's URL, password and all, into a file of its own at each start,
-which it leaves there, and it finds the program `celery` on PATH alone.
+Not `dagster-celery worker start`: at each start, that writes the broker's URL with the password into a file and leaves
+it there, and it finds the program `celery` only on PATH.
 """
 
 import os
@@ -26,7 +25,7 @@ os.environ["DAGSTER_HOME"] = str(dagster_home())
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _end_with_the_worker(**_: object) -> None:
-    """In a run's process: end when the worker was killed. The run is taken for lost then, and is done again."""
+    """In a run's process: end if the worker was killed. The run then counts as lost, and is done again."""
     worker = os.getppid()
 
     def watch() -> None:

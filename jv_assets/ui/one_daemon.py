@@ -1,4 +1,4 @@
-"""One daemon for one Dagster database: two of them would share its runs, and do half of them over the wrong home."""
+"""Allow one daemon per Dagster database: two would share its runs, and do half of them with the wrong home."""
 
 import json
 import socket

@@ -7,7 +7,9 @@ from jv_assets.errors import UserError
 
 
 def free_port(host: str, wanted: int | None, among: range, choose: str) -> int:
-    """The port `wanted`, or the first free one `among` others; UserError, naming what to `choose` by, if none is."""
+    """Return the port `wanted`, or the first free one `among` others; UserError, naming what to `choose`, if there is
+    none.
+    """
     for port in (wanted,) if wanted else among:
         if _is_free(host, port):
             return port

@@ -1,10 +1,9 @@
-"""
-Processes that live and end together, in the foreground until Ctrl-C: those of `jv ui`, and those of `jv workers`.
+"""Processes that live and end together, in the foreground until Ctrl-C: those of `jv ui` and of `jv workers`.
 
-None is left behind, whatever ends this one. Each of them leads a process group of its own, to which all that it starts
-belongs, runs included; and it waits at a pipe, of which the `Family` holds the other end. When the system closes that,
-as it does even after SIGKILL, the process ends its group. (Linux could send a signal on the death of a parent, to its
-child alone; macOS could not.) The embedded Postgres is meant to go on.
+No orphan is left, however this process ends. Each member leads a process group, which holds everything that it starts,
+runs included. It also waits at a pipe whose other end the `Family` holds. When the system closes the pipe, even after
+SIGKILL, the member ends its group. (Linux could signal a child on its parent's death, but no grandchildren; macOS could
+not.) The embedded Postgres keeps running on purpose.
 """
 
 import contextlib
@@ -28,19 +27,19 @@ from jv_assets import settings
 from jv_assets.errors import UserError
 
 END_SECONDS = 15
-"""How long a process may take over ending itself, before it is killed."""
+"""Seconds that a process may take to end, before it is killed."""
 LARGEST_LOG = 10_000_000
-"""Bytes of what one process printed, after which its log begins anew: it may run for years."""
+"""Bytes after which the log of one process begins anew, because it may run for years."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ALARM = re.compile(r" - (?:ERROR|CRITICAL) - (.*)")
 _OF_A_RUN = re.compile(r"\S+ - [0-9a-f-]{36} - (?!\d+ - RUN_FAILURE)")
-"""What a run says, but for its end: each step and range that failed has lines of its own, which are in the pages."""
+"""Lines of a run, except its end: each failed step and partition has its own lines, which the pages show."""
 
 
 class DiedError(Exception):
-    """A process of ours has ended by itself; the text says which, and its last words."""
+    """One of our processes has exited; the text says which, and its last words."""
 
 
 @dataclass
@@ -53,12 +52,12 @@ class _Member:
 
     def close(self) -> None:
         self.unread.close()
-        with self.process:  # closes the pipe
+        with self.process:  # This closes the pipe.
             pass
 
 
 class Family:
-    """Processes that live and end together. Leaving the context ends them, and all that they have started."""
+    """Processes that live and end together. Leaving the context ends them, and everything that they started."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
@@ -69,7 +68,7 @@ class Family:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for number in _SIGNALS:  # the second Ctrl-C of an impatient user
+        for number in _SIGNALS:  # The second Ctrl-C of an impatient user.
             signal.signal(number, signal.SIG_IGN)
         groups = [member.process.pid for member in self._members]
         if not _end(groups, signal.SIGTERM, END_SECONDS):
@@ -78,17 +77,17 @@ class Family:
             member.close()
 
     def start(self, name: str, module: str, *words: str) -> None:
-        """Run a module as `python -m` does. What it prints goes to a log, which begins anew with each start."""
+        """Run a module as `python -m` does. Its output goes to a log, which begins anew with each start."""
         log = self._folder / f"{name.replace(' ', '-')}.log"
         log.write_bytes(b"")
-        with log.open("ab") as output:  # at the end, wherever that is when it begins anew
+        with log.open("ab") as output:  # Append, so that writing continues at the end when the log begins anew.
             process = subprocess.Popen(
                 [sys.executable, "-m", "jv_assets.ui.processes", module, *words],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                # away from the current folder, where Dagster would read .env and Python look for modules
+                # Not in the current folder, where Dagster would read .env, and Python would look for modules.
                 cwd=self._folder,
                 env={**os.environ, "JV_HOME": _home(), "PYTHONSAFEPATH": "1"},
             )
@@ -104,7 +103,7 @@ class Family:
         return len(self._members)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = float("inf")) -> None:
-        """Wait, print what is grave in the logs, and raise DiedError as soon as one of the processes has ended."""
+        """Wait for the condition, print errors from the logs, and raise DiedError as soon as a process has exited."""
         deadline = time.monotonic() + seconds
         while not condition():
             for member in self._members:
@@ -130,7 +129,7 @@ class Family:
 
 
 def _home() -> str:
-    """`JV_HOME` as it is from any folder."""
+    """Return `JV_HOME` as an absolute path or URL."""
     return settings.home() if "://" in settings.home() else str(Path(settings.home()).absolute())
 
 
@@ -141,7 +140,7 @@ def _last_words(log: Path) -> str:
 
 
 def _end(groups: list[int], number: signal.Signals, seconds: float) -> bool:
-    """Send a signal to process groups; whether they have ended in time."""
+    """Send a signal to process groups; return whether they have ended in time."""
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
@@ -155,7 +154,7 @@ def _end(groups: list[int], number: signal.Signals, seconds: float) -> bool:
 
 def _is_in(process: psutil.Process, groups: list[int]) -> bool:
     try:
-        # nobody may be there to clear away those that have ended
+        # There may be nobody to reap zombies.
         return os.getpgid(process.pid) in groups and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
         return False
@@ -163,8 +162,8 @@ def _is_in(process: psutil.Process, groups: list[int]) -> bool:
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[None]:
-    """Have SIGTERM, and SIGINT even where a shell had it ignored, raise KeyboardInterrupt."""
-    # the processes we start would ignore what we ignore; and `nohup` must do what it is for
+    """Make SIGTERM raise KeyboardInterrupt, and SIGINT too, even if a shell had it ignored."""
+    # Child processes ignore the signals that we ignore, and `nohup` must keep its effect.
     ours = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     before = [(number, signal.signal(number, signal.default_int_handler)) for number in ours]
     try:
@@ -176,7 +175,9 @@ def interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone(folder: Path, running: str) -> Iterator[TextIO]:
-    """Hold a folder's lock; UserError if somebody does: `running`, and what that one has written into the lock."""
+    """Hold a folder's lock. If somebody else does, raise UserError: `running`, and what the holder wrote into
+    the lock.
+    """
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("a+") as lock:
         try:
@@ -189,10 +190,10 @@ def alone(folder: Path, running: str) -> Iterator[TextIO]:
 
 
 def _follow(module: str) -> None:
-    """In a process of its own: run a module, and end it with all that it has started when its family is gone."""
+    """Run a module in this process, and end it with everything that it started when its family is gone."""
 
     def watch() -> None:
-        os.read(0, 1)  # nothing ever comes but the end
+        os.read(0, 1)  # Nothing arrives here except the end of the pipe.
         os.killpg(0, signal.SIGTERM)
         time.sleep(END_SECONDS)
         os.killpg(0, signal.SIGKILL)

@@ -1,7 +1,6 @@
-"""
-Serves the report to this machine alone, beside Dagster's pages: a few files of one folder, read-only.
+"""Serve the report read-only to this machine: a few files of one folder.
 
-Run as a module, by `jv ui`, in a process of its own.
+`jv ui` runs this module in its own process.
 """
 
 import sys
@@ -18,7 +17,7 @@ SERVED = {
     "momentum_options.json": "application/json",
     "top_matches.csv": "text/csv",
 }
-"""By name in the folder of the reports: what it is. Nothing else is ever read."""
+"""By file name in the folder of the reports: its content type. No other file is ever read."""
 _NOT_YET = (
     "There is no %s yet: jv report makes it, and so does the job `report` in the Dagster UI. Then load this again.\n"
 )
@@ -48,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _found(self) -> tuple[HTTPStatus, str, bytes]:
         name = self.path.partition("?")[0].removeprefix("/") or "report.html"
-        # Another name would be that of a page elsewhere, which had it point here to read what we serve.
+        # Refuse other names: a foreign page could resolve its name to this address, and read what we serve.
         if self.headers.get("Host", "").partition(":")[0] not in (settings.REPORTS_HOST, "localhost"):
             return HTTPStatus.FORBIDDEN, "text/plain", b"This is served to this machine alone.\n"
         if name not in SERVED:
@@ -59,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.NOT_FOUND, "text/plain", (_NOT_YET % name).encode()
 
     def log_message(self, *_: object) -> None:
-        """Nothing: a log that grows with each request helps nobody."""
+        """Log nothing: a log that grows with each request helps nobody."""
 
 
 def main(port: int) -> None:

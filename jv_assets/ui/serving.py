@@ -1,13 +1,11 @@
-"""
-Dagster's web pages with all that works behind them, from one command, until Ctrl-C.
+"""Serve Dagster's pages, and run everything behind them, from one command, until Ctrl-C.
 
 Three processes: a code server, which loads the definitions and starts the runs, and the webserver and the daemon, which
-both ask it. They are started here and not by `dagster dev`, because what that has started goes on for ever when it is
-killed, and because it takes seconds to notice that a part has died, and prints everything into the terminal. A small
-fourth one serves the report.
+both ask it. `dagster dev` is not used: its children survive if it is killed, it notices only after seconds that a part
+has died, and it prints everything into the terminal. A small fourth process serves the report.
 
-No process is left behind, whatever ends this one (processes.py). A run that is cut off is marked
-as failed, and `jv retry` does it again.
+No process is left behind, however this one ends (processes.py). An interrupted run is marked as failed, and `jv retry`
+does it again.
 """
 
 import contextlib
@@ -32,17 +30,16 @@ _LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { location
 _LOCATIONS += " { message cause { message cause { message } } } } } } } }"
 
 _QUIET = ("--log-level", "warning")
-"""Else each look of a sensor, some thousands a day, is lines in a log."""
+"""Otherwise each tick of a sensor, some thousands a day, writes lines into a log."""
 
 
 def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool = False) -> int:
-    """
-    Show Dagster's pages on `port` (by default the first free one from 3000 on) until Ctrl-C or SIGTERM.
+    """Serve Dagster's pages on `port` (by default the first free one from 3000 on) until Ctrl-C or SIGTERM.
 
-    With `read_only` they are for viewers, to whom Dagster refuses every change: without daemon and report, beside those
-    of the operators or alone.
+    With `read_only` they are for viewers: Dagster refuses every change, and there is neither daemon nor report. They
+    may run beside those of the operators.
 
-    Returns the exit code: 0, or 1 where a process ended by itself. Raises UserError with what is to be mended first.
+    Returns the exit code: 0, or 1 if a process exited by itself. Raises UserError with what to fix first.
     """
     from jv_assets.platform.instance import open_instance
     from jv_assets.platform.storage import dagster_home
@@ -50,7 +47,7 @@ def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool =
 
     try:
         with interrupts(), contextlib.ExitStack() as stack:
-            open_instance().dispose()  # makes Dagster's tables, or says in one line what is wrong
+            open_instance().dispose()  # Creates Dagster's tables, or says in one line what is wrong.
             folder = dagster_home() / ("ui-read-only" if read_only else "ui")
             lock = stack.enter_context(alone(folder, "the Dagster UI is running already, at"))
             if not read_only:
@@ -83,13 +80,13 @@ def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool =
 
 
 def _start(family: Family, scratch: Path, host: str, port: int, *, read_only: bool) -> None:
-    """Start the three, or for viewers two, and return when the pages answer and show the assets."""
+    """Start the three processes, or two for viewers, and return when the pages show the assets."""
     code, workspace = scratch / "code", scratch / "workspace.yaml"
     location = {"grpc_server": {"socket": str(code), "location_name": LOCATION}}
-    workspace.write_text(json.dumps({"load_from": [location]}))  # YAML too
+    workspace.write_text(json.dumps({"load_from": [location]}))  # JSON is YAML too.
     target = ["-m", MODULE, "-d", str(settings.ROOT), "--location-name", LOCATION, *_QUIET]
     family.start("code server", "dagster", "code-server", "start", "--socket", str(code), *target)
-    family.wait_for(lambda: _accepts(code), READY_SECONDS)  # one that asks too early asks again after 10 s only
+    family.wait_for(lambda: _accepts(code), READY_SECONDS)  # If it asks too early, it asks again only after 10 s.
     pages = ["-w", str(workspace), "-h", host, "-p", str(port)]
     if read_only:
         family.start("webserver", "jv_assets.ui.webserver", *pages, "--read-only")
@@ -105,7 +102,7 @@ def _accepts(path: Path) -> bool:
 
 
 def _shows_assets(host: str, port: int) -> bool:
-    """Whether the webserver answers; UserError where it answers that the definitions do not load."""
+    """Return whether the webserver answers; UserError if it answers that the definitions do not load."""
     connection = http.client.HTTPConnection(host, port, timeout=30)
     try:
         connection.request("POST", "/graphql", json.dumps({"query": _LOCATIONS}), {"Content-Type": "application/json"})

@@ -1,8 +1,9 @@
-"""Dagster's webserver, for its own pages alone. `python -m jv_assets.ui.webserver` takes `dagster-webserver`'s options.
+"""Dagster's webserver, restricted to its own pages. `python -m jv_assets.ui.webserver` takes `dagster-webserver`'s
+options.
 
 Dagster's webserver has no login. It answers any page that the operator's browser has open: a form of another site that
 posts to 127.0.0.1, a mutation in the address of a picture, a foreign name that leads to this machine (DNS rebinding).
-Here each request is checked before Dagster sees it.
+This module checks each request before Dagster sees it.
 """
 
 import ipaddress
@@ -21,9 +22,9 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 
 class OwnPagesOnly:
-    """An ASGI application that passes on what the pages of `app` itself, or a program, ask for. 403 for all else.
+    """An ASGI application that passes on requests of its own pages and of programs, and answers others with 403.
 
-    `ui_url` is where people open the pages, where that is not this machine's address: behind a proxy, or by a name.
+    `ui_url`: where people open the pages, if that is not this machine's address, such as behind a proxy.
     """
 
     def __init__(self, app: ASGIApp, ui_url: str) -> None:
@@ -56,13 +57,15 @@ class OwnPagesOnly:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """Whether no foreign name leads here: a number cannot be rebound."""
+        """Return whether no foreign name leads here: a number cannot be rebound."""
         name = urlsplit(f"//{host}").hostname or ""
         return name in ("localhost", self._ui.hostname) or _is_number(name)
 
 
 def _graphql_refusal(method: str, headers: Headers) -> str | None:
-    """Pictures and links cannot send JSON, nor can a form; the playground at /graphql is HTML."""
+    """Return whether the request is JSON, which pictures, links and forms cannot send; the playground at /graphql is
+    HTML.
+    """
     if method == "POST" and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return "send GraphQL as application/json"
     if method == "GET" and "text/html" not in headers.get("accept", ""):
@@ -83,7 +86,7 @@ def main() -> None:
     from dagster_webserver.cli import cli
     from dagster_webserver.webserver import DagsterWebserver
 
-    # The command has no option for middleware; the class asks this method for it.
+    # The command has no option for middleware, but the class asks this method for it.
     theirs = DagsterWebserver.build_middleware
 
     def build_middleware(server: Any) -> list[Middleware]:

@@ -1,4 +1,4 @@
-"""Workers of this machine alone, in the foreground until Ctrl-C: for trying out what docs/scale-out.md describes."""
+"""Workers of this machine only, in the foreground until Ctrl-C, to try what docs/scale-out.md describes."""
 
 import contextlib
 import os
@@ -10,17 +10,16 @@ READY_SECONDS = 120
 
 
 def serve(count: int) -> int:
-    """
-    Run so many workers until Ctrl-C or SIGTERM; one that is killed is told, and the others go on.
+    """Run so many workers until Ctrl-C or SIGTERM. If one is killed, print that, and let the others continue.
 
-    Returns the exit code: 0, or 1 where none is left.
+    Returns the exit code: 0, or 1 if none is left.
     """
     from jv_assets.platform.broker import celery
     from jv_assets.platform.instance import open_instance
     from jv_assets.platform.storage import dagster_home
 
     app = celery()
-    # Each would otherwise embed with as many threads as there are cores.
+    # Otherwise each would embed with as many threads as there are cores.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     try:
         with interrupts(), contextlib.ExitStack() as stack:
