@@ -95,13 +95,13 @@ def ground_of(
 
 
 def without_attrs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows as a file can hold them: what a search says of itself is in the metadata."""
+    """Return the rows without attrs, which a file cannot hold; the metadata has what they say."""
     plain = rows.copy()
     plain.attrs = {}
     return plain
 
 
 def _looked(looked: Looked) -> dict[str, float]:
-    """Of the whole run, on each of its ranges."""
+    """Return figures of the whole run, shown on each of its partitions."""
     share = looked.looked_at / looked.possible if looked.possible else 0.0
     return {"pairs_possible": looked.possible, "pairs_looked_at": looked.looked_at, "share_looked_at": round(share, 4)}

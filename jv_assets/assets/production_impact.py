@@ -103,7 +103,7 @@ def production_impact(
 
 
 def _moments(database: Database, config: ImpactConfig) -> tuple[Moment, Moment | None]:
-    """UserError where they are none, or not in order."""
+    """Return the moments to compare; UserError if they are invalid, or not in order."""
     most = settings.score_log_days() * 24
     if not 0 < config.hours <= most:
         raise UserError(f"hours: {config.hours:g}: more than 0, and at most {most}")
@@ -119,7 +119,7 @@ def _moments(database: Database, config: ImpactConfig) -> tuple[Moment, Moment |
 
 
 def _compared(since: Moment, until: Moment | None, log_begins: datetime | None, lost: int) -> dict[str, object]:
-    """The moments in words, and how far it is known what stood at them."""
+    """Return the moments in words, and how far it is known what stood then."""
     return {
         "since": str(since),
         "until": str(until) if until else None,

@@ -22,7 +22,7 @@ from jv_scoring.text import EMBEDDED_FIELDS
 
 _SECONDS_BETWEEN_LOG_LINES = 5
 _NAMED = 3
-"""Texts that a line names at most."""
+"""How many texts a line names at most."""
 
 _COLUMNS = dg.TableSchema(
     columns=[
@@ -124,6 +124,6 @@ def profile_embeddings(
 
 
 def _named(texts: Sequence[embedding_plan.Text]) -> str:
-    """The first texts by profile and field, and how many more there are."""
+    """Return the first texts by profile and field, and how many more there are."""
     shown = ", ".join(f"profile {item.profile_id} {item.field}" for item in texts[:_NAMED])
     return shown + (f" and {len(texts) - _NAMED:,} more" if texts[_NAMED:] else "")

@@ -105,7 +105,7 @@ def published_scores(
             require_writable(database, "dry run" if config.dry_run else "write")
         if not config.dry_run:
             with one_line_failure():
-                require_fit(database)  # no command asked the doctor before a schedule's run
+                require_fit(database)  # A schedule's run has no command that asked the doctor.
                 _refuse_as_a_whole(config, database, files, files.made(MATCH_SCORES, context.partition_keys))
         each_range(context, work, record=not config.dry_run)
     if not config.dry_run:
@@ -113,7 +113,7 @@ def published_scores(
 
 
 def _refuse_as_a_whole(config: PublishConfig, database: Database, files: RangeFiles, keys: list[str]) -> None:
-    """UserError where the scores of these ranges together must not be published."""
+    """Raise UserError if the scores of these partitions together must not be published."""
     if config.only_missing or not config.switch_policy:
         refuse_other_rules(database, files, keys)
     for look, is_accepted in ((word_overlap_refusal, config.accept_word_overlap), (shift_refusal, config.accept_shift)):
@@ -122,8 +122,8 @@ def _refuse_as_a_whole(config: PublishConfig, database: Database, files: RangeFi
 
 
 def _with_page(refusal: Refusal, database: Database, files: RangeFiles, keys: list[str]) -> UserError:
-    """Return the error that names a page, made for it, of which matches would change and what from."""
-    from jv_assets.reports.refusal import write_refusal  # here: charts take long to load
+    """Return the error that names a page, written for it, of what would change and why."""
+    from jv_assets.reports.refusal import write_refusal  # Imported here, because charts take long to load.
 
     page = write_refusal(database, files, keys, f"Nothing was published: {refusal.moved}.")
     told = f"nothing was published: {refusal.moved}. See what would change, and what from, in {page}"
@@ -132,13 +132,13 @@ def _with_page(refusal: Refusal, database: Database, files: RangeFiles, keys: li
 
 def _chunks(files: RangeFiles, key: str, file: RangeFile, origin: Origin) -> Iterator[Chunk]:
     columns = sorted({*NEEDED, *STORED_COLUMNS} - (set() if origin.may_reuse(file.metadata) else {"stored_row"}))
-    for groups in file.groups(ROW_GROUP):  # contexts are large
+    for groups in file.groups(ROW_GROUP):  # Contexts are large, so read few row groups at a time.
         scored = file.read(columns, groups=groups)
         yield scored, cache(partial(_contexts, files, key, groups, scored))
 
 
 def _contexts(files: RangeFiles, key: str, groups: Sequence[int], scored: pd.DataFrame) -> pd.Series:
-    """`match_context` of the rows; UserError where the range was scored anew, by another run, since they were read."""
+    """Return `match_context` of the rows; UserError if another run rescored the partition since they were read."""
     with files.opened(MATCH_SCORES, key) as file:
         again = file.read([*NEEDED, "match_context"], groups=groups if groups in file.groups(ROW_GROUP) else [])
     if not again[list(NEEDED)].equals(scored[list(NEEDED)]):

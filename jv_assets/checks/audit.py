@@ -55,7 +55,9 @@ RULES: dict[str, Rule] = {
 
 
 def broken_rules(chunks: Iterable[pd.DataFrame], metadata: dict[str, Any]) -> dict[str, int]:
-    """The rules that the rows of a range break, with how many do. The chunks are in order of id."""
+    """Return the rules that the rows of a partition break, and how many rows break each. The chunks are in
+    order of id.
+    """
     counts: Counter[str] = Counter()
     scored, last = 0, None
     for rows in chunks:

@@ -1,4 +1,4 @@
-"""What stops a publish although every score by itself is in order: a distribution that moved as a whole."""
+"""Refuse a publish whose single scores are right, but whose distribution moved as a whole."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Refusal:
 
 
 def shift_within(files: RangeFiles, keys: Sequence[str]) -> Shift:
-    """How far the scores of these ranges, taken together, are from those that were stored when they were made."""
+    """Return how far the scores of these partitions, taken together, are from the stored scores at that time."""
     joint = Joint.of(np.empty(0), np.empty(0))
     for key in keys:
         for rows in files.chunks(MATCH_SCORES, key, COLUMNS):
@@ -34,13 +34,13 @@ def shift_within(files: RangeFiles, keys: Sequence[str]) -> Shift:
 
 
 def rise_within(files: RangeFiles, keys: Sequence[str]) -> Rise:
-    """How many text comparisons of these ranges are by word overlap, and how many were in the stored scores."""
+    """Return how many text comparisons are by word overlap, and how many were in the stored scores."""
     chunks = (rows for key in keys for rows in files.chunks(MATCH_SCORES, key, fallbacks.COLUMNS))
     return sum(map(rise_of, chunks), Rise())
 
 
 def in_words(rise: Rise) -> str | None:
-    """A rise of the share of word overlap beyond its bound, in words; None where it is within."""
+    """Return a rise of the share of word overlap beyond its bound, in words; None if it is within the bound."""
     if not (rise.is_beyond and rise.shares):
         return None
     before, now = rise.shares
@@ -51,9 +51,9 @@ def in_words(rise: Rise) -> str | None:
 
 
 def word_overlap_refusal(files: RangeFiles, keys: Sequence[str]) -> Refusal | None:
-    """Refuse scores in which word overlap takes the place of vectors in more comparisons than it may.
+    """Refuse scores in which word overlap replaces vectors in too many comparisons.
 
-    Then vectors that the stored scores were made with are missing, or are under a name that is not the model's.
+    Vectors behind the stored scores are then missing, or under a name that is not the model's.
     """
     rise = rise_within(files, keys)
     told = in_words(rise)
@@ -67,7 +67,7 @@ def word_overlap_refusal(files: RangeFiles, keys: Sequence[str]) -> Refusal | No
 
 
 def shift_refusal(files: RangeFiles, keys: Sequence[str]) -> Refusal | None:
-    """Refuse scores that moved further than they may under one policy and version."""
+    """Refuse scores that moved further than the bounds allow under one policy and version."""
     shift = shift_within(files, keys)
     if not shift.beyond:
         return None

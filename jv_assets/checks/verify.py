@@ -23,7 +23,7 @@ _ASSET = PUBLISHED_SCORES
 SAMPLE = 20
 """How many matches the plain reference rescores, one by one."""
 _IDS = ["id", "profile_id", "suggested_profile_id"]
-# In order of id, so that the index on it is used.
+# In order of id, so that Postgres uses the index on it.
 _ANY_NULL = """
     SELECT id FROM match_suggestions WHERE id BETWEEN :low AND :high AND harmonic_mean IS NULL ORDER BY id LIMIT 1
 """
@@ -72,7 +72,7 @@ def verify(
 
 
 def left_null(database: Database, files: RangeFiles, key: str) -> int:
-    """How many matches that the range's file has scored are NULL in the database, and name the same profiles."""
+    """Return how many matches that the partition's file has scored are NULL in the database, with the same profiles."""
     low, high = files.cut.matches.bounds(key)
     if not database.run(seeing_all(lambda connection: connection.scalar(text(_ANY_NULL), {"low": low, "high": high}))):
         return 0
@@ -89,12 +89,12 @@ def _left_null(database: Database, rows: pd.DataFrame) -> int:
 
 
 def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -> tuple[int, list[str]]:
-    """How many of the matches could be compared with the reference, and the ids of those that are stored otherwise."""
+    """Return how many of the matches were compared with the reference, and the ids of those that differ."""
     compared, wrong = 0, []
     for match_id in match_ids:
         try:
             told = explain(database, model, match_id)
-        except UserError:  # deleted since
+        except UserError:  # The match was deleted meanwhile.
             continue
         stored = told.stored
         if stored is None or told.stale is not False or stored.version != SCORING_VERSION:
@@ -106,7 +106,7 @@ def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -
 
 
 def _drawn(files: RangeFiles, keys: Sequence[str], run: dg.DagsterRun) -> list[str]:
-    """Up to `SAMPLE` ids of what the run published: a few ranges first, so that not all files are read."""
+    """Return up to `SAMPLE` ids that the run published, from a few partitions, so that not all files are read."""
     config: Any = run.run_config
     only_missing = config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("only_missing")
     dice = np.random.default_rng(list(run.run_id.encode()))

@@ -1,4 +1,4 @@
-"""Whom the demo's people serve: groups, each with synonyms that share few words."""
+"""The audiences of the demo's people: groups, each with synonyms that share few words."""
 
 from jv_assets.demo.lexicon import Audience
 

@@ -1,4 +1,4 @@
-"""The odd rows that real data has, with their number in a population of the usual size."""
+"""The irregular rows of real data, with their number in a population of the usual size."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 GONE_MATCHES = 23
-"""Matches of which one profile is gone."""
+"""Matches whose one profile is gone."""
 SELF_MATCHES = 3
 """Profiles matched with themselves."""
 TWICE_MATCHED = 37
-"""Pairs that were suggested to both sides, so that they are matched twice."""
+"""Pairs that were suggested to both sides, so they are matched twice."""
 
 
 def _null(value: object) -> bool:
@@ -24,7 +24,7 @@ def _present(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Oddity:
-    """`count` cells of a column, among those that hold what `instead_of` says, get one of the `values`."""
+    """Gives one of the `values` to `count` cells of a column, among those that `instead_of` selects."""
 
     column: str
     what: str
@@ -47,16 +47,16 @@ ODDITIES = (
     Oddity("audience_engagement_score", "negative", 3, (-0.2, -1.0), _null),
     Oddity("audience_engagement_score", "over 1", 6, (1.4, 4.2, 37.0), _present),
 )
-"""What is no data by the rules takes the place of null, other values that of values: the coverage stays as it is."""
+"""Irregular values that count as no data replace nulls, and others replace values, so the coverage does not change."""
 
 
 def scaled(count: int, of: int, usual: int) -> int:
-    """An awkward count for `of` rows where it is meant for `usual`; at least one in a population worth the name."""
+    """Return an irregular count, meant for `usual` rows, for `of` rows; at least one in a population large enough."""
     return max(round(count * of / usual), 1 if of >= 100 else 0)
 
 
 def make_awkward(columns: dict[str, list[Any]], size: int, usual: int, rng: np.random.Generator) -> None:
-    """Put the oddities into the columns of `size` profiles, in place."""
+    """Put the irregular values into the columns of `size` profiles, in place."""
     for oddity in ODDITIES:
         column = columns[oddity.column]
         places = [k for k, value in enumerate(column) if oddity.instead_of(value)]

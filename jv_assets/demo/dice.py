@@ -1,4 +1,4 @@
-"""Cheap single draws, the same on every machine: plain arithmetic on a numpy Generator's uniform numbers."""
+"""Cheap single random draws, the same on every machine: plain arithmetic on a numpy Generator's uniform numbers."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -12,31 +12,31 @@ Floats = npt.NDArray[np.float64]
 
 
 class Dice:
-    """Draws one at a time, some fifty times faster than asking the Generator for each."""
+    """Draws one value at a time, some fifty times faster than the Generator."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.unit = _units(rng).__next__
         """A number from 0 up to but not including 1."""
 
     def pick(self, items: Sequence[Item]) -> Item:
-        """One of `items`, each as likely."""
+        """Return one of `items`, all equally likely."""
         return items[int(self.unit() * len(items))]
 
     def chance(self, probability: float) -> bool:
-        """True with this probability, 0..1."""
+        """Return True with this probability, 0..1."""
         return self.unit() < probability
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number from `low` to `high`, both included."""
+        """Return a whole number from `low` to `high`, both included."""
         return low + int(self.unit() * (high - low + 1))
 
     def sample(self, items: Sequence[Item], count: int) -> list[Item]:
-        """`count` different ones of `items` in random order, or all of them where there are fewer."""
+        """Return `count` different `items` in random order, or all of them if there are fewer."""
         pool = list(items)
         return [pool.pop(int(self.unit() * len(pool))) for _ in range(min(count, len(pool)))]
 
     def weighted(self, items: dict[Item, int]) -> Item:
-        """One of the keys, as likely as its weight says."""
+        """Return one of the keys, by its weight."""
         left = self.unit() * sum(items.values())
         for item, weight in items.items():
             left -= weight
@@ -51,7 +51,7 @@ def _units(rng: np.random.Generator) -> Iterator[float]:
 
 
 def quantile(at: float, steps: Sequence[tuple[float, float]]) -> float:
-    """The value at a quantile of a distribution given as (quantile, value) pairs, straight lines between."""
+    """Return the value at a quantile of a distribution of (quantile, value) pairs, with straight lines between."""
     for (q0, v0), (q1, v1) in pairwise(steps):
         if at <= q1:
             return v0 + (v1 - v0) * (at - q0) / (q1 - q0)
@@ -59,6 +59,6 @@ def quantile(at: float, steps: Sequence[tuple[float, float]]) -> float:
 
 
 def bell(rng: np.random.Generator, count: int) -> Floats:
-    """`count` draws with mean 0 and standard deviation 1, never beyond ±6: sums of twelve uniform numbers, less 6."""
+    """Return `count` draws with mean 0 and standard deviation 1, within ±6: sums of twelve uniform numbers, less 6."""
     sums: Floats = rng.random((12, count)).sum(axis=0)
     return sums - 6.0

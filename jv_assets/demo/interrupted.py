@@ -1,4 +1,4 @@
-"""The state that production was left in: a script wrote 25,619 scores over one connection and was cut off."""
+"""Recreate the interrupted state of production: a script wrote 25,619 scores over one connection, and lost it."""
 
 import json
 
@@ -23,10 +23,9 @@ _NOT_YET_KNOWN = ("policy", "embedding_model", "inputs_hash")
 
 
 def write_interrupted_scores(database: Database, model: str) -> int:
-    """Write what the script had written, and return how many rows; 0 where any match is scored already.
+    """Write what the script had written, and return how many rows; 0 if any match is scored already.
 
-    The matches come in the order in which they were suggested, and of those that can be scored the first
-    25,619 in 29,863 are.
+    The matches come in the order of suggestion. Of those that can be scored, the first 25,619 in 29,863 are written.
     """
     with database.transaction() as connection:
         matches = matches_within(connection, _FIRST, _LAST)

@@ -1,10 +1,10 @@
-"""The shape of the demo's vocabulary. Phrases are given in one string, a bar between."""
+"""The shape of the demo's vocabulary. Phrases are in one string, separated by bars."""
 
 from dataclasses import dataclass
 
 
 def phrases(text: str) -> tuple[str, ...]:
-    """The phrases of a string with bars between."""
+    """Return the phrases of a string, separated by bars."""
     return tuple(text.split("|"))
 
 

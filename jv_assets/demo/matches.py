@@ -1,4 +1,4 @@
-"""The demo's matches: who was suggested to whom by the older matcher, and how highly."""
+"""Make the demo's matches: who was suggested to whom by the older matcher, and with which score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _REASONS = ("same audience", "offers what you look for", "similar topic", "popul
 
 @dataclass(frozen=True)
 class Crowd:
-    """What the older matcher knew of the people, one entry each."""
+    """What the older matcher knew about the people, one entry each."""
 
     popularity: Floats
     effort: Floats
@@ -31,7 +31,7 @@ class Crowd:
 
     @classmethod
     def of(cls, people: Sequence[Person], popularity: Floats) -> "Crowd":
-        """The crowd of these people."""
+        """Return the crowd of these people."""
         return cls(
             popularity=popularity,
             effort=np.array([person.effort for person in people]),
@@ -42,7 +42,9 @@ class Crowd:
 
 
 def draw_pairs(crowd: Crowd, count: int, rng: np.random.Generator) -> Positions:
-    """`count` pairs of different people, no two people twice; shape (count, 2), who gets the suggestion first."""
+    """Return `count` pairs of different people, no two people twice; shape (count, 2), first who gets the
+    suggestion.
+    """
     people = len(crowd.popularity)
     if count > people * (people - 1) // 16:
         raise UserError(
@@ -70,7 +72,9 @@ def draw_pairs(crowd: Crowd, count: int, rng: np.random.Generator) -> Positions:
 
 
 def older_scores(crowd: Crowd, pairs: Positions, rng: np.random.Generator) -> list[float]:
-    """The older matcher's scores, 0..100, two decimals: what they seek, whom they serve, how complete, and a mood."""
+    """Return the older matcher's scores, 0..100, two decimals: what they seek, whom they serve, completeness, and
+    noise.
+    """
     a, b = pairs.T
     score = (
         50.0
@@ -85,10 +89,10 @@ def older_scores(crowd: Crowd, pairs: Positions, rng: np.random.Generator) -> li
 
 
 def affinities(crowd: Crowd, pairs: Positions, rng: np.random.Generator) -> Floats:
-    """How well each match truly suits who gets it, mean 0 and standard deviation 1.
+    """Return how well each match truly suits who gets it, mean 0 and standard deviation 1.
 
-    The scores can know what the profiles tell: whom A looks for, whom both serve, how much B put into the profile. The
-    rest they cannot know.
+    The scores can know what the profiles tell: whom A looks for, whom both serve, how much B put into the profile. They
+    cannot know the rest.
     """
     a, b = pairs.T
     told = (
@@ -100,7 +104,7 @@ def affinities(crowd: Crowd, pairs: Positions, rng: np.random.Generator) -> Floa
 
 
 def match_row(match_id: str, profile_id: str, suggested_id: str, score: float, dice: Dice) -> Row:
-    """A match as the other application keeps it before anybody sees it; our four columns are null."""
+    """Return a match as the platform keeps it before anybody sees it; our four columns are null."""
     analysed = dice.chance(0.02)
     suggested = LATEST - timedelta(minutes=dice.whole(0, 400_000))
     return {
@@ -120,7 +124,7 @@ def match_row(match_id: str, profile_id: str, suggested_id: str, score: float, d
 
 
 def draw_outcomes(crowd: Crowd, pairs: Positions, rows: Sequence[Row], rng: np.random.Generator) -> None:
-    """Add to the rows, in place, what became of them: see outcomes.py."""
+    """Add the outcomes to the rows, in place: see outcomes.py."""
     scores = np.array([row["match_score"] for row in rows], np.float64)
     affinity = affinities(crowd, pairs, rng)
     seen = exposure(standardised(scores), ranks(pairs[:, 0], scores)).tolist()
@@ -134,7 +138,7 @@ def draw_outcomes(crowd: Crowd, pairs: Positions, rows: Sequence[Row], rng: np.r
 
 
 class _Draw:
-    """Draws members of given groups (0 up to but not including `groups`), each as likely as its weight says."""
+    """Draws members of given groups (0 up to but not including `groups`), by their weights."""
 
     def __init__(self, groups: int, group: Positions, weight: Floats) -> None:
         self._order = np.argsort(group, kind="stable")
@@ -142,7 +146,7 @@ class _Draw:
         self._first = np.searchsorted(group[self._order], np.arange(groups + 1))
 
     def draw(self, groups: Positions, rng: np.random.Generator) -> Positions:
-        """A member of each of `groups`; somebody of another group where it has none."""
+        """Return a member of each of `groups`, or somebody of another group if it has none."""
         low, high = self._upto[self._first[groups]], self._upto[self._first[groups + 1]]
         at = np.searchsorted(self._upto, low + (high - low) * rng.random(len(groups)), side="right") - 1
         members: Positions = self._order[np.minimum(at, len(self._order) - 1)]

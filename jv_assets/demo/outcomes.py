@@ -24,11 +24,11 @@ import numpy.typing as npt
 from jv_assets.demo.dice import Dice, Floats, quantile
 
 NOISE = 0.2
-"""The share of those who saw a match that acts by chance."""
+"""The share of viewers who act by chance."""
 UNDATED = 0.03
 """The share of the seen matches without any time."""
 _BY_CHANCE = 0.3
-"""How many of those who act by chance do act."""
+"""The share of those who act by chance and do act."""
 _ODD_STATUS = 0.004
 _FAVOURABLE = ("good", "good", "Great ", "interested", "positive")
 _UNFAVOURABLE = ("not a fit", "Not a fit", "not interested", "bad")
@@ -56,7 +56,7 @@ def rising(value: Floats) -> Floats:
 
 
 def standardised(values: Floats) -> Floats:
-    """Return the values with mean 0 and standard deviation 1; all 0 where they are all the same."""
+    """Return the values with mean 0 and standard deviation 1; all 0 if they are all the same."""
     spread = values.std() if len(values) else 0.0
     return (values - values.mean()) / spread if spread else np.zeros_like(values)
 
@@ -73,7 +73,7 @@ def ranks(groups: npt.NDArray[np.int64], values: Floats) -> npt.NDArray[np.int64
 
 @dataclass(frozen=True)
 class Chances:
-    """The probabilities that a match is seen, and then acted upon, and answered in favourable words."""
+    """The probabilities that a match is seen, then acted upon, and answered favourably."""
 
     seen: float
     acted: float

@@ -1,4 +1,4 @@
-"""Who is in the demo population: invented people, with what they do, whom they serve and whom they look for."""
+"""The people of the demo population: invented people, with their work, whom they serve and whom they look for."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ _LANGUAGE_WEIGHTS: dict[Language | None, int] = {language: language.share for la
 _LANGUAGE_WEIGHTS[None] = 1000 - sum(_LANGUAGE_WEIGHTS.values())
 _EFFORT = ((0.0, 0.05), (0.1, 0.3), (0.5, 0.6), (0.9, 0.85), (1.0, 1.0))
 _EFFORT_WITHOUT_TEXT = ((0.0, 0.0), (0.7, 0.15), (1.0, 0.4))
-# Syllables that make no known name; a first name has two of them, a family name or a company three.
+# Syllables that make no known name. A first name has two of them, a family name or a company three.
 _STARTS = phrases("Ba|Bre|Dro|Fen|Gri|Hul|Jor|Kel|Lum|Mav|Nuv|Ovi|Pel|Quo|Rin|Sul|Tam|Ulo|Ver|Wex|Yar|Zel")
 _MIDDLES = phrases("bra|da|fi|go|la|lo|mi|mo|na|pe|qua|ro|ru|sha|ti|tu|va|vo")
 _ENDS = phrases("bex|dor|fen|gan|kip|lin|lum|mar|nox|quil|ren|rix|sol|tam|vek|vun|wick|zan")
@@ -26,10 +26,10 @@ _ENDS = phrases("bex|dor|fen|gan|kip|lin|lum|mar|nox|quil|ren|rix|sol|tam|vek|vu
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One profile's owner. `topic`, `second` and `sought` index `TOPICS`; `audience` and `others` `AUDIENCES`.
+    """One profile's owner. `topic`, `second` and `sought` index `TOPICS`; `audience` and `others` index `AUDIENCES`.
 
-    `effort` (0..1) is how much was put into the profile, and makes people popular; `habit` says which
-    synonyms are theirs, `verbosity` (0..1) how long the texts are, `sloppiness` (0..1) how often they are mistyped.
+    `effort` (0..1): how much was put into the profile, which also makes people popular. `habit`: which synonyms they
+    use. `verbosity` (0..1): how long the texts are. `sloppiness` (0..1): how often they are mistyped.
     """
 
     first: str
@@ -49,7 +49,7 @@ class Person:
 
 
 def draw_person(dice: Dice, has_text: bool) -> Person:
-    """An invented person."""
+    """Return an invented person."""
     topic = dice.weighted(_TOPICS)
     working = dice.chance(0.85 if topic < len(BUSINESS_TOPICS) else 0.35)
     audiences = _WORKING if working else _PRIVATE
@@ -72,5 +72,5 @@ def draw_person(dice: Dice, has_text: bool) -> Person:
 
 
 def _draw_sought(dice: Dice, topic: int) -> int:
-    """Most want someone with a trade that all businesses need; some want their own kind."""
+    """Most look for a trade that all businesses need; some look for their own kind."""
     return topic if dice.chance(0.25) else dice.weighted(_TRADES)

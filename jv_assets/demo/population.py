@@ -42,13 +42,13 @@ _GONE_PROFILES = 9
 
 
 def make_population(profiles: int = PROFILES, matches: int = MATCHES, seed: int = 20260217) -> Population:
-    """So many synthetic profiles and matches, with nothing embedded or scored yet.
+    """Return so many synthetic profiles and matches, neither embedded nor scored yet.
 
-    Raises UserError where so many profiles or matches cannot be had.
+    Raises UserError for numbers that are not possible.
     """
     if profiles < 1 or matches < 0:
         raise UserError(f"{profiles} profiles and {matches} matches: ask for at least 1 profile and 0 matches")
-    # A stream each, so that one part can change and the others stay.
+    # One random stream per part, so that a change of one part leaves the others as they are.
     rngs = [np.random.default_rng([seed, part]) for part in range(8)]
     without_text = set(rngs[0].permutation(profiles)[: round(profiles * WITHOUT_TEXT / PROFILES)].tolist())
     dice = Dice(rngs[0])
@@ -65,7 +65,7 @@ def make_population(profiles: int = PROFILES, matches: int = MATCHES, seed: int 
 
 
 def _complete(texts: list[dict[str, str | None]]) -> Floats:
-    """The share of the embedded texts that are usable, 0..1, one a profile."""
+    """Return the share of usable texts, 0..1, per profile."""
     return np.array([sum(text_to_embed(text) is not None for text in row.values()) / len(row) for row in texts])
 
 
@@ -95,5 +95,5 @@ def _matches(
 
 
 def _uuids(count: int, rng: np.random.Generator) -> list[str]:
-    """Random version 4 uuids in lower case."""
+    """Return random version 4 uuids in lower case."""
     return [str(uuid.UUID(bytes=rng.bytes(16), version=4)) for _ in range(count)]

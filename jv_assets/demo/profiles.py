@@ -1,4 +1,4 @@
-"""The demo's profiles: every column that is not a vector, from the people and their texts."""
+"""Make the demo's profiles: every column except vectors, from the people and their texts."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 LATEST = datetime(2026, 2, 16, 22, 0, tzinfo=UTC)
 """Nothing in the demo is younger than the evening before the interrupted run."""
 
-# The chance that a column is filled: (for no effort at all, for the greatest).
+# The chance that a column is filled: (for no effort, for the greatest effort).
 _FILLED = {
     "email": (0.45, 0.9),
     "phone": (0.1, 0.5),
@@ -65,7 +65,7 @@ _PLATFORMS = phrases("podcast_name|video_channel|blog|newsletter|community|short
 def profile_rows(
     people: Sequence[Person], texts: Sequence[dict[str, str | None]], ids: Sequence[str], dice: Dice
 ) -> list[Row]:
-    """A row a person, all columns but the measured ones (see `measures`); null is None."""
+    """Return one row per person, all columns except those of `measures`; null is None."""
     return [
         _row(person, written, profile_id, dice) for person, written, profile_id in zip(people, texts, ids, strict=True)
     ]
@@ -89,9 +89,9 @@ def _row(person: Person, texts: dict[str, str | None], profile_id: str, dice: Di
 
 
 def measures(people: Sequence[Person], coverage: dict[str, int], rng: np.random.Generator) -> dict[str, list[Any]]:
-    """The four columns of Momentum and the network's figures, one value a person.
+    """Return the four columns of Momentum and the network's figures, one value per person.
 
-    `coverage`: how many have each of the four; those who put more into their profile are likelier to.
+    `coverage`: how many have each of the four. People who put more into their profile are likelier to.
     """
     dice = Dice(rng)
     effort = np.array([person.effort for person in people])
@@ -121,9 +121,9 @@ def measures(people: Sequence[Person], coverage: dict[str, int], rng: np.random.
 
 
 def popularity(people: Sequence[Person], complete: Floats, rng: np.random.Generator) -> Floats:
-    """How readily the older matcher suggested each person, above 0: few often, many seldom.
+    """Return how readily the older matcher suggested each person, above 0: few often, many seldom.
 
-    `complete` (0..1) is the share of the embedded texts that are there: the matcher mostly took those who have all.
+    `complete` (0..1): the share of the embedded texts that exist. The matcher mostly took people who have all.
     """
     rank = rng.permutation(len(people))
     effort = np.array([person.effort for person in people])
@@ -132,7 +132,7 @@ def popularity(people: Sequence[Person], complete: Floats, rng: np.random.Genera
 
 
 def _as_told(number: float, dice: Dice) -> int:
-    """As people tell a number: mostly round."""
+    """Return a number as people tell it: mostly round."""
     whole = max(1, int(number))
     step = 10 ** max(0, len(str(whole)) - (1 if dice.chance(0.4) else 2))
     return whole if dice.chance(0.35) else max(1, whole // step * step)

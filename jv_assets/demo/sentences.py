@@ -1,7 +1,7 @@
-"""How the demo's people write: per text column, fragments for the terse and sentences for the rest.
+"""Templates of how the demo's people write: per text column, fragments for the terse and sentences for the rest.
 
-Slots in braces are filled from the person's topic and audience (see `texts.py`): `do`, `craft`, `who`, …; those that
-end in 2 come from a second interest, those that start with x from the partner who is sought; `FILLERS` fit everybody.
+`texts.py` fills the slots in braces from the person's topic and audience: `do`, `craft`, `who`, …. Slots that end in 2
+come from a second interest, those that start with x from the partner who is sought; `FILLERS` fit everybody.
 """
 
 from jv_assets.demo.lexicon import phrases

@@ -1,4 +1,4 @@
-"""How the demo's people type: slips of the finger, missing apostrophes, capitals, stray spaces, smileys."""
+"""How the demo's people type: typing errors, missing apostrophes, capitals, stray spaces, smileys."""
 
 from jv_assets.demo.dice import Dice
 
@@ -7,7 +7,7 @@ _SMILEYS = ("🙂", "✨", "🚀", "❤️", "!!", "...", "🌱🌱")
 
 
 def mistyped(text: str, sloppiness: float, dice: Dice) -> str:
-    """The text as a person of this sloppiness (0..1) types it."""
+    """Return the text as a person of this sloppiness (0..1) types it."""
     words = [_slip(word, dice) if dice.chance(0.06 * sloppiness) else word for word in text.split(" ")]
     text = " ".join(words)
     if dice.chance(0.25 * sloppiness):
@@ -29,7 +29,7 @@ def mistyped(text: str, sloppiness: float, dice: Dice) -> str:
 
 
 def _slip(word: str, dice: Dice) -> str:
-    if len(word) < 4 or "." in word[:-1]:  # a mistyped host name may be somebody's
+    if len(word) < 4 or "." in word[:-1]:  # A mistyped host name may belong to somebody.
         return word
     k = dice.whole(1, len(word) - 2)
     swapped = word[:k] + word[k + 1] + word[k] + word[k + 2 :]

@@ -1,4 +1,4 @@
-"""What the demo's people write about themselves: sentences filled with phrases of their topic and audience."""
+"""Write the texts of the demo's people: sentences filled with phrases of their topic and audience."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,9 @@ _A_VOWEL = re.compile(r"\b([Aa]) (?=[aeiAEI8]|[Oo](?!ne)|hon)")
 
 
 def embedded_texts(person: Person, dice: Dice, earlier: dict[tuple[str, int], str]) -> dict[str, str | None]:
-    """The person's texts by embedded column. `earlier` holds the last text of each column and topic: some copy it."""
+    """Return the person's texts by embedded column. `earlier` holds the last text of each column and topic: some copy
+    it.
+    """
     missing = dice.sample(tuple(_COLUMNS), dice.weighted(_MISSING) if person.has_text else len(_COLUMNS))
     texts: dict[str, str | None] = {}
     for column in _COLUMNS:
@@ -59,7 +61,7 @@ def embedded_texts(person: Person, dice: Dice, earlier: dict[tuple[str, int], st
 
 
 def fill(template: str, words: Vocabulary, dice: Dice) -> str:
-    """The template with a phrase in each slot, none of them twice where there is a choice."""
+    """Return the template with a phrase in each slot, without repetition if there is a choice."""
     used: set[str] = set()
 
     def phrase(slot: re.Match[str]) -> str:
@@ -71,7 +73,7 @@ def fill(template: str, words: Vocabulary, dice: Dice) -> str:
 
 
 def vocabulary(person: Person) -> Vocabulary:
-    """The phrases for each slot of a sentence."""
+    """Return the phrases for each slot of a sentence."""
     topic, second = TOPICS[person.topic], TOPICS[person.second]
     sought, also = (TOPICS[k] for k in person.sought)
     audience, other, another = (AUDIENCES[k] for k in (person.audience, *person.others))
@@ -99,7 +101,7 @@ def _topic_slots(topic: Topic, prefix: str, suffix: str) -> dict[str, Sequence[s
 
 @cache
 def _audience_slots(audience: Audience, habit: int) -> dict[str, Sequence[str]]:
-    """The phrases of one audience that a person uses: out of the synonyms always the same two."""
+    """Return the phrases of one audience that a person uses: always the same two of the synonyms."""
 
     def own(text: str) -> Sequence[str]:
         several = phrases(text)
@@ -137,16 +139,16 @@ def _write(person: Person, column: str, dice: Dice) -> str:
 
 
 def _length(person: Person, dice: Dice) -> int:
-    """How many sentences: a person who writes long texts does so everywhere, more or less."""
+    """Return how many sentences: a person who writes long texts does so everywhere, more or less."""
     both = person.verbosity + dice.unit()
     at = (
         both * both / 2 if both < 1 else 1 - (2 - both) * (2 - both) / 2
-    )  # the sum of two uniform numbers, made uniform
+    )  # The sum of two uniform numbers, made uniform.
     return int(quantile(at, _SENTENCES))
 
 
 def prose(sentences: Sequence[str], count: int, words: Vocabulary, dice: Dice) -> str:
-    """`count` sentences, the longer texts in paragraphs and with a story beside what was asked for."""
+    """Return `count` sentences; longer texts have paragraphs and a story."""
     stories = count // 4
     chosen = dice.sample(sentences, count - stories) + dice.sample(STORY, stories)
     while len(chosen) < count:

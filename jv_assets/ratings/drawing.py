@@ -1,4 +1,4 @@
-"""Draw the pairs of a rating sheet: published matches, pairs that discovery proposes, and pairs at random."""
+"""Draw the pairs of a rating sheet: published matches, pairs that discovery proposes, and random pairs."""
 
 import json
 from collections import Counter
@@ -27,23 +27,23 @@ from jv_scoring.columns import Floats
 Ends = tuple[str, str]
 """The ids of two profiles."""
 LEAST, MOST = len(SOURCES), 1_000
-"""Pairs of a sheet; a page of more would be slow, and nobody would rate them."""
+"""The fewest and most pairs of a sheet. A larger page would be slow, and nobody would finish it."""
 _TRIES = 100
-"""How many pairs are drawn at random for each one that is wanted, before it is said that there are too few."""
+"""How many random pairs are drawn for each wanted one, before giving up."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """`name` tells what it holds: equal pairs, equal name."""
+    """`name` is a hash of the content: equal pairs, equal name."""
 
     name: str
     pairs: list[Pair]
 
 
 def draw(database: Database, files: RangeFiles, model: str, policy: str, *, count: int, seed: int) -> Sheet:
-    """Draw `count` pairs, a third of each source, in an order that tells nothing; equal seeds give equal sheets.
+    """Draw `count` pairs, a third of each source, in an order that reveals nothing; equal seeds give equal sheets.
 
-    UserError where the number is out of bounds, or where matches, candidates or profiles are too few.
+    UserError if the number is out of bounds, or if there are too few matches, candidates or profiles.
     """
     if not LEAST <= count <= MOST:
         raise UserError(f"--matches {count}: ask for {LEAST} to {MOST:,} pairs")
@@ -67,7 +67,7 @@ def draw(database: Database, files: RangeFiles, model: str, policy: str, *, coun
 def _draw_published(
     files: RangeFiles, count: int, policy: str, places: Mapping[str, int], dice: np.random.Generator
 ) -> Iterator[Pair]:
-    """Equally many of each tenth of the score; what is left over goes to tenths at random."""
+    """Draw equally many of each tenth of the score; the remainder comes from random tenths."""
     keys = files.made(MATCH_SCORES, ID_RANGES.get_partition_keys())
     scores = [files.read(MATCH_SCORES, key, ["harmonic_mean"])["harmonic_mean"].to_numpy(np.float64) for key in keys]
     values = np.concatenate([np.zeros(0), *scores])
@@ -85,7 +85,7 @@ def _draw_published(
 
 
 def _of_tenths(values: Floats, count: int, dice: np.random.Generator) -> dict[int, tuple[int, int]]:
-    """The places of the drawn values: the tenth of each, and how many values are in it."""
+    """Return the places of the drawn values: the tenth of each, and how many values are in it."""
     distinct, place, often = np.unique(values, return_inverse=True, return_counts=True)
     tenth = tenths(distinct, often.astype(np.int64))[place]
     there = dice.permutation(np.unique(tenth)).tolist()
@@ -106,7 +106,7 @@ def _draw_discovered(proposed: list[Ends], count: int, dice: np.random.Generator
 
 
 def _draw_at_random(ground: Ground, proposed: set[Ends], count: int, dice: np.random.Generator) -> list[Ends]:
-    """Pairs of profiles with a usable text that no match joins and that discovery does not propose."""
+    """Return pairs of profiles with a usable text that are neither matched nor proposed."""
     ids = ground.prepared.features.index[ground.among].tolist()
     joined = zip(ground.existing["profile_id"], ground.existing["suggested_profile_id"], strict=True)
     taken = proposed | {(min(ends), max(ends)) for ends in joined}
@@ -128,7 +128,7 @@ def _proposed(files: RangeFiles) -> set[Ends]:
 
 
 def _scored(ground: Ground, drawn: list[Ends], model: str, policy: str) -> pd.DataFrame:
-    """The rows of pairs that are no matches, as a range file has those of matches."""
+    """Return the rows of unmatched pairs, as a partition file has those of matches."""
     matches = pd.DataFrame(drawn, columns=["profile_id", "suggested_profile_id"], dtype=object)
     matches.insert(0, "id", [f"{a} {b}" for a, b in drawn])
     matches = matches.assign(**dict.fromkeys(STORED_COLUMNS, np.nan))
@@ -136,7 +136,7 @@ def _scored(ground: Ground, drawn: list[Ends], model: str, policy: str) -> pd.Da
 
 
 def _pairs(source: str, rows: pd.DataFrame, policy: str, places: Mapping[str, int]) -> Iterator[Pair]:
-    """Pairs with the value of every ranking; `random` is a hash of the match's id, which other pairs do not have."""
+    """Return pairs with the value of every ranking; `random` is a hash of the match's id, which other pairs lack."""
     values = {**values_of(rows), **baselines(rows, places)}
     if source != PUBLISHED:
         del values["random"]

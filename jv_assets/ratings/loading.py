@@ -1,4 +1,4 @@
-"""Read a CSV file of ratings, row by row: it is right as a whole, or nothing of it is loaded."""
+"""Read a CSV file of ratings row by row. If any row is wrong, nothing is loaded."""
 
 import csv
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def read_ratings(database: Database, path: Path) -> list[Rating]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, _Row]]:
-    """Rows with their numbers, from 2: the first one has the names."""
+    """Yield rows with their numbers, from 2, because the first one has the names."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)

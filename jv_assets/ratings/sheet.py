@@ -1,4 +1,4 @@
-"""The page of a rating sheet: one file that loads and sends nothing, and does not tell where a pair comes from."""
+"""The page of a rating sheet: one file that loads and sends nothing, and hides the source of each pair."""
 
 import json
 from base64 import b64encode
@@ -28,12 +28,12 @@ SHOWN = {
     "revenue_tier": "Revenue tier",
     "bio": "About",
 }
-"""By column of a profile, its name on the sheet. No address is among them: who rates need not write to anybody."""
+"""By column of a profile, its name on the sheet. Addresses are left out, because a rater does not need them."""
 _PROFILES = f"SELECT id::text, {selected('profiles', ('name', *SHOWN))} FROM profiles WHERE id::text = ANY(:ids)"  # noqa: S608
 
 
 def read_profiles(database: Database, sheet: Sheet) -> Mapping[str, Mapping[str, Any]]:
-    """Return, by id, what the page shows of each profile of a sheet, as it is now."""
+    """Return, by id, what the page shows of each profile, as it is now."""
     ids = sorted({name for pair in sheet.pairs for name in (pair.profile_id, pair.candidate_id)})
 
     def work(connection: Connection) -> dict[str, Mapping[str, Any]]:
@@ -50,7 +50,7 @@ def to_html(sheet: Sheet, profiles: Mapping[str, Mapping[str, Any]]) -> str:
     script = _resource("sheet.js")
     return Template(_resource("sheet.html")).substitute(
         sheet=sheet.name,
-        # Inside of a script element: nothing there may end it.
+        # This is inside of a script element, which nothing in the data may end.
         data=json.dumps({"name": sheet.name, "pairs": pairs}).replace("<", "\\u003c"),
         script=script,
         script_hash=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}",

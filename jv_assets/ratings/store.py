@@ -1,4 +1,4 @@
-"""Rating sheets and ratings, as the schema jv keeps them."""
+"""Rating sheets and ratings in the schema jv."""
 
 import json
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from jv_scoring.analysis.tallies import Json
 class Pair:
     """A pair of a sheet: `pair` is its number there, from 1.
 
-    `match_id`, `tenth` (0..9 of the score) and `tenth_matches` (how many matches are in it) are of published pairs.
-    `ranks`: by ranking the pair's value when the sheet was drawn; None where it has none.
+    Published pairs have `match_id`, `tenth` (0..9 of the score) and `tenth_matches` (how many matches are in it).
+    `ranks`: by ranking, the pair's value when the sheet was drawn; None if it has none.
     """
 
     pair: int
@@ -34,7 +34,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Rating:
-    """What one rater thought of a pair of a sheet: `rating` 1..5; `rated_at` has a time zone."""
+    """One rater's opinion on a pair: `rating` 1..5; `rated_at` has a time zone."""
 
     sheet: str
     pair: int
@@ -65,7 +65,7 @@ _RATED_PAIRS = """
 
 
 def keep_sheet(database: Database, sheet: str, pairs: list[Pair]) -> None:
-    """Keep the pairs of a sheet. A sheet that is kept already stays as it is: its name tells what it holds."""
+    """Store the pairs of a sheet. Idempotent, because a sheet's name is a hash of its content."""
     rows = [asdict(pair) | {"sheet": sheet, "ranks": json.dumps(pair.ranks, allow_nan=False)} for pair in pairs]
 
     def work(connection: Connection) -> None:
@@ -75,7 +75,7 @@ def keep_sheet(database: Database, sheet: str, pairs: list[Pair]) -> None:
 
 
 def pairs_of_sheets(database: Database, sheets: list[str]) -> dict[str, set[int]]:
-    """Return the numbers of the pairs of these sheets; nothing for a sheet that was never kept."""
+    """Return the numbers of the pairs of these sheets; nothing for an unknown sheet."""
 
     def work(connection: Connection) -> dict[str, set[int]]:
         numbers: dict[str, set[int]] = {}
@@ -87,7 +87,7 @@ def pairs_of_sheets(database: Database, sheets: list[str]) -> dict[str, set[int]
 
 
 def keep_ratings(database: Database, ratings: list[Rating]) -> int:
-    """Put the ratings in place of all that these raters said of these sheets; return how many were replaced."""
+    """Replace everything that these raters said about these sheets; return how many ratings were replaced."""
     by_rater = {(rating.sheet, rating.rater): {"sheet": rating.sheet, "rater": rating.rater} for rating in ratings}
 
     def work(connection: Connection) -> int:
@@ -99,7 +99,7 @@ def keep_ratings(database: Database, ratings: list[Rating]) -> int:
 
 
 def rating_figures(database: Database, policy: str) -> Json | None:
-    """Return the figures of all ratings, as docs/ratings.md has them; None where nobody has rated."""
+    """Return the figures of all ratings, as in docs/ratings.md; None if nobody has rated."""
 
     def work(connection: Connection) -> tuple[pd.DataFrame, pd.DataFrame]:
         read = (connection.execute(text(statement)) for statement in (_RATED_PAIRS, _RATINGS))

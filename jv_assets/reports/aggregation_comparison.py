@@ -1,4 +1,4 @@
-"""What would another aggregation do?"""
+"""The section aggregation_comparison: what would another policy do?"""
 
 from jv_assets.names import AGGREGATION_COMPARISON
 from jv_assets.reports import charts
@@ -88,7 +88,7 @@ def _migration(numbers: Json) -> Figure:
 
 
 def _moves(numbers: Json) -> list[Json]:
-    """By other policy, how many matches go up, stay and go down."""
+    """Return, by other policy, how many matches go up, stay and go down."""
     moves: dict[str, Json] = {}
     for each in numbers["migration"]:
         of_policy = moves.setdefault(each["policy"], {"policy": each["policy"], **dict.fromkeys(_MOVES, 0)})

@@ -1,4 +1,4 @@
-"""What the report shows beside its tallies: the options for Momentum, and how long the texts of some profiles are."""
+"""Read what the report shows beside its tallies: the options for Momentum, and lengths of texts."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from jv_scoring.analysis.tallies import Json
 
 
 def beside(files: RangeFiles, folder: Path, report: Json) -> Json:
-    """Of the report: `fingerprint` of the scores, `momentum_options` in that folder, `text_lengths` by
-    profile, and `meaningless_texts`, the shares of profiles with such a text.
+    """Return `fingerprint` of the scores, `momentum_options` from that folder, `text_lengths` by profile, and
+    `meaningless_texts`, the shares of profiles with such a text.
     """
     changed = report[EMBEDDING_ISOLATION]["most_changed"]
     profiles = {each[name] for each in changed for name in ("profile_id", "suggested_profile_id")}

@@ -1,6 +1,6 @@
-"""Charts as SVG, to stand in a page: no script, no font, no picture from elsewhere, and the page's colours.
+"""Draw charts as SVG inside a page: no script, no font, no external picture, and the page's colours.
 
-Each takes records and the names of what to show of them. Altair and vl-convert are imported only here, to draw.
+Each function takes records and the names of the fields to show. Altair and vl-convert are imported only here.
 """
 
 import re
@@ -10,9 +10,9 @@ from typing import Any
 from jv_scoring.analysis.tallies import Json
 
 WIDTH = 400
-"""Of all charts: narrow enough to be read on a phone without being made much smaller."""
+"""Width of all charts: readable on a phone without much shrinking."""
 
-# Stand-ins that the page's style sheet gives a colour in light and in dark.
+# Placeholder colours, which the page's style sheet replaces for light and dark.
 _TEXT, _LINE = "#010101", "#020202"
 _SERIES = [f"#0{k}0{k}0{k}" for k in range(3, 8)]
 _VARIABLES = {_TEXT: "var(--text)", _LINE: "var(--line)"} | {
@@ -22,7 +22,7 @@ _FONT = "Arial, Helvetica, sans-serif"
 
 
 def lines(records: Sequence[Json], x: str, y: str, series: str, titles: tuple[str, str]) -> str:
-    """A distribution a series, as outlines over one another. `x` is the middle of a bar, `y` a share."""
+    """Return overlaid outlines of distributions, one per series. `x` is the middle of a bar, `y` a share."""
     alt: Any = _altair()
     chart = alt.Chart(alt.Data(values=list(records))).mark_area(fillOpacity=0.15, line=True, interpolate="monotone")
     return _svg(
@@ -36,7 +36,7 @@ def lines(records: Sequence[Json], x: str, y: str, series: str, titles: tuple[st
 
 def facets(records: Sequence[Json], x: str, y: str, facet: str, titles: tuple[str, str], *, series: str | None = None,
            ) -> str:  # fmt: skip
-    """A small chart of a distribution over 0–10 for each value of `facet`, one below the other."""
+    """Return small charts of distributions over 0–10, one below the other for each value of `facet`."""
     alt: Any = _altair()
     names = _distinct(records, facet)
     mark = alt.Chart().mark_area(fillOpacity=0.2, line=True, interpolate="step")
@@ -53,7 +53,7 @@ def facets(records: Sequence[Json], x: str, y: str, facet: str, titles: tuple[st
 
 def columns(records: Sequence[Json], x: str, y: str, titles: tuple[str, str], *, share: bool, named: bool = True,
             ) -> str:  # fmt: skip
-    """Upright bars, in the order of the records: of names, or (`named` false) of numbers along a scale."""
+    """Return upright bars in the order of the records: for names, or (`named` false) for numbers along a scale."""
     alt: Any = _altair()
     labelled = _distinct(records, x)[:: -(-len(records) // 16)]
     names = alt.X(f"{x}:N", sort=None, title=titles[0], axis=alt.Axis(labelAngle=0, values=labelled))
@@ -71,7 +71,9 @@ def columns(records: Sequence[Json], x: str, y: str, titles: tuple[str, str], *,
 
 def rows(records: Sequence[Json], y: str, x: str, title: str, *, series: str | None = None, stack: bool = False,
          share: bool = True, colors: Sequence[int] = (1, 2, 3, 4)) -> str:  # fmt: skip
-    """Lying bars, one a name, or one a name and series; stacked, or side by side. `colors`: of the page, in order."""
+    """Return lying bars, one per name, or per name and series; stacked or side by side. `colors`: of the page, in
+    order.
+    """
     alt: Any = _altair()
     kinds = _distinct(records, series) if series else []
     more: dict[str, Any] = {}
@@ -99,7 +101,9 @@ def rows(records: Sequence[Json], y: str, x: str, title: str, *, series: str | N
 
 
 def spans(records: Sequence[Json], y: str, title: str) -> str:
-    """A distribution a row: a thin line from `min` to `max`, a thick one of a `sd` about the `mean`, a dot there."""
+    """Return one distribution per row: a thin line from `min` to `max`, a thick one of a `sd` about the `mean`, a dot
+    there.
+    """
     alt: Any = _altair()
     values = [{**each, "low": each["mean"] - each["sd"], "high": each["mean"] + each["sd"]} for each in records]
     names = _distinct(records, y)
@@ -111,14 +115,14 @@ def spans(records: Sequence[Json], y: str, title: str) -> str:
 
 
 def heat(records: Sequence[Json], x: str, y: str, titles: tuple[str, str]) -> str:
-    """A field for each two names, the darker the higher its `value`, which is written into it as `shown`."""
+    """Return a field for each pair of names, darker for a higher `value`, with `shown` written into it."""
     alt: Any = _altair()
     across, down = _distinct(records, x), _distinct(records, y)
     base = alt.Chart(alt.Data(values=list(records))).encode(
         x=alt.X(f"{x}:N", sort=across, title=titles[0], axis=alt.Axis(labelAngle=0)), y=_names(alt, y, down)
     )
     low, high = (of(each["value"] for each in records) for of in (min, max))
-    # light enough for the text upon it
+    # Light enough for the text on it.
     shade = alt.Scale(domain=[low, high if high > low else low + 1], range=[0.04, 0.45])
     fields = base.mark_rect(color=_SERIES[0]).encode(opacity=alt.Opacity("value:Q", scale=shade, legend=None))
     shown = base.mark_text(color=_TEXT, fontSize=11).encode(text="shown:N")
@@ -126,7 +130,7 @@ def heat(records: Sequence[Json], x: str, y: str, titles: tuple[str, str]) -> st
 
 
 def intervals(records: Sequence[Json], y: str, title: str, *, series: str | None = None) -> str:
-    """A dot at the `mean` of each name, or of each name and series, and a line from `low` to `high`."""
+    """Return a dot at the `mean` of each name, or of each name and series, and a line from `low` to `high`."""
     alt: Any = _altair()
     names, kinds = _distinct(records, y), _distinct(records, series) if series else []
     more: dict[str, Any] = {"color": alt.value(_SERIES[0])}
@@ -141,7 +145,7 @@ def intervals(records: Sequence[Json], y: str, title: str, *, series: str | None
 
 
 def lorenz(records: Sequence[Json], x: str, y: str, titles: tuple[str, str]) -> str:
-    """The curve, and the straight line that it would be if all had the same."""
+    """Return the curve, and the straight line of perfect equality."""
     alt: Any = _altair()
     axes = {
         "x": alt.X(f"{x}:Q", title=titles[0], axis=alt.Axis(format="%")),
@@ -157,7 +161,7 @@ def _distinct(records: Sequence[Json], name: str) -> list[Any]:
 
 
 def _names(alt: Any, y: str, names: Sequence[str]) -> Any:
-    """The axis of names: with room for them in any font, as nobody knows which one the reader has."""
+    """Return the axis of names, with room for them in any font, because the reader's font is unknown."""
     room = 7 * max(map(len, names))
     return alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(minExtent=room, labelLimit=room))
 
@@ -176,7 +180,7 @@ def _altair() -> Any:
 
 
 def _svg(chart: Any, fit: bool = True) -> str:
-    """The chart as an element of a page: transparent, in the page's colours."""
+    """Return the chart as an element of a page: transparent, in the page's colours."""
     import altair
     import vl_convert
 
@@ -195,7 +199,7 @@ def _svg(chart: Any, fit: bool = True) -> str:
     sized: Any = {"autosize": altair.AutoSizeParams(type="fit-x", contains="padding")} if fit else {}
     shown = chart.properties(config=config, **sized)
     version = ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    # Not validated as a whole: each part was when it was made.
+    # Skip validation of the whole: each part was validated when it was made.
     svg = str(vl_convert.vegalite_to_svg(shown.to_dict(validate=False), vl_version=version))
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)

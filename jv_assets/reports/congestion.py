@@ -1,4 +1,4 @@
-"""Is everybody sent to the same few?"""
+"""The section congestion: is everybody sent to the same few?"""
 
 from jv_assets.reports import charts
 from jv_assets.reports.figures import Figure, Section, label, number, of, percent, table

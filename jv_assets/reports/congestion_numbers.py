@@ -1,4 +1,4 @@
-"""How evenly the places in profiles' best 10 are spread over the profiles that could have them."""
+"""Measure how evenly the places in profiles' best 10 are spread over the profiles."""
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,12 @@ _MOST, _POINTS = 20, 100
 
 
 def congestion(best: pd.DataFrame, profiles: int) -> Json:
-    """Of the best matches that `aggregation_comparison.best_matches` found, and how many profiles there are.
+    """Return the congestion of the best matches, from `aggregation_comparison.best_matches` and the number of profiles.
 
-    A profile has a place for each other profile that has it in its best 10. Records under: `times` (how many profiles
-    have so many places), `lorenz` (the share of all places that the profiles with the fewest have, by their share of
-    all profiles) and `most` (those with the most places). `gini`: 0 where all have the same number, 1 where one has
-    all; None where there are no places.
+    A profile has one place for each other profile that has it in its best 10. Records under: `times` (how many profiles
+    have how many places), `lorenz` (the share of all places that the profiles with the fewest have, by their share of
+    all profiles) and `most` (the profiles with the most places). `gini`: 0 if all have the same number, 1 if one has
+    all; None if there are no places.
     """
     places = best.groupby("suggested_profile_id").size().sort_index().sort_values(ascending=False, kind="stable")
     everyone = max(profiles, len(places))
@@ -45,21 +45,21 @@ def congestion(best: pd.DataFrame, profiles: int) -> Json:
 
 
 def _gini(counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
-    """Of counts in rising order, not all 0."""
+    """Return the Gini coefficient of counts in rising order, not all 0."""
     number = len(counts)
     weighted = sum(rank * count for rank, count in enumerate(counts.tolist(), start=1))
     return 2 * weighted / (number * int(counts.sum())) - (number + 1) / number
 
 
 def _top(counts: np.ndarray[tuple[int], np.dtype[np.int64]], share: float) -> float | None:
-    """The share of all places that this share of the profiles has, those with the most (rounded up to whole ones)."""
+    """Return the share of all places that the top share of the profiles has, rounded up to whole profiles."""
     first = len(counts) - int(np.ceil(share * len(counts)))
     taken = int(counts.sum())
     return int(counts[first:].sum()) / taken if taken else None
 
 
 def _lorenz(counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[Json]:
-    """At most 101 points of the curve, each of them exact."""
+    """Return at most 101 points of the curve, each of them exact."""
     number = len(counts)
     passed = np.concatenate([[0], np.cumsum(counts)])
     at = np.unique(np.linspace(0, number, min(number, _POINTS) + 1).round().astype(np.int64))

@@ -1,4 +1,4 @@
-"""Did embeddings help?"""
+"""The section embedding_isolation: did embeddings help?"""
 
 from collections.abc import Callable
 
@@ -102,7 +102,7 @@ def _factor(numbers: Json, name: str) -> Json:
 
 
 def _most_changed(numbers: Json, lengths: Json) -> Figure:
-    """`lengths`: by profile, the characters of its compared texts, where known."""
+    """`lengths`: by profile, the characters of its compared texts, if known."""
 
     def of_text(side: str, name: str) -> Callable[[Json], str]:
         return lambda each: number(lengths.get(each[side], {}).get(name))
@@ -126,7 +126,7 @@ def _most_changed(numbers: Json, lengths: Json) -> Figure:
 
 
 def _old_sample(numbers: Json) -> list[Figure]:
-    """Where it was asked for."""
+    """Return the old sample's figure, if it was asked for."""
     sample = numbers["best_by_match_score"]
     if not sample["matches"]:
         return []
@@ -145,7 +145,7 @@ def _old_sample(numbers: Json) -> list[Figure]:
 
 
 def fallbacks(report: Json) -> Section:
-    """Where do fallbacks come from?"""
+    """Return the section fallbacks: where do they come from?"""
     numbers = report[EMBEDDING_ISOLATION]
     records = [
         {**each, "name": f"{words(each['factor'])} {_DIRECTIONS[each['direction']]}".replace("both both ways", "all")}
@@ -181,7 +181,7 @@ def fallbacks(report: Json) -> Section:
 
 
 def _meaningless(shares: Json) -> str:
-    """How many profiles have texts whose vectors say nothing, as sentences; empty if that is not known."""
+    """Return sentences on how many profiles have texts whose vectors mean nothing; empty if that is unknown."""
     if not shares:
         return ""
     empty, foreign = (percent(shares[name]) for name in MEANINGLESS_TEXTS)

@@ -1,4 +1,4 @@
-"""The tallies of `evaluation` merged at a time of evaluation, and what the report says of them."""
+"""Merge the tallies of `evaluation` at a time of evaluation, and make its sections of the report."""
 
 import json
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ SCORES_OF = {
     "retrospective": "scores of today, for outcomes older than the first score; profiles may have changed since",
     "prospective": "the score that stood in production when the match was seen",
 }
-"""By analysis, which score is meant."""
+"""By analysis, the meaning of its scores."""
 _ASKED = {
     "acted": "Do people act upon matches with a higher score?",
     "feedback": "Do people like matches with a higher score?",
@@ -42,13 +42,13 @@ RANKING_COLUMNS = {
     "profiles": of("profiles"),
     "left out": of("left_out"),
 }
-"""What is shown of a ranking."""
+"""The columns of a ranking."""
 
 
 def evaluated(database: Database, files: RangeFiles, at: datetime | None = None) -> Json | None:
-    """Return the figures of all ranges at a time of evaluation (by default now); None where no range was ever tallied.
+    """Return the figures of all partitions at a time of evaluation (by default now); None if there are no tallies.
 
-    Beside them: `missing_ranges`, never tallied, and `stale_ranges`, scored anew since. UserError for several policies.
+    Also `missing_ranges`, without a tally, and `stale_ranges`, rescored since. UserError for several policies.
     """
     every = ID_RANGES.get_partition_keys()
     made = files.made(EVALUATION, files.made(MATCH_SCORES, every))
@@ -65,15 +65,15 @@ def evaluated(database: Database, files: RangeFiles, at: datetime | None = None)
 
 
 def write(evaluation: Json, folder: Path) -> Path:
-    """Write evaluation.json, whole or not at all; returns where it is."""
+    """Write evaluation.json, whole or not at all; return its path."""
     write_whole(folder / FILE, json.dumps(evaluation, allow_nan=False))
     return folder / FILE
 
 
 def headline(evaluation: Json) -> dict[str, float | None]:
-    """Return the numbers of the current policy that are plotted over the nights, by label.
+    """Return by label the numbers of the current policy that are plotted over the nights.
 
-    Those of the prospective analysis, once it has matches, begin with `prospective_`.
+    Numbers of the prospective analysis, once it has matches, begin with `prospective_`.
     """
     shown: dict[str, float | None] = {}
     for analysis, of_analysis in evaluation["analyses"].items():
@@ -87,7 +87,7 @@ def headline(evaluation: Json) -> dict[str, float | None]:
 
 
 def with_label(evaluation: Json, only: str | None = None) -> list[tuple[str, str]]:
-    """Return each analysis and label (`only` one of them) that has a match to judge by."""
+    """Return each analysis and label (or `only` one label) that has matches to judge by."""
     return [
         (analysis, name)
         for analysis, of_analysis in evaluation["analyses"].items()
@@ -121,7 +121,9 @@ def verdict_line(evaluation: Json, analysis: str, name: str) -> str:
 
 
 def notes(evaluation: Json) -> list[str]:
-    """Return what a reader must know before the figures: missing columns, unknown words, ranges that are not whole."""
+    """Return what a reader must know before the figures: missing columns, unknown words, missing and stale
+    partitions.
+    """
     lines = []
     if missing := evaluation["missing_columns"]:
         lines.append(f"match_suggestions has no readable column {', '.join(missing)}: they count as empty.")
@@ -136,7 +138,7 @@ def notes(evaluation: Json) -> list[str]:
 
 
 def sections(evaluation: Json | None) -> list[Section]:
-    """Return the sections of the report; none where no range was ever evaluated."""
+    """Return the sections of the report; none if no partition was ever evaluated."""
     if evaluation is None:
         return []
     shown = with_label(evaluation) or [("retrospective", "acted")]

@@ -1,4 +1,4 @@
-"""How exact are the figures of a sample?"""
+"""The section on exactness: how exact are the figures of a sample?"""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ from jv_scoring.analysis.tallies import Json
 
 
 def intervals(report: Json) -> list[Json]:
-    """A record a figure: `figure`, `kind` (mean or share), `value`, and `low` and `high`, its 95 % interval.
+    """Return one record per figure: `figure`, `kind` (mean or share), `value`, and its 95 % interval `low` and `high`.
 
-    What is counted by direction or by comparison is taken as if each match had one, as those of a match are alike: the
-    intervals are rather too wide than too narrow.
+    Directions and comparisons of one match are alike, so they count as one observation. The intervals are rather too
+    wide than too narrow.
     """
     embeddings, low, policies = (
         report[name] for name in (EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON)
@@ -45,7 +45,7 @@ def intervals(report: Json) -> list[Json]:
 
 
 def section(report: Json) -> list[Section]:
-    """Of a report of a sample; none of one of all matches, whose figures are exact."""
+    """Return the section for a report of a sample; none for a report of all matches, whose figures are exact."""
     sample = report["sample"]
     if not sample:
         return []

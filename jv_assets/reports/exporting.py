@@ -1,4 +1,4 @@
-"""The best matches in the form that their consumers read, and files that appear whole or not at all."""
+"""Select the best matches for their consumers, and write files whole or not at all."""
 
 import csv
 import io
@@ -32,20 +32,21 @@ COLUMNS = (
     "scoring_version",
     "other_id",
 )
-"""Of an exported match. `match_score` is our `harmonic_mean`: its consumers know it by the older matcher's name.
-`other_id`: the other matches of the same two profiles, with a space between where there are several."""
+"""Columns of an exported match. `match_score` is our `harmonic_mean`, under the older matcher's name, which consumers
+know. `other_id`: further matches of the same two profiles, separated by spaces.
+"""
 
 _MOST_ROWS = 2**62
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""The wide ones too: spreadsheets with Japanese or Chinese settings take them for the others."""
+"""Also the wide characters, because spreadsheets with Japanese or Chinese settings accept them too."""
 
 
 @dataclass(frozen=True)
 class TopMatches:
     """`rows`: the best matches, with `COLUMNS`.
 
-    Left out and counted: matches `without_score`, and `not_scorable` ones, which have a score of the time when both
-    profiles were there.
+    Left out and counted: matches `without_score`, and `not_scorable` ones, whose score is from a time when both
+    profiles existed.
     """
 
     rows: pd.DataFrame
@@ -54,10 +55,12 @@ class TopMatches:
 
 
 def top_matches(database: Database, top: int, profile: str | None = None) -> TopMatches:
-    """The `top` pairs with the highest harmonic_mean, best first, equal ones by id; of one profile, as A or B.
+    """Return the `top` pairs with the highest harmonic_mean, best first, equal ones by id; of one profile, on either
+    side.
 
-    Of several matches of two profiles, in either order, the one with the highest score is exported, of equal ones the
-    one with the lowest id. UserError for a `top` below 1, a `profile` that is no uuid, and one that no match has.
+    If two profiles have several matches, in either order, the one with the highest score is exported, and among equal
+    ones the one with the lowest id. UserError for a `top` below 1, a `profile` that is not a uuid, and a profile
+    without a match.
     """
     if top < 1:
         raise UserError(f"--top {top}: ask for 1 match or more")
@@ -83,10 +86,10 @@ def top_matches(database: Database, top: int, profile: str | None = None) -> Top
 
 
 def write_csv(rows: pd.DataFrame, path: str | Path) -> None:
-    """Write the rows as a CSV file (UTF-8, no index), whole or not at all, as RFC 4180 has it.
+    """Write the rows as a CSV file (UTF-8, no index, RFC 4180), whole or not at all.
 
-    It can be opened in a spreadsheet: a text that would be taken for a formula gets a ' before it. Numbers are written
-    as numbers, with a dot; nulls and NaN as empty cells. UserError where the file cannot be written.
+    A spreadsheet can open it safely: a text that it would take for a formula gets a ' in front. Numbers are written
+    with a dot; nulls and NaN as empty cells. UserError if the file cannot be written.
     """
     lines = io.StringIO(newline="")
     writer = csv.writer(lines)
@@ -96,7 +99,7 @@ def write_csv(rows: pd.DataFrame, path: str | Path) -> None:
 
 
 def reports_folder() -> Path:
-    """The folder of the reports, made where it is missing."""
+    """Return the folder of the reports; create it if it is missing."""
     folder = settings.reports_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,15 +109,15 @@ def reports_folder() -> Path:
 
 
 def write_whole(path: str | Path, content: str, mode: int | None = None) -> None:
-    """Put a text file, UTF-8, in its place in one step; what was there before stays until then.
+    """Replace a text file, UTF-8, in one step; the old content stays until then.
 
-    `mode`: who may read it, such as 0o600, from its first byte on; by default as the process makes files.
-    UserError where that cannot be done, or where something else than a file is in its place.
+    `mode`: who may read it, such as 0o600, from its first byte on; by default that of the process. UserError if that
+    fails, or if the path is not a file.
     """
     data = content.encode()
     part: Path | None = None
     try:
-        place = Path(path).resolve()  # a link stays a link
+        place = Path(path).resolve()  # A link stays a link.
         if place.exists() and not place.is_file():
             raise UserError(f"cannot write {path}: it is there and is no file")
         part = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
@@ -122,7 +125,7 @@ def write_whole(path: str | Path, content: str, mode: int | None = None) -> None
             part.touch(mode, exist_ok=False)
         part.write_bytes(data)
         part.replace(place)
-    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+    except (OSError, ValueError) as error:  # ValueError: no file can have this path.
         raise UserError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
     finally:
         if part is not None:
@@ -133,7 +136,7 @@ def _remove(part: Path) -> None:
     try:
         part.unlink(missing_ok=True)
     except OSError:
-        return  # the reason why it was not written is told already
+        return  # The reason of the failure is reported already.
 
 
 def _profile_id(given: str) -> str:
@@ -144,7 +147,7 @@ def _profile_id(given: str) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, Integral):  # also of numpy's types
+    if isinstance(value, Integral):  # Also numpy's types.
         return int(value)
     if isinstance(value, Real):
         number = float(value)

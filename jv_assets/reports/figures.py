@@ -1,4 +1,4 @@
-"""What page and text both show: sections of figures, each of which answers the question that is its title."""
+"""What the page and the text share: sections of figures. The title of a figure is the question that it answers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from jv_scoring.analysis.tallies import Json
 
 NOTHING = "–"
-"""Stands for a number that there is not."""
+"""Stands for a number that does not exist."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as shown. texts: the columns that are no numbers, by place."""
+    """Cells as shown. texts: the columns that hold texts, by place."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -20,7 +20,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """`draw` makes an SVG of what the table says; None where there is nothing to draw."""
+    """`draw` makes an SVG of the table's content; None if there is nothing to draw."""
 
     question: str
     table: Table
@@ -38,42 +38,42 @@ class Section:
 
 
 def table(records: Sequence[Json], columns: dict[str, Callable[[Json], str]], texts: Sequence[int] = (0,)) -> Table:
-    """A row a record; `columns`: what each shows of it."""
+    """Return a table with one row per record; `columns`: what each shows of the record."""
     rows = tuple(tuple(show(record) for show in columns.values()) for record in records)
     return Table(tuple(columns), rows, tuple(texts))
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """With thousands separated; whole numbers without decimals."""
+    """Return a number with thousands separated; whole numbers without decimals."""
     if value is None:
         return NOTHING
     return (f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}").replace("-", "−")
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """The same with its sign, as a change."""
+    """Return a change: a number with its sign."""
     return NOTHING if value is None else f"{value:+,.{digits}f}".replace("-", "−")
 
 
 def percent(share: float | None) -> str:
-    """A share, 0..1."""
+    """Return a share, 0..1, as a percentage."""
     return NOTHING if share is None else f"{100 * share:.1f} %"
 
 
 def words(name: str) -> str:
-    """A column's name as it is read."""
+    """Return a column's name for people."""
     return name.replace("_ab", " A→B").replace("_ba", " B→A").replace("_", " ")
 
 
 def of(name: str, show: Callable[[float | None], str] = number) -> Callable[[Json], str]:
-    """Shows one number of a record."""
+    """Return a function that shows one number of a record."""
     return lambda record: show(record[name])
 
 
 def label(name: str) -> Callable[[Json], str]:
-    """Shows one text of a record."""
+    """Return a function that shows one text of a record."""
     return lambda record: words(str(record[name]))
 
 
 SUMMARY: dict[str, Callable[[Json], str]] = {name: of(name) for name in ("mean", "median", "sd", "min", "max")}
-"""Columns of a distribution."""
+"""Return the columns of a distribution."""

@@ -1,4 +1,4 @@
-"""The frame of every HTML page of ours: it loads nothing from elsewhere and runs nothing."""
+"""The frame of all our HTML pages: it loads nothing from elsewhere and runs nothing."""
 
 _FRAME = """<!doctype html>
 <html lang="en">
@@ -17,5 +17,5 @@ _FRAME = """<!doctype html>
 
 
 def framed(title: str, style: str, body: str) -> str:
-    """Return the page. `title` and `body` are HTML, with what readers wrote escaped."""
+    """Return the page. `title` and `body` are HTML; text of others is escaped."""
     return _FRAME.format(title=title, style=style, body=body)

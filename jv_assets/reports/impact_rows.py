@@ -1,7 +1,7 @@
-"""What production held at one moment, beside what is computed now or what it held at a later moment.
+"""What production held at one moment, beside what is computed now, or what it held at a later moment.
 
-The log of published scores tells which score stood at a moment. What it was made of is told by its context, which
-is kept in `jv.replaced_scores` for the last runs only. Of a moment before the log begins, both are told by that table.
+The log of published scores says which score stood at a moment. Its inputs are in its context, which
+`jv.replaced_scores` keeps for the last runs only. For a moment before the log begins, that table gives both.
 """
 
 import re
@@ -28,17 +28,17 @@ from jv_scoring.analysis.stored import FACTORS, METHODS, stored_factors, told_po
 from jv_scoring.policy import SCORING_VERSION
 
 KNOWN = "cause_known"
-"""The column that says whether it is still known what the score of then was made of."""
+"""The column that says whether the context of the earlier score is still known."""
 _CHUNK = 2_500
-"""Matches, with contexts of some 3 KB each, that memory holds at a time."""
+"""How many matches, with contexts of about 3 KB each, memory holds at a time."""
 _SHORTEST = 8
-"""Characters of a run's id, as many as the UI shows."""
+"""How many characters of a run's id are shown, as in the UI."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment that is compared; `run`: the run whose last score was written at it."""
+    """A moment of the comparison; `run`: the run that wrote its last score at this moment."""
 
     at: datetime
     run: str | None = None
@@ -49,12 +49,12 @@ class Moment:
 
 
 def hours_ago(hours: float) -> datetime:
-    """In UTC."""
+    """Return it in UTC."""
     return datetime.fromtimestamp(datetime.now(UTC).timestamp() - hours * 3600, UTC)
 
 
 def moment_in(option: str, given: str) -> datetime:
-    """The moment that a text says, in UTC; UserError for anything else."""
+    """Return the moment that a text says, in UTC; UserError for anything else."""
     try:
         at = datetime.fromisoformat(given.strip().upper())
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
@@ -63,7 +63,7 @@ def moment_in(option: str, given: str) -> datetime:
 
 
 def moment_of(database: Database, option: str, given: str) -> Moment:
-    """The moment that `given` names: itself, or a run's id or the beginning of one; UserError for anything else."""
+    """Return the moment that `given` names: a moment, or a run's id or its beginning; UserError for anything else."""
     wanted = given.strip().lower()
     if _DATE.match(wanted):
         return Moment(moment_in(option, given))
@@ -79,7 +79,7 @@ def moment_of(database: Database, option: str, given: str) -> Moment:
 
 
 def begins(database: Database, within: tuple[str, str]) -> datetime | None:
-    """From when on the log tells what the matches of a range held; None before it is first written to."""
+    """Return from when on the log covers the matches of a partition; None before its first write."""
     return database.run(lambda connection: log_begins(connection, *within))
 
 
@@ -92,10 +92,10 @@ def row_chunks(
     *,
     until: datetime | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Yield the matches of a range, some thousands at a time: those that are scored now, and those not any more.
+    """Yield the matches of a partition, some thousands at a time: those scored now, and those not any more.
 
-    With `COLUMNS`, `BEFORE` and `KNOWN`. `until`: the scores "now" are those that stood at that moment. A match whose
-    row is gone, of which nothing was kept either, had what its file said last.
+    The columns: `COLUMNS`, `BEFORE` and `KNOWN`. `until`: the scores "now" are those that stood at that moment. A
+    deleted match of which nothing was kept had what its file said last.
     """
     first = begins(database, files.cut.matches.bounds(key))
     gone = read_gone(files, key).sort_values("id", ignore_index=True)
@@ -125,8 +125,8 @@ def _compared(
     since: datetime,
     until: datetime | None,
 ) -> pd.DataFrame:
-    """The rows with `BEFORE` and `KNOWN`. Where the database has none, they held what `last` says then, and `later`
-    until the end of the comparison. `first`: when the log begins.
+    """Return the rows with `BEFORE` and `KNOWN`. Without a row in the database, a match held what `last` says then, and
+    `later` until the end of the comparison. `first`: when the log begins.
     """
     if rows.empty:
         return rows.reindex(columns=[*COLUMNS, *BEFORE, KNOWN]).astype({KNOWN: np.bool_})
@@ -144,7 +144,7 @@ def _compared(
 
 
 def causes_lost(rows: pd.DataFrame) -> int:
-    """Of rows by `row_chunks`: how many were scored both times, score otherwise now, and no longer tell why."""
+    """Return how many rows of `row_chunks` have two different scores without a known cause."""
     both = rows["before_harmonic_mean"].notna() & rows["harmonic_mean"].notna()
     moved = rows["before_harmonic_mean"].astype(np.float64) != rows["harmonic_mean"].astype(np.float64)
     return int((both & moved & ~rows[KNOWN]).sum())
@@ -155,7 +155,7 @@ _NAMES = ["id", "harmonic_mean", "policy", "scoring_version", "inputs_hash"]
 
 @dataclass(frozen=True)
 class _State:
-    """What the matches of a range held at a moment: `_NAMES` and `KNOWN`, and the SQL that says so."""
+    """What the matches of a partition held at a moment: `_NAMES` and `KNOWN`, and the SQL for it."""
 
     rows: pd.DataFrame
     sql: str
@@ -171,13 +171,13 @@ class _State:
         return cls(pd.DataFrame(list(map(tuple, rows)), columns=[*_NAMES, KNOWN], dtype=object), sql, asked)
 
     def aligned(self, ids: pd.Series, last_known: pd.DataFrame) -> pd.DataFrame:
-        """Row by row, with that of `last_known` where the database has no such match."""
+        """Return the state row by row, or that of `last_known` if the database has no such match."""
         unknown = last_known.loc[~last_known["id"].isin(self.rows["id"])].astype(object).assign(**{KNOWN: True})
         whole = pd.concat([self.rows, unknown]).drop_duplicates("id").set_index("id").reindex(ids)
         return whole.assign(**{KNOWN: whole[KNOWN].ne(False)})
 
     def contexts(self, connection: Connection, ids: Sequence[str]) -> dict[str, str | None]:
-        """By match."""
+        """Return the contexts by match."""
         if not ids:
             return {}
         asked = {**self.asked, "ids": list(ids)}
@@ -187,7 +187,7 @@ class _State:
 def _as_of(
     connection: Connection, until: datetime, rows: pd.DataFrame, last: pd.DataFrame, log_begins: datetime | None
 ) -> pd.DataFrame:
-    """The rows with what stood at `until`: scores by the log, factors by the contexts that are still kept."""
+    """Return the rows with what stood at `until`: scores by the log, factors by the contexts that are still kept."""
     state = _State.at(connection, rows["id"].tolist(), until, log_begins)
     stood = state.aligned(rows["id"], last)
     as_computed = np.ones(len(rows), np.bool_)
@@ -213,7 +213,7 @@ def _as_of(
 
 
 def _asked_for(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Those scored then and now, of which anything but the scores is another now, and those that name no policy."""
+    """Return the matches scored then and now that need contexts: with other inputs now, or with an unnamed policy."""
     pairs = [("before_policy", "policy"), ("before_version", "scoring_version"), ("before_inputs_hash", "inputs_hash")]
     same = np.ones(len(rows), np.bool_)
     for before, now in pairs:
@@ -234,7 +234,7 @@ _PRESENT = f"""
         FROM match_suggestions WHERE id BETWEEN :low AND :high
     )
 """  # noqa: S608 - of our own constants
-# What the first run since then replaced is what was there; what no run replaced is there still.
+# What the first later run replaced is what stood then. If no run replaced it, it still stands.
 _BY_WHAT_IS_KEPT = f"""
     WITH kept AS (
         SELECT DISTINCT ON (match_id) match_id, harmonic_mean, match_context
@@ -249,8 +249,8 @@ _BY_WHAT_IS_KEPT = f"""
         FROM present FULL JOIN kept ON match_id = id
     )
 """  # noqa: S608 - of our own constants
-# A match without an entry since then holds it still. Of the others the last entry before tells the score, and the run
-# of the first entry since has kept the context, if that run is still kept and replaced that very score.
+# A match without a later entry still holds the score. For others, the last entry before gives the score. The run of the
+# first later entry has kept the context, if that run is still kept and replaced that very score.
 _BY_LOG = f"""
     WITH changed AS (
         SELECT DISTINCT ON (match_id) match_id, run_id

@@ -1,4 +1,4 @@
-"""Why are scores low?"""
+"""The section momentum_bottleneck: why are scores low?"""
 
 from jv_assets.names import MOMENTUM_BOTTLENECK
 from jv_assets.reports import charts

@@ -1,4 +1,4 @@
-"""What should be done about Momentum: more data, another policy, or both?"""
+"""The section momentum_options: more data, another policy, or both?"""
 
 import json
 from collections.abc import Callable
@@ -22,9 +22,9 @@ _OPTIONS = {"today": "today", "data": "more data", "method": "another policy", "
 
 
 def read(path: Path, policy: str | None = None) -> Json | None:
-    """Return what the asset momentum_options wrote; None where it never did, or a version with another format did.
+    """Return what the asset momentum_options wrote; None if it did not, or if another version did.
 
-    Without its figures where it was measured against another policy than `policy`: the page shows one policy.
+    Without its figures if they were measured against another policy than `policy`, because the page shows one policy.
     """
     try:
         options: Json = json.loads(path.read_text(encoding="utf-8"))
@@ -36,7 +36,7 @@ def read(path: Path, policy: str | None = None) -> Json | None:
 
 
 def warnings(report: Json) -> list[str]:
-    """Why what it says may not go with the rest of the report."""
+    """Return why these options may not match the rest of the report."""
     options = report.get(MOMENTUM_OPTIONS)
     if not options:
         return []
@@ -50,7 +50,7 @@ def warnings(report: Json) -> list[str]:
 
 
 def section(report: Json) -> Section:
-    """Without figures where the options were never worked out."""
+    """Return the section; without figures if the options were never simulated."""
     options = report.get(MOMENTUM_OPTIONS)
     if not options:
         return Section(TITLE, _MISSING, [])
@@ -108,7 +108,7 @@ def _answer(options: Json) -> str:
 
 
 def _grid(options: Json, measure: str, question: str, show: Callable[[float | None], str], note: str = "") -> Figure:
-    """Policies by the share of profiles filled; 0 %: the policy on today's data."""
+    """Return policies by the share of profiles filled; 0 %: the policy on today's data."""
     now = options["today"][measure] if measure == "mean" else 0.0
     records = [
         {"policy": each["policy"], "share": each.get("share", 0.0), "filled": f"{100 * each.get('share', 0.0):g} %",
@@ -245,7 +245,7 @@ def _decision(options: Json) -> Figure:
 
 
 def _middle(value: Json | float | None) -> float | None:
-    """Of what was simulated, the mean over repeats."""
+    """Return the mean over repeats of a simulated value."""
     middle: float | None = value["mean"] if isinstance(value, dict) else value
     return middle
 
@@ -255,5 +255,5 @@ def _of_mean(name: str, show: Callable[[float | None], str]) -> Callable[[Json],
 
 
 def _whole(name: str) -> Callable[[Json], str]:
-    """A count, which as a mean over repeats need not be whole."""
+    """Return a count, which as a mean over repeats need not be whole."""
     return lambda record: number(record[name], 0)

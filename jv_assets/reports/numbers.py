@@ -1,4 +1,4 @@
-"""The one dict that page, text and JSON are made of."""
+"""Make the one dict that page, text and JSON show."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,9 +25,9 @@ _POINT, _HALF, _QUARTER = 100, 50, 25
 
 
 def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
-    """All numbers, plain: no NaN, None where there is nothing to say.
+    """Return all numbers, plain: no NaN, None if there is no value.
 
-    `old_sample`: also the means over the best by the older matcher's match_score, as they were once measured.
+    `old_sample`: also the means over the 50 best by the older matcher's match_score.
     """
     histograms = merged.isolation.histograms
     embeddings = embedding_isolation.report(merged.isolation, embedding_isolation.BEST if old_sample else 0) | {
@@ -70,9 +70,9 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
 
 
 def impact_numbers(tally: Impact, hours: float, compared: Json | None = None) -> Json:
-    """Of the section on production; `hours` 0: not so many hours ago, but at the moments that are `compared`.
+    """Return the numbers of the section production_impact. `hours` 0: the moments are those in `compared`.
 
-    Without `compared` the stored scores of this moment are held against the computed ones.
+    Without `compared`, the stored scores of this moment are compared with the computed ones.
     """
     return production_impact_report.report(tally) | {
         "hours": hours,
@@ -86,7 +86,7 @@ def impact_numbers(tally: Impact, hours: float, compared: Json | None = None) ->
 
 
 def headline(report: Json) -> Json:
-    """The numbers that are worth a line of their own, and a plot over the nights."""
+    """Return the numbers at the top of the page, which the UI plots over the nights."""
     embeddings, low = report[EMBEDDING_ISOLATION], report[MOMENTUM_BOTTLENECK]
     score = record(embeddings["measures"], measure="harmonic_mean", side="embeddings")
     change = record(embeddings["measures"], measure="harmonic_mean", side="change")
@@ -110,6 +110,6 @@ def headline(report: Json) -> Json:
 
 
 def record(records: list[Json], **labels: str) -> Json:
-    """The one record with these labels."""
+    """Return the one record with these labels."""
     (only,) = [each for each in records if all(each[name] == label for name, label in labels.items())]
     return only

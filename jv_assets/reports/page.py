@@ -9,16 +9,16 @@ from jv_assets.reports.sections import TITLE, headlines, sections, summary, warn
 from jv_scoring.analysis.tallies import Json
 
 Pairs = list[tuple[str, str]]
-"""Names and what is shown of each."""
+"""Names and shown values."""
 
 
 def to_html(report: Json) -> str:
-    """The whole report."""
+    """Return the whole report as a page."""
     return page(TITLE, summary(report), warnings(report), headlines(report), sections(report))
 
 
 def page(title: str, summary: Pairs, warnings: list[str], headlines: Pairs, sections: list[Section]) -> str:
-    """A page of these sections: charts are inline SVG in the page's own colours, light or dark."""
+    """Return a page of these sections: charts are inline SVG in the page's own colours, light or dark."""
     notes = "".join(f"<p class=note>{escape(warning)}</p>\n" for warning in warnings)
     contents = "".join(f'<li><a href="#q{n}">{escape(each.title)}</a></li>' for n, each in enumerate(sections, 1))
     body = (
@@ -51,7 +51,7 @@ def _figure(figure: Figure) -> str:
 
 
 def _chart(question: str, svg: str) -> str:
-    """With the question as its name, and ids that no other chart has."""
+    """Return the SVG with the question as its name, and with unique ids."""
     own = re.sub(r"\W+", "-", question.lower())
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{own}", svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(question)}" ', 1)

@@ -1,4 +1,4 @@
-"""Some of the report's charts as small pictures, for the metadata that Dagster's pages show."""
+"""Draw some of the report's charts as small pictures, for the metadata on Dagster's pages."""
 
 import re
 import struct
@@ -19,7 +19,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def pictures(sections: list[Section]) -> dict[str, str]:
-    """By question, Markdown with the picture in it; without the charts that the report has not."""
+    """Return, by question, Markdown with the picture; charts that the report lacks are left out."""
     figures = {figure.question: figure for section in sections for figure in section.figures}
     images = {}
     for question in PICTURED:
@@ -30,7 +30,7 @@ def pictures(sections: list[Section]) -> dict[str, str]:
 
 
 def png(svg: str) -> bytes:
-    """A chart of the page in its light colours on white, whatever the background it will stand on."""
+    """Return a chart in its light colours on white, for any background."""
     import vl_convert
 
     from jv_assets.reports.page import LIGHT
@@ -44,7 +44,7 @@ def png(svg: str) -> bytes:
 
 
 def _packed(data: bytes) -> bytes:
-    """A PNG with its pixels compressed as far as they can be, a third of what the converter leaves."""
+    """Return a PNG with its pixels compressed as far as possible, a third of the converter's size."""
     at, pixels, chunks = len(_SIGNATURE), b"", []
     while at < len(data):
         size, kind = struct.unpack(">I4s", data[at : at + 8])

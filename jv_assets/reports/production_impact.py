@@ -1,4 +1,4 @@
-"""What changed in production, for whom?"""
+"""The section production_impact: what changed in production, for whom?"""
 
 from jv_assets.names import PRODUCTION_IMPACT
 from jv_assets.reports import charts
@@ -21,7 +21,7 @@ def section(report: Json) -> Section:
 
 
 def _moments(compared: Json | None) -> list[str]:
-    """Which moments are compared, and how far it is known what stood at them."""
+    """Return which moments are compared, and how far it is known what stood then."""
     if not compared:
         return []
     then = "the scores computed last" if compared["until"] is None else f"production at {compared['until']}"

@@ -1,4 +1,4 @@
-"""What the report says of people's ratings."""
+"""The section on people's ratings."""
 
 from jv_assets.reports.figures import Figure, Section, number, of, percent, signed, table
 from jv_scoring.analysis.ratings import AT_RANDOM, DISCOVERED, LEAST_PAIRS, LEAST_RATERS, PUBLISHED
@@ -8,7 +8,7 @@ _SOURCE_NAMES = {PUBLISHED: "matches", DISCOVERED: "pairs that discovery propose
 
 
 def sections(ratings: Json | None) -> list[Section]:
-    """Return the section; none where nobody has rated."""
+    """Return the section; none if nobody has rated."""
     if ratings is None:
         return []
     rankings = {

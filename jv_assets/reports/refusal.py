@@ -1,4 +1,4 @@
-"""What a refused publish would have changed in production, as a page."""
+"""Write a page of what a refused publish would have changed in production."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ REFUSED = "refused.html"
 
 
 def write_refusal(database: Database, files: RangeFiles, keys: Sequence[str], why: str) -> Path:
-    """Write the page about the scores of these ranges, of which at least one was made; returns where it is."""
+    """Write the page about the scores of these partitions, at least one of which exists; return its path."""
     now = datetime.now(UTC)
     tally = total(production_impact.tally(rows) for key in keys for rows in row_chunks(database, files, key, now))
     section = impact_section.section({PRODUCTION_IMPACT: impact_numbers(tally, hours=0)})

@@ -1,4 +1,4 @@
-"""Reports of a sample of the matches: which are in it, and how far its figures may be from those of all matches."""
+"""Sampling: which matches a sampled report uses, and the intervals of its figures."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,7 +14,7 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.tallies import Json
 
 _Z = 1.959963984540054
-"""Of a 95 % interval."""
+"""Standard errors on each side of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Sample:
     of: int
 
     def draw(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows whose id is in it: by a hash of the id, so the same ones every time, whatever their scores are."""
+        """Return the rows in the sample. A hash of the id decides, so the sample is always the same, whatever the
+        scores are.
+        """
         limit = int(self.wanted / self.of * 2**64)
         drawn = [int.from_bytes(blake2b(str(each).encode(), digest_size=8).digest()) < limit for each in rows["id"]]
         sample: pd.DataFrame = rows.loc[np.array(drawn, np.bool_)].reset_index(drop=True)
@@ -33,7 +35,7 @@ class Sample:
 
 
 def sample_of(files: RangeFiles, wanted: int | None) -> Sample | None:
-    """About that many of all scored matches; None: all of them. UserError for a number below 1."""
+    """Return a sample of about that many scored matches; None means all of them. UserError for a number below 1."""
     if wanted is None:
         return None
     if wanted < 1:
@@ -46,15 +48,15 @@ def sample_of(files: RangeFiles, wanted: int | None) -> Sample | None:
 
 
 def of_mean(mean: float | None, sd: float | None, count: int) -> Json:
-    """`value`, `low` and `high`: the 95 % interval of a mean, by the normal approximation."""
+    """Return `value`, `low` and `high`: the 95 % interval of a mean, by the normal approximation."""
     if mean is None or sd is None or count < 2:
         return {"value": mean, "low": None, "high": None}
-    away = _Z * sd / sqrt(count - 1)  # sd is that of the sample itself, divided by its number
+    away = _Z * sd / sqrt(count - 1)  # sd is that of the sample itself, divided by its number.
     return {"value": mean, "low": mean - away, "high": mean + away}
 
 
 def of_share(share: float | None, count: int) -> Json:
-    """`value`, `low` and `high`: the 95 % interval of a share of `count`, after Wilson."""
+    """Return `value`, `low` and `high`: the 95 % interval of a share of `count`, by Wilson's formula."""
     if share is None or not count:
         return {"value": share, "low": None, "high": None}
     z2 = _Z**2

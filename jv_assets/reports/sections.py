@@ -1,4 +1,4 @@
-"""What the report says, in the order of the questions."""
+"""The sections of the report, in the order of their questions."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ TITLE = "What the match scores mean"
 
 
 def sections(report: Json) -> list[Section]:
-    """All of them."""
+    """Return all sections."""
     return [
         *exactness.section(report),
         *evaluation.sections(report.get(EVALUATION)),
@@ -42,7 +42,7 @@ def sections(report: Json) -> list[Section]:
 
 
 def _of_sample(report: Json, sections: list[Section]) -> list[Section]:
-    """Say above the first figure of each section of a sample's report that it counts the sample alone."""
+    """Say above the first figure of each section of a sampled report that it counts the sample only."""
     sample = report["sample"]
     if not sample:
         return sections
@@ -55,7 +55,7 @@ def _of_sample(report: Json, sections: list[Section]) -> list[Section]:
 
 
 def headlines(report: Json) -> list[tuple[str, str]]:
-    """Names and values of the numbers above all else."""
+    """Return names and values of the numbers at the top."""
     headline = report["headline"]
     tiers = ", ".join(f"{number(headline[name])} {name.capitalize()}" for name in ("excellent", "good", "fair", "poor"))
     sample = report["sample"]
@@ -79,7 +79,7 @@ def headlines(report: Json) -> list[tuple[str, str]]:
 
 
 def summary(report: Json) -> list[tuple[str, str]]:
-    """What the report is of."""
+    """Return the summary: what the report is about."""
     return [
         ("Made at", report["made_at"]),
         ("Policy", report["policy"] or "no match was scored"),
@@ -89,7 +89,7 @@ def summary(report: Json) -> list[tuple[str, str]]:
 
 
 def warnings(report: Json) -> list[str]:
-    """What is not whole."""
+    """Return warnings about missing and stale parts."""
     missing: dict[tuple[str, ...], list[str]] = {}
     for asset, keys in report["missing_ranges"].items():
         missing.setdefault(tuple(keys), []).append(asset)

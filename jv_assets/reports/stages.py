@@ -1,4 +1,4 @@
-"""What the four stages of a night came to when each range was last made: numbers that are plotted over the nights."""
+"""Sum what the four assets of a night did when each partition was last made, for plots over the nights."""
 
 import dagster as dg
 
@@ -11,14 +11,16 @@ _SUMMED = {
     MATCH_SCORES: {"skipped": "without_a_score"},
     PUBLISHED_SCORES: {"written": "rows_written"},
 }
-"""By asset, beside the seconds: metadata of its ranges, and what their sum is called."""
+"""By asset, beside the seconds: metadata of its partitions, and the name of their sum."""
 
 _AT_ONCE = 500
-"""Records that Dagster is asked for at once; it gives no more than 1,000."""
+"""How many records one request to Dagster asks for; Dagster gives at most 1,000."""
 
 
 def of_last_runs(instance: dg.DagsterInstance) -> dict[str, float]:
-    """`seconds_<asset>`, `embedded_texts`, `without_a_score` and `rows_written`; of an asset never made, none."""
+    """Return `seconds_<asset>`, `embedded_texts`, `without_a_score` and `rows_written`; none for an asset never
+    made.
+    """
     numbers: dict[str, float] = {}
     for asset in NIGHTLY:
         ranges = _latest(instance, dg.AssetKey(asset))
@@ -30,7 +32,7 @@ def of_last_runs(instance: dg.DagsterInstance) -> dict[str, float]:
 
 
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[dg.AssetMaterialization]:
-    """Of each range that we ever made."""
+    """Return the last materialization of each partition that we made."""
     latest = list(last_made(instance, key).values())
     events: list[dg.AssetMaterialization] = []
     for start in range(0, len(latest), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""The tallies of ranges, kept as one row of JSON each, and what all of them come to."""
+"""Store the tally of each partition as one row of JSON, and merge the tallies of all."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,16 +34,16 @@ AnyTally = TypeVar("AnyTally", bound=Tally)
 
 
 def no_scores() -> UserError:
-    """Where a report is asked for before anything was scored."""
+    """Return the error for a report before anything was scored."""
     return UserError("no scores: materialize match_scores first (jv rescore makes all)")
 
 
 def scored(
     files: RangeFiles, key: str, columns: list[str], sample: Sample | None = None, rows: int | None = None
 ) -> Iterator[pd.DataFrame]:
-    """Yield these columns of a range's scores, or of a sample of them, so many at a time at most; at least once.
+    """Yield these columns of a partition's scores, or of a sample of them, in chunks; at least once.
 
-    UserError, the same for all ranges, without scores.
+    Without scores, raises a UserError that is the same for all partitions.
     """
     if not files.exists(MATCH_SCORES, key):
         raise no_scores()
@@ -55,7 +55,7 @@ def scored(
 
 
 def tallied(chunks: Iterable[pd.DataFrame], tally: Callable[[pd.DataFrame], AnyTally]) -> tuple[AnyTally, int]:
-    """Return the tally of all rows, and how many they are."""
+    """Return the tally of all rows, and the number of rows."""
     count = 0
 
     def each() -> Iterator[AnyTally]:
@@ -79,21 +79,22 @@ def keep(
     hours: float | None = None,
     compared: Json | None = None,
 ) -> int:
-    """Write a range's tally, and that of its profiles where there is one. Returns the bytes written.
+    """Write a partition's tally, and that of its profiles if there is one. Return the bytes written.
 
-    Beside it stands of which scores it is: `fingerprint` of all of the range's, and `sample` where it is of a sample;
-    and of one that looks back, how many `hours`, and which moments are `compared`.
+    The metadata name the scores: `fingerprint` of all scores of the partition, and `sample` if it is a sample. A tally
+    that looks back also has how many `hours`, or which moments are `compared`.
     """
     kept: dict[str, Tally | Evaluation] = {_TALLY: tally} | ({_PROFILES: profiles} if profiles else {})
     row = pd.DataFrame({name: [json.dumps(of.to_json(), separators=(",", ":"))] for name, of in kept.items()})
-    policy = None if compared and compared["until"] else tally.policy  # of another moment, when that was another one
+    # With another policy, if the moment had another one.
+    policy = None if compared and compared["until"] else tally.policy
     metadata = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key)}
     more = {"sample": asdict(sample) if sample else None, "hours": hours, "compared": compared}
     return files.write(asset, key, row, metadata | more)
 
 
 def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:
-    """The policy that all these ranges were scored under; UserError for several."""
+    """Return the policy of all these partitions; UserError for several."""
     metadata = {MATCH_SCORES: {key: files.metadata(MATCH_SCORES, key) for key in keys}}
     refuse_several_policies(metadata)
     return str(metadata[MATCH_SCORES][keys[0]]["policy"])
@@ -101,9 +102,10 @@ def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Merged:
-    """All ranges together. fallbacks: a record a range. sample: None for all matches. hours: how far impact looks back.
+    """The merged tallies of all partitions. fallbacks: one record per partition. sample: None for all matches. hours:
+    how far impact looks back.
 
-    By asset: `missing`, the ranges that were never tallied, and `stale`, those that were scored anew since.
+    By asset: `missing`, the partitions that were never tallied, and `stale`, those that were rescored since.
     """
 
     isolation: Isolation
@@ -120,10 +122,10 @@ class Merged:
 
 
 def merge(files: RangeFiles) -> Merged:
-    """Of all ranges that were tallied; UserError where a report has none, or they are of several policies or samples.
+    """Merge all tallied partitions; UserError if a report has none, or if policies or samples differ.
 
-    A tally whose scores are gone counts as missing, and so does a comparison of policies that names none: an older
-    version made it, which compared with `harmonic/impute` whatever the policy was.
+    A tally without its scores counts as missing. So does a comparison that names no policy: an older version made it,
+    and compared with `harmonic/impute` whatever the policy was.
     """
     every = ID_RANGES.get_partition_keys()
     of_scores = files.made(MATCH_SCORES, every)
@@ -176,11 +178,11 @@ def _names_its_policy(metadata: Mapping[str, Any]) -> bool:
 
 
 _FileMetadata = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""By asset and range, what was written with the tally."""
+"""By asset and partition, the metadata of the tally."""
 
 
 def refuse_several_policies(metadata: _FileMetadata) -> None:
-    """UserError where the ranges were scored under several policies; `metadata` by asset and range."""
+    """Raise UserError if the partitions were scored under several policies; `metadata` by asset and partition."""
     ranges = _ranges_by(metadata, lambda of: of["policy"])
     if len(ranges) > 1:
         raise UserError(
@@ -225,10 +227,11 @@ def _one_look_back(metadata: Mapping[str, Mapping[str, Any]]) -> float:
 
 
 def _compared(metadata: Mapping[str, Mapping[str, Any]]) -> Json:
-    """What all ranges compare: of moments the first, since ranges are tallied one after the other; of counts the sum.
+    """Return what all partitions compare: the first of the moments, because they are tallied one after the other, and
+    the sum of counts.
 
-    `late`: how many ranges have a log that begins after the first moment; `log_begins`: when the last of these does,
-    None where one has none yet.
+    `late`: how many partitions have a log that begins after the first moment; `log_begins`: when the last log begins,
+    None if one has none yet.
     """
     every = [of["compared"] for of in metadata.values() if of.get("compared")]
     if not every:
@@ -263,7 +266,7 @@ def _fallbacks(key: str, tally: Isolation) -> Json:
 
 
 def bars(histogram: Histogram, width: int) -> list[Json]:
-    """A histogram's bars as shares, without the empty ones at both ends."""
+    """Return a histogram's bars as shares, without the empty ones at both ends."""
     bins, count = histogram.bars(width), histogram.count
     filled = [place for place, bar in enumerate(bins) if bar["count"]]
     kept = bins[filled[0] : filled[-1] + 1] if filled else []

@@ -10,7 +10,7 @@ _WIDTH = 100
 
 
 def to_text(report: Json) -> str:
-    """All that the page says, without its charts."""
+    """Return everything that the page says, without its charts."""
     parts = [TITLE, "=" * len(TITLE), "", *_pairs(summary(report)), "", headline_text(report)]
     parts += [line for warning in warnings(report) for line in ("", *_wrapped(f"! {warning}"))]
     for section in sections(report):
@@ -21,7 +21,7 @@ def to_text(report: Json) -> str:
 
 
 def headline_text(report: Json) -> str:
-    """The numbers above all else, a line each."""
+    """Return the numbers at the top, one line each."""
     return "\n".join(_pairs(headlines(report)))
 
 
