@@ -7,10 +7,10 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 
-from jv_assets.demo.audiences import AUDIENCES
 from jv_assets.demo.dice import Dice, Floats, bell
+from jv_assets.demo.lexicon import AUDIENCES, TOPICS
 from jv_assets.demo.outcomes import Chances, action, exposure, outcome, ranks, rising, standardised
-from jv_assets.demo.people import TOPICS, Person
+from jv_assets.demo.people import Person
 from jv_assets.demo.profiles import LATEST, Row
 from jv_assets.errors import UserError
 

@@ -2,14 +2,9 @@
 
 from dataclasses import dataclass
 
-from jv_assets.demo.audiences import AT_WORK, AUDIENCES
 from jv_assets.demo.dice import Dice, quantile
-from jv_assets.demo.languages import LANGUAGES, Language
-from jv_assets.demo.lexicon import phrases
-from jv_assets.demo.topics_business import BUSINESS_TOPICS
-from jv_assets.demo.topics_life import LIFE_TOPICS
+from jv_assets.demo.lexicon import AT_WORK, AUDIENCES, BUSINESS_TOPICS, LANGUAGES, TOPICS, Language, phrases
 
-TOPICS = BUSINESS_TOPICS + LIFE_TOPICS
 _TRADES = {k: topic.weight for k, topic in enumerate(BUSINESS_TOPICS)}
 _TOPICS = {k: topic.weight for k, topic in enumerate(TOPICS)}
 _WORKING = {k: audience.weight for k, audience in enumerate(AT_WORK)}

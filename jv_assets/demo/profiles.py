@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from jv_assets.demo.audiences import AUDIENCES
 from jv_assets.demo.dice import Dice, Floats, quantile
-from jv_assets.demo.lexicon import phrases
-from jv_assets.demo.people import TOPICS, Person
-from jv_assets.demo.sentences import PROJECTS, STORY, WHAT
+from jv_assets.demo.lexicon import AUDIENCES, SENTENCES, TOPICS, phrases
+from jv_assets.demo.people import Person
 from jv_assets.demo.texts import Vocabulary, fill, prose, vocabulary
 
 Row = dict[str, Any]
@@ -99,7 +97,7 @@ def measures(people: Sequence[Person], coverage: dict[str, int], rng: np.random.
         "audience_engagement_score": lambda _: round(quantile(dice.unit(), _ENGAGEMENT), 3),
         "social_reach": lambda _: _as_told(quantile(dice.unit(), _REACH), dice),
         "list_size": lambda _: _as_told(quantile(dice.unit(), _LIST), dice),
-        "current_projects": lambda person: fill(dice.pick(PROJECTS), vocabulary(person), dice),
+        "current_projects": lambda person: fill(dice.pick(SENTENCES["projects"]), vocabulary(person), dice),
     }
     without: dict[str, tuple[Any, ...]] = {
         "audience_engagement_score": (None,),
@@ -142,7 +140,7 @@ def _jv_history(person: Person, dice: Dice) -> list[Row] | None:
     if not dice.chance(0.4 * person.effort):
         return [] if dice.chance(0.5) else None
     return [
-        {"format": dice.pick(_FORMATS), "year": dice.whole(2018, 2026), "topic": dice.pick(phrases(TOPICS[k].craft))}
+        {"format": dice.pick(_FORMATS), "year": dice.whole(2018, 2026), "topic": dice.pick(TOPICS[k].craft)}
         for k in (person.topic, person.second, *person.sought)[: 1 + int(4 * dice.unit() * dice.unit())]
     ]
 
@@ -153,11 +151,11 @@ def _email(person: Person, words: Vocabulary, dice: Dice) -> str:
 
 
 def _bio(person: Person, words: Vocabulary, dice: Dice) -> str:
-    return prose((*WHAT, *STORY), dice.whole(1, 6), words, dice)
+    return prose((*SENTENCES["what"], *SENTENCES["story"]), dice.whole(1, 6), words, dice)
 
 
 def _tags(person: Person, words: Vocabulary, dice: Dice) -> list[str]:
-    tags = [*phrases(TOPICS[person.topic].craft), *phrases(TOPICS[person.second].craft), AUDIENCES[person.audience].key]
+    tags = [*TOPICS[person.topic].craft, *TOPICS[person.second].craft, AUDIENCES[person.audience].key]
     return dice.sample(tags, dice.whole(1, 6))
 
 

@@ -4,32 +4,18 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from jv_assets.demo.audiences import AUDIENCES
 from jv_assets.demo.dice import Dice, quantile
-from jv_assets.demo.lexicon import Audience, Topic, phrases
-from jv_assets.demo.people import TOPICS, Person
-from jv_assets.demo.sentences import (
-    FILLERS,
-    OFFERING,
-    OFFERING_FRAGMENTS,
-    SEEKING,
-    SEEKING_FRAGMENTS,
-    STORY,
-    UNUSABLE,
-    WHAT,
-    WHAT_FRAGMENTS,
-    WHO,
-    WHO_FRAGMENTS,
-)
+from jv_assets.demo.lexicon import AUDIENCES, FILLERS, SENTENCES, TOPICS, Audience, Topic
+from jv_assets.demo.people import Person
 from jv_assets.demo.spelling import mistyped
 
 Vocabulary = Mapping[str, Sequence[str]]
 
 _COLUMNS = {
-    "seeking": (SEEKING, SEEKING_FRAGMENTS),
-    "offering": (OFFERING, OFFERING_FRAGMENTS),
-    "who_you_serve": (WHO, WHO_FRAGMENTS),
-    "what_you_do": (WHAT, WHAT_FRAGMENTS),
+    "seeking": (SENTENCES["seeking"], SENTENCES["seeking_fragments"]),
+    "offering": (SENTENCES["offering"], SENTENCES["offering_fragments"]),
+    "who_you_serve": (SENTENCES["who"], SENTENCES["who_fragments"]),
+    "what_you_do": (SENTENCES["what"], SENTENCES["what_fragments"]),
 }
 # How many sentences a text has, 0 for a few words only: (quantile, sentences).
 _SENTENCES = ((0.0, 0.0), (0.12, 1.0), (0.27, 2.0), (0.47, 3.0), (0.7, 4.0), (0.96, 7.0), (0.9985, 12.0), (1.0, 60.0))
@@ -46,7 +32,7 @@ def embedded_texts(person: Person, dice: Dice, earlier: dict[tuple[str, int], st
     texts: dict[str, str | None] = {}
     for column in _COLUMNS:
         if column in missing:
-            texts[column] = None if dice.chance(0.7) else dice.pick(UNUSABLE)
+            texts[column] = None if dice.chance(0.7) else dice.pick(SENTENCES["unusable"])
             continue
         key = (column, person.topic)
         if person.language is None and key in earlier and dice.chance(0.03):
@@ -84,7 +70,7 @@ def vocabulary(person: Person) -> Vocabulary:
         | _topic_slots(sought, "x", "")
         | {"xexperts2": _topic_slots(also, "", "")["experts"]}
         | _audience_slots(audience, person.habit)
-        | {"whob": phrases(other.who), "whoc": phrases(another.who)}
+        | {"whob": other.who, "whoc": another.who}
         | {"first": (person.first,), "company": (person.company,), "site": (f"{person.company.lower()}.example.com",)}
     )
 
@@ -92,10 +78,9 @@ def vocabulary(person: Person) -> Vocabulary:
 @cache
 def _topic_slots(topic: Topic, prefix: str, suffix: str) -> dict[str, Sequence[str]]:
     slots: dict[str, Sequence[str]] = {
-        f"{prefix}{name}{suffix}": phrases(getattr(topic, name))
-        for name in ("craft", "expert", "do", "pain", "win", "product")
+        f"{prefix}{name}{suffix}": getattr(topic, name) for name in ("craft", "expert", "do", "pain", "win", "product")
     }
-    slots[f"{prefix}experts{suffix}"] = [_plural(expert) for expert in phrases(topic.expert)]
+    slots[f"{prefix}experts{suffix}"] = [_plural(expert) for expert in topic.expert]
     return slots
 
 
@@ -103,8 +88,7 @@ def _topic_slots(topic: Topic, prefix: str, suffix: str) -> dict[str, Sequence[s
 def _audience_slots(audience: Audience, habit: int) -> dict[str, Sequence[str]]:
     """Return the phrases of one audience that a person uses: always the same two of the synonyms."""
 
-    def own(text: str) -> Sequence[str]:
-        several = phrases(text)
+    def own(several: Sequence[str]) -> Sequence[str]:
         return [several[(habit + k) % len(several)] for k in range(2)]
 
     who, worry = own(audience.who), own(audience.worry)
@@ -150,9 +134,9 @@ def _length(person: Person, dice: Dice) -> int:
 def prose(sentences: Sequence[str], count: int, words: Vocabulary, dice: Dice) -> str:
     """Return `count` sentences; longer texts have paragraphs and a story."""
     stories = count // 4
-    chosen = dice.sample(sentences, count - stories) + dice.sample(STORY, stories)
+    chosen = dice.sample(sentences, count - stories) + dice.sample(SENTENCES["story"], stories)
     while len(chosen) < count:
-        chosen += dice.sample(sentences + STORY, count - len(chosen))  # type: ignore[operator]
+        chosen += dice.sample(sentences + SENTENCES["story"], count - len(chosen))  # type: ignore[operator]
     text = ""
     for k, template in enumerate(chosen):
         gap = "" if k == 0 else "\n\n" if count > 4 and dice.chance(0.3) else " "
