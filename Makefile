@@ -34,10 +34,13 @@ wheel: install ## build the package for pip, into build/wheel
 programs: ## install the programs that the tests need, or name them
 	@.ci/system-packages
 
-lint: install ## linters and import rules
+lint: install ## linters, import rules, and whether Dagster loads the definitions
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports --no-logo
+	@# in an instance of its own: that of the checkout would start the embedded Postgres
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && echo 'telemetry: {enabled: false}' >"$$folder/dagster.yaml" && \
+		DAGSTER_HOME="$$folder" .venv/bin/dg check defs
 
 types: install ## check the types
 	@.venv/bin/mypy

@@ -32,7 +32,7 @@ from tests.support.servers import free_port as any_port
 from tests.support.serving import LAUNCH, SECONDS, SERVE, Running, running
 from tests.support.waiting import wait_until
 
-DEV = [str(Path(sys.executable).with_name("dagster")), "dev", "-p"]
+DEV, DG = ([str(Path(sys.executable).with_name(program)), "dev", "-p"] for program in ("dagster", "dg"))
 
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "jv"}
 RUNS = "{ runsOrError { ... on Runs { results { runId status } } } }"
@@ -233,9 +233,10 @@ def test_a_log_begins_anew_before_it_fills_the_disk(tmp_path: Path, monkeypatch:
     assert "\0" not in (tmp_path / "talker.log").read_text()  # no hole where it was cut
 
 
-def test_dagster_dev_in_the_checkout(home: Path, elsewhere: dict[str, str]) -> None:
+@pytest.mark.parametrize("dev", [DEV, DG], ids=["dagster", "dg"])
+def test_dagster_dev_and_dg_dev_in_the_checkout(dev: list[str], home: Path, elsewhere: dict[str, str]) -> None:
     before = set(settings.ROOT.glob(".tmp_dagster_home_*"))
-    with running([*DEV, str(any_port())], home, **elsewhere) as pages:
+    with running([*dev, str(any_port())], home, **elsewhere) as pages:
         wait_until(pages.answers)
         assert pages.location()["jobs"]
         run_id = pages.launch("__ASSET_JOB", "00", "00", "profiles")
