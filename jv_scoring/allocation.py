@@ -1,4 +1,6 @@
-"""Spread candidates: accept pairs so that no profile is in more than a cap of them, and nobody would rather swap."""
+"""Spread candidates: accept pairs so that no profile is in more than a cap of them, and no two profiles would rather
+swap.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +21,9 @@ from jv_scoring.vectors import Positions
 
 COLUMNS = ("profile_id", "candidate_id", "harmonic_mean", "score_ab", "score_ba")
 LARGEST_WHOLE = 20_000
-"""Profiles up to which an allocation ranges over all candidate pairs. It keeps two bytes for each two profiles."""
+"""Up to this many profiles, an allocation considers all candidate pairs. It keeps two bytes per pair of profiles."""
 LIST_LENGTH = 200
-"""Candidates of each profile that an allocation of more profiles ranges over."""
+"""With more profiles, how many candidates of each an allocation considers."""
 _PAIRS_AT_ONCE = 2_000_000
 _PAIRS_A_LOOK = 4_096
 _SCORED_AT_ONCE = 200_000
@@ -34,10 +36,10 @@ Ranks = tuple[Positions, Positions]
 
 @dataclass(frozen=True)
 class Ranged:
-    """What an allocation ranged over.
+    """What an allocation considered.
 
     lists: the length of the candidate lists; None for all candidate pairs. ran_out: how many profiles have room left
-    and no more of their list, although there are candidates beyond it.
+    but no more candidates in their list, although more exist.
     """
 
     lists: int | None
@@ -56,13 +58,13 @@ def allocate(
 ) -> pd.DataFrame:
     """Return the stable allocation of candidate pairs in which every profile appears at most `cap` times.
 
-    Pairs are taken from the highest value down, equal ones by the smaller id, then by the larger; each is accepted
-    where both its profiles have room. So no two profiles would both rather have each other than what they got. The
-    arguments are those of `discover`. `lists`: range over every profile's best so many candidates only; above
-    `LARGEST_WHOLE` profiles that is `LIST_LENGTH` unless another number is given. ValueError for an unknown policy,
-    and for a `cap` below 0.
+    Pairs are taken from the highest value down, equal ones by the smaller id, then by the larger. A pair is accepted if
+    both its profiles have room. So no two profiles would both rather have each other than what they got. The arguments
+    are those of `discover`. `lists`: consider only so many best candidates of every profile; above `LARGEST_WHOLE`
+    profiles that is `LIST_LENGTH` unless another number is given. ValueError for an unknown policy, and for a `cap`
+    below 0.
 
-    Returns a row for each accepted pair, in the order of acceptance: `profile_id` (the smaller id), `candidate_id`,
+    Returns one row per accepted pair, in the order of acceptance: `profile_id` (the smaller id), `candidate_id`,
     `harmonic_mean`, `score_ab`, `score_ba`. `.attrs["ranged"]` is a `Ranged`.
     """
     if cap < 0:
@@ -93,7 +95,7 @@ class _Accepted:
         self.high: list[int] = []
 
     def offer(self, low: Positions, high: Positions) -> None:
-        """Accept each pair in turn where both profiles have room."""
+        """Accept each pair in turn if both profiles have room."""
         left = self._left
         for start in range(0, len(low), _PAIRS_A_LOOK):
             some = slice(start, start + _PAIRS_A_LOOK)
@@ -121,7 +123,7 @@ def _values(field: Field) -> Values:
 
 
 def _best_first(values: Values, room: npt.NDArray[np.int64]) -> Iterator[Ranks]:
-    """Yield all pairs from the best down, in batches; leave out those of profiles that have no room any more."""
+    """Yield all pairs from the best down, in batches; skip those of profiles that have no room any more."""
     ranks, top = np.arange(len(values)), HIGHEST + 1
     counts = _counts(values)
     batch = max(_PAIRS_AT_ONCE, values.size // 100)
@@ -133,7 +135,7 @@ def _best_first(values: Values, room: npt.NDArray[np.int64]) -> Iterator[Ranks]:
         reached = np.cumsum(counts[top:0:-1])
         bottom = top - max(int(np.searchsorted(reached, batch, "right")) - 1, 0)
         between = _between(values, bottom, top)
-        if bottom == top:  # as many as there may be; row by row they are in order already
+        if bottom == top:  # The maximum; row by row they are in order already.
             yield from ((ranks[low], ranks[high]) for low, high in between)
         else:
             pairs = list(between)
@@ -151,7 +153,7 @@ def _between(values: Values, bottom: int, top: int) -> Iterator[Ranks]:
 
 
 def _counts(values: Values) -> Positions:
-    """How many pairs have each value."""
+    """Return how many pairs have each value."""
     counts = np.zeros(HIGHEST + 2, np.intp)
     for rows in _row_blocks(values):
         counts += np.bincount(values[rows].ravel(), minlength=len(counts))
@@ -164,7 +166,7 @@ def _row_blocks(values: Values) -> Iterator[slice]:
 
 
 def _listed_pairs(search: Search) -> Ranks:
-    """The pairs of all lists, each once, the best first."""
+    """Return the pairs of all lists, each once, the best first."""
     hits, _ = search.listed()
     ends = np.sort(search.field.rank[np.stack([hits.one, hits.other])], axis=0)
     low, high, value = np.unique(np.stack([*ends, hits.value]), axis=1)

@@ -1,4 +1,4 @@
-"""The match_context of many pairs: per-profile fragments are made once (`prepare`), a pair only joins them."""
+"""Make the match_context of many pairs. Per-profile fragments are made once (`prepare`), and a pair only joins them."""
 
 import json
 from collections.abc import Sequence
@@ -32,10 +32,10 @@ _THOUSANDTHS = [f"{k / 1000:.3f}" for k in range(1001)]
 def match_contexts(
     prepared: Prepared, scored: pd.DataFrame, *, policy: str, model: str, scored_at: str
 ) -> tuple[list[str], list[str]]:
-    """The match_context of each row of `scored`, which `score_pairs` made of `prepared` under `policy`.
+    """Return the match_context of each row of `scored`, which `score_pairs` made of `prepared` under `policy`.
 
-    Returns the contexts (JSON text, as the spec shows it) and their inputs hashes, 32 hex digits of all that the score
-    depends on beside policy and version: both profiles' features, their vectors or words, and the model.
+    Returns the contexts (JSON text, docs/ismc.md, match_context) and their inputs hashes: 32 hex digits of all inputs
+    beside policy and version, that is both profiles' features, their vectors or words, and the model.
     """
     chosen = parse_policy(policy)
     pairs = Pairs.of(prepared, scored)
@@ -63,7 +63,7 @@ def match_contexts(
 
 
 def _synergy_json(pairs: Pairs, scored: pd.DataFrame, direction: str, nulls: Nulls) -> list[str]:
-    """Synergy of each pair as JSON; `pairs` has the source first, so B first for the direction `ba`."""
+    """Return Synergy of each pair as JSON; `pairs` has the source first, so B first for the direction `ba`."""
     role, tier = pairs.prepared.roles, pairs.prepared.tiers
     roles, tiers = _role_entries(), _tier_entries(nulls)
     entries = zip(
@@ -92,7 +92,7 @@ def _similarity_entries(pairs: Pairs, scored: pd.DataFrame, direction: str, fact
 
 
 def _cosine_texts(pairs: PairVectors, cosines: Floats) -> Sequence[str]:
-    """Each cosine with three decimals, as `format` of the reference's would give; of a missing one, anything."""
+    """Return each cosine with three decimals, as the reference's `format` would; anything for a missing one."""
     cosines = cosines.copy()
     settled = pairs.settle(cosines, lambda values: np.abs(values * 1000 % 1 - 0.5) / 1000)
     thousandths = np.rint(np.nan_to_num(cosines) * 1000).astype(int).tolist()

@@ -1,4 +1,6 @@
-"""The reference's arithmetic for whole columns: the same operations in the same order, so the same last digit."""
+"""The reference's arithmetic for whole columns: the same operations in the same order, so the last digit is the
+same.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def round2(values: Floats) -> Floats:
-    """Each value rounded to 2 decimals as Python's `round` does (`np.round` is wrong on many ties); NaN stays NaN."""
+    """Round each value to 2 decimals as Python's `round` does (`np.round` is wrong on many ties); NaN stays NaN."""
     scaled = values * 100
     rounded = np.rint(scaled)
     near_tie = np.flatnonzero(np.abs(np.abs(scaled - rounded) - 0.5) < 1e-6)
@@ -24,7 +26,7 @@ def round2(values: Floats) -> Floats:
 
 
 def weighted_means(columns: Sequence[Floats], factors: Sequence[Factor[Any]], nulls: Nulls) -> Floats:
-    """`reference.weighted_mean` of each row: factor scores, 0..10 (NaN: no data), to 0..10; NaN where none is left."""
+    """Return `reference.weighted_mean` of each row of factor scores, 0..10 (NaN: no data); NaN if none is left."""
     earned = np.zeros(len(columns[0]))
     weight: Floats | float = 0.0
     for column, factor in zip(columns, factors, strict=True):
@@ -44,7 +46,9 @@ def weighted_means(columns: Sequence[Floats], factors: Sequence[Factor[Any]], nu
 
 
 def aggregates(dimensions: Sequence[Floats], aggregation: Aggregation) -> Floats:
-    """`policy.aggregate` of each row: the four dimensions in order, 0..10 (NaN drops out), to 0..100, not rounded."""
+    """Return `policy.aggregate` of each row: the four dimensions in order, 0..10 (NaN drops out), to 0..100, not
+    rounded.
+    """
     total = np.zeros(len(dimensions[0]))
     weight: Floats | float = 0.0
     for scores, w in zip(dimensions, DIMENSION_WEIGHTS.values(), strict=True):
@@ -61,14 +65,14 @@ def aggregates(dimensions: Sequence[Floats], aggregation: Aggregation) -> Floats
 
 
 def match_scores(score_ab: Floats, score_ba: Floats) -> Floats:
-    """`policy.match_score` of each row, both 0..100 and not rounded."""
+    """Return `policy.match_score` of each row, both 0..100 and not rounded."""
     zero = np.minimum(score_ab, score_ba) <= FLOOR
     with np.errstate(divide="ignore"):
         return np.where(zero, 0.0, 2 / (1 / score_ab + 1 / score_ba))
 
 
 def _each(function: Callable[[float], float], values: Floats) -> Floats:
-    """`math.log` or `math.exp` of each value: numpy's own may differ in the last bit from processor to processor."""
+    """Return `math.log` or `math.exp` of each value: numpy's own may differ in the last bit between processors."""
     return np.fromiter(map(function, values.tolist()), np.float64, len(values))
 
 

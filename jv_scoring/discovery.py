@@ -1,7 +1,7 @@
-"""Find for every profile its best candidates: exactly the pairs that scoring of all pairs would put first.
+"""Find the best candidates of every profile: exactly the pairs that scoring all pairs would put first.
 
-`discover` looks at few pairs, because a pair's value is bounded by what its profiles contribute alone
-(`discovery_bounds`). It gives the same, to the last digit, as scoring every pair by `reference.score_pair`.
+`discover` looks at few pairs, because a pair's value is bounded by what each profile contributes alone
+(`discovery_bounds`). The result is the same, to the last digit, as scoring every pair by `reference.score_pair`.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from jv_scoring.vectors import Floats, Positions
 
 COLUMNS = ("profile_id", "candidate_id", "rank", "harmonic_mean", "score_ab", "score_ba")
 _ROUNDING = 0.5 + 1e-6
-"""In hundredths of a point: a sum of terms that is worse than a value by more cannot round to it."""
+"""In hundredths of a point: a sum of terms that is worse than a value by more cannot round to that value."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,13 @@ def discover(
     """Return the best `k` candidates of every eligible profile.
 
     `profiles`: indexed by id, with the columns of the profiles table, or what `prepare` made of them. `existing`: the
-    columns `profile_id` and `suggested_profile_id`; pairs that it joins, in either order, are no candidates. `among`
-    says which profiles are eligible; without it, those with a usable text, or all that were prepared. `only` names the
-    profiles that candidates are looked for; without it, every eligible one. ValueError for an unknown policy, and for
-    a `k` below 0.
+    columns `profile_id` and `suggested_profile_id`; pairs that it joins, in either order, are not candidates. `among`:
+    which profiles are eligible; by default those with a usable text, or all that were prepared. `only`: the profiles to
+    find candidates for; by default every eligible one. ValueError for an unknown policy, and for a `k` below 0.
 
-    Returns a row for each profile and candidate, ordered by `profile_id` and `rank` (from 1): both ids, `rank`,
-    `harmonic_mean`, `score_ab` (the candidate for the profile) and `score_ba`, 0..100 with 2 decimals. Equal values
-    are ranked by the candidate's id. `levels` is for `discovery_update.update`. `.attrs["looked"]` is a `Looked`.
+    Returns one row per profile and candidate, ordered by `profile_id` and `rank` (from 1): both ids, `rank`,
+    `harmonic_mean`, `score_ab` (the candidate for the profile) and `score_ba`, 0..100 with 2 decimals. Equal values are
+    ranked by the candidate's id. `levels` is for `discovery_update.update`. `.attrs["looked"]` is a `Looked`.
     """
     if k < 0:
         raise ValueError(f"{k} candidates a profile cannot be found; give a number from 0")
@@ -70,7 +69,7 @@ class Search:
         self.k = min(k, max(len(self.of) - 1, 0))
         self.lists = BestLists.new(len(self.of), max(self.k, 1))
         self.worst = np.where(field.wanted, np.inf, -np.inf)
-        """(places,) the highest sum of terms with which a pair could still be among the best of a profile."""
+        """Return (places,) the highest sum of terms with which a pair could still be among the best of a profile."""
         self.looked_at = 0
 
     def run(self) -> None:
@@ -93,7 +92,9 @@ class Search:
         self._keep(hits)
 
     def _needed(self, tile: Tile, other: Tile) -> tuple[Positions, Positions]:
-        """Rows and columns, from the tiles' starts, of all pairs that could be among the best of either profile."""
+        """Return rows and columns, from the tiles' starts, of all pairs that could be among the best of either
+        profile.
+        """
         ours, theirs = self.of.least_terms(tile, other), self.of.least_terms(other, tile)
         worst, others_worst = self.worst[slice(*tile)], self.worst[slice(*other)]
         rows = (ours + theirs.min() <= worst) | (ours <= (others_worst - theirs).max())
@@ -101,7 +102,7 @@ class Search:
         return np.flatnonzero(rows), np.flatnonzero(columns)
 
     def _seed(self, block: Block, sums: Floats) -> None:
-        """Give profiles that have no K candidates yet a first bound, from the pairs of this block that are certain."""
+        """Give profiles without K candidates a first bound, from the pairs of this block that are certain."""
         unfilled = [~self.lists.full(places) & np.isinf(self.worst[places]) for places in (block.one, block.other)]
         certain: Floats | None = None
         for axis, (places, new) in enumerate(zip((block.one, block.other), unfilled, strict=True)):
@@ -130,7 +131,7 @@ class Search:
         self.tighten(changed, lists.floors(changed))
 
     def tighten(self, places: Positions, floors: npt.NDArray[np.number]) -> None:
-        """Lower what is still good enough to what can round to these values, in hundredths."""
+        """Lower the bound to what can round to these values, in hundredths."""
         least = np.asarray(floors, np.float64) - _ROUNDING
         with np.errstate(divide="ignore"):
             sums = np.where(least > 0, 200 / np.maximum(least, 0), np.inf)
@@ -156,7 +157,7 @@ class Search:
         return frame
 
     def listed(self) -> tuple[Hits, Positions]:
-        """Each profile (`one`) with its candidates (`other`), and their ranks from 1."""
+        """Return each profile (`one`) with its candidates (`other`), and their ranks from 1."""
         one, number = np.nonzero(self.lists.keys != self.lists.empty)
         value, ranks, codes = self.lists.parts(self.lists.keys[one, number])
         return Hits(one, np.argsort(self.field.rank)[ranks], value, codes // 25, codes // 5 % 5, codes % 5), number + 1

@@ -27,9 +27,9 @@ _SYNERGY_WEIGHT = DIMENSION_WEIGHTS["synergy"]
 
 
 def level_limits(steps: Steps) -> Floats:
-    """Return the least similarity, 0..1, of levels 1 to 4; infinite where every similarity or none reaches the level.
+    """Return the least similarity, 0..1, of levels 1 to 4; infinite if every similarity or none reaches the level.
 
-    A level is reached where its own step or a higher one is.
+    A similarity reaches a level by its own step or a higher one.
     """
     limits = np.minimum.accumulate(np.array([limit for limit, _ in steps], np.float64))[::-1]
     return np.where(limits <= 0, -np.inf, np.where(limits > 1, np.inf, limits))
@@ -50,7 +50,7 @@ class SynergyTable:
     @classmethod
     def of(cls, nulls: Nulls) -> "SynergyTable":
         role, tier = (_of_groups(table, axis) for axis, table in enumerate((ROLE_TABLE, TIER_TABLE)))
-        # A tier score without data is NaN; -1 stands for it, because NaN differs from itself.
+        # A tier score without data is NaN; -1 replaces it, because NaN differs from itself.
         kinds, kind = np.unique(
             np.stack([role, np.nan_to_num(tier, nan=-1)]).reshape(2, -1), axis=1, return_inverse=True
         )
@@ -61,7 +61,7 @@ class SynergyTable:
 
     @cached_property
     def best(self) -> Floats:
-        """(groups, groups) the highest Synergy that two groups can have."""
+        """Return (groups, groups) the highest Synergy that two groups can have."""
         best: Floats = self.synergy[self.base + code(TOP, TOP)]
         return best
 
@@ -84,11 +84,11 @@ def _of_groups(table: Floats, axis: int) -> Floats:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a direction's term, 1 / score, is made of.
+    """The parts of a direction's term, 1 / score.
 
-    own: (profiles,) the target's part, from its Intent, Momentum and Context.
-    missing: (profiles,) 1 where the target has no Momentum, so that the other dimensions weigh more, else 0.
-    shared: (2, codes) the part of Synergy, by `missing` and by code.
+    own: (profiles,) the target's part, from its Intent, Momentum and Context. missing: (profiles,) 1 if the target has
+    no Momentum, so that the other dimensions weigh more, else 0. shared: (2, codes) the part of Synergy, by `missing`
+    and by code.
     """
 
     aggregation: Aggregation

@@ -1,4 +1,4 @@
-"""What a search for candidates goes over: who is eligible, whose candidates are looked for, and which pairs exist."""
+"""The field of a search: who is eligible, whose candidates are wanted, and which pairs exist."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ def eligible(profiles: pd.DataFrame) -> Mask:
 
 @dataclass(frozen=True)
 class Field:
-    """What a search goes over; a place is a profile's number in the order of the search.
+    """The field of a search; a place is a profile's number in the order of the search.
 
-    ids: (profiles,) as they were given; `names`: as text. place: (profiles,) and -1 at the end, for one that is gone
-    or not eligible. rank: (places,) of the profile's id. wanted: (places,) whether its candidates are looked for.
-    taken: (pairs,) ascending `first * places + second` of the places that a match joins, the smaller one first.
+    ids: (profiles,) as given; `names`: as text. place: (profiles,) and -1 at the end, for a profile that is gone or not
+    eligible. rank: (places,) of the profile's id. wanted: (places,) whether its candidates are wanted. taken: (pairs,)
+    ascending `first * places + second` of the places that a match joins, the smaller one first.
     """
 
     ids: pd.Index
@@ -53,7 +53,7 @@ class Field:
         only: Iterable[object] | None = None,
         fresh: Iterable[object] | None = None,
     ) -> "Field":
-        """Only pairs with a `fresh` profile are looked at: those named, or those that `only` names, or all."""
+        """Only pairs with a `fresh` profile are considered: those named, or those of `only`, or all."""
         chosen = parse_policy(policy)
         prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
         ids = prepared.features.index
@@ -79,7 +79,7 @@ class Field:
 
     @property
     def possible(self) -> int:
-        """How many candidate pairs there are with a profile whose candidates are looked for."""
+        """How many candidate pairs have a profile whose candidates are wanted."""
         count, wanted = len(self.population), int(self.wanted.sum())
         joined = (self.wanted[self.taken // max(count, 1)] | self.wanted[self.taken % max(count, 1)]).sum()
         return wanted * (count - wanted) + wanted * (wanted - 1) // 2 - int(joined)
@@ -109,7 +109,7 @@ def _named(names: pd.Index, chosen: Iterable[object] | None) -> Mask:
 
 def positions_of(known: pd.Index, names: pd.Series) -> Positions:
     """Return each name's place in `known`, -1 where it has none."""
-    # The dtype is given, or pandas would look at every id to find one.
+    # With the dtype given, pandas does not look at every id to find one.
     positions = known.get_indexer(pd.Index(names, dtype=known.dtype))
     strange = np.flatnonzero(positions < 0)
     if len(strange):
@@ -122,6 +122,6 @@ def by_id(ids: pd.Index) -> Positions:
     values = ids.tolist()
     try:
         order = sorted(range(len(values)), key=values.__getitem__)
-    except TypeError:  # ids of several types
+    except TypeError:  # Ids of several types.
         order = sorted(range(len(values)), key=lambda k: str(values[k]))
     return np.array(order, np.intp)

@@ -9,18 +9,18 @@ from jv_scoring.vectors import Positions
 
 Keys = npt.NDArray[np.int64]
 HIGHEST = 10_000
-"""The highest value in hundredths of a point."""
+"""The highest value, in hundredths of a point."""
 _CODE_BITS, _VALUE_BITS = 7, 14
 MOST_CODES = (1 << _CODE_BITS) - 1
 MOST_PROFILES = 1 << 20
-"""More do not fit in the integers: profile, value, candidate and code in 63 bits."""
+"""More do not fit into the integers: profile, value, candidate and code in 63 bits."""
 
 
 @dataclass(frozen=True)
 class BestLists:
-    """keys: (profiles, K) ascending, `empty` where a profile has fewer; `rank_bits` as many as a candidate needs.
+    """keys: (profiles, K) ascending, `empty` if a profile has fewer; `rank_bits` as many as a candidate needs.
 
-    A key is a candidate's value (high ones first), its rank by id, and the levels of the pair: so keys sort as the
+    A key is a candidate's value (high ones first), its rank by id, and the levels of the pair. So keys sort as the
     contract sorts candidates.
     """
 
@@ -57,7 +57,7 @@ class BestLists:
         return np.asarray(self.keys[profiles, -1] != self.empty)
 
     def floors(self, profiles: Positions | slice = slice(None)) -> Positions:
-        """Return the values in hundredths that a candidate must reach; -1 where any will do."""
+        """Return the values in hundredths that a candidate must reach; -1 if any value does."""
         last = self.keys[profiles, -1]
         return np.where(last == self.empty, -1, HIGHEST - (last >> (_CODE_BITS + self.rank_bits)))
 
@@ -70,11 +70,11 @@ class BestLists:
         return np.asarray((self.keys != self.empty).sum(axis=1))
 
     def cut(self, last: Keys) -> None:
-        """Leave out of each list what is worse than a last key."""
+        """Remove from each list what is worse than a last key."""
         self.keys[self.keys > last[:, None]] = self.empty
 
     def merge(self, profiles: Positions, keys: Keys) -> Positions:
-        """Take in keys, each for its profile; return the profiles that were given some. No candidate comes twice."""
+        """Enter keys, each for its profile; return the profiles that got some. No candidate comes twice."""
         changed = np.unique(profiles)
         if not len(changed):
             return changed

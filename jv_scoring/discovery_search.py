@@ -1,4 +1,4 @@
-"""Search pairs tile by tile: bounds first, then three matrix products, then the rules where it could matter."""
+"""Search pairs tile by tile: bounds first, then three matrix products, then the exact rules if they could matter."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ Mask = npt.NDArray[np.bool_]
 Tile = tuple[int, int]
 
 _LARGE_POPULATION = 20_000
-"""From so many on, tiles hold one role and tier each, so that their bounds are tight."""
+"""From this many profiles on, tiles hold one role and tier each, so that their bounds are tight."""
 _TILE_SIZES = (512, 1024)
-"""Profiles of a tile below `_LARGE_POPULATION` and from there on: products are fastest in large tiles."""
+"""Profiles of a tile below `_LARGE_POPULATION`, and from there on: products are fastest in large tiles."""
 _FEW_TILES = 50
-"""So many tiles have bounds that are kept from the sorting of their pairs to the search."""
+"""How many tiles keep their bounds from sorting to the search."""
 _CACHE_BYTES = 400 << 20
 _TIE = 1e-6
 """In hundredths of a point: values closer to a rounding limit are computed by the rules' own operations."""
@@ -90,7 +90,7 @@ class Population:
 
     @cached_property
     def limits(self) -> Floats:
-        """Of the levels, for cosines and then for shares of common words."""
+        """Limits of the levels, for cosines and then for shares of common words."""
         return np.stack([level_limits(self.calibration.steps), level_limits(OVERLAP_STEPS)])
 
     @cached_property
@@ -113,7 +113,7 @@ class Population:
         return least
 
     def matrix(self, name: str, tile: Tile) -> Matrix:
-        """Return (profiles of the tile, numbers) normalised vectors of a compared text; zeros where there is none."""
+        """Return (profiles of the tile, numbers) normalised vectors of a compared text; zeros if there is none."""
         key = (name, tile[0])
         if key not in self._matrices:
             vectors = self.prepared.vectors[name]
@@ -130,7 +130,7 @@ class Population:
         return self._matrices[key]
 
     def block(self, tile: Tile, rows: Positions, other: Tile, columns: Positions) -> "Block":
-        """Meet these profiles of a tile with those of another; `rows` and `columns` count from the tiles' starts."""
+        """Pair these profiles of a tile with those of another; `rows` and `columns` count from the tiles' starts."""
         return Block(self, tile, rows, other, columns)
 
     def codes(self, hits: Hits) -> tuple[Positions, Positions]:
@@ -168,7 +168,7 @@ class Population:
 
 
 class Block:
-    """Some profiles of two tiles met: what their pairs may come to, and what they do come to."""
+    """Some profiles of two tiles paired: bounds of their values, and the values."""
 
     def __init__(self, of: Population, tile: Tile, rows: Positions, other: Tile, columns: Positions) -> None:
         self.of, self.one, self.other = of, tile[0] + rows, other[0] + columns
@@ -223,7 +223,7 @@ class Block:
         return unsettled
 
     def _hopeful(self, texts: tuple[str, str], products: Matrix) -> Levels:
-        """The highest level that each pair may have: exact by words, and within float error by vectors."""
+        """Return the highest level that each pair may have: exact by words, within float error by vectors."""
         levels = levels_of(products, self.of.limits[0] - self.of.error[texts[0]])
         source, target = self._rows(texts)
         wordy, others = np.flatnonzero(source == MISSING), np.flatnonzero(target == MISSING)
@@ -240,7 +240,9 @@ class Block:
         return vectors[texts[0]].row[profile[self.one]], vectors[texts[1]].row[profile[self.other]]
 
     def _open(self, k: int, row: Positions, column: Positions) -> Mask:
-        """Whether the level by vectors is not certain: a cosine within float error of a limit, or an odd vector."""
+        """Return whether the level by vectors is uncertain: a cosine within float error of a limit, or an irregular
+        vector.
+        """
         texts, similarities = self._texts[k], self._similarities[k][row, column]
         source, target = self._rows(texts)
         error, limits = self.of.error[texts[0]], self.of.limits[0]
@@ -250,7 +252,7 @@ class Block:
         return near
 
     def _settled(self, k: int, one: Positions, other: Positions) -> Positions:
-        """The levels that scoring finds."""
+        """Return the levels that scoring finds."""
         if not len(one):
             return one
         pairs = Pairs(self.of.prepared, self.of.profile[one], self.of.profile[other])
@@ -261,7 +263,7 @@ class Block:
 
 
 def _product(left: Matrix, right: Matrix) -> Matrix:
-    if left.shape[1] != right.shape[1]:  # scoring gives such vectors cosine 0
+    if left.shape[1] != right.shape[1]:  # Scoring gives such vectors cosine 0.
         return np.zeros((len(left), len(right)), np.float32)
     product: Matrix = left @ right.T
     return product

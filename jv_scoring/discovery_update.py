@@ -1,4 +1,4 @@
-"""Bring earlier best lists up to date: search again only for what changed, and get what a first search would give."""
+"""Update earlier best lists: search again only for what changed. The result equals that of a first search."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -30,11 +30,11 @@ def update(
 ) -> pd.DataFrame:
     """Return the best `k` candidates of every eligible profile, or some more of them, from those found earlier.
 
-    `known` is what `discover` or `update` returned for the same policy and calibration. Find some more than `k` at
-    first: a list that loses changed candidates then seldom becomes too short, and only short ones are searched again.
-    `changed` names the profiles whose inputs changed since, and one of each two whose match was deleted since. New
-    profiles, profiles that are gone and new matches need not be named. The rows of rank 1 to `k` are exactly those
-    that `discover` returns for the same arguments.
+    `known`: what `discover` or `update` returned for the same policy and calibration. Find some more than `k` at first:
+    a list that loses changed candidates then seldom becomes too short, and only short ones are searched again.
+    `changed`: the profiles whose inputs changed since, and one profile of each match that was deleted since. New and
+    deleted profiles and new matches need not be named. The rows of rank 1 to `k` are exactly those that `discover`
+    returns for the same arguments.
     """
     longest = max(int(known["rank"].max()) if len(known) else 0, k)
     ids = (profiles.features if isinstance(profiles, Prepared) else profiles).index
@@ -58,7 +58,7 @@ def update(
 
 
 def _joined(search: Search, again: Search, short: Positions) -> pd.DataFrame:
-    """What the first search found, with the lists of the second in place of those that were too short."""
+    """Return the result of the first search, with the lists of the second in place of those that were too short."""
     field, first, second = search.field, search.frame(), again.frame()
     owner = field.place[positions_of(field.ids, first["profile_id"])]
     joined = pd.concat([first[~np.isin(owner, short)], second], ignore_index=True)
@@ -69,7 +69,7 @@ def _joined(search: Search, again: Search, short: Positions) -> pd.DataFrame:
 
 
 def _enter(search: Search, known: pd.DataFrame) -> Keys:
-    """Enter the known candidates that are as they were; return up to which key each list is known to be complete."""
+    """Enter the known candidates that are unchanged; return up to which key each list is known to be complete."""
     field, lists = search.field, search.lists
     fresh = field.population.fresh
     owner = field.place[positions_of(field.names, known["profile_id"])]

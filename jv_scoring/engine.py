@@ -1,4 +1,4 @@
-"""Score many pairs at once: the same as `reference.score_pair` for each, to the last digit."""
+"""Score many pairs at once, with the same results as `reference.score_pair`, to the last digit."""
 
 from dataclasses import dataclass
 
@@ -45,15 +45,15 @@ def score_pairs(
 ) -> pd.DataFrame:
     """Score every pair in both directions.
 
-    `profiles`: indexed by id, with the columns of the profiles table (or what `prepare` made of them once for many
+    `profiles`: indexed by id, with the columns of the profiles table (or what `prepare` made of them, once for many
     calls). `pairs`: `id`, `profile_id` (A), `suggested_profile_id` (B). `overlap` adds the two similarity factors by
     word overlap alone. ValueError for an unknown policy.
 
-    Returns a row per scorable pair, in the order of `pairs`: the ids; `score_ab`, `score_ba`, `harmonic_mean` (0..100,
-    2 decimals); and for each direction, with the suffix `_ab` or `_ba`: the four dimensions (0..10, 2 decimals, NaN
-    where no factor is left), the sixteen factors (0..10, NaN: no data), and of the two similarity factors `…_method`
-    (categories `semantic`, `word_overlap`) and `…_cosine` (0..1, NaN by word overlap). Pairs that cannot be scored come
-    back in `.attrs["unscorable"]`, a dict of id to reason (`GONE` or `SELF`).
+    Returns one row per scorable pair, in the order of `pairs`: the ids; `score_ab`, `score_ba`, `harmonic_mean`
+    (0..100, 2 decimals); and for each direction, with the suffix `_ab` or `_ba`: the four dimensions (0..10, 2
+    decimals, NaN if no factor is left), the sixteen factors (0..10, NaN: no data), and for the two similarity factors
+    `…_method` (categories `semantic`, `word_overlap`) and `…_cosine` (0..1, NaN by word overlap).
+    `.attrs["unscorable"]` is a dict from the ids of other pairs to the reason (`GONE` or `SELF`).
     """
     chosen = parse_policy(policy)
     prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
@@ -72,7 +72,7 @@ def score_pairs(
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of prepared profiles: the positions of A and B among them, -1 where one is gone."""
+    """Pairs of prepared profiles: the positions of A and B among them, -1 for a deleted one."""
 
     prepared: Prepared
     a: Positions
@@ -80,9 +80,9 @@ class Pairs:
 
     @classmethod
     def of(cls, prepared: Prepared, pairs: pd.DataFrame) -> "Pairs":
-        """From the columns `profile_id` and `suggested_profile_id`."""
+        """Return pairs from the columns `profile_id` and `suggested_profile_id`."""
         a, b = (
-            # The dtype is given, or pandas would look at every id to find one.
+            # With the dtype given, pandas does not look at every id to find one.
             prepared.features.index.get_indexer(pd.Index(pairs[name], dtype=pairs[name].dtype))
             for name in ("profile_id", "suggested_profile_id")
         )
@@ -95,11 +95,11 @@ class Pairs:
         return Pairs(self.prepared, self.b, self.a)
 
     def vectors(self, source: str, target: str) -> PairVectors:
-        """The vectors of one compared text of A against those of another of B."""
+        """Return the vectors of one compared text of A against those of another of B."""
         return PairVectors(self.prepared.vectors[source], self.prepared.vectors[target], self.a, self.b)
 
     def overlap_shares(self, source: str, target: str) -> Floats:
-        """`similarity.word_overlap` of one compared text of A and another of B, 0..1."""
+        """Return `similarity.word_overlap` of one compared text of A and another of B, 0..1."""
         counts = self.prepared.word_counts
         smaller = np.minimum(counts[source][self.a], counts[target][self.b])
         some = np.flatnonzero(smaller)
@@ -133,12 +133,12 @@ def _scores(pairs: Pairs, policy: Policy, calibration: Calibration, overlap: boo
 
 
 def momentum_name(nulls: Nulls) -> str:
-    """The column of the features that holds Momentum under a null treatment; with `_json`, its fragment."""
+    """Return the feature column that holds Momentum under a null treatment; with `_json`, its fragment."""
     return "momentum" if nulls == "impute" else f"momentum_{nulls}"
 
 
 def raw_directions(scored: dict[str, Floats] | pd.DataFrame, policy: Policy) -> tuple[Floats, Floats]:
-    """Both directions' scores, 0..100 and not rounded, from the columns of the dimensions."""
+    """Return both directions' scores, 0..100 and not rounded, from the columns of the dimensions."""
     ab, ba = (
         aggregates([np.asarray(scored[f"{name}_{direction}"]) for name in DIMENSIONS], policy.aggregation)
         for direction in DIRECTIONS
@@ -168,7 +168,7 @@ class _Similarity:
 def _synergy_factors(pairs: Pairs, calibration: Calibration, overlap: bool) -> dict[str, object]:
     prepared, a, b = pairs.prepared, pairs.a, pairs.b
     audience = compare_texts(pairs, AUDIENCES, calibration, overlap)
-    roles = ROLE_TABLE[prepared.roles[a], prepared.roles[b]]  # this and both tables are symmetric
+    roles = ROLE_TABLE[prepared.roles[a], prepared.roles[b]]  # This table and the next are symmetric.
     tiers = TIER_TABLE[prepared.tiers[a], prepared.tiers[b]]
     factors: dict[str, object] = {}
     for direction, of_source in (("ab", pairs), ("ba", pairs.swapped())):
@@ -191,7 +191,7 @@ def compare_texts(pairs: Pairs, texts: tuple[str, str], calibration: Calibration
 
 
 def _distance(values: Floats, steps: Steps) -> Floats:
-    """How far each value is from the nearest limit."""
+    """Return how far each value is from the nearest limit."""
     distance = np.full(len(values), np.inf)
     for limit, _ in steps:
         np.minimum(distance, np.abs(values - limit), out=distance)
@@ -199,7 +199,7 @@ def _distance(values: Floats, steps: Steps) -> Floats:
 
 
 def _step_scores(values: Floats, steps: Steps) -> Floats:
-    """`similarity.step_score` of each value."""
+    """Return `similarity.step_score` of each value."""
     scores = np.full(len(values), LOWEST_SCORE)
     for limit, score in reversed(steps):
         scores[values >= limit] = score

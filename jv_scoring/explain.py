@@ -57,10 +57,10 @@ class Contribution:
 
 @dataclass(frozen=True)
 class NullCost:
-    """A direction's score, 0..100 with 2 decimals: as it is, and by what could be made of factors without data.
+    """A direction's score, 0..100 with 2 decimals, and the scores under other treatments of missing data.
 
-    `score`: under the policy. `neutral`: they count as neutral, as under `impute`. `left_out`: they drop out, as under
-    `redistribute`. `at_ten`: they had the best score there is.
+    `score`: under the policy. `neutral`: missing factors count as neutral, as under `impute`. `left_out`: they drop
+    out, as under `redistribute`. `at_ten`: they have the best score.
     """
 
     factors: tuple[str, ...]
@@ -79,7 +79,7 @@ class PairExplanation:
 
 
 def waterfall(dimension_scores: Mapping[str, float | None], policy: str = CURRENT_POLICY) -> list[Contribution]:
-    """How one direction's score comes about: from 100, what each dimension costs (see the module's formula).
+    """Return how one direction's score comes about: from 100, what each dimension costs (see the module's formula).
 
     `dimension_scores`: by dimension, 0..10; one without a score drops out. ValueError for an unknown policy.
     """
@@ -102,7 +102,7 @@ def waterfall(dimension_scores: Mapping[str, float | None], policy: str = CURREN
 
 
 def _short_of_ten(score: float, aggregation: Aggregation) -> float:
-    """|g(10) - g(score)|, without cancellation."""
+    """Return |g(10) - g(score)|, without cancellation."""
     score = min(10.0, max(score, FLOOR))
     if aggregation == "harmonic":
         return (10 - score) / (10 * score)
@@ -112,7 +112,7 @@ def _short_of_ten(score: float, aggregation: Aggregation) -> float:
 
 
 def null_costs(breakdown: Breakdown, policy: str = CURRENT_POLICY) -> list[NullCost]:
-    """What each factor without data costs or gains a direction; last, if there are several, all of them together.
+    """Return what each factor without data costs or gains a direction; last, if there are several, all together.
 
     `breakdown`: of one direction, as `score_pair` makes it under `policy`.
     """
@@ -127,7 +127,7 @@ def null_costs(breakdown: Breakdown, policy: str = CURRENT_POLICY) -> list[NullC
 
 
 def null_cost(breakdown: Breakdown, policy: str, factors: Collection[str]) -> NullCost:
-    """What these nullable factors, by name, cost or gain together for want of data."""
+    """Return what these nullable factors, by name, cost or gain together because data is missing."""
     return NullCost(
         tuple(factors),
         direction_score(breakdown, policy),
@@ -140,7 +140,7 @@ def null_cost(breakdown: Breakdown, policy: str, factors: Collection[str]) -> Nu
 def direction_score(
     breakdown: Breakdown, policy: str = CURRENT_POLICY, replaced: Mapping[str, float | None] | None = None
 ) -> float:
-    """The score of a direction, 0..100 with 2 decimals, by its factors, some of them replaced (None: left out)."""
+    """Return the score of a direction, 0..100 with 2 decimals, with some of its factors replaced (None: left out)."""
     replaced = replaced or {}
     dimensions: list[float | None] = []
     for name in DIMENSIONS:
@@ -160,10 +160,10 @@ def explain_pair(
     changes: Mapping[str, Any] | None = None,
     changes_a: Mapping[str, Any] | None = None,
 ) -> PairExplanation:
-    """The pair as `score_pair` scores it, and the same with the `changes` of B (and `changes_a` of A).
+    """Score the pair, and the same pair with the `changes` of B (and `changes_a` of A).
 
-    The changes are new values by column. A text that changes loses its vector, unless that (`embedding_…`) is among
-    the changes too.
+    The changes are new values by column. A text that changes loses its vector, unless the changes include its vector
+    (`embedding_…`).
     """
     before = score_pair(a, b, policy, calibration)
     if not (changes or changes_a):
@@ -173,12 +173,12 @@ def explain_pair(
 
 
 def with_changes(profile: Profile, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The profile with new values; a text's old vector does not speak for its new text."""
+    """Return the profile with new values. The old vector of a changed text is dropped."""
     return {**profile, **{f"embedding_{name}": None for name in edited_texts(profile, changes)}, **changes}
 
 
 def edited_texts(profile: Profile, changes: Mapping[str, Any]) -> list[str]:
-    """The embedded fields whose text, as it is embedded, is another after the changes."""
+    """Return the embedded fields whose text, as embedded, differs after the changes."""
     return [
         name
         for name in EMBEDDED_FIELDS

@@ -1,6 +1,7 @@
-"""The ISMC factors, as data (docs/ismc.md, Factors). What a factor says of a profile is a `Reading`: a score and why.
+"""The ISMC factors, as data (docs/ismc.md, Factors). A factor reads a profile into a `Reading`: a score and the reason.
 
-Intent, Momentum and Context are functions of the target alone; Synergy's four look at both and are in `synergy.py`.
+Intent, Momentum and Context depend on the target alone. Synergy's four factors depend on both profiles and are in
+`synergy.py`.
 """
 
 import math
@@ -32,7 +33,9 @@ Measure = TypeVar("Measure")
 
 @dataclass(frozen=True, eq=False)
 class Factor(Generic[Measure]):
-    """A row of the spec's table. `neutral` is what a nullable factor without data counts as under `impute`."""
+    """A row of the table of factors in docs/ismc.md. `neutral`: the value of a nullable factor without data under
+    `impute`.
+    """
 
     name: str
     column: str
@@ -42,7 +45,9 @@ class Factor(Generic[Measure]):
 
 
 def _number(value: object) -> float | None:
-    """A finite number from 0 up, or None: null, NaN, infinities, negative numbers and what is no number are no data."""
+    """Return a finite number from 0 up, or None: null, NaN, infinities, negative numbers and non-numbers are no
+    data.
+    """
     if not isinstance(value, Real):
         return None
     number = float(value)
@@ -60,12 +65,12 @@ def _filled(value: object) -> bool:
 
 
 def _not_empty(value: object) -> bool:
-    """Blank strings count; "", [] and {} do not, nor do nulls of any kind, which have no length."""
+    """Return whether a field is filled. Blank strings count; "", [], {} and every kind of null do not."""
     return hasattr(value, "__len__") and len(value) > 0
 
 
 def known_tier(value: object) -> str | None:
-    """The revenue tier, or None where it is null, blank or `unknown`."""
+    """Return the revenue tier, or None if it is null, blank or `unknown`."""
     return value if isinstance(value, str) and has_text(value) and value != "unknown" else None
 
 
@@ -165,7 +170,7 @@ FIELDS_COUNTED = {
     "profile_completeness": _COMPLETENESS_FIELDS,
     "enrichment_quality": _ENRICHED_FIELDS,
 }
-"""The factors that say how many of some fields are filled, by column: the fields that each counts."""
+"""By column of a factor that counts filled fields: the fields that it counts."""
 
 INPUT_COLUMNS = tuple(
     dict.fromkeys(

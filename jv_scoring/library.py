@@ -1,4 +1,4 @@
-"""What programs call: the rules, with their input looked at first. Every mistake is a ValueError that names it."""
+"""The public functions: the rules, with checked input. Every mistake is a ValueError that names it."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +19,11 @@ from jv_scoring.values import FIELDS, VECTORS, plain, plain_profile
 _PAIR = ("id", "profile_id", "suggested_profile_id")
 _ALIKE = 0.8
 _FEWEST_NUMBERS = 8
-"""Of a vector in a table: no model makes shorter ones. Examples of the rules have 8, one pair any number."""
+"""Fewest numbers of a vector in a table: no model makes shorter ones. A single pair may have any number, as in
+examples.
+"""
 _LONGEST_EXAMPLE = 32
-"""Numbers of a vector. A longer one is some model's."""
+"""From this many numbers on, a vector must be of a model."""
 
 
 def score_pair(
@@ -50,8 +52,8 @@ def score_pair(
 def prepare(profiles: pd.DataFrame) -> Prepared:
     """Prepare profiles once for many calls of `score_pairs`: a frame indexed by id, with the profiles table's columns.
 
-    Absent columns are null. ValueError for what is no such frame, for a column that looks misspelt, for an id that is
-    there twice, and for a value that a column cannot hold, with the id and the column.
+    Absent columns are null. ValueError for another kind of input, for a column that looks misspelt, for a duplicate id,
+    and for a value that a column cannot hold, with the id and the column.
     """
     if not isinstance(profiles, pd.DataFrame):
         raise ValueError(f"profiles is {_kind(profiles)}: give pd.DataFrame(rows).set_index('id')")  # noqa: TRY004
@@ -81,7 +83,7 @@ def score_pairs(
     calibration: Calibration = CALIBRATIONS[REFERENCE_MODEL],
     overlap: bool = False,
 ) -> pd.DataFrame:
-    """Score every pair in both directions, as `engine.score_pairs` says, and look at what was given first.
+    """Check the input, and score every pair in both directions, as in `engine.score_pairs`.
 
     Ids may be strings in either case or `uuid.UUID`; they come back as strings. ValueError for an unknown policy, for
     what `prepare` refuses, for `pairs` without one of its three columns, for ids of another kind than those of
@@ -125,7 +127,7 @@ def _refuse_twice(what: str, names: pd.Index) -> None:
 
 
 def _refuse_misspelt(what: str, names: Iterable[object], known: Sequence[str]) -> None:
-    """ValueError for a name that is none of the known ones and looks like one that is missing."""
+    """Raise ValueError for an unknown name that looks like a missing one."""
     there = {str(name) for name in names}
     missing = {name.lower(): name for name in known if name not in there}
     for name in sorted(there - set(known)):
@@ -134,7 +136,7 @@ def _refuse_misspelt(what: str, names: Iterable[object], known: Sequence[str]) -
 
 
 def _refuse_dimensions(what: str, vectors: Iterable[Any], calibration: Calibration, fewest: int) -> None:
-    """ValueError for a vector that another model makes, or of fewer numbers than any does."""
+    """Raise ValueError for a vector of another model, or with fewer numbers than any model makes."""
     others = {each.dimension: name for name, each in CALIBRATIONS.items() if each != calibration}
     for vector in vectors:
         if vector is None or len(vector) == calibration.dimension:
@@ -158,7 +160,7 @@ def _same_ids(index: pd.Index, column: pd.Series) -> bool:
 
 
 def plain_ids(values: Iterable[object]) -> pd.Index:
-    """Ids as the database writes them: UUIDs as lower-case text. Any other text, and numbers, stay as they are."""
+    """Return ids as the database writes them: UUIDs as lower-case text. Other texts and numbers stay as they are."""
     return pd.Index([_plain_id(value) for value in values], dtype=object)
 
 

@@ -7,12 +7,14 @@ from itertools import product
 from typing import Literal, cast
 
 SCORING_VERSION = "ismc_v2_embeddings"
-"""Names the rules in every stored score. A test ties it to their content: whoever changes a rule must change this."""
+"""The name of the rules in every stored score. A test ties it to their content: whoever changes a rule must change
+this.
+"""
 
 CODE_VERSION = "1"
-"""Names what the code makes of the same inputs under the same rules: the rows of `profiles` and `match_scores`.
+"""The name of what the code makes from the same inputs under the same rules: the rows of `profiles` and `match_scores`.
 
-Rows of another version are made anew. A test over golden rows fails when results change and the version does not.
+Rows of another version are not reused. A test over golden rows fails if results change and the version does not.
 """
 
 DIMENSION_WEIGHTS = {"intent": 0.45, "synergy": 0.25, "momentum": 0.20, "context": 0.10}
@@ -26,7 +28,7 @@ Nulls = Literal["impute", "redistribute"]
 
 @dataclass(frozen=True)
 class Policy:
-    """How dimensions become a score, and what becomes of a factor without data."""
+    """How dimensions become a score, and how a factor without data is treated."""
 
     aggregation: Aggregation
     nulls: Nulls
@@ -46,14 +48,16 @@ CURRENT_POLICY = "harmonic/impute"
 
 
 def parse_policy(name: str) -> Policy:
-    """The policy of that name; ValueError, naming all six, for any other."""
+    """Return the policy of that name; ValueError, naming all six, for any other."""
     if name not in POLICIES:
         raise ValueError(f"policy {name} is unknown; use one of {', '.join(POLICIES)}")
     return POLICIES[name]
 
 
 def aggregate(dimensions: Sequence[float | None], aggregation: Aggregation) -> float:
-    """One direction's score, 0..100 and not rounded, from the four dimensions in order, 0..10; None drops out."""
+    """Return one direction's score, 0..100 and not rounded, from the four dimensions in order, 0..10; None
+    drops out.
+    """
     pairs = [(w, max(s, FLOOR)) for w, s in zip(DIMENSION_WEIGHTS.values(), dimensions, strict=True) if s is not None]
     weight = left_sum([w for w, _ in pairs])
     if aggregation == "harmonic":
@@ -64,12 +68,12 @@ def aggregate(dimensions: Sequence[float | None], aggregation: Aggregation) -> f
 
 
 def match_score(score_ab: float, score_ba: float) -> float:
-    """The harmonic mean of both directions, 0..100 and not rounded; 0 where one of them is."""
+    """Return the harmonic mean of both directions, 0..100 and not rounded; 0 if one of them is 0."""
     return 2 / (1 / score_ab + 1 / score_ba) if min(score_ab, score_ba) > FLOOR else 0.0
 
 
 def left_sum(terms: Sequence[float]) -> float:
-    """The sum from left to right: `sum` compensates since Python 3.12, which would move a last digit."""
+    """Return the sum from left to right: `sum` compensates since Python 3.12, which would change a last digit."""
     total = 0.0
     for term in terms:
         total += term
@@ -77,5 +81,5 @@ def left_sum(terms: Sequence[float]) -> float:
 
 
 def tier(score: float) -> str:
-    """The tier of a score, 0..100."""
+    """Return the tier of a score, 0..100."""
     return next(name for name, least in TIERS if score >= least)

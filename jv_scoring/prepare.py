@@ -1,4 +1,4 @@
-"""What is worked out once per profile, because it does not depend on the partner."""
+"""Compute once per profile what does not depend on the partner."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ UNLISTED_TIER = "unlisted"
 ROLE_NAMES = (*ROLES, None)
 TIER_NAMES = (*TIER_ORDER, UNLISTED_TIER, None)
 COMPARED = ("seeking", "offering", "who_you_serve")
-"""The three texts that pairs are compared by; `offering` stands for `what_you_do` where that takes its place."""
+"""The three compared texts; `what_you_do` replaces a missing `offering`."""
 
 NULLS: tuple[Nulls, Nulls] = ("impute", "redistribute")
 _NUMBERS = (
@@ -60,15 +60,15 @@ class Prepared:
 
     @cached_property
     def numbers(self) -> dict[str, npt.NDArray[np.float64]]:
-        """The features that are numbers: factors and dimensions, per profile.
+        """The numeric features: factors and dimensions, per profile.
 
-        By name, not by type: the columns of no profile at all may be of any type.
+        Selected by name, not by type: with no profiles at all, the columns may have any type.
         """
         return {name: self.features[name].to_numpy(np.float64, na_value=np.nan) for name in _NUMBERS}
 
     @cached_property
     def words(self) -> dict[str, list[str]]:
-        """The words of each compared text, per profile, one space between."""
+        """The words of each compared text, per profile, separated by one space."""
         return {name: self.features[f"words_{name}"].tolist() for name in COMPARED}
 
     @cached_property
@@ -80,7 +80,7 @@ class Prepared:
         }
 
     def word_sets(self, name: str, positions: npt.NDArray[np.intp]) -> dict[int, frozenset[str]]:
-        """The words of one compared text, by profile position."""
+        """Return the words of one compared text, by profile position."""
         spelled = self.words[name]
         return {k: frozenset(spelled[k].split()) for k in np.unique(positions).tolist()}
 
@@ -132,12 +132,13 @@ def combine_offering(offering: Vectors, what_you_do: Vectors) -> Vectors:
 
 
 def profile_features(profiles: pd.DataFrame) -> pd.DataFrame:
-    """One row a profile, same index: what scoring needs of it beside its vectors. Small, and fit for Parquet.
+    """Return the features of each profile, same index: what scoring needs beside its vectors. Small, and fit for
+    Parquet.
 
-    - a column a factor of Intent, Momentum and Context: its score, float64 0..10, NaN without data
-    - `intent`, `momentum`, `context`: the dimensions under `impute`; `momentum_redistribute`: NaN where none is left
-    - `intent_json`, … : the same four as they stand in match_context
-    - `role`, `tier`: normalised, None where unknown
+    - one column per factor of Intent, Momentum and Context: its score, float64 0..10, NaN without data
+    - `intent`, `momentum`, `context`: the dimensions under `impute`; `momentum_redistribute`: NaN if none is left
+    - `intent_json`, …: the same four as fragments of match_context
+    - `role`, `tier`: normalised, None if unknown
     - `words_seeking`, `words_offering`, `words_who_you_serve`: the words for word overlap, sorted, one space between
     """
     texts: dict[str, list[str | None]] = {
@@ -169,7 +170,7 @@ def profile_features(profiles: pd.DataFrame) -> pd.DataFrame:
 def _fragments(
     scores: npt.NDArray[np.float64], group: Sequence[Factor[Any]], rows: Sequence[Sequence[Reading]], nulls: Nulls
 ) -> npt.NDArray[np.object_]:
-    """A dimension of each profile as JSON, as it stands in a breakdown."""
+    """Return a dimension of each profile as JSON, as in a breakdown."""
     fragments = [
         dimension_json(score, [_entry(factor, reading, nulls) for factor, reading in zip(group, row, strict=True)])
         for score, row in zip(scores.tolist(), rows, strict=True)
@@ -178,7 +179,7 @@ def _fragments(
 
 
 def dimension_json(score: float, entries: Sequence[str]) -> str:
-    """A breakdown's dimension from its score (NaN: none) and its factors, each JSON already."""
+    """Return a breakdown's dimension from its score (NaN: none) and its factors, each JSON already."""
     return f'{{"score": {"null" if isnan(score) else score}, "factors": [{", ".join(entries)}]}}'
 
 
@@ -189,13 +190,13 @@ def _entry(factor: Factor[Any], reading: Reading, nulls: Nulls) -> str:
 
 
 def factor_json(factor: Factor[Any], score: float | None, detail: str, method: str | None = None) -> str:
-    """A breakdown's factor as JSON."""
+    """Return a breakdown's factor as JSON."""
     entry = {"name": factor.name, "score": score, "weight": factor.weight, "detail": detail}
     return json.dumps(entry | ({"method": method} if method else {}), ensure_ascii=False)
 
 
 def _codes(values: pd.Series, names: tuple[str | None, ...]) -> npt.NDArray[np.intp]:
-    """Each value's place among the names; the last name, None, is every null's."""
+    """Return each value's place among the names; every null has the place of the last name, None."""
     codes = pd.Categorical(values, categories=list(names[:-1])).codes.astype(np.intp)
     return np.where(codes < 0, len(names) - 1, codes)
 

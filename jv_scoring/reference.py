@@ -1,4 +1,4 @@
-"""One pair, read top to bottom beside the spec. The engine must give the same for every pair, to the last digit."""
+"""Score one pair. Read it beside docs/ismc.md. The engine must give the same for every pair, to the last digit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def score_pair(
 
 
 def _direction(source: Profile, target: Profile, policy: Policy, calibration: Calibration) -> tuple[Breakdown, float]:
-    """How valuable `target` is to `source`: the breakdown, and the score 0..100 before rounding."""
+    """Return how valuable `target` is to `source`: the breakdown, and the score 0..100 before rounding."""
     breakdown: Breakdown = {
         "intent": _dimension(INTENT, [factor.measure(target) for factor in INTENT], policy.nulls),
         "synergy": _dimension(SYNERGY, [f.measure(source, target, calibration) for f in SYNERGY], policy.nulls),
@@ -53,7 +53,7 @@ def _direction(source: Profile, target: Profile, policy: Policy, calibration: Ca
 
 
 def _dimension(factors: Sequence[Factor[Any]], readings: Sequence[Reading], nulls: Nulls) -> Breakdown:
-    """The weighted mean of the factors, 0..10 rounded to 2 decimals; None where no factor is left."""
+    """Return the weighted mean of the factors, 0..10 rounded to 2 decimals; None if no factor is left."""
     entries: list[dict[str, Any]] = [
         {"name": factor.name, "score": counted_score(factor, reading.score, nulls), "weight": factor.weight,
          "detail": reading.detail} | ({"method": reading.method} if reading.method else {})
@@ -65,15 +65,16 @@ def _dimension(factors: Sequence[Factor[Any]], readings: Sequence[Reading], null
 
 
 def weighted_mean(scores: Sequence[float], weights: Sequence[float]) -> float:
-    """The mean of factor scores, 0..10, rounded to 2 decimals: points earned by points to be had, times 10.
+    """Return the weighted mean of factor scores, 0..10, rounded to 2 decimals: points earned by points possible, times
+    10.
 
-    That is the spec's sum(score * weight) / sum(weight). Where the third decimal is a 5, the last digit hangs on the
-    order of the operations; this one is what the golden pairs, and so the stored scores, were made with.
+    This is sum(score * weight) / sum(weight). If the third decimal is a 5, the last digit depends on the order of the
+    operations. The stored scores were made with this order.
     """
     earned = left_sum([score * weight for score, weight in zip(scores, weights, strict=True)])
     return round(earned / (10 * left_sum(weights)) * 10, 2)
 
 
 def counted_score(factor: Factor[Any], score: float | None, nulls: Nulls) -> float | None:
-    """The score that goes into the dimension: under `impute` a factor without data counts as neutral."""
+    """Return the score that goes into the dimension: under `impute` a factor without data counts as neutral."""
     return factor.neutral if score is None and nulls == "impute" else score

@@ -15,10 +15,10 @@ ROLES = tuple(sorted(set(_NORMALISED.values())))
 
 
 def normalise_role(value: object) -> str | None:
-    """The role that a spelling stands for, None where it is missing or unknown."""
+    """Return the role of a spelling, None if it is missing or unknown."""
     return _NORMALISED.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 def role_compatibility(a: str | None, b: str | None) -> float:
-    """The symmetric table's score, 3..9, of two normalised roles; neutral 5 where it has none."""
+    """Return the symmetric table's score, 3..9, of two normalised roles; neutral 5 if it has none."""
     return COMPATIBILITY.get((a, b), NEUTRAL) if a and b else NEUTRAL

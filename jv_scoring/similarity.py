@@ -21,7 +21,7 @@ OVERLAP_STEPS: Steps = ((0.40, 10.0), (0.25, 8.0), (0.15, 6.0), (0.05, 4.5))
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a cosine similarity of one model means.
+    """The meaning of a model's cosines.
 
     `random` and `synonym` are the model's mean cosines of random pairs and of synonym pairs; `dimension` is the length
     of its vectors.
@@ -33,7 +33,7 @@ class Calibration:
 
     @property
     def steps(self) -> Steps:
-        """The reference model's steps, carried over by the affine map that fits both means, to three decimals."""
+        """The reference model's steps, mapped by the affine function that fits both means, to three decimals."""
         scale = (self.synonym - self.random) / (_REFERENCE_SYNONYM - _REFERENCE_RANDOM)
         return tuple(
             (round(self.random + (limit - _REFERENCE_RANDOM) * scale, 3), score) for limit, score in _REFERENCE_STEPS
@@ -42,26 +42,28 @@ class Calibration:
 
 CALIBRATIONS = {
     "BAAI/bge-large-en-v1.5": Calibration(dimension=1024, random=0.53, synonym=0.75),
-    # Provisional: the mean of random pairs depends on the texts.
+    # Provisional, because the mean of random pairs depends on the texts.
     "sentence-transformers/all-MiniLM-L6-v2": Calibration(dimension=384, random=0.136, synonym=0.509),
 }
 REFERENCE_MODEL = "BAAI/bge-large-en-v1.5"
 
 
 def calibration_of(model: str) -> Calibration:
-    """The calibration of a model by its name; ValueError, naming those that have one, for any other."""
+    """Return the calibration of a model by its name; ValueError, naming the models that have one, for any other."""
     if model not in CALIBRATIONS:
         raise ValueError(f"model {model} has no calibration, so it cannot score; use one of {', '.join(CALIBRATIONS)}")
     return CALIBRATIONS[model]
 
 
 def step_score(value: float, steps: Steps) -> float:
-    """The score of the highest step that `value` reaches."""
+    """Return the score of the highest step that `value` reaches."""
     return next((score for limit, score in steps if value >= limit), LOWEST_SCORE)
 
 
 def as_vector(value: object) -> npt.NDArray[np.float64] | None:
-    """A one-dimensional float64 array, or None for what counts as no vector: null, a NaN or an infinity in it."""
+    """Return a one-dimensional float64 array, or None for a missing vector: null, or with a NaN or an infinity
+    in it.
+    """
     if isinstance(value, str) or not hasattr(value, "__len__"):
         return None
     vector = np.asarray(value, dtype=np.float64)
@@ -69,10 +71,10 @@ def as_vector(value: object) -> npt.NDArray[np.float64] | None:
 
 
 def cosine(u: npt.NDArray[np.floating], v: npt.NDArray[np.floating]) -> float:
-    """The cosine of two finite vectors, clamped to 0..1; 0 where a norm is 0 or the lengths differ.
+    """Return the cosine of two finite vectors, clamped to 0..1; 0 if a norm is 0 or the lengths differ.
 
-    Summed exactly (`math.fsum`), so that it does not depend on the order of summation: both engines settle by this
-    what lies within float error of a step.
+    Summed exactly (`math.fsum`), so the order does not matter: both engines use it for values within float error of a
+    step.
     """
     if len(u) != len(v):
         return 0.0
@@ -82,7 +84,7 @@ def cosine(u: npt.NDArray[np.floating], v: npt.NDArray[np.floating]) -> float:
 
 
 def _scaled(vector: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """The vector times a power of two (exact) that keeps its squares from overflowing or vanishing."""
+    """Return the vector times a power of two (exact) that keeps its squares from overflowing or vanishing."""
     scaled = vector.astype(np.float64)
     largest = float(np.abs(scaled).max(initial=0.0))
     if largest:
@@ -91,6 +93,6 @@ def _scaled(vector: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 
 
 def word_overlap(source: AbstractSet[str], target: AbstractSet[str]) -> float:
-    """Common words by the size of the smaller set, 0..1; 0 where a set is empty."""
+    """Return the number of common words by the size of the smaller set, 0..1; 0 if a set is empty."""
     smaller = min(len(source), len(target))
     return len(source & target) / smaller if smaller else 0.0

@@ -1,4 +1,4 @@
-"""By which policy and version of the rules a stored score was made, from what is stored beside it."""
+"""Determine by which policy and version of the rules a stored score was made."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ import pandas as pd
 from jv_scoring.policy import POLICIES, SCORING_VERSION
 
 OTHER_RULES = "other rules"
-"""In place of a policy: none of the six makes the stored score of its stored breakdown, or there is no breakdown."""
+"""Instead of a policy: none of the six gives the stored score from its breakdown, or there is no breakdown."""
 STAMP = ["stored_policy", "stored_version", "stored_fits"]
 """The columns that tell the rules of a stored score: the policy and version that its context names, and the policies,
-with commas between, that make the stored scores of the stored breakdown (empty: none; null: no breakdown)."""
+separated by commas, that give the stored scores from the stored breakdown (empty: none; null: no breakdown).
+"""
 _ROW = ["policy", "scoring_version", *STAMP]
 
 
@@ -26,9 +27,9 @@ class Rules:
 
 
 def told_policy(policy: str | None, fits: str | None, preferred: str) -> str | None:
-    """The policy of a stored score: the one that is named, or one that fits. None where nothing tells it.
+    """Return the policy of a stored score: the named one, or one that fits. None if nothing tells it.
 
-    Several policies fit where no data are missing, for example; then it is `preferred`, or the first of them.
+    Several policies may fit, for example if no data are missing. Then it is `preferred`, or the first of them.
     """
     if policy is not None or fits is None:
         return policy
@@ -37,23 +38,23 @@ def told_policy(policy: str | None, fits: str | None, preferred: str) -> str | N
 
 
 def is_whole(policy: str | None, fits: str | None) -> bool:
-    """Whether a stored score has a breakdown, and is what that adds up to under the policy that is named.
+    """Return whether a stored score has a breakdown that adds up to it under the named policy.
 
-    Under no policy of ours nothing can be added up: then it takes a breakdown that can be read.
+    For an unknown policy, a readable breakdown is enough.
     """
     return fits is not None and (policy not in POLICIES or policy in fits.split(","))
 
 
 def fitting(policies: Iterable[str], fits: pd.Series) -> npt.NDArray[np.bool_]:
-    """Row by row, whether the policy is among those that fit."""
+    """Return, row by row, whether the policy is among those that fit."""
     names = {each: frozenset(each.split(",")) for each in fits.dropna().unique().tolist()}
     return np.array([policy in names.get(fit, ()) for policy, fit in zip(policies, fits, strict=True)], np.bool_)
 
 
 def same_rules(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Row by row, whether the stored score was made by the rules of the new one: `policy` and `scoring_version`.
+    """Return, row by row, whether the stored score was made by the rules of the new one: `policy`, `scoring_version`.
 
-    A stored score that names no version is older than the name. False where nothing tells the policy.
+    A stored score that names no version is older than the name. False if nothing tells the policy.
     """
     named = rows["stored_policy"].notna().to_numpy()
     same = np.where(named, rows["stored_policy"] == rows["policy"], fitting(rows["policy"], rows["stored_fits"]))
@@ -63,10 +64,10 @@ def same_rules(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 
 def rules_among(rows: pd.DataFrame) -> Iterator[tuple[Rules, Rules]]:
-    """The rules of stored scores, each with the rules that the same rows were scored by now.
+    """Return the rules of stored scores, each with the rules that the same rows were scored by now.
 
-    Passed over is a score whose rules nothing tells: it has no breakdown, and names no policy and no other version. No
-    run of ours left it like that, so it is replaced and not kept.
+    Skips a score whose rules nothing tells: it has no breakdown, and names no policy and no other version. No run of
+    ours leaves a score like that, so it is replaced.
     """
     distinct = rows[_ROW].astype(object).drop_duplicates()
     for policy, version, *stamp in distinct.where(distinct.notna(), None).itertuples(index=False, name=None):

@@ -17,13 +17,15 @@ _TIER_NEUTRAL = 5.0
 
 
 def offering_text(target: Profile) -> object:
-    """The text that a partner's `seeking` is held against: `offering`, or `what_you_do` where that is null or empty."""
+    """Return the text that a partner's `seeking` is compared with: `offering`, or `what_you_do` if that is null or
+    empty.
+    """
     offering = target.get("offering")
     return offering if isinstance(offering, str) and offering else target.get("what_you_do")
 
 
 def tier_score(a: str | None, b: str | None) -> float | None:
-    """2..9 by the steps between two known tiers, 5 where one is not in the list; None where one is not known."""
+    """Return 2..9 by the steps between two known tiers, 5 if one is not in the list; None if one is not known."""
     if a is None or b is None:
         return None
     if a not in TIER_ORDER or b not in TIER_ORDER:
@@ -32,22 +34,22 @@ def tier_score(a: str | None, b: str | None) -> float | None:
 
 
 def semantic_detail(cosine: str, score: float) -> str:
-    """What the breakdown says of a cosine, given with three decimals."""
+    """Return the breakdown's words on a cosine, given with three decimals."""
     return f"Cosine similarity: {cosine} → {score}/10"
 
 
 def overlap_detail(share: float, score: float) -> str:
-    """What the breakdown says of a share of common words, 0..1."""
+    """Return the breakdown's words on a share of common words, 0..1."""
     return f"Word overlap: {share:.3f} → {score}/10"
 
 
 def role_detail(a: str | None, b: str | None) -> str:
-    """What the breakdown says of two normalised roles, source first."""
+    """Return the breakdown's words on two normalised roles, source first."""
     return f"{a or 'Unknown'} with {b or 'Unknown'}"
 
 
 def tier_detail(a: str | None, b: str | None) -> str:
-    """What the breakdown says of two tiers. Only listed ones are named: any other is a person's own words."""
+    """Return the breakdown's words on two tiers. Only listed ones are named: another one is a person's own words."""
     if a is None or b is None:
         return NO_DATA
     return " with ".join(tier if tier in TIER_ORDER else "unlisted tier" for tier in (a, b))

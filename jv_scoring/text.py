@@ -2,7 +2,7 @@
 
 import re
 
-_WORD = re.compile(r"\w{4,}")  # greedy, so it needs no \b on either side
+_WORD = re.compile(r"\w{4,}")  # Greedy, so it needs no \b on either side.
 _STOP_WORDS = frozenset({
     "that", "this", "with", "from", "they", "them", "their", "have", "been", "were", "will", "would", "could", "should",
     "about", "more", "also", "just", "some", "like", "into", "other", "what", "your", "help",
@@ -12,18 +12,18 @@ _SHORTEST_EMBEDDED = 5
 
 
 def has_text(value: object) -> bool:
-    """Whether `value` is a string and not blank."""
+    """Return whether `value` is a string and not blank."""
     return isinstance(value, str) and value != "" and not value.isspace()
 
 
 def words(text: object) -> set[str]:
-    """The words of four or more characters that count for word overlap; none for what is not a string."""
+    """Return the words of four or more characters that count for word overlap; none for a non-string."""
     distinct: set[str] = set(_WORD.findall(text.lower())) if isinstance(text, str) else set()
     distinct -= _STOP_WORDS
     return distinct
 
 
 def text_to_embed(value: object) -> str | None:
-    """The stripped text that is embedded, or None where it is null or shorter than 5 characters: no vector then."""
+    """Return the stripped text to embed, or None if it is null or shorter than 5 characters: it has no vector."""
     text = value.strip() if isinstance(value, str) else ""
     return text if len(text) >= _SHORTEST_EMBEDDED else None

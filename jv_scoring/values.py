@@ -1,4 +1,4 @@
-"""Values as Python programs have them, made into those that the rules are written for, or refused by field."""
+"""Convert values of Python programs to those that the rules expect, or refuse them by field."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ def _is_null(value: object) -> bool:
 
 
 def _unpacked(value: object) -> object:
-    """What an array of no dimension, or another library's scalar, holds."""
+    """Return the value inside of a zero-dimensional array, or of another library's scalar."""
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
     return value
@@ -64,7 +64,7 @@ def _text(value: object) -> str:
 def _number(value: object) -> float | int:
     value = _unpacked(value)
     if isinstance(value, (Real, Decimal)):
-        number = float(value)  # OverflowError for an int that is too large
+        number = float(value)  # OverflowError for an int that is too large.
         if math.isinf(number) and isinstance(value, Decimal) and value.is_finite():
             raise OverflowError("a number too large")
         return value if isinstance(value, (int, float)) else number
@@ -72,7 +72,7 @@ def _number(value: object) -> float | int:
 
 
 def _list(value: object) -> object:
-    """A list in place of another program's; JSON may hold anything else too."""
+    """Return a list instead of another library's sequence; JSON may hold anything else too."""
     value = _unpacked(value)
     if isinstance(value, (np.ndarray, pd.Series, pd.Index)):
         return value.tolist()
@@ -80,7 +80,7 @@ def _list(value: object) -> object:
 
 
 def _vector(value: object) -> npt.NDArray[np.floating]:
-    for method in ("to_numpy", "numpy"):  # pgvector's and pandas' own, and a tensor
+    for method in ("to_numpy", "numpy"):  # Of pgvector and pandas, and a tensor.
         if not isinstance(value, np.ndarray) and callable(convert := getattr(value, method, None)):
             value = convert()
             break
@@ -121,4 +121,4 @@ _KINDS: dict[str, Callable[[object], Any]] = {
     **dict.fromkeys(VECTORS, _vector),
 }
 _STRINGS_TOO = frozenset({*_NUMBERS, *VECTORS})
-"""Fields in which a string is not what it should be, or has to be read."""
+"""Fields in which a string is wrong, or must be parsed."""

@@ -1,4 +1,4 @@
-"""The vectors of many profiles, and the cosines of many pairs of them, exact wherever that could matter."""
+"""The vectors of many profiles, and the cosines of many pairs of them, exact wherever it could matter."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ Vector = npt.NDArray[np.floating]
 
 MISSING, IRREGULAR = -1, -2
 _PAIRS_AT_ONCE = 64
-"""So few that both sides of them, gathered, fit in a processor's cache."""
+"""How many pairs are multiplied at once: both sides of them, gathered, fit in a processor's cache."""
 _BLOCK = 256
-"""Float32 products are added up in float32 within a block of a vector, in float64 from one block to the next."""
+"""Float32 products are summed in float32 within a block of a vector, in float64 between blocks."""
 _PLAIN_NORMS = (1e-12, 1e12)
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """One vector a profile, or none.
+    """At most one vector per profile.
 
-    matrix: (rows, dimension) float32 or float64, as given (not normalised).
-    inverse_norm: (rows,) float64; 0 for a zero vector.
-    row: (profiles,) the profile's row in `matrix`; MISSING without a vector; IRREGULAR for one that is in `irregular`.
-    irregular: vectors of another length, or so long or short that a plain dot product could over- or underflow.
+    matrix: (rows, dimension) float32 or float64, as given (not normalised). inverse_norm: (rows,) float64; 0 for a zero
+    vector. row: (profiles,) the profile's row in `matrix`; MISSING without a vector; IRREGULAR for one that is in
+    `irregular`. irregular: vectors of another length, or so long or short that a plain dot product could overflow or
+    underflow.
     """
 
     matrix: Vector
@@ -37,7 +37,7 @@ class Vectors:
 
     @classmethod
     def from_matrix(cls, matrix: Vector, row: Positions, irregular: Mapping[int, Vector] | None = None) -> "Vectors":
-        """From rows already together: (rows, dimension) finite floats, and each profile's row or MISSING."""
+        """Return vectors from a matrix: (rows, dimension) finite floats, and each profile's row or MISSING."""
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
             norm = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
             inverse = np.where(norm > 0, 1 / norm, 0.0)
@@ -51,7 +51,9 @@ class Vectors:
 
     @classmethod
     def from_values(cls, values: Sequence[object]) -> "Vectors":
-        """From a vector or None per profile; NaN, infinity and non-vectors count as none (docs/ismc.md, Similarity)."""
+        """Return vectors from a vector or None per profile; NaN, infinity and non-vectors count as missing
+        (docs/ismc.md, Similarity).
+        """
         arrays = [as_vector(value) for value in values]
         lengths = [len(array) for array in arrays if array is not None]
         dimension = max(set(lengths), key=lengths.count, default=0)
@@ -66,13 +68,13 @@ class Vectors:
         return len(self.row)
 
     def vector(self, profile: int) -> Vector | None:
-        """The vector of one profile."""
+        """Return the vector of one profile."""
         row = self.row[profile]
         return None if row == MISSING else self.irregular[profile] if row == IRREGULAR else self.matrix[row]
 
 
 def as_single(values: Vector) -> Vector:
-    """The same in float32, where that changes none of them."""
+    """Return the same values in float32, if that changes none of them."""
     if values.dtype == np.float32:
         return values
     with np.errstate(over="ignore", under="ignore"):
@@ -106,10 +108,10 @@ class PairVectors:
         return cosines
 
     def settle(self, cosines: Floats, distance: Callable[[Floats], Floats]) -> Positions:
-        """Make exact, in place, the cosines that are within float error of what they are compared with.
+        """Make exact, in place, the cosines within float error of a limit.
 
-        `distance` says how far each cosine is from the nearest such value. Those within the error of the first pass
-        are computed in float64; those still within its error are summed exactly, and their places returned.
+        `distance` says how far each cosine is from the nearest limit. Those within the error of the first pass are
+        computed in float64. Those still within its error are summed exactly, and their places returned.
         """
         near = np.flatnonzero(distance(cosines) <= self._error(self.source.matrix.dtype))
         left, right, plain = self._rows(self.i[near], self.j[near])
@@ -120,20 +122,20 @@ class PairVectors:
         return near
 
     def exact(self, k: int) -> float:
-        """The cosine of one pair, as the reference has it."""
+        """Return the cosine of one pair, as in the reference."""
         u, v = self.source.vector(int(self.i[k])), self.target.vector(int(self.j[k]))
         assert u is not None
         assert v is not None
         return cosine(u, v)
 
     def _rows(self, i: Positions, j: Positions) -> tuple[Positions, Positions, npt.NDArray[np.bool_]]:
-        """Both rows of each pair, and whether a plain dot product of them does."""
+        """Return both rows of each pair, and whether a plain dot product of them is valid."""
         left, right = self.source.row[i], self.target.row[j]
         alike = self.source.matrix.shape[1] == self.target.matrix.shape[1]
         return left, right, np.greater_equal(left, 0) & np.greater_equal(right, 0) & alike
 
     def _error(self, dtype: np.dtype[np.floating]) -> float:
-        """A bound on the error of `_dots`, from the longest chain of roundings that one can have."""
+        """Return a bound on the error of `_dots`, from the longest possible chain of roundings."""
         dimension = self.source.matrix.shape[1]
         block = _block(dimension)
         chain = block if dtype == np.float32 else block + dimension // max(block, 1)
@@ -142,7 +144,7 @@ class PairVectors:
     def _dots(self, left: Positions, right: Positions, dtype: type[np.floating] | None = None) -> Floats:
         if not len(left) or not self.source.matrix.shape[1]:
             return np.zeros(len(left))
-        order = np.argsort(left)  # the pairs of one source together, so that it stays in the processor's cache
+        order = np.argsort(left)  # Group the pairs of one source, so that it stays in the processor's cache.
         left, right = left[order], right[order]
         sources, targets = _blocks(self.source.matrix), _blocks(self.target.matrix)
         dots = np.empty((len(left), sources.shape[1]), dtype or np.result_type(sources, targets))
@@ -160,6 +162,6 @@ def _block(dimension: int) -> int:
 
 
 def _blocks(matrix: Vector) -> Vector:
-    """(rows, blocks, block) of (rows, dimension)."""
+    """Return (rows, blocks, block) of (rows, dimension)."""
     block = _block(matrix.shape[1])
     return matrix.reshape(len(matrix), matrix.shape[1] // block, block)

@@ -1,4 +1,4 @@
-"""What if scores were made another way? All six policies over the same matches, against the one that scored them."""
+"""Compare all six policies over the same matches with the policy that scored them."""
 
 from math import sqrt
 
@@ -24,7 +24,7 @@ from jv_scoring.prepare import NULLS
 BEST = 10
 
 COLUMNS = [*IDS, "policy", *DIMENSION_COLUMNS]
-"""What `tally` reads of a range file."""
+"""The columns of a partition's file that `tally` reads."""
 
 
 class Aggregation(Tally):
@@ -39,7 +39,7 @@ class Aggregation(Tally):
 
 
 def tally(rows: pd.DataFrame) -> Aggregation:
-    """Of the rows of a range file (`COLUMNS`)."""
+    """Tally the rows of a partition's file (`COLUMNS`)."""
     of_nulls = {nulls: {of: dimensions(rows, of, nulls) for of in DIRECTIONS} for nulls in NULLS}
     histograms: dict[str, Histogram] = {}
     matches: dict[str, Floats] = {}
@@ -60,7 +60,7 @@ def tally(rows: pd.DataFrame) -> Aggregation:
 
 
 def report(aggregation: Aggregation) -> Json:
-    """What another policy would change, all else equal.
+    """Return what another policy would change, all else equal.
 
     Records under: `scores` and `tiers` (by policy and score), `weakest` and `combinations` (by null treatment: the
     weakest dimension does not depend on the aggregation), `migration` (matches from a tier under the current policy to
@@ -88,7 +88,7 @@ def report(aggregation: Aggregation) -> Json:
 
 
 def current(aggregation: Aggregation) -> str:
-    """Return the policy that scored the matches; where there are none, the one that scores them by default."""
+    """Return the policy that scored the matches; without matches, the default policy."""
     return aggregation.policy or CURRENT_POLICY
 
 
@@ -104,20 +104,20 @@ def best_matches(aggregation: Aggregation) -> pd.DataFrame:
 
 
 def tier_counts(scores: Histogram) -> dict[str, int]:
-    """How many scores, 0..100, are in each tier, the highest first."""
+    """Return how many scores, 0..100, are in each tier, the highest first."""
     limits = [SCORES.bins, *(round(least * 100) for _, least in TIERS)]
     return {name: scores.between(limits[k + 1], limits[k]) for k, (name, _) in enumerate(TIERS)}
 
 
 def tier_places(scores: Ints) -> Ints:
-    """The place in `TIERS`, 0 for the highest, of scores in hundredths."""
+    """Return the place in `TIERS`, 0 for the highest, of scores in hundredths."""
     limits = np.array([round(least * 100) for _, least in TIERS])
     places: Ints = len(TIERS) - np.searchsorted(limits[::-1], scores, "right")
     return places
 
 
 def migration(joint: Joint) -> list[Json]:
-    """From each tier of the first score to each of the second, the highest first; counts are of matches."""
+    """Return counts of matches from each tier of the first score to each of the second, the highest first."""
     table = np.zeros((len(TIERS), len(TIERS)), np.int64)
     np.add.at(table, tuple(map(tier_places, joint.scores)), joint.counts)
     names = [name for name, _ in TIERS]
@@ -129,17 +129,17 @@ def migration(joint: Joint) -> list[Json]:
 
 
 def spearman(joint: Joint) -> float | None:
-    """Spearman's rank correlation, equal scores sharing their middle rank; None where either side never varies."""
+    """Return Spearman's rank correlation, where equal scores share their middle rank; None if a side never varies."""
     first, second = (_middle_ranks(scores, joint.counts) for scores in joint.scores)
     norm = sqrt(float(joint.counts @ first**2) * float(joint.counts @ second**2))
     return float(joint.counts @ (first * second)) / norm if norm else None
 
 
 def kendall(joint: Joint) -> float | None:
-    """Kendall's tau-b; None where either side never varies.
+    """Return Kendall's tau-b; None if a side never varies.
 
-    From counts: pairs of matches that differ in both scores are concordant but for those in the opposite order, and
-    these are counted in one pass over the first score, keeping how many of those passed lie above each second score.
+    From counts: pairs of matches that differ in both scores are concordant, except those in the opposite order. These
+    are counted in one pass over the first score, which keeps how many passed matches lie above each second score.
     """
     (first, second), counts = joint.scores, joint.counts
     every = _pairs(np.array([counts.sum()]))
@@ -168,13 +168,13 @@ def _middle_ranks(scores: Ints, counts: Ints) -> Floats:
 
 
 def _pairs(sizes: np.ndarray[tuple[int], np.dtype[np.generic]]) -> int:
-    """How many pairs of two there are within groups of these sizes."""
+    """Return how many pairs of two there are within groups of these sizes."""
     whole = sizes.astype(np.int64)
     return int((whole * (whole - 1)).sum()) // 2
 
 
 def _discordant(first: Ints, second: Ints, counts: Ints) -> int:
-    """Pairs of matches of which the one with the larger first score has the smaller second; entries sorted by first."""
+    """Return how many pairs of matches have the opposite order in both scores; entries are sorted by the first."""
     distinct, at = np.unique(second, return_inverse=True)
     above = np.zeros(len(distinct), np.int64)
     discordant = 0
@@ -182,7 +182,7 @@ def _discordant(first: Ints, second: Ints, counts: Ints) -> int:
     for places, sizes in zip(np.split(at, starts[1:]), np.split(counts, starts[1:]), strict=True):
         discordant += int(sizes @ above[places])
         added = np.zeros(len(distinct), np.int64)
-        added[places] = sizes  # distinct, as an entry is a pair of scores
+        added[places] = sizes  # Distinct, because an entry is a pair of scores.
         above[:-1] += added[:0:-1].cumsum()[::-1]
     return discordant
 
@@ -194,9 +194,9 @@ def _against_current(aggregation: Aggregation, policy: str) -> Json:
 
 
 def _best_overlap(best: Largest, now: str, policy: str) -> Json:
-    """How much of each profile's best 10 (or fewer, where it has fewer matches) stays under another policy.
+    """Return how much of each profile's best 10 stays under another policy.
 
-    A profile with 10 matches or fewer always keeps all of them: so the same again for those with more.
+    A profile with 10 matches or fewer always keeps all of them. So the same figures follow for those with more.
     """
     places = best.places(now)
     is_best, stays = places < BEST, best.places(policy) < BEST

@@ -1,12 +1,12 @@
-"""What a changed score is due to: its policy, its texts and vectors, or other data of its profiles.
+"""Attribute a changed score to its policy, its texts and vectors, or other data of its profiles.
 
-One input at a time is put from what it was to what it is, and what the score gains by that is the input's share. That
-depends on which inputs were put before it, so it is averaged over all six orders (Shapley's values). The shares of a
-match add up to the change of its score exactly: they are whole numbers of sixths of a hundredth of a point.
+One input at a time changes from its old to its new value, and the gain of the score is that input's share. It depends
+on the order, so it is averaged over all six orders (Shapley's values). The shares of a match add up exactly to the
+change of its score: they are whole sixths of a hundredth of a point.
 
 A text counts twice: it is compared with the partner's, and it is one of the fields that three factors count as filled.
 A stored breakdown says how many fields were filled, and not which. All three factors count the four texts and the
-niche, and no other field. So a change of the counts that all three share is taken for texts that came or went.
+niche, and no other field. So a common change of all three counts is attributed to texts that came or went.
 """
 
 from itertools import product
@@ -23,7 +23,7 @@ from jv_scoring.policy import parse_policy
 
 INPUTS = ("policy", "texts and vectors", "other profile data")
 UNIT = 600
-"""Shares of a point."""
+"""How many units one point has."""
 
 _TEXTS = frozenset(name for name in FACTORS if name.startswith(SIMILARITIES))
 _Corner = tuple[int, ...]
@@ -32,9 +32,10 @@ _Corner = tuple[int, ...]
 def shares(
     before: Factors, now: Factors, policy_before: str, policy_now: str
 ) -> tuple[npt.NDArray[np.int64], Ints, Ints]:
-    """What each of `INPUTS` changed: (rows, 3), in `UNIT`s of a point. And the scores before and now, in hundredths.
+    """Return what each of `INPUTS` changed: (rows, 3), in `UNIT`s of a point; and the scores before and now, in
+    hundredths.
 
-    The scores are (rows,), of the inputs as given: a row whose stored score is another was not made of them.
+    The scores are (rows,), computed from the given inputs. A row whose stored score differs was not made from them.
     """
     at: dict[_Corner, Ints] = {}
     mixed = {(0, 0): before, (0, 1): _mixed(before, now, texts=False), (1, 0): _mixed(before, now, texts=True)}
@@ -63,12 +64,12 @@ def _mixed(before: Factors, now: Factors, *, texts: bool) -> Factors:
 
 
 def _filled(scores: Floats, fields: int) -> Ints:
-    """How many of so many fields are filled, by the factor's score."""
+    """Return how many of so many fields are filled, from the factor's score."""
     return np.rint(np.nan_to_num(scores) * fields / 10).astype(np.int64)
 
 
 def _shared(changes: list[Ints]) -> Ints:
-    """By how much all of these went up, or all went down; 0 where they did not."""
+    """Return by how much all of these went up, or all went down; 0 if they did not."""
     least, most = np.minimum.reduce(changes), np.maximum.reduce(changes)
     shared: Ints = np.maximum(least, 0) + np.minimum(most, 0)
     return shared

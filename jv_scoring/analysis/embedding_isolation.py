@@ -1,4 +1,4 @@
-"""Did embeddings help? The same matches scored by word overlap only against scored with embeddings, all else equal."""
+"""Compare matches scored with embeddings with the same matches scored by word overlap only, all else equal."""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ METHODS = (SEMANTIC, WORD_OVERLAP)
 SIMILARITIES = tuple(factor.column for factor in SYNERGY[:2])
 _FACTORS = [f"{factor}_{direction}" for factor in SIMILARITIES for direction in DIRECTIONS]
 MEASURES = (*FINAL, *_FACTORS)
-"""What is compared: three scores, 0..100, and two factors of each direction, 0..10."""
+"""The compared measures: three scores, 0..100, and two factors of each direction, 0..10."""
 MOST_CHANGED, BEST = 20, 50
 
 COLUMNS = [
@@ -37,7 +37,7 @@ COLUMNS = [
     *(f"{factor}_overlap_{direction}" for factor in SIMILARITIES for direction in DIRECTIONS),
     *(f"{factor}_method_{direction}" for factor in SIMILARITIES for direction in DIRECTIONS),
 ]  # fmt: skip
-"""What `tally` reads of a range file."""
+"""The columns of a partition's file that `tally` reads."""
 
 
 class Isolation(Tally):
@@ -49,7 +49,9 @@ class Isolation(Tally):
 
 
 def tally(rows: pd.DataFrame) -> Isolation:
-    """Of the rows of a range file (`COLUMNS`): both values of every measure, under the policy that scored them."""
+    """Tally the rows of a partition's file (`COLUMNS`): both values of every measure, under the policy that scored
+    them.
+    """
     policy = policy_of(rows)
     embeddings = {name: column(rows, name) for name in MEASURES}
     words = words_only(rows, parse_policy(policy or CURRENT_POLICY))
@@ -74,7 +76,7 @@ def tally(rows: pd.DataFrame) -> Isolation:
 
 
 def words_only(rows: pd.DataFrame, policy: Policy) -> dict[str, Floats]:
-    """Each of `MEASURES` as it would be without any vector."""
+    """Return each of `MEASURES` as it would be without any vector."""
     values = {f"{factor}_{of}": column(rows, f"{factor}_overlap_{of}") for factor in SIMILARITIES for of in DIRECTIONS}
     raw = []
     for direction in DIRECTIONS:
@@ -90,11 +92,11 @@ def words_only(rows: pd.DataFrame, policy: Policy) -> dict[str, Floats]:
 
 
 def report(isolation: Isolation, best: int = BEST) -> Json:
-    """What embeddings changed. `best`: how many of the highest match_score to show apart, at most 50.
+    """Return what embeddings changed. `best`: how many of the highest match_score to show apart, at most 50.
 
-    Records under: `measures` (a side of a measure: word overlap only, with embeddings, and the change from the one to
-    the other), `changes` (how many went up and down), `evaluations` (by method), `most_changed` (by harmonic_mean), and
-    `best_by_match_score`: means over a sample that favours the old matcher's choice, kept only to repeat old figures.
+    Records under: `measures` (a side of a measure: word overlap only, with embeddings, and the change), `changes` (how
+    many went up and down), `evaluations` (by method), `most_changed` (by harmonic_mean), and `best_by_match_score`:
+    means over a sample that favours the older matcher's choice, kept only to repeat old figures.
     """
     if not 0 <= best <= BEST:
         raise ValueError(f"the {BEST} highest by match_score are kept, not {best}")

@@ -37,13 +37,13 @@ from jv_scoring.engine import IDS
 from jv_scoring.policy import CURRENT_POLICY
 
 COLUMNS = RANKED
-"""What `tally` reads of a `match_scores` range file."""
+"""The columns of a partition's file of `match_scores` that `tally` reads."""
 ANALYSES = ("retrospective", "prospective")
 STOOD = ("policy", "score_ab", "harmonic_mean")
-"""What `tally` reads of the log of published scores: the last entry of a match at or before it was seen."""
+"""The columns of the score log that `tally` reads: the last entry of a match at or before it was seen."""
 
 RECURRING, LONGEST_WORD, OTHER_TEXTS = 3, 40, "other texts"
-"""Unmapped feedback is listed if it occurs so often and is no longer: what a person wrote freely is not repeated."""
+"""Unmapped feedback is listed only if it occurs this often and is not longer: free text is not repeated."""
 
 _STOOD = [f"stood_{name}" for name in STOOD]
 _KEPT = [*IDS, "seen_at", "exposed", "acted", "dismissed", "feedback", "stood", *_STOOD, *KEPT]
@@ -132,7 +132,7 @@ def tally(
 
 
 def total(tallies: Iterable[Evaluation]) -> Evaluation:
-    """All tallies merged; ValueError where there is none, or they are of different policies."""
+    """Merge all tallies; ValueError if there is none, or if they are of different policies."""
     parts = list(tallies)
     if not parts:
         raise ValueError("no tally to merge")
@@ -217,7 +217,9 @@ def _distinct(values: Floats, matches: Ints, exposed: Ints) -> tuple[Floats, Int
 
 
 def _listed(words: Counter[str], least: int = 1) -> dict[str, int]:
-    """Words, the most frequent first; those that are long, or rarer than `least` times, as one entry at the end."""
+    """Return words, the most frequent first; long words, and words rarer than `least` times, as one entry at
+    the end.
+    """
     shown = {word: count for word, count in words.items() if count >= least and len(word) <= LONGEST_WORD}
     others = words.total() - sum(shown.values())
     ordered = dict(sorted(shown.items(), key=lambda entry: (-entry[1], entry[0])))

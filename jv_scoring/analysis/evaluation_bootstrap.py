@@ -10,7 +10,7 @@ from jv_scoring.columns import Floats
 DRAWS = 1000
 _SEED = 20260217
 _AT_ONCE = 1 << 20
-"""Drawn profiles in memory at a time, some 40 bytes each."""
+"""How many drawn profiles memory holds at a time, some 40 bytes each."""
 
 
 def multiplicities(profiles: int) -> Iterator[Floats]:

@@ -17,9 +17,9 @@ from jv_scoring.policy import TIERS
 TOO_FEW, PREDICTS, MISLEADS, NO_EVIDENCE = "too few", "predicts", "misleads", "no evidence"
 BETTER, WORSE, NO_DIFFERENCE = "better", "worse", "no difference shown"
 LEAST_POSITIVE, LEAST_PROFILES = 50, 20
-"""Matches with label 1, and profiles with a pair, below which nothing is concluded."""
+"""Matches with label 1, and profiles with a pair, below which there is no verdict."""
 LEAST_EXPOSED, MOST_WEIGHT = 20, 10.0
-"""Exposed matches below which nothing can be said for a tenth of match_score; the most that a match weighs."""
+"""Exposed matches below which nothing can be said for a tenth of match_score; the largest weight of a match."""
 
 
 def figures_of(

@@ -16,7 +16,7 @@ from jv_scoring.analysis.tallies import Ints
 
 SEEN_TIMES = ("viewed_at", "contacted_at", "draft_intro_clicked_at", "feedback_at")
 OUTCOME_COLUMNS = (*SEEN_TIMES, "status", "user_feedback")
-"""What evaluation reads of `match_suggestions` beside ids and scores."""
+"""The columns of `match_suggestions` that evaluation reads, beside ids and scores."""
 LABELS = ("acted", "feedback")
 FEEDBACK_LABELS = {
     **dict.fromkeys(("good", "great", "interested", "positive"), 1),
@@ -24,7 +24,7 @@ FEEDBACK_LABELS = {
 }
 """By feedback, stripped and lower-cased, whether it is favourable (1) or not (0)."""
 OUTCOME_DAYS = 30
-"""After so many days a match that was seen and not acted upon counts as not acted upon."""
+"""After this many days, a match that was seen and not acted upon counts as not acted upon."""
 
 _CONTACTED = frozenset({"contacted", "connected"})
 _DISMISSED = "dismissed"
@@ -32,7 +32,7 @@ _EXPOSED = _CONTACTED | {"viewed", _DISMISSED}
 _NOT_SEEN = frozenset({"pending", "new", "suggested", "sent", "expired"})
 """Status words that are known and say nothing of an exposure."""
 NEVER = 2**63 - 1
-"""In place of the time of a match that has none."""
+"""Replaces the time of a match that has none."""
 UNMAPPED, MISSING = -1, -2
 """Feedback that the labels do not map; no feedback."""
 

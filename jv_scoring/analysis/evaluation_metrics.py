@@ -123,7 +123,7 @@ def tenths(values: Floats, counts: Ints) -> Ints:
 
 
 def wilson(part: int, whole: int) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of a share after Wilson; None of nothing."""
+    """Return the 95 % interval of a share by Wilson's formula; None without matches."""
     if not whole:
         return None, None
     share, z2 = part / whole, _Z**2

@@ -1,4 +1,6 @@
-"""The values that evaluation ranks matches by: six policies, parts of the score, the older matcher's, and baselines."""
+"""The values by which evaluation ranks matches: six policies, parts of the score, the older matcher's, and
+baselines.
+"""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -18,11 +20,11 @@ KEPT = (*POLICIES, "score_ab", *DIMENSIONS, "word_overlap", "match_score")
 """The rankings whose values a tally keeps of each exposed match."""
 RANKINGS = (*KEPT, "popularity", "random")
 COLUMNS = list(dict.fromkeys([*aggregation_comparison.COLUMNS, *embedding_isolation.COLUMNS]))
-"""What `values_of` reads of a `match_scores` range file."""
+"""The columns of a partition's file of `match_scores` that `values_of` reads."""
 
 
 def values_of(rows: pd.DataFrame) -> dict[str, Floats]:
-    """Return (rows,) values by the rankings of `KEPT`; NaN where a match lacks one.
+    """Return (rows,) values by the rankings of `KEPT`; NaN if a match lacks one.
 
     `score_ab`, dimensions and word overlap are those of the policy that scored the rows.
     """
@@ -42,9 +44,9 @@ def values_of(rows: pd.DataFrame) -> dict[str, Floats]:
 
 
 def at_seen(rows: pd.DataFrame, policy: str) -> dict[str, Floats]:
-    """Return the same as it stood when each match was seen: `rows` has what the log of published scores says.
+    """Return the values that stood when each match was seen: `rows` has what the log of published scores says.
 
-    The log has the score of the policy that stood, and of no other; it has no dimension and no word overlap.
+    The log has only the score of the policy that stood, without dimensions and word overlap.
     """
     columns = {name: np.full(len(rows), np.nan) for name in KEPT} | {"match_score": column(rows, "match_score")}
     stood = rows["stood_policy"].to_numpy()

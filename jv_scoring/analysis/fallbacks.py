@@ -1,4 +1,6 @@
-"""How many text comparisons are by word overlap, for want of a vector: as stored and as computed now."""
+"""Count the text comparisons that fall back to word overlap because a vector is missing: as stored and as
+computed now.
+"""
 
 from dataclasses import dataclass
 
@@ -10,18 +12,18 @@ from jv_scoring.analysis.stored import METHODS
 from jv_scoring.similarity import WORD_OVERLAP
 
 STORED = "stored_word_overlap"
-"""Column of a range file: how many of a match's four comparisons were by word overlap in the stored score."""
+"""Column of a partition's file: how many of a match's four comparisons were by word overlap in the stored score."""
 COLUMNS = [*METHODS, STORED]
-"""What `rise_of` reads of a range file."""
+"""The columns of a partition's file that `rise_of` reads."""
 RISE = 0.10
-"""The bound: by how much the share of comparisons by word overlap may rise, 0..1."""
+"""The bound on the rise of the share of comparisons by word overlap, 0..1."""
 FEWEST = 30
-"""Matches that it takes to speak of a share."""
+"""How many matches a share needs to mean something."""
 
 
 @dataclass(frozen=True)
 class Rise:
-    """Of the matches whose stored score names its methods: comparisons by word overlap, stored and now."""
+    """Comparisons by word overlap, stored and now, of the matches whose stored score names its methods."""
 
     matches: int = 0
     before: int = 0
@@ -32,7 +34,7 @@ class Rise:
 
     @property
     def shares(self) -> tuple[float, float] | None:
-        """The share of comparisons by word overlap, 0..1: stored and now; None of no matches."""
+        """The share of comparisons by word overlap, 0..1: stored and now; None without matches."""
         comparisons = len(METHODS) * self.matches
         return (self.before / comparisons, self.now / comparisons) if comparisons else None
 
@@ -43,8 +45,8 @@ class Rise:
 
 
 def rise_of(rows: pd.DataFrame) -> Rise:
-    """The counts of one range's rows; those of several ranges add up."""
-    if STORED not in rows:  # the file is older than the column
+    """Return the counts of one partition's rows; those of several partitions add up."""
+    if STORED not in rows:  # The file is older than the column.
         return Rise()
     stored = column(rows, STORED)
     known = ~np.isnan(stored)

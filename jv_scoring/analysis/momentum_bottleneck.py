@@ -1,4 +1,4 @@
-"""Why are scores low? Which dimension holds a direction back, and what Momentum is made of where it is that one."""
+"""Count which dimension holds a direction back, and which data Momentum lacks there."""
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ BAR = 50
 """Width of a bar of a factor's distribution, in hundredths of a point."""
 
 COLUMNS = ["policy", *DIMENSION_COLUMNS, *(f"{field}_{direction}" for field in FIELDS for direction in DIRECTIONS)]
-"""What `tally` reads of a range file."""
+"""The columns of a partition's file that `tally` reads."""
 
 
 class Momentum(Tally):
@@ -46,7 +46,7 @@ class Coverage(Tally):
 
 
 def tally(rows: pd.DataFrame) -> Momentum:
-    """Of the rows of a range file (`COLUMNS`)."""
+    """Tally the rows of a partition's file (`COLUMNS`)."""
     policy = policy_of(rows)
     nulls = parse_policy(policy or CURRENT_POLICY).nulls
     of_direction = {direction: dimensions(rows, direction, nulls) for direction in DIRECTIONS}
@@ -70,7 +70,7 @@ def tally(rows: pd.DataFrame) -> Momentum:
 
 
 def tally_profiles(features: pd.DataFrame) -> Coverage:
-    """Of profiles, as `profile_features` makes them: one count each, whatever they are matched with."""
+    """Tally profiles, from `profile_features`: one count each, whatever they are matched with."""
     missing = np.isnan(np.array([column(features, field) for field in FIELDS]))
     field = np.repeat(np.arange(len(FIELDS)), len(features))
     return Coverage(

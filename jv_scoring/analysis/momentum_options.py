@@ -1,6 +1,6 @@
-"""Fix Momentum by more data, by another policy, or by both? What each option would change, simulated on all matches.
+"""Simulate more data for Momentum, another policy, or both, on all matches.
 
-A simulation changes the Momentum of profiles and nothing else; its arithmetic is the engine's, to the last digit.
+A simulation changes the Momentum of profiles and nothing else. Its arithmetic is the engine's, to the last digit.
 Nothing here changes weights, scores or production.
 """
 
@@ -19,14 +19,14 @@ from jv_scoring.engine import IDS
 from jv_scoring.policy import CURRENT_POLICY, POLICIES, parse_policy
 
 ALL = "all"
-"""Names the four fields together."""
+"""The name of the four fields together."""
 SHARES = (0.25, 0.5, 0.75, 1.0)
 REPEATS, GRID_REPEATS, SEED = 200, 50, 1
 _Z = 1.96
 """Standard errors on each side of a 95 % interval."""
 
 COLUMNS = [*IDS, *DIMENSION_COLUMNS]
-"""What `momentum_options` reads of range files."""
+"""The columns of the partition files that `momentum_options` reads."""
 
 
 def momentum_options(
@@ -62,7 +62,7 @@ def momentum_options(
         raise ValueError("shares of profiles are between 0 and 1")
     if min(repeats, grid_repeats) < 1:
         raise ValueError("at least one repeat is needed")
-    features = features.sort_index()  # so that the draws do not depend on the order of the ranges
+    features = features.sort_index()  # So that the draws do not depend on the order of the partitions.
     scores, matches = factor_scores(features), Matches(rows, pd.Index(features.index, dtype=object), of)
     now = matches.scored(chosen)
     fillers = {ALL: Filler(scores, FIELDS, seed)} | {field: Filler(scores, [field], seed) for field in FIELDS}
@@ -152,7 +152,7 @@ def _field_records(scores: Floats) -> list[Json]:
 
 
 def _worth(data: list[Json], shares: Sequence[float]) -> list[Json]:
-    """The single fields at the largest share, most points per profile filled first."""
+    """Return the single fields at the largest share, most points per profile filled first."""
     records = [
         {"field": record["fields"], "share": record["share"], "profiles_filled": record["profiles_filled"],
          **{name: record[name] for name in ("points_per_profile", "effect_on_mean")}}
@@ -165,7 +165,9 @@ def _worth(data: list[Json], shares: Sequence[float]) -> list[Json]:
 
 
 def _decision(policy: str, today: Json, data: list[Json], method: list[Json], grid: list[Json]) -> list[Json]:
-    """A row an option, against today; of simulated ones the mean over repeats, and the interval of the effect."""
+    """Return one row per option, against today; of simulated ones the mean over repeats, and the interval of the
+    effect.
+    """
     rows = [_row("today", today, policy)]
     rows += [_row("data", record, policy, record["fields"]) for record in data]
     rows += [_row("method", record, record["policy"]) for record in method if record["policy"] != policy]
@@ -174,7 +176,7 @@ def _decision(policy: str, today: Json, data: list[Json], method: list[Json], gr
 
 
 def _row(option: str, record: Json, policy: str, fields: str | None = None) -> Json:
-    """`share` and `profiles_filled` are of the record, where it is simulated."""
+    """`share` and `profiles_filled` are those of the record, if it is simulated."""
     of = {name: record[name] if isinstance(record[name], dict) else {"mean": record[name]} for name in MEASURES}
     effect = of["effect_on_mean"]
     return {

@@ -1,4 +1,4 @@
-"""What `options` simulates with: matches whose profiles' Momentum can change, and draws that fill missing fields."""
+"""The data of the simulation: matches whose profiles' Momentum can change, and draws that fill missing fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ TIER_MEASURES = tuple(name.lower() for name, _ in TIERS)
 MEASURES = (
     "mean", "effect_on_mean", "bottleneck_share", *TIER_MEASURES, "tiers_up", "tiers_down", "churn", "churn_with_more",
 )  # fmt: skip
-"""What is measured of a way to score: see `Matches.measures`."""
+"""The measures of a way to score: see `Matches.measures`."""
 
 _MOMENTUM = DIMENSIONS.index("momentum")
 _LIMITS = [round(least * 100) for _, least in reversed(TIERS)][1:]
@@ -55,7 +55,7 @@ class Scored:
 
     @cached_property
     def tiers(self) -> Positions:
-        """(matches,) the tier of each, 0 the lowest."""
+        """Return (matches,) the tier of each, 0 the lowest."""
         return np.searchsorted(_LIMITS, self.harmonic_mean, "right")
 
 
@@ -95,7 +95,7 @@ class Matches:
         self._group = np.cumsum(place == 0, dtype=np.int64)
 
     def scored(self, policy: Policy, fill: Fill | None = None) -> Scored:
-        """All matches under a policy; profiles that are not filled keep the Momentum they were scored with."""
+        """Score all matches under a policy; profiles that are not filled keep the Momentum they were scored with."""
         raw, bottleneck = [], 0
         for direction, others, momentum in zip(
             self.dimensions[policy.nulls], self._others[policy.nulls], self.momenta(policy.nulls, fill), strict=True
@@ -149,8 +149,7 @@ class Matches:
 
 
 FEWEST_DONORS = 5
-"""Profiles that must have a field for an interval: with fewer, one that holds the truth in 95 % of cases is too wide
-to be drawn from what they have."""
+"""The fewest donors of a field for an interval: with fewer, a true 95 % interval is too wide to be drawn from them."""
 
 
 class Filler:
@@ -173,7 +172,9 @@ class Filler:
 
     @property
     def has_interval(self) -> bool:
-        """Whether the donors of each field that is filled are enough, and differ: else the draws cannot tell."""
+        """Return whether the donors of each filled field are enough, and differ: otherwise the draws give no
+        interval.
+        """
         donors = [self._observed[k] for k, gaps in self._gaps.items() if len(gaps)]
         return all(len(each) >= FEWEST_DONORS and each[0] < each[-1] for each in donors)
 
@@ -203,7 +204,7 @@ def pool_size(donors: int) -> int:
     """Return how many donors a draw takes.
 
     Three fewer than there are: the mean of so many has the variance of Student's t with n - 1 degrees of freedom, which
-    is how uncertain the mean of n values is. As many as there are would vary too little.
+    is how uncertain the mean of n values is. With all of them, the mean would vary too little.
     """
     return max(1, donors - 3)
 

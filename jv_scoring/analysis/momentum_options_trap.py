@@ -1,4 +1,4 @@
-"""The trap of leaving out what is missing: a true value, once added, can lower a profile."""
+"""The trap of `redistribute`: a true value, once added, can lower a profile's score."""
 
 from typing import get_args
 

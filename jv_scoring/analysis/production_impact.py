@@ -1,4 +1,4 @@
-"""What changed in production, for whom? What was stored a while ago, against what is computed now."""
+"""Compare what was stored earlier with what is computed now: what changed in production, and for whom."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,9 @@ MADE_BY = (SEMANTIC, WORD_OVERLAP, NOT_KNOWN)
 MOST = 20
 
 COLUMNS = [*IDS, "match_score", "harmonic_mean", "policy", "scoring_version", "inputs_hash", *FACTORS, *METHODS]
-"""What `tally` reads of a range file. A match that is not scored any more has the ids, and null for all else."""
+"""The columns of a partition's file that `tally` reads. A match that is not scored any more has the ids, and null for
+all else.
+"""
 BEFORE = ["before_harmonic_mean", "before_policy", "before_version", "before_inputs_hash", "before_context"]
 """What it reads beside them: what production held before, null where it held none. The context (JSON text) is needed
 only where policy, version or hash is another than now, or where no policy is named."""
@@ -49,7 +51,7 @@ class Impact(Tally):
 
 
 def tally(rows: pd.DataFrame) -> Impact:
-    """Of matches with the columns `COLUMNS` and `BEFORE`."""
+    """Tally matches with the columns `COLUMNS` and `BEFORE`."""
     pairs = _Rows.of(rows)
     of_state = {state: pairs.state == place for place, state in enumerate(STATES)}
     changed, unattributed = pairs.changes()

@@ -1,4 +1,4 @@
-"""What a tally of the impact comes to: who moved how far, and the change of the mean taken apart without a rest."""
+"""Report a tally of the impact: who moved how far, and an exact decomposition of the change of the mean."""
 
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ from jv_scoring.policy import POLICIES, TIERS
 
 NEW, GONE = "new matches", "gone matches"
 PIECES = (*SHARES, NEW, GONE)
-"""What the mean's change is made of."""
+"""The pieces of the mean's change."""
 ONE_SCALE, TWO_SCALES = "same policy", "any policy"
 _GOOD = round(dict(TIERS)["Good"] * 100)
 

@@ -1,4 +1,4 @@
-"""What the reports read of a `match_scores` range file, and how often each dimension is the weakest of a direction."""
+"""Read the rows of `match_scores`, and count how often each dimension is the weakest of a direction."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import DIMENSIONS, Nulls
 
 BOTH = "both"
-"""Names both directions taken together."""
+"""The name of both directions together."""
 
 DIMENSION_COLUMNS = [
     f"{name}_{direction}"
@@ -26,12 +26,12 @@ COMBINATIONS = tuple(
 
 
 def column(rows: pd.DataFrame, name: str) -> Floats:
-    """A column as float64, null as NaN, whatever an empty file made of it."""
+    """Return a column as float64, null as NaN, whatever type an empty file gave it."""
     return rows[name].to_numpy(np.float64, na_value=np.nan)
 
 
 def policy_of(rows: pd.DataFrame) -> str | None:
-    """The policy that scored the rows, None where there are none; ValueError where there is more than one."""
+    """Return the policy that scored the rows, None without rows; ValueError for several policies."""
     policies = rows["policy"].unique().tolist()
     if len(policies) > 1:
         raise ValueError(f"the rows were scored under several policies: {', '.join(sorted(map(str, policies)))}")
@@ -39,7 +39,7 @@ def policy_of(rows: pd.DataFrame) -> str | None:
 
 
 def dimensions(rows: pd.DataFrame, direction: str, nulls: Nulls) -> list[Floats]:
-    """A direction's four dimensions in order, 0..10; NaN where no factor is left."""
+    """Return a direction's four dimensions in order, 0..10; NaN if no factor is left."""
     names = ("intent", f"synergy_{nulls}", f"momentum_{nulls}", "context")
     return [column(rows, f"{name}_{direction}") for name in names]
 

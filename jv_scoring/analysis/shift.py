@@ -1,4 +1,4 @@
-"""Did the scores move further than an ordinary night moves them? Stored against computed, under the same rules."""
+"""Measure whether the scores moved further than on an ordinary night: stored against computed, under the same rules."""
 
 from dataclasses import dataclass
 
@@ -13,19 +13,19 @@ from jv_scoring.stored_rules import STAMP, same_rules
 COLUMNS = [
     "harmonic_mean", "policy", "scoring_version", "stored_harmonic_mean", *STAMP
 ]  # fmt: skip
-"""What `joint_of` reads of a range file."""
+"""The columns of a partition's file that `joint_of` reads."""
 MEAN_SHIFT, SPEARMAN, RECLASSIFIED = 5.0, 0.70, 0.25
 """The bounds: points of the mean, rank correlation, share of the matches that change their tier."""
 FEWEST = 30
-"""Matches that it takes to speak of a distribution."""
+"""How many matches a distribution needs to mean something."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Of the matches that were scored before under the same policy and version: how far harmonic_mean moved.
+    """How far harmonic_mean moved for matches that were scored before under the same policy and version.
 
-    mean_shift: points, -100..100. spearman: -1..1, None where either side never varies. reclassified: the share of
-    matches in another tier, 0..1. All are None of no matches.
+    mean_shift: points, -100..100. spearman: -1..1, None if a side never varies. reclassified: the share of matches in
+    another tier, 0..1. All are None without matches.
     """
 
     matches: int
@@ -35,7 +35,7 @@ class Shift:
 
     @property
     def beyond(self) -> list[str]:
-        """The bounds that are broken, in words; none of fewer than `FEWEST` matches."""
+        """The bounds that are broken, in words; none for fewer than `FEWEST` matches."""
         if self.matches < FEWEST or self.mean_shift is None or self.reclassified is None:
             return []
         lines = []
@@ -49,9 +49,9 @@ class Shift:
 
 
 def joint_of(rows: pd.DataFrame) -> Joint:
-    """Stored and computed harmonic_mean of the rows (`COLUMNS`) that are comparable; of several ranges they add up.
+    """Return stored and computed harmonic_mean of the comparable rows (`COLUMNS`); those of several partitions add up.
 
-    A stored score without a breakdown is not, since nothing tells what made it.
+    A stored score without a breakdown is not comparable, because its rules are unknown.
     """
     stored = column(rows, "stored_harmonic_mean")
     both = same_rules(rows) & ~np.isnan(stored)

@@ -1,4 +1,4 @@
-"""What a stored match_context says of each factor: the inputs that a score was made of, long after it was made."""
+"""Read the factors from a stored match_context: the inputs of a score, long after it was made."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""The building blocks: exact, small, and merged by `+`. Any split of the rows, merged in any order, equals one pass."""
+"""The building blocks of tallies: exact, small, and merged by `+`. Any split of the rows, merged in any order, gives
+the result of one pass.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,9 +38,9 @@ def hundredths(values: npt.ArrayLike) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How often each value of a scale occurs: so the statistics are those of the values themselves.
+    """How often each value of a scale occurs, so that the statistics are exact.
 
-    counts: (scale.bins,) int64. Statistics of no values are None.
+    counts: (scale.bins,) int64. Statistics without values are None.
     """
 
     scale: Scale
@@ -46,7 +48,7 @@ class Histogram:
 
     @classmethod
     def of(cls, values: Floats, scale: Scale = SCORES) -> "Histogram":
-        """Of values with two decimals; NaN is left out. ValueError for a value off the scale."""
+        """Return the histogram of values with two decimals; NaN is left out. ValueError for a value off the scale."""
         at = np.rint(values[~np.isnan(values)] * 100) - scale.low
         if len(at) and (at.min() < 0 or at.max() >= scale.bins):
             high = scale.low + scale.bins - 1
@@ -74,7 +76,7 @@ class Histogram:
         return sqrt(count * self._moment(2) - self._moment(1) ** 2) / (100 * count) if count else None
 
     def quantile(self, share: float) -> float | None:
-        """The value below which that share of the values is, 0..1, interpolated linearly as numpy does."""
+        """Return the value below which that share of the values is, 0..1, interpolated linearly as numpy does."""
         count = self.count
         if not count:
             return None
@@ -84,7 +86,7 @@ class Histogram:
         return float(self.scale.low + lower + (upper - lower) * (place - floor(place))) / 100
 
     def between(self, low: int, high: int) -> int:
-        """How many values are at least `low` and less than `high`, both in hundredths."""
+        """Return how many values are at least `low` and less than `high`, both in hundredths."""
         first, last = (min(max(limit - self.scale.low, 0), self.scale.bins) for limit in (low, high))
         return int(self.counts[first:last].sum())
 
@@ -94,7 +96,9 @@ class Histogram:
         return {"count": self.count, "mean": self.mean, "sd": self.sd, **quantiles}
 
     def bars(self, width: int) -> list[Json]:
-        """For a chart: `from`, `to` and `count` of each bar of `width` hundredths; the last may hold one value only."""
+        """Return bars for a chart: `from`, `to` and `count` of each bar of `width` hundredths; the last may hold one
+        value only.
+        """
         low, bins = self.scale.low, self.scale.bins
         counts = np.add.reduceat(self.counts, np.arange(0, bins, width)).tolist()
         return [
@@ -128,7 +132,7 @@ class Counts:
 
     @classmethod
     def of(cls, axes: Sequence[Sequence[str]], *codes: npt.NDArray[np.integer]) -> "Counts":
-        """Of one array of label places for each axis, all of one length."""
+        """Return the table from one array of label places per axis, all of one length."""
         shape = tuple(map(len, axes))
         flat = np.ravel_multi_index(tuple(codes), shape)
         values = np.bincount(flat, minlength=int(np.prod(shape))).astype(np.int64).reshape(shape)
@@ -140,7 +144,7 @@ class Counts:
         return Counts(self.axes, self.values + other.values)
 
     def at(self, *labels: str | None) -> int:
-        """The count at one label of each axis; None takes all of that axis."""
+        """Return the count at one label of each axis; None takes all of that axis."""
         of = zip(self.axes, labels, strict=True)
         return int(self.values[tuple(slice(None) if label is None else axis.index(label) for axis, label in of)].sum())
 
@@ -174,7 +178,7 @@ class Joint:
 
     @classmethod
     def of(cls, first: Floats, second: Floats) -> "Joint":
-        """Of the two scores, with two decimals, of every row."""
+        """Return the joint distribution of two scores with two decimals, from every row."""
         pairs, counts = np.unique(hundredths(first) * SCORES.bins + hundredths(second), return_counts=True)
         return cls(pairs, counts.astype(np.int64))._bounded()
 
@@ -198,12 +202,12 @@ class Joint:
     @classmethod
     def from_json(cls, data: Json) -> "Joint":
         pairs, counts = np.cumsum(np.array(data["steps"], np.int64)), np.array(data["counts"], np.int64)
-        return cls(pairs, counts, data.get("step", 1))  # files of before there was one are exact
+        return cls(pairs, counts, data.get("step", 1))  # Files older than `step` are exact.
 
     @classmethod
     def _summed(cls, pairs: Ints, counts: Ints, step: int) -> "Joint":
         """Of pairs in any order, equal ones put together."""
-        order = np.argsort(pairs, kind="stable")  # two sorted runs are merged
+        order = np.argsort(pairs, kind="stable")  # Merge two sorted runs.
         pairs, counts = pairs[order], counts[order]
         starts = np.flatnonzero(np.diff(pairs, prepend=-1))
         return cls(pairs[starts], np.add.reduceat(counts, starts) if len(starts) else counts, step)
@@ -263,10 +267,10 @@ BLOCK = 16
 
 
 def total(tallies: Iterable[AnyTally]) -> AnyTally:
-    """All tallies merged; ValueError where there is none.
+    """Merge all tallies; ValueError if there is none.
 
-    Like is merged with like, as in a merge sort, so that a large sum is not built anew for each of many small ones; but
-    only up to `BLOCK` of them, so that there is one large sum and not one of each size.
+    Merges tallies of equal size, as in a merge sort, so that a large sum is not rebuilt for each of many small ones.
+    Above `BLOCK` of them it keeps one large sum.
     """
     stack: list[tuple[int, AnyTally]] = []
     for tally in tallies:
