@@ -1,11 +1,11 @@
 """The metadata keys of each asset: a page of the reference, which tests hold against what runs show."""
 
-OF_EVERY_RANGE = "every range"
+OF_EVERY_RANGE = "every partition"
 
 KEYS: dict[str, dict[str, str]] = {
     OF_EVERY_RANGE: {
-        "rows": "of the range; Dagster shows it as the row count too (`dagster/partition_row_count`)",
-        "seconds": "what the range took",
+        "rows": "of the partition; Dagster shows it as the row count too (`dagster/partition_row_count`)",
+        "seconds": "how long the partition took",
         "file_bytes": "the size of its Parquet file, where it has one",
     },
     "profiles": {
@@ -15,29 +15,29 @@ KEYS: dict[str, dict[str, str]] = {
         (
             "blank_texts unknown_roles unknown_tiers jv_history_not_a_list numbers_without_meaning "
             "engagement_over_1 texts_without_content texts_in_other_scripts list_size_0 social_reach_0"
-        ): ("values that are allowed but odd"),
+        ): ("values that are allowed but irregular, by kind"),
     },
     "profile_embeddings": {
         "embedded_texts distinct_texts": (
             "texts whose vector was written, and how many different ones the model was given"
         ),
         "truncated_texts": "longer than the model reads",
-        "current adopted": "vectors left as they were: made from this text, or there before the first run",
+        "current adopted": "unchanged vectors: made from this text, or adopted from before the first run",
         "older_than_edit overwritten": (
             "of the texts to embed: vectors from before the first run whose profile was written to since, and vectors "
             "that another program wrote over ours"
         ),
         "not_finite not_finite_texts": "texts of which the model made a NaN or an infinity, and which ones",
-        "cleared": "vectors taken away, because the text is gone or too short",
+        "cleared": "vectors removed, because the text is gone or too short",
         "edited_meanwhile deleted_meanwhile": (
-            "texts edited and profiles deleted while the run went on; the next one does the former"
+            "texts edited and profiles deleted during the run; the next run embeds the edited texts"
         ),
         "skipped": "profiles without usable text",
     },
     "match_scores": {
         "scored skipped": "matches that could be scored, and that could not",
-        "reused": "of those scored: rows of the last time, as nothing had changed of them, here or in production",
-        "skipped_profile_gone skipped_matched_with_itself": "the latter by reason, where there are any",
+        "reused": "of those scored: reused rows, whose inputs and stored row are unchanged",
+        "skipped_profile_gone skipped_matched_with_itself": "skipped matches by reason, if there are any",
         "semantic word_overlap": "comparisons of texts by either method; four a match",
         "stored_comparisons stored_word_overlap": (
             "comparisons of texts of which the stored scores name the method, and those of them by word overlap"
@@ -51,12 +51,12 @@ KEYS: dict[str, dict[str, str]] = {
         "kept": "had a score, and `only_missing` was asked for",
         "deleted moved": "not written: the match is gone, or names other profiles than when it was scored",
         "overtaken": (
-            "not written: found in production as it should be, so not scored, and then another run, or an undo, "
-            "changed it there; the next run looks at it again"
+            "not written: reused because production held this score; production has changed since; the next run checks "
+            "it again"
         ),
     },
     "embedding_isolation": {
-        "mean mean_gain_by_embeddings": "of `harmonic_mean`, and how much lower it were by word overlap alone",
+        "mean mean_gain_by_embeddings": "of `harmonic_mean`, and how much lower it would be by word overlap alone",
         "fallback_share": "of the comparisons that were by word overlap, 0–1",
     },
     "momentum_bottleneck": {
@@ -85,7 +85,7 @@ KEYS: dict[str, dict[str, str]] = {
             "from when on the log of published scores tells what this range held, and whether that is after the first "
             "moment: it is then told by what the last runs replaced"
         ),
-        "cause_not_known_any_more": "changed matches of which it is no longer kept what they were scored of",
+        "cause_not_known_any_more": "changed matches whose old inputs are no longer kept",
     },
     "evaluation": {
         "exposed acted dismissed": "matches that somebody saw, acted upon or dismissed",
