@@ -90,6 +90,7 @@ class Storage(DagsterPostgresStorage):
         for_dagster = over_psycopg2.render_as_string(hide_password=False)
         try:
             with psycopg.connect(**_words(url)) as connection:
+                refuse_encoding(connection, address_of(url).place)
                 # Otherwise the first processes, which open it at once, would all create the tables.
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
                 storage = cls(postgres_url=for_dagster, inst_data=inst_data)
@@ -206,10 +207,24 @@ class ComputeLogs(LocalComputeLogManager):
 def connect_for_good() -> psycopg.Connection[tuple[Any, ...]]:
     """Open a connection to Dagster's database that stays open as long as the process lives."""
     url = _url()
-    try:
-        return psycopg.connect(**_words(url), autocommit=True, keepalives_idle=20, keepalives_interval=10)
-    except psycopg.Error as error:
-        raise _unreachable(url, error) from None
+
+    def connect() -> psycopg.Connection[tuple[Any, ...]]:
+        try:
+            return psycopg.connect(**_words(url), autocommit=True, keepalives_idle=20, keepalives_interval=10)
+        except psycopg.Error as error:
+            raise _unreachable(url, error) from None
+
+    return retrying(ATTEMPTS, tenacity.retry_if_exception_type(BusyError))(connect)
+
+
+def refuse_encoding(connection: psycopg.Connection[Any], place: str) -> None:
+    """UserError if Dagster's database cannot hold every text: logs and metadata have characters such as `→`."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in ("UTF8", None):  # None: a pooler did not pass it on
+        raise UserError(
+            f"Dagster's database {place} has the encoding {encoding}, which does not hold every text; give in "
+            "JV_DAGSTER_URL one that does: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+        )
 
 
 def _words(url: URL) -> dict[str, Any]:

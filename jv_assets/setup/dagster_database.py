@@ -10,6 +10,7 @@ from jv_assets import settings
 from jv_assets.addresses import address_of, connect_words
 from jv_assets.errors import UserError
 from jv_assets.platform.own_runs import REPOSITORY_TAG, is_our_location
+from jv_assets.platform.storage import refuse_encoding
 
 _LOCATIONS = "SELECT DISTINCT value FROM run_tags WHERE key = %s ORDER BY value"
 
@@ -29,6 +30,7 @@ def _look(url: URL) -> tuple[Literal["ok", "warning"], str]:
     place, words = address_of(url).place, connect_words(url)
     try:
         with psycopg.connect(**{"connect_timeout": 10, "application_name": "jv", **words}) as connection:
+            refuse_encoding(connection, place)
             there = connection.execute("SELECT to_regclass('run_tags') IS NOT NULL").fetchone() == (True,)
             labels = connection.execute(_LOCATIONS, [REPOSITORY_TAG]).fetchall() if there else []
     except psycopg.Error:

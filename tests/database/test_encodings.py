@@ -2,15 +2,19 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
+import dagster as dg
 import psycopg
 import pytest
 from sqlalchemy import text
 
 from jv_assets.errors import UserError
 from jv_assets.platform import postgres
+from jv_assets.platform.storage import dagster_home
 from jv_assets.resources.database import Database
 from jv_assets.setup.catalogue import require_fit
+from jv_assets.setup.dagster_database import look_at_dagster_database
 from jv_assets.setup.doctor import examine, require_ready
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.setup.writability import Use
@@ -50,6 +54,23 @@ def test_it_is_refused_before_anything_starts(encoded: tuple[str, Database]) -> 
         with pytest.raises(UserError) as caught:
             work()
         assert str(caught.value) == line
+
+
+def test_dagsters_database_is_refused(
+    encoded: tuple[str, Database], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name, database = encoded
+    monkeypatch.setenv("JV_DAGSTER_URL", database.url)
+    monkeypatch.setenv("JV_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(dagster_home()))
+    line = (
+        f"Dagster's database {database.place} has the encoding {name}, which does not hold every text; give in "
+        "JV_DAGSTER_URL one that does: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+    )
+    with pytest.raises(UserError) as caught:
+        dg.DagsterInstance.get()
+    assert str(caught.value) == line
+    assert list(look_at_dagster_database()) == [("error", line)]
 
 
 def test_texts_come_as_texts(encoded: tuple[str, Database]) -> None:
