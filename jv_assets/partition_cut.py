@@ -39,6 +39,16 @@ class TableCut:
         after = self.firsts[place + 1] if place + 1 < len(self.firsts) else _UUIDS
         return str(UUID(int=self.firsts[place])), str(UUID(int=after - 1))
 
+    def intervals(self, keys: Sequence[str]) -> list[tuple[str, str]]:
+        """Return the first and the last uuid of each run of partitions that follow one another, in their order."""
+        ends: list[tuple[str, str]] = []
+        for key in sorted(keys):
+            low, high = self.bounds(key)
+            if ends and UUID(ends[-1][1]).int + 1 == UUID(low).int:
+                low = ends.pop()[0]
+            ends.append((low, high))
+        return ends
+
     def key_of(self, row_id: str) -> str:
         """Return the key of the partition that holds a uuid, as the database writes it: in order of text, too."""
         return self.keys[bisect_right(self._first_ids, row_id) - 1]

@@ -10,7 +10,7 @@ from jv_assets.assets import lineage
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.automation.schedules import every_night_anew
 from jv_assets.checks.audit import AUDITED, broken_rules
-from jv_assets.checks.shift import Refusal, shift_refusal, word_overlap_refusal
+from jv_assets.checks.shift import Refusal, moved_within, shift_refusal, word_overlap_refusal
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
@@ -116,9 +116,12 @@ def _refuse_as_a_whole(config: PublishConfig, database: Database, files: RangeFi
     """Raise UserError if the scores of these partitions together must not be published."""
     if config.only_missing or not config.switch_policy:
         refuse_other_rules(database, files, keys)
-    for look, is_accepted in ((word_overlap_refusal, config.accept_word_overlap), (shift_refusal, config.accept_shift)):
-        if not is_accepted and (refusal := look(files, keys)):
-            raise _with_page(refusal, database, files, keys)
+    if config.accept_word_overlap and config.accept_shift:
+        return
+    moved = moved_within(files, keys)
+    rise = None if config.accept_word_overlap else word_overlap_refusal(moved.rise)
+    if refusal := rise or (None if config.accept_shift else shift_refusal(moved.shift)):
+        raise _with_page(refusal, database, files, keys)
 
 
 def _with_page(refusal: Refusal, database: Database, files: RangeFiles, keys: list[str]) -> UserError:

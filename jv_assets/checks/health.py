@@ -7,7 +7,7 @@ import dagster as dg
 from sqlalchemy import text
 
 from jv_assets.checks.audit import check_result
-from jv_assets.checks.shift import in_words, rise_within, shift_within
+from jv_assets.checks.shift import in_words, moved_within
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import keys_of_run
 from jv_assets.pipeline.database.id_spans import id_spans
@@ -64,16 +64,18 @@ def health_of_scores(
 ) -> Iterator[dg.AssetCheckResult]:
     keys = files.made(MATCH_SCORES, keys_of_run(context.run))
     metadata = {key: files.metadata(MATCH_SCORES, key) for key in keys}
-    shift = shift_within(files, keys)
+    moved = moved_within(files, keys)
+    shift, rise = moved.shift, moved.rise
     yield _warning(MATCH_SCORES, "no_distribution_shift", "; ".join(shift.beyond) or None, vars(shift))
-    share, rise = fallback_share(metadata), rise_within(files, keys)
+    share = fallback_share(metadata)
     stored = rise.shares[0] if rise.shares else None
     problem = "; ".join(filter(None, [_above(share, FALLBACK), in_words(rise)])) or None
     yield _warning(MATCH_SCORES, "few_fallbacks", problem, {"share": share, "stored_share": stored})
     share = skipped_share(metadata)
     yield _warning(MATCH_SCORES, "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(metadata)})
     yield _ranges_even(MATCH_SCORES, metadata)
-    spans = (each for key in keys for each in id_spans(database, "profiles", *files.cut.profiles.bounds(key)))
+    within = files.cut.profiles.intervals(keys)
+    spans = (each for low, high in within for each in id_spans(database, "profiles", low, high))
     stale = sum(stale_texts(database, embedder, low, high) for low, high in spans)
     problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
     yield _warning(MATCH_SCORES, "embeddings_current", problem, {"texts": stale})

@@ -24,19 +24,21 @@ class Refusal:
     cure: str
 
 
-def shift_within(files: RangeFiles, keys: Sequence[str]) -> Shift:
-    """Return how far the scores of these partitions, taken together, are from the stored scores at that time."""
-    joint = Joint.of(np.empty(0), np.empty(0))
+@dataclass(frozen=True)
+class Moved:
+    """What moved from the stored scores to those of the files, all rows taken together."""
+
+    shift: Shift
+    rise: Rise
+
+
+def moved_within(files: RangeFiles, keys: Sequence[str]) -> Moved:
+    """Return how far the scores of these partitions are from the scores that were stored when they were made."""
+    joint, rise = Joint.of(np.empty(0), np.empty(0)), Rise()
     for key in keys:
-        for rows in files.chunks(MATCH_SCORES, key, COLUMNS):
-            joint += joint_of(rows)
-    return shift_of(joint)
-
-
-def rise_within(files: RangeFiles, keys: Sequence[str]) -> Rise:
-    """Return how many text comparisons are by word overlap, and how many were in the stored scores."""
-    chunks = (rows for key in keys for rows in files.chunks(MATCH_SCORES, key, fallbacks.COLUMNS))
-    return sum(map(rise_of, chunks), Rise())
+        for rows in files.chunks(MATCH_SCORES, key, [*COLUMNS, *fallbacks.COLUMNS]):
+            joint, rise = joint + joint_of(rows), rise + rise_of(rows)
+    return Moved(shift_of(joint), rise)
 
 
 def in_words(rise: Rise) -> str | None:
@@ -50,12 +52,11 @@ def in_words(rise: Rise) -> str | None:
     )
 
 
-def word_overlap_refusal(files: RangeFiles, keys: Sequence[str]) -> Refusal | None:
+def word_overlap_refusal(rise: Rise) -> Refusal | None:
     """Refuse scores in which word overlap replaces vectors in too many comparisons.
 
     Vectors behind the stored scores are then missing, or under a name that is not the model's.
     """
-    rise = rise_within(files, keys)
     told = in_words(rise)
     if told is None:
         return None
@@ -66,9 +67,8 @@ def word_overlap_refusal(files: RangeFiles, keys: Sequence[str]) -> Refusal | No
     return Refusal(f"of {rise.matches:,} matches with a stored score, {told}", cure)
 
 
-def shift_refusal(files: RangeFiles, keys: Sequence[str]) -> Refusal | None:
+def shift_refusal(shift: Shift) -> Refusal | None:
     """Refuse scores that moved further than the bounds allow under one policy and version."""
-    shift = shift_within(files, keys)
     if not shift.beyond:
         return None
     moved = f"of {shift.matches:,} matches stored under the same policy and version, {', and '.join(shift.beyond)}"

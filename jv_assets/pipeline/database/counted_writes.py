@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from jv_assets.errors import UserError
-from jv_assets.pipeline.database.obstacles import Table, read_obstacles
+from jv_assets.pipeline.database.obstacles import Table, is_row_security_active, read_obstacles
 from jv_assets.resources.database import Database
 from jv_assets.resources.database_errors import driver_error, is_passing
 from jv_assets.resources.redaction import copied_row, headline
@@ -83,7 +83,7 @@ def seeing_all(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
 
 def require_all_seen(connection: Connection) -> None:
     """Raise UserError if row-level security may hide rows of any table from this role."""
-    if hidden := read_obstacles(connection).unseen:
+    if is_row_security_active(connection) and (hidden := read_obstacles(connection).unseen):
         raise UserError(hidden)
 
 

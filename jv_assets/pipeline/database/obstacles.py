@@ -101,8 +101,12 @@ def read_obstacles(connection: Connection) -> Obstacles:
     """Read the obstacles from the catalogue. Takes about a millisecond, and reads no row."""
     ours = {"profiles": list(WRITTEN["profiles"]), "matches": list(WRITTEN["match_suggestions"])}
     rows = connection.execute(text(_LOOK), ours).all()
-    role = str(connection.scalar(text("SELECT quote_ident(current_user)")))
-    return Obstacles(role, tuple(map(_table, rows)))
+    return Obstacles(next((row.role for row in rows), ""), tuple(map(_table, rows)))
+
+
+def is_row_security_active(connection: Connection) -> bool:
+    """Return whether row-level security binds this role in any of the tables; where it does not, no row is hidden."""
+    return bool(connection.scalar(text(_IS_ROW_SECURITY_ACTIVE)))
 
 
 def _table(row: Any) -> Table:
@@ -128,16 +132,20 @@ def _without_our_columns(table: Table, name: str) -> str:
     return made.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)
 
 
+_USED = """
+    pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE (c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
+        OR n.nspname = 'jv' AND c.relkind IN ('r', 'p') AND NOT c.relispartition)
+"""
+_IS_ROW_SECURITY_ACTIVE = f"SELECT EXISTS (SELECT FROM {_USED} AND row_security_active(c.oid))"  # noqa: S608 - of our own constants
 # Commands by the letter of pg_policy. For schema jv only SELECT is used.
-_LOOK = """
+_LOOK = f"""
     WITH used AS (
         SELECT c.oid, CASE n.nspname WHEN 'jv' THEN 'jv.' ELSE '' END || c.relname AS name,
             CASE WHEN n.nspname <> 'jv' THEN 'rw' WHEN c.relname = 'alembic_version' THEN 'r' ELSE 'rawd' END AS needed,
             CASE WHEN c.oid = to_regclass('profiles') THEN CAST(:profiles AS name[])
                 WHEN n.nspname <> 'jv' THEN CAST(:matches AS name[]) END AS ours
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
-            OR n.nspname = 'jv' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        FROM {_USED}
     ),
     policy AS (
         SELECT polrelid, polname, polpermissive, translate(polcmd::text, '*', '') AS command,
@@ -154,7 +162,7 @@ _LOOK = """
             CASE ev_type WHEN '2' THEN 'w' WHEN '3' THEN 'a' ELSE 'd' END AS command
         FROM pg_rewrite, firing WHERE ev_type <> '1' AND ev_enabled::text = ANY (modes) ORDER BY rulename
     )
-    SELECT u.name,
+    SELECT u.name, quote_ident(current_user) AS role,
         ARRAY(
             SELECT quote_ident(attname) FROM pg_attribute
             WHERE attrelid = u.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attname <> ALL (u.ours)
@@ -183,8 +191,8 @@ _LOOK = """
         WITH RECURSIVE tree AS (
             SELECT u.oid AS relation UNION SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = relation
         )
-        SELECT coalesce(array_agg(quote_ident(tgname)), '{}') AS names,
-            coalesce(array_agg(pg_get_triggerdef(t.oid)), '{}') AS definitions
+        SELECT coalesce(array_agg(quote_ident(tgname)), '{{}}') AS names,
+            coalesce(array_agg(pg_get_triggerdef(t.oid)), '{{}}') AS definitions
         FROM (
             SELECT DISTINCT ON (tgname) tgname, oid FROM pg_trigger, firing
             WHERE tgrelid IN (SELECT relation FROM tree) AND NOT tgisinternal
@@ -199,4 +207,4 @@ _LOOK = """
         ) AS t
     ) AS t
     ORDER BY u.name DESC
-"""
+"""  # noqa: S608 - of our own constants

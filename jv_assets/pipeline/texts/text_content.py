@@ -46,12 +46,16 @@ def is_in_another_script(value: object) -> bool:
 
 def _visible(text: str) -> str:
     """Return the text without control characters and joiners, which neither split a word nor mean anything."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _SHAPING)
+    shaping = [character for character in set(text) if _is_shaping(character)]  # a text has few different ones
+    return text.translate({ord(c): " " if c.isspace() else None for c in shaping}) if shaping else text
 
 
 _SHAPING = {"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"}
+
+
+@lru_cache(maxsize=4096)
+def _is_shaping(character: str) -> bool:
+    return unicodedata.category(character) in _SHAPING
 
 
 @lru_cache(maxsize=4096)
