@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -73,3 +75,14 @@ def test_a_cut_is_known_by_its_bounds() -> None:
     assert len(set(names)) == len(names)
     assert all(name.startswith("64-") for name in names[1:])
     assert Cut(equal_width(64), equal_width(64)).identity == "64"
+
+
+@given(st.sampled_from([1, 4, 16]), st.data())
+def test_intervals_cover_the_partitions_and_no_other(count: int, data: Any) -> None:
+    cut = equal_width(count)
+    keys = data.draw(st.lists(st.sampled_from(cut.keys), unique=True))
+    ends = cut.intervals(keys)
+    inside = {key for key in cut.keys for low, high in ends if low <= cut.bounds(key)[0] and cut.bounds(key)[1] <= high}
+    assert inside == set(keys)
+    numbers = [(UUID(low).int, UUID(high).int) for low, high in ends]
+    assert all(high + 1 < low for (_, high), (low, _) in pairwise(numbers))
