@@ -47,21 +47,29 @@ _CLOSED_SCHEMAS = """
     )
     ORDER BY 1
 """
-# Tables with row-level security against the role: the roles of the policy, null if there is none.
+# Tables with row-level security against the role: the roles of our policy, null if there is none, and a name that no policy
+# has. A policy of another program may have the same name and show less.
 _SECURED = """
-    SELECT c.relname, (
-        SELECT array_agg(r.rolname::text ORDER BY r.rolname)
-        FROM pg_policy p JOIN pg_roles r ON r.oid = ANY (p.polroles)
-        WHERE p.polrelid = c.oid AND p.polname = 'jv_all_rows'
+    WITH policy AS (
+        SELECT *, polpermissive AND polcmd = '*' AND pg_get_expr(polqual, polrelid) = 'true'
+            AND coalesce(pg_get_expr(polwithcheck, polrelid), 'true') = 'true' AS shows_all
+        FROM pg_policy
     )
-    FROM pg_class c, pg_roles me
-    WHERE c.oid = ANY (SELECT to_regclass(t) FROM unnest(CAST(:tables AS text[])) AS t) AND me.rolname = :role
-        AND c.relrowsecurity AND NOT me.rolbypassrls
+    SELECT n.nspname, c.relname, (
+        SELECT array_agg(r.rolname::text ORDER BY r.rolname)
+        FROM policy p JOIN pg_roles r ON r.oid = ANY (p.polroles)
+        WHERE p.polrelid = c.oid AND p.polname = 'jv_all_rows' AND p.shows_all
+    ), (
+        SELECT free FROM (VALUES ('jv_all_rows'), ('jv_all_rows_2'), ('jv_all_rows_3')) AS names (free)
+        WHERE free NOT IN (SELECT polname FROM policy WHERE polrelid = c.oid) LIMIT 1
+    )
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, pg_roles me
+    WHERE (c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
+            OR n.nspname = 'jv' AND c.relkind IN ('r', 'p') AND NOT c.relispartition)
+        AND me.rolname = :role AND c.relrowsecurity AND NOT me.rolbypassrls
         AND (c.relforcerowsecurity OR NOT pg_has_role(me.oid, c.relowner, 'USAGE'))
-        AND NOT EXISTS (
-            SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'jv_all_rows' AND me.oid = ANY (p.polroles)
-        )
-    ORDER BY c.relname DESC
+        AND NOT EXISTS (SELECT FROM policy p WHERE p.polrelid = c.oid AND p.shows_all AND me.oid = ANY (p.polroles))
+    ORDER BY n.nspname <> 'jv' DESC, c.relname DESC
 """
 _RELATIONS = """
     SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -151,11 +159,13 @@ def _policies(connection: Connection, role: str) -> list[sql.Composed]:
     missing.
     """
     statements = []
-    for table, other_roles in connection.execute(text(_SECURED), {"role": role, "tables": list(WRITTEN)}):
+    for schema, table, other_roles, free in connection.execute(text(_SECURED), {"role": role}):
         roles = sql.SQL(", ").join(map(sql.Identifier, [*(other_roles or ()), role]))
         # Also to roles that have it already, because the policy may have been made for another role.
         words = "CREATE POLICY {} ON {} TO {} USING (true) WITH CHECK (true)"
         if other_roles is not None:
             words = words.replace("CREATE", "ALTER")
-        statements.append(sql.SQL(words).format(sql.Identifier(POLICY), sql.Identifier(table), roles))
+        name = sql.Identifier(POLICY if other_roles else free)
+        secured = sql.Identifier(schema, table) if schema == "jv" else sql.Identifier(table)
+        statements.append(sql.SQL(words).format(name, secured, roles))
     return statements

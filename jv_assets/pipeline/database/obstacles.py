@@ -17,15 +17,17 @@ POLICY = "jv_all_rows"
 class Table:
     """A table and the obstacles there.
 
-    `columns`: those that others write, quoted, without generated ones. `hiding`: restrictive policies that hide rows.
-    `unseen`: no policy shows the role all rows, or lets it write all. `rules` replace or extend a write. `triggers`
-    fire for an update of our columns; by name, with their definition.
+    `columns`: those that others write, quoted, without generated ones. `hiding`: restrictive policies that hide rows, by
+    name, with the clauses that let the role pass. `unseen`: no policy shows the role all rows, or lets it write all.
+    `policy`: a name that no policy has. `rules` replace or extend a write. `triggers` fire for an update of our
+    columns; by name, with their definition.
     """
 
     name: str
     columns: tuple[str, ...] = ()
-    hiding: tuple[str, ...] = ()
+    hiding: dict[str, str] = field(default_factory=dict)
     unseen: bool = False
+    policy: str = POLICY
     rules: tuple[str, ...] = ()
     triggers: dict[str, str] = field(default_factory=dict)
 
@@ -68,17 +70,23 @@ class Obstacles:
         if not hidden:
             return None
         names = " and ".join(table.name for table in hidden)
-        cures = [f"let the tables' owner type: jv grant {self.role}, or: {'; '.join(map(self._policy, hidden))}"]
+        made = [self._policy(table) for table in hidden if table.unseen]
+        cure = f"let the tables' owner type: jv grant {self.role}, or: {'; '.join(made)}"
         if strict := [f"{name} of {table.name}" for table in hidden for name in table.hiding]:
             which = f"the restrictive {'policies' if len(strict) > 1 else 'policy'} {', '.join(strict)}"
-            cures = [f"{which} must not apply to it: let a superuser type: ALTER ROLE {self.role} BYPASSRLS"]
+            passing = [
+                f"ALTER POLICY {name} ON {table.name} {clauses}"
+                for table in hidden
+                for name, clauses in table.hiding.items()
+            ]
+            cure = f"{which} must let it pass: let the tables' owner type: {'; '.join([*made, *passing])}"
         return (
             f"row-level security may hide rows of {names} from role {self.role}, or refuse to update them, without a "
-            f"word; {'; '.join(cures)}"
+            f"word; {cure}"
         )
 
     def _policy(self, table: Table) -> str:
-        return f"CREATE POLICY {POLICY} ON {table.name} TO {self.role} USING (true) WITH CHECK (true)"
+        return f"CREATE POLICY {table.policy} ON {table.name} TO {self.role} USING (true) WITH CHECK (true)"
 
     @property
     def rewritten(self) -> str | None:
@@ -111,8 +119,8 @@ def is_row_security_active(connection: Connection) -> bool:
 
 def _table(row: Any) -> Table:
     triggers = dict(zip(row.trigger_names, row.trigger_definitions, strict=True))
-    lists = (tuple(row.columns), tuple(row.hiding), row.unseen, tuple(row.rules))
-    return Table(row.name, *lists, triggers)
+    hiding = dict(zip(row.hiding_names, row.hiding_clauses, strict=True))
+    return Table(row.name, tuple(row.columns), hiding, row.unseen, row.policy, tuple(row.rules), triggers)
 
 
 def _without_our_columns(table: Table, name: str) -> str:
@@ -148,10 +156,16 @@ _LOOK = f"""
         FROM {_USED}
     ),
     policy AS (
-        SELECT polrelid, polname, polpermissive, translate(polcmd::text, '*', '') AS command,
-            pg_get_expr(polqual, polrelid) AS seen, pg_get_expr(polwithcheck, polrelid) AS written
-        FROM pg_policy
-        WHERE EXISTS (SELECT FROM unnest(polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE'))
+        SELECT *, (coalesce(seen, 'true') = 'true' OR starts_with(seen, first))
+            AND (coalesce(written, 'true') = 'true' OR starts_with(written, first)) AS lets_pass
+        FROM (
+            SELECT polrelid, polname, polpermissive, translate(polcmd::text, '*', '') AS command,
+                regexp_replace(pg_get_expr(polqual, polrelid), '\\n *', ' ', 'g') AS seen,
+                regexp_replace(pg_get_expr(polwithcheck, polrelid), '\\n *', ' ', 'g') AS written,
+                format('((CURRENT_USER = %L::name) OR ', current_user) AS first
+            FROM pg_policy
+            WHERE EXISTS (SELECT FROM unnest(polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE'))
+        ) AS policies
     ),
     firing AS (
         SELECT ARRAY['A', CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END]
@@ -169,13 +183,10 @@ _LOOK = f"""
                 AND has_column_privilege(u.oid, attnum, 'SELECT')
             ORDER BY attnum
         ) AS columns,
-        ARRAY(
-            SELECT quote_ident(polname) FROM policy
-            WHERE row_security_active(u.oid) AND polrelid = u.oid AND NOT polpermissive
-                AND (command = '' OR strpos(u.needed, command) > 0)
-                AND (coalesce(seen, 'true') <> 'true' OR coalesce(written, 'true') <> 'true')
-            ORDER BY polname
-        ) AS hiding,
+        h.names AS hiding_names, h.clauses AS hiding_clauses, (
+            SELECT free FROM (VALUES ('jv_all_rows'), ('jv_all_rows_2'), ('jv_all_rows_3')) AS names (free)
+            WHERE free NOT IN (SELECT polname FROM pg_policy WHERE polrelid = u.oid) LIMIT 1
+        ) AS policy,
         row_security_active(u.oid) AND EXISTS (
             SELECT FROM regexp_split_to_table(u.needed, '') AS needed WHERE NOT EXISTS (
                 SELECT FROM policy
@@ -187,6 +198,14 @@ _LOOK = f"""
         ARRAY(SELECT name FROM rule WHERE owner = u.oid AND strpos(u.needed, command) > 0) AS rules,
         t.names AS trigger_names, t.definitions AS trigger_definitions
     FROM used u
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(quote_ident(polname)), '{}') AS names, coalesce(array_agg(concat_ws(
+            ' ', 'USING (' || first || seen || '))', 'WITH CHECK (' || first || written || '))'
+        )), '{}') AS clauses
+        FROM (SELECT * FROM policy WHERE polrelid = u.oid ORDER BY polname) AS of_table
+        WHERE row_security_active(u.oid) AND NOT polpermissive AND NOT lets_pass
+            AND (command = '' OR strpos(u.needed, command) > 0)
+    ) AS h
     CROSS JOIN LATERAL (
         WITH RECURSIVE tree AS (
             SELECT u.oid AS relation UNION SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = relation
