@@ -44,7 +44,9 @@ def plain_profile(profile: Mapping[str, object], whose: str) -> dict[str, Any]:
 def _is_null(value: object) -> bool:
     if value is pd.NA or value is pd.NaT:
         return True
-    return isinstance(value, (float, np.floating, Decimal)) and value != value  # noqa: PLR0124 - true of NaN alone
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return isinstance(value, (float, np.floating)) and value != value  # noqa: PLR0124 - true of NaN alone
 
 
 def _unpacked(value: object) -> object:
@@ -72,11 +74,15 @@ def _number(value: object) -> float | int:
 
 
 def _list(value: object) -> object:
-    """Return a list instead of another library's sequence; JSON may hold anything else too."""
+    """Return a list instead of another library's sequence; JSON may hold a text, a number or an object too."""
     value = _unpacked(value)
-    if isinstance(value, (np.ndarray, pd.Series, pd.Index)):
-        return value.tolist()
-    return list(value) if isinstance(value, (set, frozenset)) else value
+    if callable(as_list := getattr(value, "tolist", None)):  # arrays of numpy, pandas and Python
+        value = as_list()
+    if isinstance(value, (tuple, set, frozenset)):
+        return list(value)
+    if not isinstance(value, (list, Mapping, str, int, float)):
+        raise ValueError(f"{_kind(value)} where a list belongs")  # noqa: TRY004
+    return value
 
 
 def _vector(value: object) -> npt.NDArray[np.floating]:
