@@ -165,6 +165,18 @@ def exact_score(name: str, row: str) -> str:
     return f"{cast('match_suggestions', name, row)}::numeric"
 
 
+def as_double(number: str, exponent: int = 300) -> str:
+    """SQL: a number as double precision: 0 below 10 to the power -`exponent`, NaN from 10 to that power on.
+
+    A cast alone is an error where the type holds nothing so small or large, and so reads no row at all.
+    """
+    size = f"abs({number})"
+    return (
+        f"CASE WHEN {number} IS NULL THEN NULL WHEN {size} < 1e-{exponent} THEN 0 "
+        f"WHEN {size} < 1e{exponent} THEN {number}::float8 ELSE 'NaN' END"
+    )
+
+
 def stored_four(row: str) -> str:
     """Return SQL for the columns that publishing writes to a match, as they are stored."""
     scores = [exact_score(name, row) for name in SCORE_COLUMNS[:3]]

@@ -91,6 +91,8 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
 
 
 _MATCH = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
+_NO_SCORE = 1e10
+"""From here on, the older matcher's score is none: reports count pairs of scores in 64 bits."""
 _NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith(("mean", "overlap"))]
 
 
@@ -111,6 +113,8 @@ def _typed(matches: pd.DataFrame) -> pd.DataFrame:
         column = matches[name]
         if name in _NUMBERS:
             columns[name] = column.astype(np.float64)
+            if name == "match_score":  # as with other numbers, an infinity is no data
+                columns[name] = columns[name].where(columns[name].abs() < _NO_SCORE)
         elif name == "stored_row":
             columns[name] = column.astype(np.int64)
         else:

@@ -22,7 +22,7 @@ from jv_assets.reports.sampling import Sample
 from jv_assets.reports.tallies import scored
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
-from jv_assets.tables import selected
+from jv_assets.tables import as_double, selected
 from jv_scoring.analysis.production_impact import BEFORE, COLUMNS
 from jv_scoring.analysis.stored import FACTORS, METHODS, stored_factors, told_policies
 from jv_scoring.policy import SCORING_VERSION
@@ -275,12 +275,12 @@ _BY_LOG = f"""
         LEFT JOIN jv.replaced_scores kept ON kept.match_id = changed.match_id AND kept.run_id = changed.run_id
     )
 """  # noqa: S608 - of our own constants
-_BEFORE = """
-    SELECT id::text, harmonic_mean::float8, coalesce(c.policy, logged_policy),
+_BEFORE = f"""
+    SELECT id::text, {as_double("harmonic_mean")}, coalesce(c.policy, logged_policy),
         coalesce(c.scoring_version, logged_version), c.inputs_hash, known
     FROM before
     LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(match_context) WHEN 'object' THEN match_context END)
         AS c (policy text, scoring_version text, inputs_hash text) ON true
     WHERE id = ANY(CAST(:ids AS uuid[]))
-"""
+"""  # noqa: S608 - of our own constants
 _CONTEXTS = "SELECT id::text, match_context::text FROM before WHERE id = ANY(CAST(:ids AS uuid[]))"

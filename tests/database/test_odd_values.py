@@ -6,6 +6,7 @@ import pytest
 
 from jv_assets.automation.schedules import NIGHTLY, REPORTS, RESCORE
 from jv_assets.pipeline.matches.stored_rules import refuse_other_rules
+from jv_assets.pipeline.undo import kept_runs, undo_range
 from jv_assets.reports.exporting import top_matches
 from jv_assets.setup.status import count_older, count_waiting_texts, read_status
 from tests.support.models import MINILM
@@ -44,6 +45,63 @@ def test_numbers_of_5000_digits_that_nothing_reads(odd_database: Callable[..., O
     assert odd.command("nightly") == Outcome(0)
     assert assert_right(odd) > 120
     assert_settled(odd, "nightly")
+
+
+@pytest.mark.parametrize("number", ["1e-400", "1e400", "'NaN'"])
+def test_stored_numbers_that_no_double_holds(odd_database: Callable[..., Odd], number: str) -> None:
+    """Another program's scores, in columns of type numeric: they are logged, compared, replaced and put back."""
+    odd = odd_database(SCORED)
+    odd.change("ALTER TABLE match_suggestions ALTER score_ab TYPE numeric, ALTER harmonic_mean TYPE numeric")
+    odd.change(
+        f"UPDATE match_suggestions SET score_ab = {number}, harmonic_mean = {number} WHERE score_ab > 0 "
+        f"AND id >= 'c0000000-0000-0000-0000-000000000000'"
+    )
+    odd.change("TRUNCATE jv.score_log_seeded, jv.score_log_base, jv.score_log_rows")
+    stored = odd.rows(_STORED)
+    assert odd.errors() == []
+    assert read_status(odd.database, MINILM).foreign > 10
+    assert len(top_matches(odd.database, 5).rows) == 5
+    assert odd.command("nightly", published_scores={"accept_shift": True}) == Outcome(0)
+    assert assert_right(odd) > 120
+    assert odd.run("report", REPORTS).success
+    run = kept_runs(odd.database)[0]
+    for key in KEYS:
+        undo_range(odd.database, odd.files.cut.matches.bounds(key), run.run_id, "own")
+    assert odd.rows(_STORED) == stored
+
+
+def test_a_breakdown_that_no_double_holds(odd_database: Callable[..., Odd]) -> None:
+    """It names no policy, so that it is to be told by its numbers; another one's name is longer than an index takes."""
+    odd = odd_database(SCORED)
+    tiny = "jsonb_set(match_context - 'policy', '{breakdown_ab,intent,score}', '1e-400')"
+    long = "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 300) AS n)"
+    renamed = f"match_context || jsonb_build_object('policy', {long})"
+    odd.change(
+        "UPDATE match_suggestions SET match_context = CASE "
+        f"WHEN id < 'c0000000-0000-0000-0000-000000000000' THEN {tiny} ELSE {renamed} END WHERE score_ab > 0"
+    )
+    odd.change("TRUNCATE jv.score_log_seeded, jv.score_log_base, jv.score_log_rows")
+    assert read_status(odd.database, MINILM).other_rules("harmonic/impute") > 120
+    outcome = odd.command("rescore")
+    assert outcome.code == 1
+    assert outcome.line.endswith("replace all on purpose by: jv rescore --policy harmonic/impute --switch-policy")
+    assert odd.command("rescore", published_scores={"switch_policy": True}) == Outcome(0)
+    assert assert_right(odd) > 120
+
+
+@pytest.mark.parametrize("number", ["'Infinity'", "1e300", "'NaN'"])
+def test_scores_of_the_older_matcher_that_are_none(odd_database: Callable[..., Odd], number: str) -> None:
+    odd = odd_database(SCORED)
+    odd.change("ALTER TABLE match_suggestions ALTER match_score TYPE double precision")
+    odd.change(f"UPDATE match_suggestions SET match_score = {number} WHERE id < '80000000-0000-0000-0000-000000000000'")
+    assert odd.command("nightly") == Outcome(0)
+    assert assert_right(odd) > 120
+    assert odd.run("report", REPORTS).success
+
+
+_STORED = (
+    "SELECT id, score_ab::text, score_ba::text, harmonic_mean::text, match_context FROM match_suggestions ORDER BY 1"
+)
 
 
 @pytest.mark.parametrize("value", [r"\u0000", r"\ud800", r"\udc00 \ud83d\ude00"])

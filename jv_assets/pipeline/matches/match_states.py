@@ -8,7 +8,7 @@ Our scores have a context that names the policy and holds both breakdowns. Where
 breakdown tells it: the policy that makes the stored scores of the stored dimensions.
 """
 
-from jv_assets.tables import cast
+from jv_assets.tables import as_double, cast
 from jv_scoring.factors import NO_DATA
 from jv_scoring.policy import DIMENSION_WEIGHTS, FLOOR, POLICIES
 
@@ -72,7 +72,11 @@ def not_ours(match: str) -> str:
 def _dimension(name: str, direction: str) -> str:
     """Return SQL for a dimension's score: null if it has none, -1 if it is unreadable."""
     raw = f"raw_{name}_{direction}"
-    number = f"CASE WHEN {raw}::numeric BETWEEN 0 AND 10 THEN {raw}::float8 ELSE -1 END"
+    # A double holds nothing smaller than the first bound, and the cast would be an error.
+    number = (
+        f"CASE WHEN {raw}::numeric BETWEEN 1e-300 AND 10 THEN {raw}::float8 "
+        f"WHEN {raw}::numeric BETWEEN 0 AND 10 THEN 0 ELSE -1 END"
+    )
     return f"CASE jsonb_typeof({raw}) WHEN 'number' THEN {number} WHEN 'null' THEN NULL ELSE -1 END"
 
 
@@ -109,7 +113,7 @@ def _makes_the_scores(aggregation: str) -> str:
     ab, ba = f"{aggregation}_ab", f"{aggregation}_ba"
     both = f"CASE WHEN least({ab}, {ba}) > {FLOOR} THEN 2 / (1 / {ab} + 1 / {ba}) ELSE 0 END"
     pairs = ((ab, "score_ab"), (ba, "score_ba"), (both, "harmonic_mean"))
-    close = (f"abs({made} - MATCH.{stored}::float8) < {ROUNDING}" for made, stored in pairs)
+    close = (f"abs({made} - {as_double(f'MATCH.{stored}')}) < {ROUNDING}" for made, stored in pairs)
     return f"coalesce({' AND '.join(close)}, false)"
 
 

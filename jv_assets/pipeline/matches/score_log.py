@@ -22,12 +22,14 @@ from jv_assets.errors import UserError
 from jv_assets.pipeline.database.counted_writes import run_counted
 from jv_assets.pipeline.matches.seeded_ids import note_seeded, seeded_since, unseeded
 from jv_assets.resources.database import Database
-from jv_assets.tables import cast
+from jv_assets.tables import SCORE_COLUMNS, as_double, cast
 
 T = TypeVar("T")
 
 SEEDED_AT_ONCE = 5_000
 """How many matches one transaction seeds."""
+_LONGEST = 200
+"""Characters that the log keeps of a policy, version or model: an index takes no long text of another program."""
 
 
 def logging_update(update: str) -> str:
@@ -36,7 +38,7 @@ def logging_update(update: str) -> str:
     `update` sets the scores of match `m` from a temporary table `b`, whose column `made_by` is a JSON array of policy,
     version and model. The statement takes the parameters of `update` and :run.
     """
-    return _UPDATE_AND_LOG.format(update=update)
+    return _UPDATE_AND_LOG.format(update=update, scores=_as_logged("u.{}"))
 
 
 def ensure_months(connection: Connection) -> None:
@@ -160,6 +162,14 @@ def refuse_uncounted(logged: int, updated: int) -> None:
         )
 
 
+_MADE_BY = ("policy", "scoring_version", "embedding_model")
+
+
+def _as_logged(score: str) -> str:
+    """SQL: the three scores as the log's columns of type real hold them; another program may have stored any number."""
+    return ", ".join(f"{as_double(score.format(name), 37)} AS {name}" for name in SCORE_COLUMNS[:3])
+
+
 # One statement, so that the rows are looked up once.
 _UPDATE_AND_LOG = """
     WITH updated AS (
@@ -173,7 +183,7 @@ _UPDATE_AND_LOG = """
         RETURNING id, last_at, jsonb_build_array(policy, scoring_version, embedding_model) AS made_by
     ), logged AS (
         INSERT INTO jv.score_log_rows (at, match_id, source_id, score_ab, score_ba, harmonic_mean)
-        SELECT s.last_at, u.id, s.id, u.score_ab, u.score_ba, u.harmonic_mean
+        SELECT s.last_at, u.id, s.id, {scores}
         FROM updated u JOIN sources s ON s.made_by = u.made_by
         RETURNING 1
     )
@@ -218,9 +228,8 @@ _FIRST_MONTH = f"SELECT min({_BOUND.format(word='FROM')}) FROM {_PARTITIONS}"  #
 _JSONB = cast("match_suggestions", "match_context", "m")
 _CREATE_SEED = f"""
     CREATE TEMP TABLE seed ON COMMIT DROP AS
-    SELECT m.id, m.score_ab::text::numeric AS score_ab, m.score_ba::text::numeric AS score_ba,
-        m.harmonic_mean::text::numeric AS harmonic_mean,
-        c.policy, c.scoring_version, c.embedding_model, c.scored_at
+    SELECT m.id, {_as_logged("m.{}::text::numeric")}, c.scored_at,
+        {", ".join(f"left(c.{name}, {_LONGEST}) AS {name}" for name in _MADE_BY)}
     FROM match_suggestions m
     LEFT JOIN LATERAL jsonb_to_record(CASE jsonb_typeof({_JSONB}) WHEN 'object' THEN {_JSONB} END)
         AS c (policy text, scoring_version text, embedding_model text, scored_at text) ON true
