@@ -75,6 +75,14 @@ def test_a_time_that_is_no_time_says_nothing(database: Database) -> None:  # noq
     assert run(database) == {"rows": 1, "adopted": 1}
 
 
+def test_times_of_other_types_are_times(database: Database) -> None:  # noqa: F811
+    execute(database, "CREATE DOMAIN moment AS timestamptz")
+    execute(database, "CREATE DOMAIN past AS moment CHECK (VALUE < '2100-01-01')")
+    execute(database, "ALTER TABLE profiles ALTER updated_at TYPE past, ALTER embeddings_updated_at TYPE timestamp")
+    add(database, ONE, **{"embeddings_updated_at": MADE, **FOUND, "updated_at": AFTER})
+    assert len(plan(database).older) == 1
+
+
 def test_a_vector_that_was_overwritten_is_made_again(database: Database) -> None:  # noqa: F811
     for profile in (ONE, TWO, THREE):
         add(database, profile, seeking="podcast guests", offering="coaching")

@@ -17,10 +17,11 @@ PROFILE_MODEL = model_of("p.embeddings_model")
 
 _EDITED_AT = ("profile_updated_at", "updated_at")
 """Columns of other programs that say when a profile was last written to. A database may lack them."""
+# A domain has the category of its base type.
 _TIMES = """
-    SELECT attname FROM pg_attribute
+    SELECT attname FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
     WHERE attrelid = 'profiles'::regclass AND attname = ANY(:names) AND NOT attisdropped
-        AND atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype, 'date'::regtype)
+        AND typcategory = 'D' AND atttypid NOT IN ('time'::regtype, 'timetz'::regtype)
         AND has_column_privilege(attrelid, attnum, 'SELECT')
     ORDER BY attnum
 """
