@@ -158,7 +158,7 @@ def write_vectors(connection: Connection, low: str, high: str, model: str) -> Se
     by_field = connection.execute(text("SELECT field, count(*) FROM batch GROUP BY field"))
     counts: dict[str, int] = dict(by_field.tuples().all())
     updates = [Update(_SET_VECTOR[name], values, counts[name]) for name in EMBEDDED_FIELDS if name in counts]
-    update_rows(connection, TABLE, locked, updates, _OTHERWISE)
+    update_rows(connection, TABLE, locked, updates, _OTHERWISE, kept=_KEPT)
     connection.execute(text(_UPSERT_TEXTS), values)
     connection.execute(text(_DELETE_TEXTS))
     # A text whose vector was removed has no row in jv.embedded_texts.
@@ -231,6 +231,17 @@ _OTHERWISE = f"""
     WHERE p.id = ANY(CAST(:ids AS uuid[])) AND (p.embeddings_model IS DISTINCT FROM :model
         OR ({_VECTOR} IS NULL) <> (b.embedding IS NULL) OR {_VECTOR} <-> b.embedding > 0.001)
 """  # noqa: S608 - of EMBEDDED_FIELDS
+
+
+# Vectors of texts that are not in the batch: they stay if the model is the same, and are removed otherwise.
+_KEPT = {
+    f"embedding_{f}": f"""
+        CASE WHEN {PROFILE_MODEL} = :model
+            AND NOT EXISTS (SELECT FROM batch b WHERE b.profile_id = p.id AND b.field = '{f}')
+        THEN md5(p.embedding_{f}::text) END
+    """
+    for f in EMBEDDED_FIELDS
+}
 
 
 # The vector as the column holds it, which may differ in the last bits from what was sent.

@@ -21,9 +21,9 @@ _HIGHEST_DIGITS, _DECIMALS = 3, 2
 _HEADER = 4
 """Bytes that Postgres adds to the length or precision of a type in a column's typmod."""
 _RELATIONS = """
-    SELECT c.relname AS name, quote_ident(current_user) AS role, c.relkind AS kind, c.relkind = 'r' AND EXISTS (
-            SELECT FROM pg_inherits WHERE inhparent = c.oid
-        ) AS has_children,
+    SELECT c.relname AS name, c.relkind AS kind, current_setting('search_path') AS search_path,
+        format('ALTER ROLE %I IN DATABASE %I SET', current_user, current_database()) AS setting,
+        c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) AS has_children,
         (SELECT quote_ident(n.nspname) FROM pg_rewrite w JOIN pg_depend d ON d.objid = w.oid
             JOIN pg_class o ON o.oid = d.refobjid JOIN pg_namespace n ON n.oid = o.relnamespace
             WHERE w.ev_class = c.oid AND o.relname = c.relname AND o.relkind IN ('r', 'p') LIMIT 1) AS elsewhere,
@@ -31,7 +31,9 @@ _RELATIONS = """
             SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
             WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1
                 AND a.attname = 'id' AND a.attnotnull
-        ) AS has_key
+        ) AS has_key,
+        EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary) AS has_other_key,
+        CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS cut_by
     FROM pg_class c WHERE c.oid IN (to_regclass('profiles'), to_regclass('match_suggestions'))
     ORDER BY c.relname DESC
 """
@@ -71,8 +73,8 @@ def refuse_no_tables(connection: Connection) -> None:
     for relation in connection.execute(text(_RELATIONS)):
         if relation.kind in _KINDS:
             cure = (
-                f"let the pipeline's role find the table in schema {relation.elsewhere} first: ALTER ROLE "
-                f"{relation.role} SET search_path = {relation.elsewhere}, public"
+                f"let the pipeline's role find the table in schema {relation.elsewhere} first: {relation.setting} "
+                f"search_path = {relation.elsewhere}, {relation.search_path}"
                 if relation.elsewhere
                 else "give in JV_DATABASE_URL the database that has the table"
             )
@@ -108,9 +110,20 @@ def refuse_unfit(connection: Connection) -> None:
         if not relation.has_key:
             raise UserError(
                 f"{relation.name} has no primary key or unique constraint on id alone, so that an id may be there "
-                f"twice; delete the rows that are too many, then let its owner type: ALTER TABLE {relation.name} ADD "
-                "PRIMARY KEY (id)"
+                f"twice; {_key_of(relation)}"
             )
+
+
+def _key_of(relation: Row[Any]) -> str:
+    """How the table comes by a key on id alone."""
+    if relation.cut_by and not relation.cut_by.endswith(" (id)"):
+        return (
+            f"it is partitioned by {relation.cut_by}, and no such table can have that key: let its owner move the rows "
+            "to a table that is partitioned by HASH (id), or not at all"
+        )
+    # The columns of another primary key need not be id.
+    added = "ALTER COLUMN id SET NOT NULL, ADD UNIQUE (id)" if relation.has_other_key else "ADD PRIMARY KEY (id)"
+    return f"delete the rows that are too many, then let its owner type: ALTER TABLE {relation.name} {added}"
 
 
 def refuse_unpassable(connection: Connection) -> None:
@@ -160,11 +173,13 @@ def _unfit(column: Column, actual: Row[Any]) -> str | None:
 def _retyped(column: Column, actual: Row[Any]) -> str:
     """Return the type that a new database gets, and how to convert the values."""
     created = f"vector({actual.typmod})" if column.kind == VECTOR and actual.typmod > 0 else column.kind.created
-    using = f"{actual.name}::{created}"
+    # The text of a JSON string has quotes around it, and that of an array braces.
+    value = f"({actual.name} #>> '{{}}')" if actual.base in ("json", "jsonb") else actual.name
+    using = f"{value}::{created}"
     if column.kind == TEXTS:
-        using = f"string_to_array({actual.name}::text, ',')"
+        using = f"{value}::text[]" if actual.base.startswith("_") else f"string_to_array({value}::text, ',')"
     elif column.kind == TEXT and actual.base.startswith("_"):
         using = f"array_to_string({actual.name}, ', ')"
     elif column.kind == SCORE or column.kind.created == "integer":
-        using = f"{actual.name}::text::{created}"
+        using = f"{value}::text::{created}"
     return f"ALTER COLUMN {actual.name} TYPE {created} USING {using}"

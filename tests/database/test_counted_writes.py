@@ -128,7 +128,26 @@ REFUSED = {
             "CREATE POLICY every ON profiles USING (true)",
             "CREATE POLICY \"not those\" ON profiles AS RESTRICTIVE FOR SELECT USING (id::text < '8')",
         ],
-        r'the restrictive policy "not those" of profiles must not apply to it: let a superuser type: ',
+        r'the restrictive policy "not those" of profiles must let it pass: let the tables\' owner type: ALTER POLICY ',
+    ),
+    "restrictive policies of each shape, on both tables": (
+        [
+            SECURED.format("profiles"),
+            SECURED.format("match_suggestions"),
+            "CREATE POLICY every ON match_suggestions USING (true)",
+            "CREATE POLICY a ON profiles AS RESTRICTIVE USING (name <> 'a') WITH CHECK (name <> 'b' OR name <> 'c')",
+            "CREATE POLICY b ON match_suggestions AS RESTRICTIVE FOR UPDATE USING (true) WITH CHECK (false)",
+            "CREATE POLICY c ON match_suggestions AS RESTRICTIVE "
+            "USING (EXISTS (SELECT FROM profiles p WHERE p.id = profile_id AND p.name > 'M'))",
+        ],
+        r"the restrictive policies a of profiles, b of match_suggestions, c of match_suggestions must let it pass: ",
+    ),
+    "a policy of our name that shows less": (
+        [
+            SECURED.format("profiles"),
+            "CREATE POLICY jv_all_rows ON profiles TO {role} USING (id::text < '8')",
+        ],
+        r"; let the tables' owner type: jv grant {role}, or: CREATE POLICY jv_all_rows_2 ON profiles TO {role} USING ",
     ),
     "our own tables": (
         [
@@ -186,6 +205,26 @@ REFUSED = {
             f"CREATE TRIGGER keeps BEFORE UPDATE ON profiles {FOR_ROWS}",
         ],
         r"updating profiles also changed what is written, so nothing was written: trigger keeps of profiles",
+    ),
+    "one that takes another text's vector away": (
+        [
+            function("IF NEW.embedding_seeking IS NOT NULL THEN NEW.embedding_offering := NULL; END IF; RETURN NEW;"),
+            "UPDATE profiles SET embeddings_model = '" + MINILM + "', embedding_offering = array_fill(1, ARRAY[384])",
+            f"CREATE TRIGGER takes BEFORE UPDATE ON profiles {FOR_ROWS}",
+        ],
+        r"updating profiles also changed embedding_offering, so nothing was written: trigger takes of profiles",
+    ),
+    "one that widens an update of a partitioned table": (
+        [
+            "ALTER TABLE match_suggestions RENAME TO old",
+            "CREATE TABLE match_suggestions (LIKE old INCLUDING DEFAULTS, PRIMARY KEY (id)) PARTITION BY HASH (id)",
+            "CREATE TABLE part PARTITION OF match_suggestions FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+            "INSERT INTO match_suggestions SELECT * FROM old",
+            "GRANT SELECT, UPDATE (score_ab, score_ba, harmonic_mean, match_context) ON match_suggestions TO {role}",
+            function("UPDATE match_suggestions SET notes = 'x' WHERE notes IS NULL; RETURN NULL;"),
+            "CREATE TRIGGER widens AFTER UPDATE ON match_suggestions FOR EACH STATEMENT EXECUTE FUNCTION act()",
+        ],
+        r"updating match_suggestions also changed \d+ rows more, so nothing was written: trigger widens of ",
     ),
     "one for a statement, of all rows": (
         [
@@ -331,6 +370,24 @@ def test_jv_grant_makes_the_policies_once(production: Production) -> None:
     grant(production.owner, production.role)
     require_ready(production.pipeline)
     production.sql("DROP OWNED BY {role}_other", "DROP ROLE {role}_other")
+
+
+def test_jv_grant_lets_the_role_see_what_other_policies_hide(production: Production) -> None:
+    """One that goes by the same name and shows less, and security on our own tables that binds their owner too."""
+    production.sql(
+        SECURED.format("profiles"),
+        "CREATE POLICY jv_all_rows ON profiles TO {role} USING (id::text < '8')",
+        SECURED.format("jv.publish_runs"),
+        "ALTER TABLE jv.publish_runs FORCE ROW LEVEL SECURITY",
+    )
+    assert f"jv grant {production.role}" in refusal(lambda: require_ready(production.pipeline))
+    made = [statement for statement in grant(production.owner, production.role) if "POLICY" in statement]
+    assert [statement.split(" TO ")[0] for statement in made] == [
+        'CREATE POLICY "jv_all_rows_2" ON "profiles"',
+        'CREATE POLICY "jv_all_rows" ON "jv"."publish_runs"',
+    ]
+    require_ready(production.pipeline)
+    assert not [statement for statement in grant(production.owner, production.role) if "POLICY" in statement]
 
 
 def test_rows_that_a_trigger_swallows_now_and_then(production: Production) -> None:

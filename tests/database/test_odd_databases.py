@@ -130,12 +130,16 @@ ACCEPTED = [
 """Every scorable match is as the reference says, and a second run writes nothing."""
 
 
-def refused(name: str, sql: str, says: str, table: str, cure: str, *, mend: str = "") -> Case:
+def refused(
+    name: str, sql: str, says: str, table: str, cure: str, *, mend: str = "", meant: Meant = lambda profile: profile
+) -> Case:
     """A case whose cure is an ALTER TABLE of the owner's."""
-    return Case(name, sql, says=f"{says}; let its owner type: ", cure=f"ALTER TABLE {table} {cure}", mend=mend)
+    says = f"{says}; let its owner type: "
+    return Case(name, sql, says=says, cure=f"ALTER TABLE {table} {cure}", mend=mend, meant=meant)
 
 
 MATCHES, PROFILES = "match_suggestions", "profiles"
+VIEW = "CREATE SCHEMA base; ALTER TABLE profiles SET SCHEMA base; CREATE VIEW profiles AS SELECT * FROM base.profiles"
 REFUSED = [
     refused(
         "a column that publishing writes is missing",
@@ -188,6 +192,33 @@ REFUSED = [
         "ALTER COLUMN niche TYPE text USING array_to_string(niche, ', '), "
         "ALTER COLUMN tags TYPE text[] USING string_to_array(tags::text, ','), "
         "ALTER COLUMN list_size TYPE integer USING list_size::text::integer",
+    ),
+    refused(
+        "a list of numbers",
+        "ALTER TABLE profiles ALTER tags TYPE integer[] USING ARRAY[1, 20]",
+        "profiles.tags is integer[], which is not read as text[]",
+        PROFILES,
+        "ALTER COLUMN tags TYPE text[] USING tags::text[]",
+        meant=lambda profile: profile | {"tags": ["1", "20"]},
+    ),
+    refused(
+        "a list of an enum",
+        "CREATE TYPE odd_tag AS ENUM ('a', 'b, c'); "
+        "ALTER TABLE profiles ALTER tags TYPE odd_tag[] USING ARRAY['b, c', 'a']::odd_tag[]",
+        "profiles.tags is odd_tag[], which is not read as text[]",
+        PROFILES,
+        "ALTER COLUMN tags TYPE text[] USING tags::text[]",
+        meant=lambda profile: profile | {"tags": ["b, c", "a"]},
+    ),
+    refused(
+        "a text and a number are JSON",
+        "ALTER TABLE profiles ALTER seeking TYPE jsonb USING to_jsonb(seeking), "
+        "ALTER list_size TYPE jsonb USING to_jsonb(list_size::text)",
+        "profiles.seeking is jsonb, which is not read as text, "
+        "profiles.list_size is jsonb, which is not read as integer",
+        PROFILES,
+        "ALTER COLUMN seeking TYPE text USING (seeking #>> '{}')::text, "
+        "ALTER COLUMN list_size TYPE integer USING (list_size #>> '{}')::text::integer",
     ),
     refused(
         "a vector is a list of numbers",
@@ -248,10 +279,9 @@ REFUSED = [
     ),
     Case(
         "a view in place of a table",
-        "CREATE SCHEMA base; ALTER TABLE profiles SET SCHEMA base; CREATE VIEW profiles AS SELECT * FROM base.profiles",
+        VIEW,
         says="profiles is a view, but only a table can be read and written; "
-        "let the pipeline's role find the table in schema base first: "
-        "ALTER ROLE postgres SET search_path = base, public",
+        "let the pipeline's role find the table in schema base first: ALTER ROLE postgres IN DATABASE ",
         mend="DROP VIEW profiles; ALTER TABLE base.profiles SET SCHEMA public",
     ),
     Case(
@@ -271,6 +301,23 @@ REFUSED = [
         "delete the rows that are too many, then let its owner type: ",
         cure="ALTER TABLE match_suggestions ADD PRIMARY KEY (id)",
         mend="DELETE FROM match_suggestions m USING match_suggestions o WHERE m.id = o.id AND m.ctid > o.ctid",
+    ),
+    Case(
+        "a primary key of two columns",
+        "ALTER TABLE match_suggestions DROP CONSTRAINT match_suggestions_pkey, ADD PRIMARY KEY (id, profile_id)",
+        says="match_suggestions has no primary key or unique constraint on id alone, so that an id may be there twice; "
+        "delete the rows that are too many, then let its owner type: ",
+        cure="ALTER TABLE match_suggestions ALTER COLUMN id SET NOT NULL, ADD UNIQUE (id)",
+    ),
+    Case(
+        "a table that is partitioned by time",
+        "ALTER TABLE match_suggestions RENAME TO old; CREATE TABLE match_suggestions (LIKE old INCLUDING DEFAULTS, "
+        "PRIMARY KEY (id, suggested_at)) PARTITION BY RANGE (suggested_at); "
+        "CREATE TABLE ever PARTITION OF match_suggestions DEFAULT; INSERT INTO match_suggestions SELECT * FROM old",
+        says="match_suggestions has no primary key or unique constraint on id alone, so that an id may be there twice; "
+        "it is partitioned by RANGE (suggested_at), and no such table can have that key: let its owner move the rows "
+        "to a table that is partitioned by HASH (id), or not at all",
+        mend="DROP TABLE match_suggestions; ALTER TABLE old RENAME TO match_suggestions",
     ),
     Case(
         "a table that others inherit from",
@@ -400,6 +447,22 @@ def test_a_run_of_the_schedule_is_refused_too(odd_database: Callable[[str], Odd]
     result = odd.run("nightly", NIGHTLY)
     assert failure(result).startswith("match_suggestions.score_ba is integer, which is not read as numeric(5,2); let ")
     assert odd.rows("SELECT count(score_ab) FROM match_suggestions") == [(0,)]
+
+
+def test_a_view_is_passed_by_as_the_line_says(odd_database: Callable[..., Odd]) -> None:
+    """Whatever else is looked for by the search path of before, such as pgvector, is still found."""
+    odd = odd_database()
+    odd.change(
+        f"CREATE SCHEMA odd; ALTER EXTENSION vector SET SCHEMA odd; {VIEW}; DO $$ BEGIN EXECUTE format("
+        "'ALTER DATABASE %I SET search_path = public, odd', current_database()); END $$"
+    )
+    odd = Odd(odd.database.url, odd.home, odd.instance)
+    (line,) = odd.errors()
+    odd.change(line.partition(" first: ")[2])
+    odd = Odd(odd.database.url, odd.home, odd.instance)
+    assert odd.errors() == []
+    assert odd.command("rescore") == Outcome(0)
+    assert assert_right(odd) > 120
 
 
 def test_migrating_a_view_is_refused_in_one_line(database_url: str) -> None:

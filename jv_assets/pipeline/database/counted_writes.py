@@ -5,6 +5,7 @@ The same guard serves both production tables and the tables of schema jv.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import psycopg
@@ -114,21 +115,32 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: 
 
 
 def update_rows(
-    connection: Connection, table: str, ids: Sequence[str], updates: Sequence[Update], other: str
+    connection: Connection,
+    table: str,
+    ids: Sequence[str],
+    updates: Sequence[Update],
+    other: str,
+    *,
+    kept: Mapping[str, str] = MappingProxyType({}),
 ) -> list[tuple[int, ...]]:
     """Run the updates of the rows `ids`, locked and in order; each must update exactly what it asks for.
 
     Returns the counts of each update.
 
-    `other`: SQL that counts the rows among :ids whose columns of ours differ from `batch`. UserError, which names
-    trigger or rule, if another column, another row or another value was written.
+    `other`: SQL that counts the rows among :ids whose columns of ours differ from `batch`. `kept`: by name, SQL for what
+    a row `p` holds in columns of ours that no update is about. UserError, which names trigger or rule, if another
+    column, another row or another value was written.
     """
     obstacles = read_obstacles(connection)
     if obstacles.rewritten:
         raise UserError(obstacles.rewritten)
     known = obstacles.table(table)
     looked_at = list(ids if known.is_acted_on else ids[:: max(1, len(ids) // LOOKED_AT)])
-    before, changes = _not_ours(connection, known, looked_at), _changes(connection)
+    values = {**updates[0].values, "ids": looked_at} if updates else {"ids": looked_at}
+    same = {name: "p." + name.replace(":", r"\:") for name in known.columns}
+    if known.is_acted_on and updates:
+        same |= kept
+    before, changes = _others(connection, known, same, values), _changes(connection)
     counts = []
     for update in updates:
         counts.append(_run(connection, known, ids, update))
@@ -138,10 +150,9 @@ def update_rows(
         more = _changes(connection) - changes - sum(update.asked for update in updates)
         if more > 0:
             raise _side_effect(known, f"{more:,} rows more")
-        values = {**updates[0].values, "ids": looked_at} if updates else {}
         if updates and connection.scalar(text(other), values):
             raise _side_effect(known, "what is written")
-    after = _not_ours(connection, known, looked_at)
+    after = _others(connection, known, same, values)
     changed = {name for old, new in zip(before, after, strict=True) for name in old if old[name] != new.get(name)}
     if changed:
         raise _side_effect(known, ", ".join(sorted(changed)))
@@ -153,17 +164,18 @@ def _side_effect(table: Table, what: str) -> UserError:
     return UserError(f"updating {table.name} also changed {what}, so nothing was written: {cause}")
 
 
-def _not_ours(connection: Connection, table: Table, ids: Sequence[str]) -> list[dict[str, str | None]]:
-    """Return the platform's columns of these rows as text, in order of id, because they may hold what Python cannot."""
-    if not table.columns:
+def _others(
+    connection: Connection, table: Table, columns: Mapping[str, str], values: Mapping[str, Any]
+) -> list[dict[str, str | None]]:
+    """Return what no update is about, as text, of the rows :ids in order of id: it may hold what Python cannot."""
+    if not columns:
         return []
-    columns = [name.replace(":", r"\:") for name in table.columns]  # An unescaped colon would be a parameter.
     select = f"""
-        SELECT ARRAY[{", ".join(f"{name}::text" for name in columns)}] FROM {table.name}
-        WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
-    """  # noqa: S608 - of the catalogue, quoted
-    rows = connection.scalars(text(select), {"ids": list(ids)})
-    return [dict(zip(table.columns, row, strict=True)) for row in rows]
+        SELECT ARRAY[{", ".join(f"({sql})::text" for sql in columns.values())}] FROM {table.name} p
+        WHERE p.id = ANY(CAST(:ids AS uuid[])) ORDER BY p.id
+    """  # noqa: S608 - of the catalogue, quoted, and of our own constants
+    rows = connection.scalars(text(select), values)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _changes(connection: Connection) -> int:
@@ -218,8 +230,13 @@ def is_of_the_server(error: psycopg.Error) -> bool:
     return (error.sqlstate or "").startswith(_OF_THE_SERVER)
 
 
+# The rows of a partitioned table are counted where they are, in its partitions.
 _CHANGES = """
+    WITH RECURSIVE tree (oid) AS (
+        VALUES (to_regclass('profiles')::oid), (to_regclass('match_suggestions')::oid)
+        UNION SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = oid
+    )
     SELECT sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
         + pg_stat_get_xact_tuples_deleted(oid))
-    FROM (VALUES (to_regclass('profiles')), (to_regclass('match_suggestions'))) AS t (oid)
+    FROM tree
 """
