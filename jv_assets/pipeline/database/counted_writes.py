@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 LOOKED_AT = 20
 """How many rows of a batch have their other columns compared if no trigger or rule acts; up to twice as many."""
-_OF_A_ROW = ("22", "23", "44")
-"""Classes of SQLSTATE that mean that the row itself cannot be written."""
+_OF_A_ROW = ("22", "23", "44", "54")
+"""Classes of SQLSTATE that mean that the row itself cannot be written; 54: it is too long for an index."""
 _OF_THE_SERVER = ("53", "58", "XX")
 """Classes of SQLSTATE for what the server lacks, such as disk space: no function caused that."""
 
