@@ -158,6 +158,11 @@ def selected(table: str, names: Iterable[str], row: str = "") -> str:
     return ", ".join(f"{cast(table, name, row)} AS {name}" for name in names)
 
 
+def comparable(column: str) -> str:
+    """SQL: a text by the database's own collation. That of a column may know no patterns, or be another in each."""
+    return f'{column}::text COLLATE "default"'
+
+
 def exact_score(name: str, row: str) -> str:
     """Return SQL for a stored score as numeric, to keep or compare it; a `real` or `double precision` by its shortest
     text.

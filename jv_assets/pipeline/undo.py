@@ -18,7 +18,7 @@ from jv_assets.pipeline.database.counted_writes import require_all_seen, seeing_
 from jv_assets.pipeline.database.id_locks import lock_ids
 from jv_assets.pipeline.database.id_spans import id_spans
 from jv_assets.pipeline.matches.match_states import context_of, fits
-from jv_assets.pipeline.matches.score_log import require_seeded, run_seeded
+from jv_assets.pipeline.matches.score_log import made_by, require_seeded, run_seeded
 from jv_assets.pipeline.matches.undo_units import parts_of
 from jv_assets.pipeline.publishing import CREATE_BATCH, LOCKED, prune, write_batch
 from jv_assets.resources.database import Database
@@ -215,9 +215,7 @@ _FILL_BATCH = f"""
     INSERT INTO batch
     SELECT k.match_id, m.profile_id, m.suggested_profile_id,
         k.score_ab, k.score_ba, k.harmonic_mean, k.match_context,
-        jsonb_build_array(
-            k.match_context ->> 'policy', k.match_context ->> 'scoring_version', k.match_context ->> 'embedding_model'
-        ), {_STATE}, last.run_id
+        jsonb_build_array({made_by("k.match_context")}), {_STATE}, last.run_id
     {_KEPT} {_OF_RUN}
 """
 

@@ -18,6 +18,7 @@ from jv_assets.pipeline.texts.embedding_plan import stale_texts
 from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
+from jv_assets.tables import comparable
 from jv_scoring.engine import GONE, SELF
 from jv_scoring.policy import SCORING_VERSION
 from jv_scoring.stored_rules import OTHER_RULES, is_whole, told_policy
@@ -136,7 +137,9 @@ _HASHES = f"""
         AND profile_id <> suggested_profile_id
 """  # noqa: S608 - of our own constants
 _VECTORS = ", ".join(f"embedding_{name}" for name in EMBEDDED_FIELDS)
-_USABLE = " OR ".join(rf"length(regexp_replace({name}::text, '^\s+|\s+$', '', 'g')) >= 5" for name in EMBEDDED_FIELDS)
+_USABLE = " OR ".join(
+    rf"length(regexp_replace({comparable(name)}, '^\s+|\s+$', '', 'g')) >= 5" for name in EMBEDDED_FIELDS
+)
 _PROFILES = f"""
     SELECT count(*) FILTER (WHERE has_vector AND ours) AS embedded,
         count(*) FILTER (WHERE has_vector AND NOT ours) AS under_another_model,

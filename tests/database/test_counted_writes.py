@@ -221,9 +221,7 @@ REFUSED = {
             "CREATE TABLE part PARTITION OF match_suggestions FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
             "INSERT INTO match_suggestions SELECT * FROM old",
             "GRANT SELECT, UPDATE (score_ab, score_ba, harmonic_mean, match_context) ON match_suggestions TO {role}",
-            function(
-                "IF pg_trigger_depth() = 1 THEN UPDATE match_suggestions SET notes = 'x'; END IF; RETURN NULL;"
-            ),
+            function("IF pg_trigger_depth() = 1 THEN UPDATE match_suggestions SET notes = 'x'; END IF; RETURN NULL;"),
             "CREATE TRIGGER widens AFTER UPDATE ON match_suggestions FOR EACH STATEMENT EXECUTE FUNCTION act()",
         ],
         r"updating match_suggestions also changed \d+ rows more, so nothing was written: trigger widens of ",

@@ -123,6 +123,13 @@ ACCEPTED = [
         "INSERT INTO match_suggestions SELECT * FROM old; DROP TABLE old",
     ),
     Case(
+        "texts of other collations",
+        'ALTER TABLE profiles ALTER seeking TYPE text COLLATE "POSIX", ALTER offering TYPE text COLLATE "C", '
+        'ALTER embeddings_model TYPE varchar(100) COLLATE "POSIX"; '
+        "DELETE FROM jv.embedded_texts WHERE field = 'seeking'; UPDATE profiles SET embedding_offering = NULL",
+        command="nightly",
+    ),
+    Case(
         "a session prints fewer digits than a number has",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET extra_float_digits = -10', current_database()); END $$",
     ),
@@ -368,6 +375,7 @@ def test_accepted(odd_database: Callable[[str], Odd], case: Case) -> None:
     assert odd.command(case.command) == Outcome(0)
     assert assert_right(odd, case.meant) > 120
     assert others(odd) == before
+    assert read_status(odd.database, MINILM).waiting == 0
     assert_settled(odd, case.command)
 
 

@@ -64,9 +64,7 @@ def test_stored_numbers_that_no_double_holds(odd_database: Callable[..., Odd], n
     assert odd.command("nightly", published_scores={"accept_shift": True}) == Outcome(0)
     assert assert_right(odd) > 120
     assert odd.run("report", REPORTS).success
-    run = kept_runs(odd.database)[0]
-    for key in KEYS:
-        undo_range(odd.database, odd.files.cut.matches.bounds(key), run.run_id, "own")
+    undo(odd)
     assert odd.rows(_STORED) == stored
 
 
@@ -85,8 +83,18 @@ def test_a_breakdown_that_no_double_holds(odd_database: Callable[..., Odd]) -> N
     outcome = odd.command("rescore")
     assert outcome.code == 1
     assert outcome.line.endswith("replace all on purpose by: jv rescore --policy harmonic/impute --switch-policy")
+    stored = odd.rows(_STORED)
     assert odd.command("rescore", published_scores={"switch_policy": True}) == Outcome(0)
     assert assert_right(odd) > 120
+    undo(odd)
+    assert odd.rows(_STORED) == stored
+
+
+def undo(odd: Odd) -> None:
+    """Put back what the last run replaced."""
+    run = kept_runs(odd.database)[0]
+    for key in KEYS:
+        undo_range(odd.database, odd.files.cut.matches.bounds(key), run.run_id, "own")
 
 
 @pytest.mark.parametrize("number", ["'Infinity'", "1e300", "'NaN'"])

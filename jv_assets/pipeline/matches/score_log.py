@@ -165,6 +165,11 @@ def refuse_uncounted(logged: int, updated: int) -> None:
 _MADE_BY = ("policy", "scoring_version", "embedding_model")
 
 
+def made_by(context: str) -> str:
+    """SQL: policy, version and model that a context names, as the log takes them."""
+    return ", ".join(f"left({context} ->> '{name}', {_LONGEST})" for name in _MADE_BY)
+
+
 def _as_logged(score: str) -> str:
     """SQL: the three scores as the log's columns of type real hold them; another program may have stored any number."""
     return ", ".join(f"{as_double(score.format(name), 37)} AS {name}" for name in SCORE_COLUMNS[:3])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Row, text
 
 from jv_assets.pipeline.texts.stored_vectors import dimension_of, model_of
+from jv_assets.tables import comparable
 from jv_scoring.text import EMBEDDED_FIELDS
 
 PROFILE_MODEL = model_of("p.embeddings_model")
@@ -76,7 +77,7 @@ def _sql(connection: Connection, statement: str) -> str:
     edited = [f"p.{name}::timestamptz" for name in times if name in _EDITED_AT]
     since = f"greatest({', '.join(edited)}) > p.embeddings_updated_at::timestamptz"
     fields = ", ".join(
-        f"('{f}', p.{f}::text, {dimension_of(f, 'p')}, p.embedding_{f}::vector)" for f in EMBEDDED_FIELDS
+        f"('{f}', {comparable(f'p.{f}')}, {dimension_of(f, 'p')}, p.embedding_{f}::vector)" for f in EMBEDDED_FIELDS
     )
     return statement.format(
         fields=fields,
