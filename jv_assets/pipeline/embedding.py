@@ -225,10 +225,11 @@ _SET_VECTOR = {name: _set_vector(name) for name in EMBEDDED_FIELDS}
 _VECTOR = "CASE b.field " + " ".join(f"WHEN '{f}' THEN p.embedding_{f}::vector" for f in EMBEDDED_FIELDS) + " END"
 
 
-# Vectors have length 1, so a column of halfvec rounds by less than this.
+# Vectors have length 1, so a column of halfvec rounds by less than this. A column of type date is off by up to a day.
 _OTHERWISE = f"""
     SELECT count(*) FROM profiles p JOIN batch b ON b.profile_id = p.id
     WHERE p.id = ANY(CAST(:ids AS uuid[])) AND (p.embeddings_model IS DISTINCT FROM :model
+        OR (p.embeddings_updated_at::timestamptz > now() - interval '2 days') IS NOT TRUE
         OR ({_VECTOR} IS NULL) <> (b.embedding IS NULL) OR {_VECTOR} <-> b.embedding > 0.001)
 """  # noqa: S608 - of EMBEDDED_FIELDS
 

@@ -206,6 +206,13 @@ REFUSED = {
         ],
         r"updating profiles also changed what is written, so nothing was written: trigger keeps of profiles",
     ),
+    "one that keeps the time of the vectors": (
+        [
+            function("NEW.embeddings_updated_at := OLD.embeddings_updated_at; RETURN NEW;"),
+            f"CREATE TRIGGER keeps BEFORE UPDATE ON profiles {FOR_ROWS}",
+        ],
+        r"updating profiles also changed what is written, so nothing was written: trigger keeps of profiles",
+    ),
     "one that takes another text's vector away": (
         [
             function("IF NEW.embedding_seeking IS NOT NULL THEN NEW.embedding_offering := NULL; END IF; RETURN NEW;"),

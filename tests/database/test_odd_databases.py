@@ -1,5 +1,6 @@
 """Databases as they are elsewhere: each is scored exactly, or refused in one line with a cure that works."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -121,6 +122,14 @@ ACCEPTED = [
         "CREATE TABLE part_0 PARTITION OF match_suggestions FOR VALUES WITH (MODULUS 2, REMAINDER 0); "
         "CREATE TABLE part_1 PARTITION OF match_suggestions FOR VALUES WITH (MODULUS 2, REMAINDER 1); "
         "INSERT INTO match_suggestions SELECT * FROM old; DROP TABLE old",
+    ),
+    Case(
+        "numbers that are none",
+        retyped("profiles", audience_engagement_score="real", list_size="numeric", social_reach="double precision")
+        + "UPDATE profiles SET audience_engagement_score = 'NaN', list_size = 'Infinity', social_reach = '-Infinity'",
+        meant=lambda profile: (
+            profile | {"audience_engagement_score": math.nan, "list_size": math.inf, "social_reach": -math.inf}
+        ),
     ),
     Case(
         "texts of other collations",
