@@ -47,8 +47,8 @@ _CLOSED_SCHEMAS = """
     )
     ORDER BY 1
 """
-# Tables with row-level security against the role: the roles of our policy, null if there is none, and a name that no policy
-# has. A policy of another program may have the same name and show less.
+# Tables with row-level security against the role: the roles of our policy, null if there is none, and a name that no
+# policy has. A policy of another program may have the same name and show less.
 _SECURED = """
     WITH policy AS (
         SELECT *, polpermissive AND polcmd = '*' AND pg_get_expr(polqual, polrelid) = 'true'

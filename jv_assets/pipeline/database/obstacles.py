@@ -17,8 +17,8 @@ POLICY = "jv_all_rows"
 class Table:
     """A table and the obstacles there.
 
-    `columns`: those that others write, quoted, without generated ones. `hiding`: restrictive policies that hide rows, by
-    name, with the clauses that let the role pass. `unseen`: no policy shows the role all rows, or lets it write all.
+    `columns`: those that others write, quoted, without generated ones. `hiding`: restrictive policies that hide rows,
+    by name, with the clauses that let the role pass. `unseen`: no policy shows the role all rows, or lets it write all.
     `policy`: a name that no policy has. `rules` replace or extend a write. `triggers` fire for an update of our
     columns; by name, with their definition.
     """

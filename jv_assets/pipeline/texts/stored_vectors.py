@@ -21,7 +21,7 @@ def model_of(column: str) -> str:
     trimmed = f'lower(btrim({column}, {_AROUND}) COLLATE "C")'
     names = {model: ", ".join(f"'{name}'" for name in spellings(model)) for model in CALIBRATIONS}
     cases = " ".join(f"WHEN {trimmed} IN ({listed}) THEN '{model}'" for model, listed in names.items())
-    return f"(CASE {cases} ELSE {column} END) COLLATE \"C\""
+    return f'(CASE {cases} ELSE {column} END) COLLATE "C"'
 
 
 def dimension_of(name: str, table: str) -> str:
