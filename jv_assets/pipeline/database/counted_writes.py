@@ -127,8 +127,8 @@ def update_rows(
 
     Returns the counts of each update.
 
-    `other`: SQL that counts the rows among :ids whose columns of ours differ from `batch`. `kept`: by name, SQL for what
-    a row `p` holds in columns of ours that no update is about. UserError, which names trigger or rule, if another
+    `other`: SQL that counts the rows among :ids whose columns of ours differ from `batch`. `kept`: by name, SQL for
+    what a row `p` holds in columns of ours that no update is about. UserError, which names trigger or rule, if another
     column, another row or another value was written.
     """
     obstacles = read_obstacles(connection)
