@@ -199,9 +199,9 @@ _LOOK = f"""
         t.names AS trigger_names, t.definitions AS trigger_definitions
     FROM used u
     CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg(quote_ident(polname)), '{}') AS names, coalesce(array_agg(concat_ws(
+        SELECT coalesce(array_agg(quote_ident(polname)), '{{}}') AS names, coalesce(array_agg(concat_ws(
             ' ', 'USING (' || first || seen || '))', 'WITH CHECK (' || first || written || '))'
-        )), '{}') AS clauses
+        )), '{{}}') AS clauses
         FROM (SELECT * FROM policy WHERE polrelid = u.oid ORDER BY polname) AS of_table
         WHERE row_security_active(u.oid) AND NOT polpermissive AND NOT lets_pass
             AND (command = '' OR strpos(u.needed, command) > 0)
