@@ -18,7 +18,7 @@ REPEATS = 3
 SIZE = 2_048
 """Rows and columns of the matrices whose product is the limit."""
 SHAPE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-"""Of the production model (spec: Embedding a profile), a BERT of the large size."""
+"""Of the production model, a BERT of the large size."""
 OF_SHAPE, AT_ONCE = 32, 4
 """How many texts of all lengths a model of this shape is measured on, and how many of them at once: of like length."""
 

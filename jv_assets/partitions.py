@@ -137,7 +137,7 @@ _SECONDS_BETWEEN_SIGNS = 600
 def _failure(asset: str, keys: Sequence[str], failed: Mapping[str, str], again: str) -> dg.Failure:
     causes = "; ".join(f"{key}: {cause}" for key, cause in failed.items())
     return dg.Failure(
-        f"{len(failed)} of {len(keys)} ranges of {asset} failed ({causes}). Once mended, type: {again}",
+        f"{len(failed)} of {len(keys)} ranges of {asset} failed ({causes}). Once fixed, type: {again}",
         metadata={FAILED_RANGES: dict(failed), "done_ranges": len(keys) - len(failed)},
         allow_retries=False,
     )

@@ -145,5 +145,5 @@ def _contexts(files: RangeFiles, key: str, groups: Sequence[int], scored: pd.Dat
     with files.opened(MATCH_SCORES, key) as file:
         again = file.read([*NEEDED, "match_context"], groups=groups if groups in file.groups(ROW_GROUP) else [])
     if not again[list(NEEDED)].equals(scored[list(NEEDED)]):
-        raise UserError(f"range {key} was scored anew while it was published: type jv retry")
+        raise UserError(f"range {key} was rescored while it was published: type jv retry")
     return again["match_context"]

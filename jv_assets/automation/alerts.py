@@ -38,7 +38,7 @@ def message_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, An
     """What is posted: `text`, and the same in parts: `run`, `job`, `ranges` by asset, `causes`, `link`, `cure`."""
     ranges = {asset: list(causes) for asset, causes in failed_ranges(instance, run.run_id)}
     causes, link = run_causes(instance, run), f"{settings.ui_url()}/runs/{run.run_id}"
-    cure = f"mend the cause, then type: {again(run)}"
+    cure = f"fix the cause, then type: {again(run)}"
     lines = [f"{run.job_name} failed ({run.run_id[:8]})", *causes, link, cure]
     return {
         "text": "\n".join(lines),

@@ -72,4 +72,4 @@ def shift_refusal(shift: Shift) -> Refusal | None:
     if not shift.beyond:
         return None
     moved = f"of {shift.matches:,} matches stored under the same policy and version, {', and '.join(shift.beyond)}"
-    return Refusal(moved, "then mend the cause, or publish on purpose: the same command with --accept-shift")
+    return Refusal(moved, "then fix the cause, or publish on purpose: the same command with --accept-shift")

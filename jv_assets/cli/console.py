@@ -110,7 +110,7 @@ def show_failures(outcome: Outcome, again: str) -> None:
         errors.print(f"[red]failed:[/] {escape(line)}", soft_wrap=True)
     if not outcome.succeeded:
         advice = "type it again" if outcome.dry_run else f"the rest is done by: [bold]{again}[/]"
-        errors.print(f"Once mended, {advice}", soft_wrap=True)
+        errors.print(f"Once fixed, {advice}", soft_wrap=True)
 
 
 def show_report(folder: Path) -> None:

@@ -84,7 +84,7 @@ def repartition(
     if proposal.now == proposal.then:
         typer.echo("The ranges are even: they stay as they are.")
     elif dry_run:
-        typer.echo("Nothing was changed. To cut the ranges anew: jv repartition")
+        typer.echo("Nothing was changed. To change the partitions: jv repartition")
     else:
         store_cut(database, proposal.then)
         typer.echo("The ranges have new bounds, and no files yet. To make them: jv nightly")

@@ -44,7 +44,7 @@ def show_preview(preview: Preview, run_id: str, unit: Unit) -> None:
 
 
 _LEFT = {
-    "unchanged": "have the scores of before already",
+    "unchanged": "have their old scores already",
     "replaced_since": "were replaced again by a later run, and would be left",
     "deleted": "are gone",
 }
@@ -59,12 +59,12 @@ def show_undone(outcome: Outcome, run_id: str) -> None:
     later = {run for of in outcome.done.get(PUBLISHED_SCORES, {}).values() for run in of.get("replaced_by", ())}
     if later:
         out.print(f"undo first: {', '.join(sorted(later))}", soft_wrap=True)
-    out.print("The next rescore publishes again what differs: switch the schedule off, or mend the cause, before it.")
+    out.print("The next rescore publishes the same scores again: first switch the schedule off, or fix the cause.")
     show_failures(outcome, f"jv undo {run_id}")
 
 
 UNDONE = {
-    "restored": "have the scores of before again",
+    "restored": "have their old scores again",
     "unchanged": "had them already",
     "replaced_since": "were replaced again by a later run, and left",
     "deleted": "are gone",

@@ -86,7 +86,7 @@ class Launcher(CeleryRunLauncher):
             del self._unanswered[run.run_id]
             return None
         if worker in answers:
-            return f"its worker {worker} was started anew"
+            return f"its worker {worker} was restarted"
         self._unanswered[run.run_id] += 1
         if self._unanswered[run.run_id] < UNANSWERED:
             return None

@@ -29,7 +29,7 @@ def password(folder: Path) -> str:
     try:
         return (folder / "password").read_text()
     except FileNotFoundError:
-        raise UserError(f"{folder / 'password'} is gone: put it back, or delete {folder} to begin anew") from None
+        raise UserError(f"{folder / 'password'} is missing: restore it, or delete {folder} to start again") from None
 
 
 def program(name: str) -> Path:

@@ -131,7 +131,7 @@ def notes(evaluation: Json) -> list[str]:
         if words := evaluation[name]:
             told = ", ".join(f"{word!r} {count:,}" for word, count in list(words.items())[:10])
             lines.append(f"Words of {what} that nobody knows: {told}{', …' if len(words) > 10 else ''}.")
-    for name, what in (("missing_ranges", "were never evaluated"), ("stale_ranges", "were scored anew since")):
+    for name, what in (("missing_ranges", "were never evaluated"), ("stale_ranges", "were rescored since")):
         if keys := evaluation[name]:
             lines.append(f"{len(keys)} ranges {what}: type jv evaluate.")
     return lines

@@ -45,7 +45,7 @@ def warnings(report: Json) -> list[str]:
                 f"report is of {report['policy']}. Type: jv report"]  # fmt: skip
     if options["fingerprint"] != report.get("fingerprint"):
         return [f"The options for Momentum are older than the scores: they were made at {options['made_at']}, and "
-                "matches were scored anew since. jv report makes them again."]  # fmt: skip
+                "matches were rescored since. jv report makes them again."]  # fmt: skip
     return []
 
 

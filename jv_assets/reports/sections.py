@@ -102,8 +102,8 @@ def warnings(report: Json) -> list[str]:
     for asset, keys in report["stale_ranges"].items():
         stale.setdefault(tuple(keys), []).append(asset)
     lines += [
-        f"{len(keys)} of {report['ranges']} ranges ({', '.join(keys)}) were scored anew since {', '.join(assets)} "
-        "tallied them: what is said here is of the older scores. jv report makes all anew."
+        f"{len(keys)} of {report['ranges']} ranges ({', '.join(keys)}) were rescored since {', '.join(assets)} "
+        "tallied them: this report describes the older scores. jv report makes all again."
         for keys, assets in stale.items()
     ]
     if sample := report["sample"]:
@@ -117,5 +117,5 @@ def warnings(report: Json) -> list[str]:
     counts = {asset: report[asset]["matches"] for asset in of_now}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{asset} {number(count)}" for asset, count in counts.items())
-        lines.append(f"The reports are not of the same matches ({told}): make all of them anew by jv report.")
+        lines.append(f"The reports are not of the same matches ({told}): make all of them again: jv report.")
     return lines

@@ -209,7 +209,7 @@ def _one_sample(metadata: _FileMetadata) -> Sample | None:
 
     ranges = _ranges_by(metadata, told)
     if len(ranges) > 1:
-        raise UserError(f"reports are of different samples ({_listed(ranges)}): make all anew (jv report)")
+        raise UserError(f"reports are of different samples ({_listed(ranges)}): make all again (jv report)")
     (of_asset, *_) = metadata.values()
     (first, *_) = of_asset.values()
     return Sample(**first["sample"]) if first.get("sample") else None
@@ -222,7 +222,7 @@ def _one_look_back(metadata: Mapping[str, Mapping[str, Any]]) -> float:
 
     ranges = _ranges_by({PRODUCTION_IMPACT: metadata}, told)
     if len(ranges) > 1:
-        raise UserError(f"ranges look back differently ({_listed(ranges)}): make all anew (jv report)")
+        raise UserError(f"ranges look back differently ({_listed(ranges)}): make all again (jv report)")
     return float(next(iter(metadata.values()))["hours"] or 0)
 
 

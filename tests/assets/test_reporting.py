@@ -445,7 +445,7 @@ def test_ranges_that_were_scored_anew_are_told(rows: pd.DataFrame, tmp_path: Pat
     found = report_of(merge(files))
     assert found["stale_ranges"] == {asset: ["4"] for asset in TALLIED}
     shown = " ".join(to_text(found).split())
-    assert "1 of 4 ranges (4) were scored anew since embedding_isolation, momentum" in shown
+    assert "1 of 4 ranges (4) were rescored since embedding_isolation, momentum" in shown
 
 
 @pytest.mark.parametrize("column", ["id", "policy", "scoring_version", "inputs_hash"])
@@ -561,7 +561,7 @@ def test_different_samples_are_refused_by_name(rows: pd.DataFrame, tmp_path: Pat
     with pytest.raises(UserError) as error:
         merge(files)
     assert str(error.value) == (
-        f"reports are of different samples (30 of {ALL} matches: 4, 8; all matches: 0, c): make all anew (jv report)"
+        f"reports are of different samples (30 of {ALL} matches: 4, 8; all matches: 0, c): make all again (jv report)"
     )
 
 

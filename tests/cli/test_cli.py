@@ -375,7 +375,7 @@ def test_profiles_that_cannot_be_read(loaded: Program) -> None:
     set_history(loaded, broken["id"], TOO_LONG)
     done = loaded.run("rescore", "--dry-run")
     assert done.code == 1
-    assert done.err.splitlines()[-1] == "Once mended, type it again"
+    assert done.err.splitlines()[-1] == "Once fixed, type it again"
     done = loaded.run("rescore")
     assert done.code == 1
     lines = done.err.splitlines()

@@ -107,10 +107,10 @@ def test_it_says_what_it_would_put_back_and_asks(program: Program) -> None:
     assert part != run
     code, out = answered(program, "y\n", "undo", part[:8])
     assert code == 0
-    assert f"{count} matches have the scores of before again" in out
+    assert f"{count} matches have their old scores again" in out
     policies = {(row["match_context"] or {}).get("policy") for row in program.matches().values()}
     assert policies - {None} == {"harmonic/impute"}
     code, out = answered(program, "", "undo", run)
     assert code == 0
     assert "0 matches would change: there is nothing to put back" in out
-    assert re.search(r"\d+ matches have the scores of before already", out)
+    assert re.search(r"\d+ matches have their old scores already", out)

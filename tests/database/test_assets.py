@@ -206,7 +206,7 @@ def test_one_bad_range_fails_alone_and_the_others_go_on(whole: Pipeline, broken:
         result = whole.run(**SOME)
         assert not result.success
         assert failure(result).startswith(f"1 of 3 ranges of {broken} failed ({key}: ")
-        assert failure(result).endswith("Once mended, type: jv retry")
+        assert failure(result).endswith("Once fixed, type: jv retry")
         assert set(whole.metadata(broken, result.run_id)) == set(KEYS[:3]) - {key}
         run = whole.instance.get_run_by_id(result.run_id)
         assert run

@@ -52,7 +52,7 @@ def test_a_shift_is_refused_until_it_is_accepted(whole: Pipeline) -> None:
     line = failure(result)
     assert line.startswith("nothing was published: of ")
     assert "matches stored under the same policy and version, the mean moved by +20.00 points (at most 5)" in line
-    assert line.endswith("mend the cause, or publish on purpose: the same command with --accept-shift")
+    assert line.endswith("fix the cause, or publish on purpose: the same command with --accept-shift")
     page = (whole.home / "reports" / "refused.html").read_text()
     assert str(whole.home / "reports" / "refused.html") in line
     assert re.search(r"Of [\d,]+ matches [\d,]+ score higher than before and 0 lower", page)

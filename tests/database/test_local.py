@@ -341,7 +341,7 @@ def test_a_lost_password_is_named(running: postgres.Server, folder: Path) -> Non
     kept = folder / "kept"
     password.rename(kept)
     try:
-        with pytest.raises(UserError, match="password is gone: put it back, or delete"):
+        with pytest.raises(UserError, match="password is missing: restore it, or delete"):
             postgres.start(folder)
     finally:
         kept.rename(password)

@@ -45,6 +45,6 @@ def test_a_range_is_kept_once(database: Database) -> None:
         for before, after in pairwise(times):
             note_published(connection, ids_of("04", 64), before)
             note_published(connection, ids_of("04", 64), after)
-        with pytest.raises(UserError, match="score anew: jv rescore"):
+        with pytest.raises(UserError, match="score again: jv rescore"):
             refuse_older(connection, ids_of("04", 64), times[2])
         refuse_older(connection, ids_of("04", 64), times[3])

@@ -95,7 +95,7 @@ def test_a_table_of_v7_is_cut_anew_on_purpose(whole: Pipeline) -> None:
     going = create_run_for_test(whole.instance, job_name="nightly", status=dg.DagsterRunStatus.STARTED)
     with pytest.raises(UserError, match=r"^run .* goes on: let it end, or end it in jv ui; then type: jv repartition$"):
         jv(whole, "repartition")
-    assert "Nothing was changed. To cut the ranges anew: jv repartition" in jv(whole, "repartition", "--dry-run")
+    assert "Nothing was changed. To change the partitions: jv repartition" in jv(whole, "repartition", "--dry-run")
     whole.instance.delete_run(going.run_id)
     assert whole.files.cut.identity == "4"
     assert "To make them: jv nightly" in jv(whole, "repartition")

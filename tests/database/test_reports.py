@@ -265,7 +265,7 @@ def test_a_missing_range_is_named_and_the_others_are_reported(whole: Reports) ->
         assert set(failures(result)) == {*TALLIED, "evaluation"}
         for asset, cause in failures(result).items():
             assert cause.startswith(f"1 of 3 ranges of {asset} failed (4: no scores: materialize match_scores first")
-            assert cause.endswith("Once mended, type: jv report")
+            assert cause.endswith("Once fixed, type: jv report")
             assert set(whole.metadata(asset, result.run_id)) == {"0", "8"}
         result = whole.run(assets=("diagnostic_report",))
         assert result.success
@@ -408,11 +408,11 @@ def test_the_report_says_when_the_options_are_older_than_the_scores(whole: Repor
         assert whole.run(assets=("diagnostic_report",)).success
         shown = " ".join(whole.made("txt").split())
         assert "The options for Momentum are older than the scores" in shown
-        assert "were scored anew since embedding_isolation, momentum_bottleneck, aggregation_comparison" in shown
+        assert "were rescored since embedding_isolation, momentum_bottleneck, aggregation_comparison" in shown
         assert whole.run().success
         shown = " ".join(whole.made("txt").split())
         assert "The options for Momentum are older than the scores" in shown
-        assert "scored anew since embedding" not in shown
+        assert "rescored since embedding" not in shown
     finally:
         assert whole.run(assets=REPORTS, momentum_options={"repeats": 4}).success
     assert "!" not in whole.made("txt")
@@ -449,7 +449,7 @@ def test_a_sample_is_drawn_by_id_and_the_same_every_time(whole: Reports) -> None
         result = whole.run(assets=("diagnostic_report",))
         (cause,) = failures(result).values()
         assert cause.startswith("reports are of different samples (200 of ")
-        assert cause.endswith("all matches: 0, 4): make all anew (jv report)")
+        assert cause.endswith("all matches: 0, 4): make all again (jv report)")
         result = whole.run(assets=TALLIED[:1], embedding_isolation={"sample": 0})
         assert failures(result) == {TALLIED[0]: "sample: 0: ask for 1 match or more"}
         assert whole.run(assets=TALLIED, **{asset: {"sample": 10_000} for asset in TALLIED}).success

@@ -113,7 +113,7 @@ def test_who_is_asked_about_a_run_and_what_is_made_of_the_answer(
             wait_until(lambda: app.control.inspect(["jv-1@here"], timeout=1).ping())
             # one of this name is there, which does not have the run that the one of before has begun
             app.backend.store_result("task", {"hostname": "jv-1@here", "pid": 1}, "STARTED")
-            assert health() == "its worker jv-1@here was started anew"
+            assert health() == "its worker jv-1@here was restarted"
         finally:
             worker.kill()
             worker.wait()

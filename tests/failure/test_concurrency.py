@@ -95,14 +95,14 @@ def test_a_range_scored_otherwise_while_it_is_published(production: Production) 
     assert done.code == 1
     first, *others = done.err.splitlines()
     assert first == (
-        "published_scores failed in 1 range (8): range 8 was scored anew while it was published: type jv retry"
+        "published_scores failed in 1 range (8): range 8 was rescored while it was published: type jv retry"
     )
     assert "failed in 3 ranges (a, c, e): scores are stored under harmonic/impute, and these were" in others[0]
-    assert others[1:] == ["Once mended, the rest is done by: jv retry"]
+    assert others[1:] == ["Once fixed, the rest is done by: jv retry"]
     assert list(production.failed()["published_scores"]) == ["8", "a", "c", "e"]
     assert_no_trace(production.log())
     status = production.jv.well("status").out
-    assert "published_scores: failed in 1 range (8): range 8 was scored anew" in status
+    assert "published_scores: failed in 1 range (8): range 8 was rescored" in status
     assert status.endswith("Next: jv retry\n")
     mixed = "match_context ->> 'policy' = 'geometric/redistribute'"
     assert production.sql(f"SELECT id FROM match_suggestions WHERE {mixed}") == []

@@ -51,7 +51,7 @@ def test_a_switch_of_the_policy_killed(production: Production, way: str) -> None
         [run] = [line for line in jv.well("undo").out.splitlines() if NEW in line]
         production.sql("DELETE FROM writes")
         undone = jv.well("undo", run.strip("│ ").split()[0], "--yes").out
-        assert f"{switched:,} matches have the scores of before again" in undone
+        assert f"{switched:,} matches have their old scores again" in undone
         jv.well("nightly")
         assert_whole(production)
     else:

@@ -184,7 +184,7 @@ def test_a_full_disk_of_ours(production: Production) -> None:
     assert (retried.code, retried.err) == (0, "")
     assert done.code == 1
     *failed, last = done.err.splitlines()
-    assert last == "Once mended, the rest is done by: jv retry"
+    assert last == "Once fixed, the rest is done by: jv retry"
     causes = production.failed()["match_scores"]
     assert [f"match_scores failed in 1 range ({key}): {cause}" for key, cause in causes.items()] == failed
     no_room = re.compile(r"cannot write .+/match_scores/[0-9a-f]\.parquet\S*: No space left on device; see JV_HOME")

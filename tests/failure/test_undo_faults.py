@@ -36,7 +36,7 @@ def test_an_undo_that_is_killed(production: Production) -> None:
     assert (killed.job, killed.status) == ("undo", "FAILURE")
     again = production.jv.well("undo", run, "--yes").out
     restored, already, _ = again.splitlines()
-    assert restored.endswith("have the scores of before again")
+    assert restored.endswith("have their old scores again")
     assert already.endswith("had them already")
     assert sum(int(line.split()[0]) for line in (restored, already)) == production.scorable
     assert "undo" not in production.jv.well("status").out
@@ -55,7 +55,7 @@ def test_a_pooler_that_stays_away_during_an_undo(production: Production) -> None
     assert done.code == 1
     told = [line for line in done.err.splitlines() if "; attempt " not in line]
     assert told[0].startswith(f"put_back failed in {ALL}: no connection to the database ")
-    assert told[1:] == [f"Once mended, the rest is done by: jv undo {run}"]
+    assert told[1:] == [f"Once fixed, the rest is done by: jv undo {run}"]
     assert set(production.failed()["put_back"]) == {"0", "2", "4", "6", "8", "a", "c", "e"}
     assert_told(production, "no connection to the database ")
     assert f"jv undo {run[:8]}" in production.jv.well("status").out

@@ -1,4 +1,4 @@
-"""The 60 pairs whose scores the spec gives, under all six policies. Equality is exact: these are the stored scores."""
+"""Golden test: 60 pairs with their scores under all six policies. Equality is exact: these are the stored scores."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The spec's rules, restated by hand: this fails when a weight, factor, threshold, step or role score changes."""
+"""The rules of docs/ismc.md, restated by hand: this fails when a weight, factor, threshold, step or role
+score changes.
+"""
 
 import hashlib
 import json

@@ -58,7 +58,7 @@ def assert_failed(production: Production, done: Done, where: str, cause: str, cu
     assert told[0].startswith(f"{asset} failed in {where}: "), done.err
     assert cause in told[0]
     assert cure in told[0]
-    assert told[1:] == ["Once mended, the rest is done by: jv retry"]
+    assert told[1:] == ["Once fixed, the rest is done by: jv retry"]
     causes = production.failed()[asset]
     assert all(cause in line and cure in line and "\n" not in line for line in causes.values())
     log = production.log()

@@ -90,7 +90,7 @@ class Origin:
         if not self.has(metadata):
             raise UserError(
                 f"range {key} of {asset} was read from a state that this database does not have: it was restored, or "
-                "is a copy; read everything anew: jv rescore"
+                "is a copy; read everything again: jv rescore"
             )
 
     def _sealed(self, mark: str) -> bool | None:
@@ -108,7 +108,8 @@ class Origin:
 
         if self.is_own and not self.database.run(work):
             raise UserError(
-                "the database was put back to an earlier state while this run read it; read everything anew: jv rescore"
+                "the database was put back to an earlier state while this run read it; read everything again: jv "
+                "rescore"
             )
 
 

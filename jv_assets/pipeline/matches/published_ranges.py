@@ -24,7 +24,7 @@ def refuse_older(connection: Connection, within: tuple[str, str], as_of: datetim
     if newest and newest > as_of:
         raise UserError(
             f"scores from data of {newest:%Y-%m-%d %H:%M:%S} UTC are published, and these are from older data, of "
-            f"{as_of:%Y-%m-%d %H:%M:%S} UTC; score anew: jv rescore"
+            f"{as_of:%Y-%m-%d %H:%M:%S} UTC; score again: jv rescore"
         )
 
 
