@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Run them (with `large`: the large ones), print the table, keep the figures by commit."""
+    """Run the benchmarks (with `large`: the large ones), print the table, and store the figures by commit."""
     large = sys.argv[1:] == ["large"]
     usual = (scoring, reports, evaluation, database, embedding, operation, uneven)
     rows = scale.run() if large else [row for each in usual for row in each.run()]

@@ -1,8 +1,8 @@
-"""How many rows one publishing transaction should carry: the same scores in batches of several sizes, in turns.
+"""Measure how many rows one publishing transaction should write: the same scores in batches of several sizes, in turns.
 
     .venv/bin/python -m benchmarks.batches
 
-All are in one range, so that no batch is smaller than asked for, and each turn writes every row.
+All rows are in one partition, so that no batch is smaller than asked for, and each turn writes every row.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ SIZES, REPEATS = (100, 500, 1_000, 2_500, 5_000, 10_000, 30_000), 3
 
 
 def main() -> None:
-    """A row of a table for each size."""
+    """Print one row of a table per size."""
     with TemporaryDirectory() as folder:
         server = postgres.start(Path(folder) / "postgres")
         try:
@@ -35,7 +35,7 @@ def main() -> None:
             for turn in range(REPEATS + 1):
                 for size in SIZES:
                     seconds = _published(database, rows, size)
-                    if turn:  # the first is to warm up
+                    if turn:  # The first turn warms up.
                         took[size].append(seconds)
         finally:
             postgres.stop(Path(folder) / "postgres")
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _published(database: Database, rows: pd.DataFrame, size: int) -> float:
-    """Seconds of a publish of all rows, none of which has a score."""
+    """Return the seconds of a publish of all rows, none of which has a score."""
     nothing = ", ".join(f"{name} = NULL" for name in ("score_ab", "score_ba", "harmonic_mean", "match_context"))
     at_once(database, f"UPDATE match_suggestions SET {nothing}", "VACUUM match_suggestions", "CHECKPOINT")
     with patch.object(publishing, "BATCH_ROWS", size):

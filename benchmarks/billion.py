@@ -15,23 +15,25 @@ from benchmarks.schedule import Plan, simulate
 
 PROFILES, MATCHES, RANGES, RANGES_PER_RUN = 10_000_000, 1_000_000_000, 4_096, 16
 WORKERS, POSTGRES = (1, 16, 64), 16
-"""How many processes run the ranges, and how many processors Postgres has."""
+"""How many processes run the partitions, and how many processors Postgres has."""
 EDITED = 0.01
 TEXTS, NUMBERS = 4, 1_024
-"""Of a profile: texts with a vector, and numbers of one."""
+"""Per profile: texts with a vector, and numbers in one."""
 GPU_FLOPS, GPU_SHARE = 60e12, 0.4
-"""Multiplications and additions a second of one GPU of the middle class in float16, and what part of it is reached."""
+"""Multiply-adds per second of a mid-range GPU in float16, and the share of it that is reached."""
 HOUR, TB, GB = 3600.0, 1e12, 1e9
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds are of one processor. A process's own and Postgres's are apart, since Postgres stays one."""
+    """Seconds are of one processor. Those of a process and of Postgres are separate, because there is only one
+    Postgres.
+    """
 
     write: float
-    """A match read, scored with its context, put into a file and published, in the process."""
+    """A match read, scored with its context, written to a file and published, in the process."""
     reuse: float
-    """A match of a night that nothing changed of, in the process."""
+    """An unchanged match of a night, in the process."""
     profile: float
     """A profile, read by each run."""
     profile_memory: float
@@ -43,7 +45,7 @@ class Measured:
     row: float
     """Bytes of a match in its table, with the context."""
     file: float
-    """Bytes of a match in the range's file, with the context."""
+    """Bytes of a match in the partition's file, with the context."""
     flops: float
     """Of a text in the production model."""
     text: float
@@ -62,7 +64,7 @@ MEASURED = Measured(
 
 
 def amounts(of: Measured) -> list[tuple[str, str]]:
-    """What there is of everything."""
+    """The numbers of everything."""
     vectors = PROFILES * TEXTS * NUMBERS
     runs = -(-RANGES // RANGES_PER_RUN)
     return [
@@ -94,9 +96,9 @@ def _cosines(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDAr
 
 
 def hours(of: Measured) -> list[tuple[str, str, str]]:
-    """Of workers: how long they take over all matches, and over those that a hundredth of the profiles concern.
+    """Return how long some workers take over all matches, and over those that a hundredth of the profiles concern.
 
-    Without reading all profiles in each run, which is to be changed first. Postgres limits both from below.
+    Without reading all profiles in each run, which has to change first. Postgres limits both from below.
     """
     concerned = 1 - (1 - EDITED) ** 2
     rows = []
@@ -114,7 +116,7 @@ def hours(of: Measured) -> list[tuple[str, str, str]]:
 
 
 def tables(of: Measured = MEASURED) -> str:
-    """Both, as they stand in the page."""
+    """Return both tables, as in the page."""
     lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in amounts(of)), ""]
     lines += ["| workers | all matches | a night, 1 % of the profiles edited |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {workers} | {whole} | {night} |" for workers, whole, night in hours(of))])

@@ -1,9 +1,9 @@
-"""How the table of matches grows by publishing, under some layouts that its owner may give it.
+"""Measure how the table of matches grows by publishing, under some layouts that its owner may choose.
 
     .venv/bin/python -m benchmarks.bloat
 
-publishes all scores ten times, each time others than before, with a VACUUM after each, as autovacuum does it by day.
-HOT updates touch no index, and leave room that the next update of the same page takes without a VACUUM.
+publishes all scores ten times, each time with other scores, with a VACUUM after each, as autovacuum does during the
+day. HOT updates touch no index, and leave room that the next update of the same page uses without a VACUUM.
 """
 
 import time
@@ -60,7 +60,7 @@ class Grown:
 
 
 def main() -> None:
-    """A row of a table for each layout."""
+    """Print one row of a table per layout."""
     print("| | MB after 1 | after 10 | indexes after 1 | after 10 | HOT | bytes of log a row | seconds a publish |")
     print("|---|---|---|---|---|---|---|---|")
     for name, statements in LAYOUTS.items():
@@ -86,7 +86,9 @@ def _grown(database: Database, statements: Sequence[str]) -> Grown:
 
 
 def scored_parts(database: Database, profiles: int, matches: int, statements: Sequence[str] = ()) -> list[pd.DataFrame]:
-    """Rows as `match_scores` makes them of a demo population of so many, loaded into tables that these change first."""
+    """Return rows as in `match_scores` for a demo population of this size, loaded into tables changed by these
+    statements.
+    """
     migrate(database, dimension=384)
     population = make_population(profiles, matches)
     at_once(database, *statements)
@@ -98,7 +100,7 @@ def scored_parts(database: Database, profiles: int, matches: int, statements: Se
 
 
 def _publish(database: Database, parts: Sequence[pd.DataFrame], turn: int) -> None:
-    """Each score a hundredth other than the last time, and each context another match's, which is as long."""
+    """Return each score changed by a hundredth, and each context exchanged for another match's of equal length."""
     for rows in parts:
         other = rows.assign(harmonic_mean=np.round(rows["harmonic_mean"] + 0.01 * (turn % 2), 2))
         contexts = pd.Series(np.roll(rows["match_context"], turn), rows.index)
@@ -107,7 +109,7 @@ def _publish(database: Database, parts: Sequence[pd.DataFrame], turn: int) -> No
 
 
 def at_once(database: Database, *statements: str) -> None:
-    """Each in a transaction of its own."""
+    """Run each statement in its own transaction."""
     with psycopg.connect(database.url.replace("+psycopg", "", 1), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())

@@ -1,4 +1,4 @@
-"""Reading, publishing and a whole rescore, each beside its limit measured in the same run."""
+"""Measure reading, publishing and a whole rescore, each beside its limit in the same run."""
 
 import json
 import re
@@ -41,14 +41,14 @@ BOUNDS = equal_width(len(KEYS)).bounds
 
 
 def run() -> list[Row]:
-    """Rows of name, value, unit, target (or None) and whether it was met."""
+    """Return rows of name, value, unit, target (or None) and whether it was met."""
     with TemporaryDirectory() as folder, _population(Path(folder)) as (database, files):
         return [*_vectors(database), *_publishing(database, files), *_rescore(Path(folder) / "whole")]
 
 
 @contextmanager
 def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
-    """The demo population with random vectors of the production model's length, and the file of every range."""
+    """The demo population with random vectors of the production model's length, and the file of every partition."""
     server = postgres.start(folder / "postgres")
     database, files = Database(server.url()), RangeFiles(str(folder), len(KEYS))
     migrate(database, dimension=DIMENSION)
@@ -69,7 +69,7 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
 
 
 def fill_vectors(database: Database) -> None:
-    """Random vectors of the production model's length, four of each profile."""
+    """Return random vectors of the production model's length, four per profile."""
     rng = np.random.default_rng(1)
     with database.transaction() as connection:
         ids = connection.execute(text("SELECT id::text FROM profiles WHERE seeking IS NOT NULL")).scalars().all()
@@ -109,7 +109,7 @@ def _vectors(database: Database) -> list[Row]:
 
 
 def _publishing(database: Database, files: RangeFiles) -> list[Row]:
-    """A publish of every row beside COPY of the same bytes into a temporary table, in turns."""
+    """Measure a publish of every row beside COPY of the same bytes into a temporary table, in turns."""
     whole, copies, unchanged, known = [], [], [], []
     for turn in range(REPEATS):
         run = f"benchmark {turn}"
@@ -141,7 +141,7 @@ def _publishing(database: Database, files: RangeFiles) -> list[Row]:
 
 
 def _note_what_is_stored(database: Database, files: RangeFiles) -> None:
-    """As making match_scores again does."""
+    """As a repeated materialization of match_scores does."""
     for key in KEYS:
         rows, metadata = files.read(MATCH_SCORES, key), files.metadata(MATCH_SCORES, key)
         now = read_matches(database, *BOUNDS(key)).set_index("id").loc[rows["id"], list(STORED_COLUMNS)]
@@ -187,7 +187,9 @@ def _vacuum(database: Database) -> None:
 
 
 def _rescore(home: Path) -> list[Row]:
-    """`jv rescore` of the demo as a process of its own, everything counted. Without vectors: they change no cost."""
+    """Measure `jv rescore` of the demo in its own process, everything included. Without vectors, which do not change
+    the cost.
+    """
     try:
         jv(home, "load", "demo")
         rescore = jv(home, "rescore")

@@ -1,7 +1,7 @@
-"""How fast discovery is, beside its peers in the same run: `score_pairs`, bare matrix products, and pgvector's HNSW.
+"""Measure discovery beside its peers in the same run: `score_pairs`, bare matrix products, and pgvector's HNSW.
 
-The profiles are the demo's kind. Their vectors are random, about twelve themes, and their cosines reach every step.
-Each size by itself, with the index built by the way (minutes) or not:
+The profiles are like the demo's. Their vectors are random, about twelve themes, and their cosines reach every step.
+Each size runs by itself, with or without building the index (minutes):
 
     python -m benchmarks.discovery 3578 384
     python -m benchmarks.discovery 20000 1024 hnsw
@@ -62,7 +62,9 @@ class Sample:
         return discover(self.prepared, self.matches, k, calibration=CALIBRATION, among=self.among)
 
     def edited(self, share: float) -> tuple["Sample", list[str]]:
-        """The same with the vectors of a share of the profiles shuffled among them, and their ids."""
+        """Return the same population, with the vectors of a share of the profiles shuffled among them, and
+        their ids.
+        """
         changed = np.random.default_rng(2).permutation(len(self.among))[: int(len(self.among) * share)]
         row = {name: vectors.row.copy() for name, vectors in self.prepared.vectors.items()}
         for rows in row.values():
@@ -75,7 +77,7 @@ class Sample:
 
 
 def _vectors(texts: list[object], themes: npt.NDArray[np.float32], rng: np.random.Generator) -> Vectors:
-    """A unit vector for each text that would be embedded: one theme common to all, one of its own, and noise."""
+    """Return a unit vector for each embedded text: one common theme, one of its own, and noise."""
     embedded = np.flatnonzero([text_to_embed(text) is not None for text in texts])
     matrix = np.empty((len(embedded), themes.shape[1]), np.float32)
     for start in range(0, len(embedded), _ROWS_AT_ONCE):
@@ -96,7 +98,7 @@ def bare_products(sample: Sample) -> float:
 
 
 def run(profiles: int, dimension: int, hnsw: bool) -> list[Row]:
-    """Every figure with its unit and target."""
+    """Return every figure with its unit and target."""
     sample = Sample(profiles, dimension)
     pairs = sample.eligible * (sample.eligible - 1) / 2
     seconds, cpu, found = _measured(lambda: sample.discover(BEST), 5 if profiles <= 5_000 else 1)
@@ -133,7 +135,7 @@ def run(profiles: int, dimension: int, hnsw: bool) -> list[Row]:
 
 
 def _second(sample: Sample, what: str, first: float, first_cpu: float) -> list[Row]:
-    """A run after a hundredth of the profiles changed, beside the first; RuntimeError if it gives anything else."""
+    """Measure a run after a hundredth of the profiles changed, beside the first; RuntimeError if the results differ."""
     known = sample.discover(BEST + SPARE)
     later, changed = sample.edited(0.01)
     seconds, cpu, found = _measured(
@@ -148,7 +150,7 @@ def _second(sample: Sample, what: str, first: float, first_cpu: float) -> list[R
 
 
 def _measured(work, repeats: int):  # type: ignore[no-untyped-def]
-    """Seconds by the clock and of CPU time, each the best of so many turns, and what the last gave."""
+    """Return seconds by the clock and of CPU time, each the best of so many turns, and the last result."""
     clock, cpu, given = [], [], None
     for _ in range(repeats):
         started, used = time.perf_counter(), time.process_time()

@@ -1,7 +1,7 @@
-"""Embedding beside its limits: a large matrix product in the same run, and one text a call of the library.
+"""Measure embedding beside its limits: a large matrix product in the same run, and one text per call of the library.
 
-The production model is 1.3 GB and may not be here, so its shape is made with weights drawn by chance: a model of the
-same shape makes the same multiplications and takes as long, whatever its weights are.
+The production model is 1.3 GB and may be missing here, so a model of the same shape has random weights. It makes the
+same multiplications and takes as long, whatever its weights are.
 """
 
 from collections.abc import Callable, Sequence

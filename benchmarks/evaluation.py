@@ -1,8 +1,9 @@
-"""Evaluation over 1,000,000 matches of which 50,000 were seen: tallies by range, kept as JSON, merged and reported.
+"""Measure evaluation over 1,000,000 matches, 50,000 of them seen: tallies by partition, stored as JSON, merged and
+reported.
 
-All rankings, both labels, 1,000 draws. Matches, scores and outcomes are drawn at random, range by range, outside what
-is measured; every match has columns as a `match_scores` range file has them. It is a process of its own, which tells
-its peak memory too.
+All rankings, both labels, 1,000 draws. Matches, scores and outcomes are drawn at random, partition by partition,
+outside of the measurement. Every match has the columns of `match_scores`. It is its own process, which also reports its
+peak memory.
 """
 
 import json
@@ -35,7 +36,7 @@ def run() -> list[Row]:
 
 
 def _range(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of a range, and their outcomes."""
+    """Return the rows of a partition, and their outcomes."""
     rng, count = np.random.default_rng([2, number]), MATCHES // RANGES
     rows: dict[str, object] = {name: np.round(rng.uniform(1, 10, count), 2) for name in evaluation.COLUMNS}
     for name in ("score_ab", "score_ba", "harmonic_mean", "match_score"):
@@ -64,7 +65,7 @@ def _range(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def main() -> None:
-    """Evaluate; print what that took."""
+    """Evaluate, and print the costs."""
     seconds = 0.0
     kept = []
     for number in range(RANGES):
@@ -77,7 +78,7 @@ def main() -> None:
     report = evaluation.report(merged, _AT)
     seconds += time.process_time() - started
     exposed = report["analyses"]["retrospective"]["labels"]["acted"]["exposed"]
-    # Not ru_maxrss: Linux starts a child's with what its parent used.
+    # Not ru_maxrss: Linux starts a child's value with its parent's.
     peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
     print(json.dumps({"exposed": exposed, "seconds": seconds, "peak_kb": int(peak)}))
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a figure as a row of the table, and `jv` as a process that tells what it took."""
+"""What the benchmarks share: a figure as a row of the table, and `jv` as a process that reports its costs."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typing import Any
 Row = dict[str, Any]
 """Name, value, unit, target (or None) and whether it was met."""
 
-# Not ru_maxrss: Linux starts a child's with what its parent used.
+# Not ru_maxrss: Linux starts a child's value with its parent's.
 _JV = """
 import atexit, json, pathlib, resource, sys
 def told():
@@ -27,7 +27,7 @@ main()
 
 
 def figure(name: str, value: float, unit: str, at_most: float | None = None, at_least: float | None = None) -> Row:
-    """A figure; one without a target is there to be known."""
+    """Return a figure; one without a target is only for information."""
     target: str | None = None
     met: bool | None = None
     if at_most is not None:
@@ -38,13 +38,13 @@ def figure(name: str, value: float, unit: str, at_most: float | None = None, at_
 
 
 def show(rows: Iterable[Row]) -> None:
-    """A line each, at once."""
+    """Print one line per figure, at once."""
     for row in rows:
         print(f"{row['name']:<95}{row['value']:>12,.4g} {row['unit']}", flush=True)
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Ours without what is set for the product, and with these settings."""
+    """Return our environment without settings of the product, plus these settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JV_", "DAGSTER_"))}
     return kept | settings
 
@@ -58,7 +58,7 @@ def timed(work: Callable[[], object]) -> float:
 
 @dataclass(frozen=True)
 class Took:
-    """What a `jv` printed, and took: by the clock, of CPU time and of memory, its own process alone."""
+    """The output and costs of a `jv` process: seconds by the clock, CPU time and memory, of its own process only."""
 
     out: str
     seconds: float
@@ -67,7 +67,7 @@ class Took:
 
 
 def jv(home: Path, *words: str, **settings: str) -> Took:
-    """Run it on a `JV_HOME`; RuntimeError with what it said where it failed."""
+    """Run it on a `JV_HOME`; RuntimeError with its output if it fails."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", _JV, *words],

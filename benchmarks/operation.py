@@ -1,11 +1,11 @@
-"""What it costs to run anything at all: starting processes, and runs over ranges in which there is nothing to do.
+"""Measure the fixed cost of starting processes, and of runs over partitions without work.
 
-Over an empty database, with its tables but no row in them, all is cost and nothing is work. A run over one range has
-what is paid once; what the others cost is the difference of a run over 64 and one over 1.
+An empty database has its tables but no rows, so everything is fixed cost. A run over one partition shows what is paid
+once; the cost of a partition is the difference between runs over 64 and over 1.
 
     .venv/bin/python -m benchmarks.operation 4096
 
-measures a run over so many ranges instead of 64, once, which takes minutes.
+measures a run over that many partitions instead of 64, once, which takes minutes.
 """
 
 import resource
@@ -80,7 +80,7 @@ def _starts(home: Path) -> list[Row]:
 
 
 def _serve(home: Path, command: Sequence[str], instance: Mapping[str, str], what: Sequence[str]) -> None:
-    """Start a code server of a code location, and end it when it has listed what is in that."""
+    """Start a code server of a code location, and stop it when it has listed its contents."""
     with TemporaryDirectory() as folder:
         socket = f"{folder}/socket"
         place = ["--socket", socket, *what, "--location-name", LOCATION]
@@ -104,7 +104,7 @@ def _serve(home: Path, command: Sequence[str], instance: Mapping[str, str], what
 
 
 def _cost(home: Path, ranges: int, repeats: int) -> list[Row]:
-    """Of runs over so many empty ranges and over one, in turns, each a process of its own."""
+    """Measure runs over so many empty partitions and over one, in turns, each in its own process."""
     jv(home, "migrate")
     runs = [(name, count) for name in RUNS for count in (1, ranges)]
     runs.append(("status", ranges))
@@ -140,7 +140,7 @@ def medians(repeats: int, works: Mapping[str, Callable[[], object]]) -> dict[str
         for name, work in works.items():
             clock, cpu = time.perf_counter(), _cpu()
             work()
-            if turn or repeats == 1:  # the first is to warm up
+            if turn or repeats == 1:  # The first turn warms up.
                 seconds[name].append(Seconds(time.perf_counter() - clock, _cpu() - cpu))
     return {name: Seconds(median(s.clock for s in all_), median(s.cpu for s in all_)) for name, all_ in seconds.items()}
 

@@ -1,10 +1,10 @@
-"""How long the Dagster UI takes over pages with many ranges, in a real browser, until what they are for can be used.
+"""Measure how long pages of the Dagster UI take with many partitions, in a real browser, until they can be used.
 
     .venv/bin/python -m benchmarks.pages [RANGES] [HOME]
 
-loads a small population, runs the night once over all ranges (4,096 by default: minutes), starts `jv ui`, opens each
-page in turns, and at last asks for a backfill of all ranges, which it takes back. With a HOME that is there
-already the night is not run again, and the folder stays.
+loads a small population, runs the night once over all partitions (4,096 by default: minutes), starts `jv ui`, opens
+each page in turns, and at last requests a backfill of all partitions, which it cancels. With an existing HOME the night
+is not run again, and the folder stays.
 """
 
 import os

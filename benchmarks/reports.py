@@ -1,9 +1,9 @@
-"""The reports over 250,000 and over 1,000,000 scored matches: what a match costs, and how much memory it all takes.
+"""Measure the reports over 250,000 and over 1,000,000 scored matches: cost per match, and memory.
 
 Every match is of another pair of the demo's 3,578 profiles, with random vectors, scored by the engine. The profiles
-stay the same, as what is kept of them grows with their number: the best matches of each, its places in those of others.
-A range has the same number of matches either way; there are four times as many ranges. Each size is a process of its
-own. The options for Momentum are not among it: they hold all matches in memory.
+stay the same, because what is kept per profile grows with their number: its best matches, its places in those of
+others. A partition has the same number of matches either way; there are four times as many partitions. Each size is its
+own process. The options for Momentum are left out, because they hold all matches in memory.
 """
 
 import json
@@ -41,9 +41,9 @@ from jv_scoring.analysis import aggregation_comparison, embedding_isolation, mom
 from jv_scoring.analysis.tallies import Tally
 
 SMALL, LARGE = (250_000, 64), (1_000_000, 256)
-"""Matches, and ranges they are in."""
+"""Matches, and the number of partitions."""
 CHANGED = 50
-"""One match in so many was made of other inputs before."""
+"""One match in this many had other inputs before."""
 _LONGER, _MORE = 1.3, 1.15
 
 
@@ -63,7 +63,7 @@ def run() -> list[Row]:
 
 
 def _make(folder: Path) -> None:
-    """The files of both sizes: the smaller has the first ranges of the larger one."""
+    """Write the files of both sizes: the smaller size uses the first partitions of the larger one."""
     work = make_workload()
     prepared, profiles = work.prepared(), work.features.reset_index()
     of_size = {ranges: RangeFiles(str(folder), ranges) for _, ranges in (SMALL, LARGE)}
@@ -106,7 +106,7 @@ def _with_before(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _measured(folder: Path, ranges: int) -> dict[str, float]:
-    """What this module prints of all files of a size."""
+    """Return what this module prints for all files of a size."""
     program = [sys.executable, "-m", "benchmarks.reports", str(folder)]
     environment = os.environ | {"JV_ID_RANGES": str(ranges)}
     done = subprocess.run(program, env=environment, check=True, capture_output=True, text=True)
@@ -115,7 +115,7 @@ def _measured(folder: Path, ranges: int) -> dict[str, float]:
 
 
 def _report(files: RangeFiles) -> int:
-    """What the assets of the report do, range by range, and the page of them all. Returns how many matches it is of."""
+    """Do what the assets of the report do, partition by partition, and the page. Return the number of matches."""
     for key in ID_RANGES.get_partition_keys():
         _keep(
             files,
@@ -142,11 +142,11 @@ def _keep(files: RangeFiles, asset: str, key: str, tally: Tally, **beside: Any) 
 
 
 def main() -> None:
-    """Report on the files of this folder; print what that took."""
+    """Report on the files of this folder; print the costs."""
     started = time.process_time()
     matches = _report(RangeFiles(sys.argv[1]))
     seconds = time.process_time() - started
-    # Not ru_maxrss: Linux starts a child's with what its parent used.
+    # Not ru_maxrss: Linux starts a child's value with its parent's.
     peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
     print(json.dumps({"matches": matches, "seconds": seconds, "peak_kb": int(peak)}))
 

@@ -1,8 +1,8 @@
-"""A rescore of a million matches and of two, beside one of the demo: what a match costs, and how much memory it takes.
+"""Measure a rescore of one and of two million matches, beside one of the demo: cost per match, and memory.
 
-`make bench-large` (an hour, 20 GB of disk): 100,000 profiles with random vectors of 1,024 numbers. Each rescore is a
-`jv` of its own: one that writes every row, one that finds nothing to write, and one after a hundredth of the profiles
-were edited. One size alone, here in ten minutes, by profiles, matches and ranges:
+`make bench-large` (an hour, 20 GB of disk): 100,000 profiles with random vectors of 1,024 numbers. Each rescore is its
+own `jv` process: one that writes every row, one that has nothing to write, and one after a hundredth of the profiles
+were edited. One size alone, here in ten minutes, by profiles, matches and partitions:
 
     .venv/bin/python -m benchmarks.scale 30000 300000 64
 """
@@ -41,7 +41,7 @@ EDIT = """
     UPDATE profiles SET list_size = coalesce(list_size, 0) + 1, embedding_seeking = embedding_what_you_do
     WHERE hashtext(id::text) % 100 = 0
 """
-"""Features and a text of a hundredth of the profiles; the vector of the text is another one then."""
+"""Edit features and a text of a hundredth of the profiles, whose vectors change too."""
 DEMO, ONE, TWO = Size(PROFILES, MATCHES, 64), Size(100_000, 1_000_000, 64), Size(100_000, 2_000_000, 128)
 
 

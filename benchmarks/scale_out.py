@@ -1,8 +1,9 @@
-"""`make bench-workers`: what a second worker of Celery is worth, for embedding and for publishing, on this machine.
+"""`make bench-workers`: measure what a second Celery worker is worth, for embedding and for publishing, on this
+machine.
 
-The same runs go to one worker and to two, in turns, over synthetic profiles. All of it is real: a Redis, `jv ui`,
-`jv workers`. Each worker embeds with one thread, as if it had a machine to itself. There are many more matches to a
-profile than in the demo, so that publishing takes longer than to begin a run.
+The same runs go to one worker and to two, in turns, over synthetic profiles. Everything is real: a Redis, `jv ui`, `jv
+workers`. Each worker embeds with one thread, as if it had its own machine. There are many more matches per profile than
+in the demo, so that publishing takes longer than starting a run.
 """
 
 import os
@@ -120,7 +121,7 @@ class Platform:
     environment: Mapping[str, str]
 
     def measure(self, job: str, asset: str, count: int) -> Measured:
-        """All ranges of an asset, in some runs, by so many workers, from nothing."""
+        """Run all partitions of an asset, in some runs, by so many workers, from nothing."""
         self._forget(FORGET[job, asset])
         with self._workers(count) as workers, self._watched() as waits:
             postgres, ours = _spent(psutil.Process(self.server.pid)), _spent(workers)

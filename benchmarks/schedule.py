@@ -1,8 +1,8 @@
-"""How long many ranges take on some workers, by a simulation of their runs.
+"""Simulate how long many partitions take on some workers.
 
-It knows what a run and a range cost and how often either fails, and does as the pipeline does: runs of so many ranges
-wait in one queue, a range that fails leaves the others of its run done, a worker that dies takes its run with it, and
-what is left is started again when all runs have ended.
+The simulation knows the cost of a run and a partition, and how often either fails, and follows the pipeline: runs of so
+many partitions wait in one queue, a failed partition leaves the others of its run done, a dead worker loses its run,
+and what is left starts again when all runs have ended.
 """
 
 import heapq

@@ -1,8 +1,8 @@
-"""What the log of published scores costs: publishes of every row with it and without it, in turns.
+"""Measure what the log of published scores costs: publishes of every row with it and without it, in turns.
 
     .venv/bin/python -m benchmarks.score_log 30000
 
-The ratio of two publishes that follow each other says what the log adds, whatever else the machine does meanwhile.
+The ratio of two consecutive publishes shows what the log adds, whatever else the machine does meanwhile.
 """
 
 import sys
@@ -40,7 +40,7 @@ def run(matches: int) -> list[Row]:
             without, logged = [], []
             for turn in range(REPEATS + 1):
                 seconds = [_published(database, rows, turn, log) for log in ((False, True), (True, False))[turn % 2]]
-                if turn:  # the first is to warm up
+                if turn:  # The first turn warms up.
                     without.append(seconds[turn % 2])
                     logged.append(seconds[1 - turn % 2])
             count, table, index = log_size(database)

@@ -1,4 +1,4 @@
-"""The reference pages, made from the code when the site is built: what they say is what there is."""
+"""Make the reference pages from the code when the site is built, so that they always match the code."""
 
 import inspect
 import json
@@ -97,9 +97,9 @@ def assets() -> Iterator[str]:
 def metadata() -> Iterator[str]:
     """The metadata keys of every asset."""
     yield "# Metadata keys\n"
-    yield "What each materialization says of itself; the UI plots the numbers over the nights. Of assets that are cut"
-    yield f"into ranges each range has its own, and those of *{OF_EVERY_RANGE}* as well. `diagnostic_report` has five"
-    yield "charts besides, under the question that each answers.\n"
+    yield "The metadata of each materialization; the UI plots the numbers over the nights. A partitioned asset has"
+    yield f"its own keys and those of *{OF_EVERY_RANGE}* for each partition. `diagnostic_report` also has five"
+    yield "charts, under the questions that they answer.\n"
     for asset, keys in KEYS.items():
         yield f"## {asset}\n"
         rows = [(", ".join(f"`{name}`" for name in names.split()), meaning) for names, meaning in keys.items()]

@@ -1,6 +1,6 @@
 """The Celery app of a worker: a process that takes Dagster's runs from the broker (docs/scale-out.md).
 
-celery -A jv_assets.ui.celery_app worker
+    celery -A jv_assets.ui.celery_app worker
 
 Not `dagster-celery worker start`: at each start, that writes the broker's URL with the password into a file and leaves
 it there, and it finds the program `celery` only on PATH.
