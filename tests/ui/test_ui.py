@@ -36,16 +36,37 @@ DEV, DG = ([str(Path(sys.executable).with_name(program)), "dev", "-p"] for progr
 
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "jv"}
 RUNS = "{ runsOrError { ... on Runs { results { runId status } } } }"
+_OURS = 'repositoryName: "__repository__", repositoryLocationName: "jv"'
 CHANGES = [
     (LAUNCH, {"run": {"selector": {**SELECTOR, "jobName": "nightly"}, "runConfigData": {}}}),
     (
         "mutation ($it: ScheduleSelector!) { startSchedule(scheduleSelector: $it) { __typename } }",
         {"it": {**SELECTOR, "scheduleName": "every_night"}},
     ),
-    ('mutation { wipeAssets(assetPartitionRanges: [{assetKey: {path: ["profiles"]}}]) { __typename } }', {}),
-    ('mutation { deletePipelineRun(runId: "none") { __typename } }', {}),
+    *(
+        (f"mutation {{ {of} {{ __typename }} }}", {})
+        for of in (
+            'wipeAssets(assetPartitionRanges: [{assetKey: {path: ["profiles"]}}])',
+            'deletePipelineRun(runId: "none")',
+            'deleteRun(runId: "none")',
+            'terminateRun(runId: "none")',
+            f'resetSchedule(scheduleSelector: {{{_OURS}, scheduleName: "every_night"}})',
+            f'startSensor(sensorSelector: {{{_OURS}, sensorName: "new_matches"}})',
+            f'resetSensor(sensorSelector: {{{_OURS}, sensorName: "new_matches"}})',
+            f'setSensorCursor(sensorSelector: {{{_OURS}, sensorName: "new_matches"}}, cursor: "x")',
+            'reloadRepositoryLocation(repositoryLocationName: "jv")',
+            'shutdownRepositoryLocation(repositoryLocationName: "jv")',
+            "reloadWorkspace",
+            'reportRunlessAssetEvents(eventParams: {eventType: ASSET_MATERIALIZATION, assetKey: {path: ["profiles"]}})',
+            'launchPartitionBackfill(backfillParams: {assetSelection: [{path: ["profiles"]}], partitionNames: ["00"]})',
+            f'addDynamicPartition(repositorySelector: {{{_OURS}}}, partitionsDefName: "x", partitionKey: "y")',
+            f'deleteDynamicPartitions(repositorySelector: {{{_OURS}}}, partitionsDefName: "x", partitionKeys: ["y"])',
+        )
+    ),
 ]
-"""What would change something, and its variables."""
+"""What would change something, and its variables. Dagster looks up a schedule, sensor or backfill before it refuses to
+stop it, so these need one that goes on.
+"""
 
 
 def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
