@@ -44,10 +44,6 @@ class Outcome:
     seconds: float = 0.0
 
     @property
-    def failed_keys(self) -> list[str]:
-        return sorted({key for causes in self.failed.values() for key in causes})
-
-    @property
     def succeeded(self) -> bool:
         return not self.failed and not self.broken
 

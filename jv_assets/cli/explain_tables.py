@@ -17,11 +17,11 @@ def show(explanation: Explanation, to: Console = out) -> None:
         to.print(f"[bold]{name:<8}[/]{escape(value)}", soft_wrap=True)
     for note in explanation.notes:
         to.print(f"[yellow]note[/]    {escape(note)}", soft_wrap=True)
-    for table in tables(explanation):
-        to.print(f"\n[bold]{escape(table.title)}[/]", soft_wrap=True)
+    for title, table in tables(explanation):
+        to.print(f"\n[bold]{escape(title)}[/]", soft_wrap=True)
         shown = Table()
-        for column, is_text in zip(table.columns, table.texts, strict=True):
-            shown.add_column(escape(column), justify="left" if is_text else "right")
+        for column, kind in zip(table.columns, table.kinds, strict=True):
+            shown.add_column(escape(column), justify="left" if kind == "t" else "right")
         if table.bars:
             shown.add_column("")
         for number, row in enumerate(table.rows):

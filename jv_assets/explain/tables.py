@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from jv_assets.explain.explanation import Explanation, Version
+from jv_assets.reports.figures import Table
 from jv_scoring.explain import Contribution, null_costs, waterfall
 from jv_scoring.policy import DIMENSION_WEIGHTS, DIMENSIONS, POLICIES, tier
 from jv_scoring.reference import Breakdown
@@ -13,22 +13,6 @@ from jv_scoring.reference import Breakdown
 _DIRECTIONS = (("A → B", "what B is worth to A", "breakdown_ab"), ("B → A", "what A is worth to B", "breakdown_ba"))
 _TEXT_COLUMNS = ("detail", "method", "tier", "policy")
 _NO: dict[str, Any] = {"score": None, "factors": []}
-
-
-@dataclass(frozen=True)
-class Table:
-    """`bars`: for each row, its interval of 0..100. `heads`: the rows above their parts."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    bars: Sequence[tuple[float, float]] = ()
-    heads: frozenset[int] = frozenset()
-
-    @property
-    def texts(self) -> list[bool]:
-        """Return, for each column, whether it holds text, not numbers."""
-        return [not number or name in _TEXT_COLUMNS for number, name in enumerate(self.columns)]
 
 
 def summary(explanation: Explanation) -> list[tuple[str, str]]:
@@ -46,21 +30,22 @@ def summary(explanation: Explanation) -> list[tuple[str, str]]:
     return named + ([("changed", ", ".join(explanation.changes))] if explanation.changes else [])
 
 
-def tables(explanation: Explanation) -> list[Table]:
+def tables(explanation: Explanation) -> list[tuple[str, Table]]:
     """Return the tables: scores, then by direction factors, waterfalls and missing data, then the profiles."""
     versions = explanation.versions
-    shown = [_score_table(versions)]
+    shown = [("Scores, 0 to 100", _score_table(versions))]
     for direction, meaning, attribute in _DIRECTIONS:
         breakdowns: list[Breakdown] = [getattr(version.pair, attribute) for version in versions]
-        shown.append(_factor_table(f"{direction}: {meaning}", versions, breakdowns))
+        shown.append((f"{direction}: {meaning}", _factor_table(versions, breakdowns)))
         heading = f"{direction}: points of 100 that each dimension costs"
         for labels, steps in _waterfalls(versions, breakdowns):
-            shown.append(_waterfall_table(f"{heading} ({labels})" if len(versions) > 1 else heading, steps))
+            shown.append((f"{heading} ({labels})" if len(versions) > 1 else heading, _waterfall_table(steps)))
         title = f"{direction}: what missing data does to the score"
         if versions[-1].policy in POLICIES:
-            shown.append(_null_table(title, breakdowns[-1], versions[-1].policy))
+            shown.append((title, _null_table(breakdowns[-1], versions[-1].policy)))
     fields = [(name, *sizes) for name, sizes in explanation.sizes.items()]
-    return [*(table for table in shown if table.rows), Table("What the profiles hold", ("field", "A", "B"), fields)]
+    sizes = ("What the profiles hold", _table(("field", "A", "B"), fields))
+    return [*((title, table) for title, table in shown if table.rows), sizes]
 
 
 def _score_table(versions: Sequence[Version]) -> Table:
@@ -70,10 +55,10 @@ def _score_table(versions: Sequence[Version]) -> Table:
         for version in versions
         for pair in (version.pair,)
     ]  # fmt: skip
-    return Table("Scores, 0 to 100", ("", "A → B", "B → A", "harmonic_mean", "tier", "policy"), rows)
+    return _table(("", "A → B", "B → A", "harmonic_mean", "tier", "policy"), rows)
 
 
-def _factor_table(title: str, versions: Sequence[Version], breakdowns: Sequence[Breakdown]) -> Table:
+def _factor_table(versions: Sequence[Version], breakdowns: Sequence[Breakdown]) -> Table:
     """Return dimensions and factors, one column per version; the detail is that of the last version."""
     by_name = [
         {part["name"]: part for name in DIMENSIONS for part in breakdown.get(name, _NO)["factors"]}
@@ -92,7 +77,7 @@ def _factor_table(title: str, versions: Sequence[Version], breakdowns: Sequence[
             row = (f"  {factor['name']}", f"{factor['weight']:.1f}", *shown, " → ".join(methods), factor["detail"])
             rows.append(row)
     columns = ("", "weight", *(version.label for version in versions), "method", "detail")
-    return Table(title, columns, rows, heads=frozenset(heads))
+    return _table(columns, rows, heads=frozenset(heads))
 
 
 def _waterfalls(versions: Sequence[Version], breakdowns: Sequence[Breakdown]) -> list[tuple[str, list[Contribution]]]:
@@ -109,7 +94,7 @@ def _waterfalls(versions: Sequence[Version], breakdowns: Sequence[Breakdown]) ->
     return waterfalls
 
 
-def _waterfall_table(title: str, steps: Sequence[Contribution]) -> Table:
+def _waterfall_table(steps: Sequence[Contribution]) -> Table:
     """Each cost is the difference of two running totals as shown, so that the shown numbers add up."""
     rows = [("all at 10", "", "", "", "100.00")]
     bars, before = [(0.0, 100.0)], 100.0
@@ -120,16 +105,26 @@ def _waterfall_table(title: str, steps: Sequence[Contribution]) -> Table:
         bars.append((after, before))
         before = after
     rows.append(("score", "", "", "", _two(before)))
-    return Table(title, ("", "share", "score", "points", "left"), rows, [*bars, (0.0, before)])
+    return _table(("", "share", "score", "points", "left"), rows, [*bars, (0.0, before)])
 
 
-def _null_table(title: str, breakdown: Breakdown, policy: str) -> Table:
+def _null_table(breakdown: Breakdown, policy: str) -> Table:
     rows = [
         (", ".join(cost.factors) if len(cost.factors) == 1 else "all of these", _two(cost.score),
          *(f"{_two(other)} ({other - cost.score:+.2f})" for other in (cost.neutral, cost.left_out, cost.at_ten)))
         for cost in null_costs(breakdown, policy)
     ]  # fmt: skip
-    return Table(title, ("factor without data", "score", "as neutral", "left out", "at 10"), rows)
+    return _table(("factor without data", "score", "as neutral", "left out", "at 10"), rows)
+
+
+def _table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    bars: Sequence[tuple[float, float]] = (),
+    heads: frozenset[int] = frozenset(),
+) -> Table:
+    texts = [place for place, name in enumerate(columns) if place == 0 or name in _TEXT_COLUMNS]
+    return Table(columns, rows, texts, bars, heads)
 
 
 def _two(score: float | None) -> str:

@@ -11,11 +11,26 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as shown. texts: the columns that hold texts, by place."""
+    """Cells as they are shown.
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    texts: tuple[int, ...] = (0,)
+    `texts`: the places of the columns that are no numbers. `bars`: for each row, the start and the end of its bar, 0 to
+    100. `heads`: the places of the rows that the rows below them add up to; these begin with two blanks.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: Sequence[int] = (0,)
+    bars: Sequence[tuple[float, float]] = ()
+    heads: frozenset[int] = frozenset()
+
+    @property
+    def kinds(self) -> list[str]:
+        """Return, for each column, `t` for text and `n` for numbers."""
+        return ["t" if place in self.texts else "n" for place in range(len(self.columns))]
+
+    def row_kind(self, place: int) -> str:
+        """Return `head`, `part` or `row`."""
+        return "head" if place in self.heads else "part" if self.rows[place][0].startswith("  ") else "row"
 
 
 @dataclass(frozen=True)

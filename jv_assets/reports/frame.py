@@ -1,21 +1,61 @@
-"""The frame of all our HTML pages: it loads nothing from elsewhere and runs nothing."""
+"""Every HTML page of ours but the rating sheet: one template, one style sheet. It loads nothing and runs nothing."""
 
-_FRAME = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}</body>
-</html>
-"""
+import re
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from jv_assets.reports.figures import Figure, Section
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
+
+Pairs = Sequence[tuple[str, str]]
+"""Names and what is shown of each."""
 
 
-def framed(title: str, style: str, body: str) -> str:
-    """Return the page. `title` and `body` are HTML; text of others is escaped."""
-    return _FRAME.format(title=title, style=style, body=body)
+def page(title: str, summary: Pairs, notes: Sequence[str], headlines: Pairs | None, sections: Sequence[Section]) -> str:
+    """Return a page of these sections, with charts as inline SVG in the page's own colours, light or dark.
+
+    Without `headlines` it has no list of contents either.
+    """
+    return _template().render(
+        title=title, summary=summary, notes=notes, headlines=headlines, sections=sections, chart=_chart, style=_style()
+    )
+
+
+def light_colors() -> dict[str, str]:
+    """Return the colours of the style sheet by name, such as `--text`, as in a light page."""
+    return dict(re.findall(r"(--[\w-]+): (#\w+);", _resource("style.css").partition("@media")[0]))
+
+
+def _chart(figure: Figure) -> "Markup":
+    """Return the SVG, with the question as its name, and ids that no other chart has."""
+    from markupsafe import Markup  # Imported here, because checks load this module and draw nothing.
+
+    assert figure.draw
+    own = re.sub(r"\W+", "-", figure.question.lower())
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{own}", figure.draw())
+    named = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(figure.question)}" ', 1)
+    return Markup(named)
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_resource("page.html"))
+
+
+def _style() -> "Markup":
+    from markupsafe import Markup
+
+    return Markup(_resource("style.css"))
+
+
+def _resource(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")

@@ -6,6 +6,7 @@ import zlib
 from base64 import b64encode
 
 from jv_assets.reports.figures import Section
+from jv_assets.reports.frame import light_colors
 
 PICTURED = (
     "How are match scores distributed, with and without embeddings?",
@@ -33,9 +34,7 @@ def png(svg: str) -> bytes:
     """Return a chart in its light colours on white, for any background."""
     import vl_convert
 
-    from jv_assets.reports.page import LIGHT
-
-    colors = dict(re.findall(r"(--[\w-]+): (#\w+);", LIGHT))
+    colors = light_colors()
     svg = re.sub(r"var\((--[\w-]+)\)", lambda match: colors[match[1]], svg)
     start = svg.index(">") + 1
     white = f'<rect width="100%" height="100%" fill="{colors["--page"]}"/>'

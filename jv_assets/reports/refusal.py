@@ -7,9 +7,9 @@ from pathlib import Path
 from jv_assets.names import PRODUCTION_IMPACT
 from jv_assets.reports import production_impact as impact_section
 from jv_assets.reports.exporting import reports_folder, write_whole
+from jv_assets.reports.frame import page
 from jv_assets.reports.impact_rows import row_chunks
 from jv_assets.reports.numbers import impact_numbers
-from jv_assets.reports.page import page
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import production_impact

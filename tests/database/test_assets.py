@@ -59,7 +59,7 @@ def test_where_few_vectors_fit_into_memory_the_scores_are_the_same(
     expected = score_range(profiles_of_files(whole.database, whole.files, MINILM), found, "harmonic/impute")
     monkeypatch.setattr(vector_cache, "BYTES", 40 * 3 * 384 * 4)
     profiles = profiles_of_files(whole.database, whole.files, MINILM)
-    parts = [len(part) for part, _ in profiles.of(found)]
+    parts = [len(part) for part, _ in profiles.in_chunks(found)]
     assert parts == [20] * (len(found) // 20)
     scored = score_range(profiles, found, "harmonic/impute")
     assert scored.skipped == expected.skipped

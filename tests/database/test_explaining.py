@@ -101,7 +101,7 @@ def profile(database: Database, profile_id: str) -> dict[str, Any]:
     vectors = read_vectors(database, MINILM, 384, read_profiles(database, *EVERYTHING).set_index("id").index)
     place = [ANN, BEN, CAT].index(profile_id)
     return {str(name): value for name, value in row.items()} | {
-        f"embedding_{name}": found.of(place) for name, found in vectors.items()
+        f"embedding_{name}": found.vector(place) for name, found in vectors.items()
     }
 
 
