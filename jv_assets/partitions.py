@@ -1,5 +1,6 @@
 """The partitions of all assets, their runs, and the work on each partition of a run."""
 
+import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,6 +48,17 @@ def keys_of_run(run: dg.DagsterRun) -> list[str]:
     return keys
 
 
+def keys_of_step(context: dg.AssetExecutionContext) -> list[str]:
+    """Return the partitions that a step is to do; Failure with what to type if its run has none.
+
+    Dagster's command `dagster job execute` starts a run without partitions.
+    """
+    if not (context.has_partition_key or context.has_partition_key_range):
+        tags = json.dumps(all_ranges_tags())
+        raise dg.Failure(f"this run has no partitions; to do all of them, type: --tags '{tags}'", allow_retries=False)
+    return list(context.partition_keys)
+
+
 def range_tags(first: str, last: str) -> dict[str, str]:
     """Return the tags that make a run cover the partitions from `first` to `last`."""
     return {_FIRST: first, _LAST: last}
@@ -73,7 +85,7 @@ def each_range(
     the key and the cause of each that failed. `again` is what to type then. If `record` is false, partitions are only
     observed, and the asset must not yield an output.
     """
-    asset, keys = context.asset_key.to_user_string(), list(context.partition_keys)
+    asset, keys = context.asset_key.to_user_string(), keys_of_step(context)
     done, failed = _try_each(context, asset, keys, work)
     if failed or not record:
         # A failed step records nothing by itself, so record the partitions that succeeded.

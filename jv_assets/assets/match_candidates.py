@@ -9,7 +9,7 @@ from jv_assets import settings
 from jv_assets.assets import lineage, production
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_CANDIDATES, PROFILE_EMBEDDINGS, PROFILES
-from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, keys_of_step, one_line_failure
 from jv_assets.pipeline.candidates import Ground, read_ground
 from jv_assets.pipeline.database.origins import Origin, read_origins, reading
 from jv_assets.pipeline.scoring import known_policy
@@ -79,7 +79,7 @@ def match_candidates(
             if config.top < 1:
                 raise UserError(f"--top {config.top}: ask for 1 candidate or more")
             inputs, ground = ground_of(database, files, embedder.model, origin)
-            bounds = [files.cut.profiles.bounds(key) for key in context.partition_keys]
+            bounds = [files.cut.profiles.bounds(key) for key in keys_of_step(context)]
             ids = ground.prepared.features.index
             candidates = ground.best(
                 config.top, config.policy, [name for name in ids if any(low <= name <= high for low, high in bounds)]

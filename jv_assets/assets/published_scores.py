@@ -13,7 +13,7 @@ from jv_assets.checks.audit import AUDITED, broken_rules
 from jv_assets.checks.shift import Refusal, moved_within, shift_refusal, word_overlap_refusal
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES
-from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, keys_of_step, one_line_failure
 from jv_assets.pipeline.changes import STORED_COLUMNS
 from jv_assets.pipeline.database.origins import Origin, as_of_file, reading
 from jv_assets.pipeline.matches.stored_rules import refuse_other_rules
@@ -106,7 +106,7 @@ def published_scores(
         if not config.dry_run:
             with one_line_failure():
                 require_fit(database)  # A schedule's run has no command that asked the doctor.
-                _refuse_as_a_whole(config, database, files, files.made(MATCH_SCORES, context.partition_keys))
+                _refuse_as_a_whole(config, database, files, files.made(MATCH_SCORES, keys_of_step(context)))
         each_range(context, work, record=not config.dry_run)
     if not config.dry_run:
         yield dg.MaterializeResult()
