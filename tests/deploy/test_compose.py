@@ -38,6 +38,18 @@ def test_each_service_is_watched_restarted_and_does_not_fill_the_disk(name: str)
     assert named <= STACK["volumes"].keys()
 
 
+def test_the_image_holds_the_wheel_and_no_sources() -> None:
+    stages = (COMPOSE / "Dockerfile").read_text(encoding="utf-8").split("\nFROM ")
+    (wheel,) = [stage for stage in stages if stage.partition("\n")[0].endswith(" AS wheel")]
+    assert "make wheel && .venv/bin/python -m pip install" in wheel
+    copied = [line.split()[1:] for line in stages[-1].splitlines() if line.startswith("COPY ")]
+    assert copied.pop(0) == ["--from=wheel", "/opt/jv/.venv", "/opt/jv/.venv"]
+    for source, target in copied:
+        assert (settings.ROOT / source).is_file()
+        assert not source.startswith("jv_")
+        assert target in str(SERVICES)
+
+
 def test_it_holds_no_secret() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
