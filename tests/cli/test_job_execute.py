@@ -51,8 +51,9 @@ def test_it_says_what_to_type(program: Program) -> None:
     assert "published_scores: never done" not in program.well("status").out
 
 
-@pytest.mark.parametrize("job", ["rescore", "embed", "refresh", "nightly", "report", "discover"])
-def test_every_job_of_the_assets_says_so(program: Program, job: str) -> None:
+@pytest.mark.parametrize("job", ["rescore", "refresh", "nightly", "discover"])
+def test_every_job_that_reads_profiles_says_so(program: Program, job: str) -> None:
+    """In `embed` and `report`, Dagster fails before a step begins if an asset outside the job has partitions."""
     with program.instance() as instance:
         pipeline = Pipeline(postgres.start(program.home / "postgres").url(), program.home, instance)
         run = pipeline.defs.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
