@@ -1,6 +1,5 @@
 """Read a match: its stored score, and both its profiles."""
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from jv_assets.pipeline.matches.match_states import context_of, fits
 from jv_assets.pipeline.texts.embedding_plan import stale_plan
 from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.tables import selected
-from jv_scoring.factors import INPUT_COLUMNS, NO_DATA, Profile
-from jv_scoring.policy import DIMENSIONS
-from jv_scoring.reference import Breakdown, PairScore
-from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP, calibration_of
+from jv_scoring.analysis.stored import read_breakdown, read_context
+from jv_scoring.factors import INPUT_COLUMNS, Profile
+from jv_scoring.reference import PairScore
+from jv_scoring.similarity import calibration_of
 from jv_scoring.stored_rules import OTHER_RULES, told_policy
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -127,55 +126,9 @@ def _vector(value: str | None) -> npt.NDArray[np.float32] | None:
 def _stored(row: Any) -> Stored | None:
     if row.harmonic_mean is None:
         return None
-    try:
-        context = json.loads(row.match_context or "null")
-    except (ValueError, RecursionError):
-        context = None
-    context = context if isinstance(context, dict) else {}
+    context = read_context(row.match_context)
     scores = (row.score_ab, row.score_ba, row.harmonic_mean)
     ab, ba, mean = (math.nan if score is None else float(score) for score in scores)
-    pair = PairScore(ab, ba, mean, *(_readable(context.get(name)) for name in ("breakdown_ab", "breakdown_ba")))
+    pair = PairScore(ab, ba, mean, *(read_breakdown(context.get(name)) for name in ("breakdown_ab", "breakdown_ba")))
     stamp = (context.get(name) for name in ("policy", "scoring_version", "embedding_model", "scored_at", "inputs_hash"))
     return Stored(pair, row.fits, *(short(value) if isinstance(value, str) else None for value in stamp))
-
-
-def _readable(breakdown: Any) -> Breakdown:
-    """Return scores and methods of a stored breakdown, {} if it is invalid."""
-    try:
-        dimensions = {name: _dimension(breakdown[name]) for name in DIMENSIONS}
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return {}
-    return dimensions if any(part["score"] is not None for part in dimensions.values()) else {}
-
-
-def _dimension(dimension: Any) -> dict[str, Any]:
-    factors = [
-        {
-            "name": str(factor["name"]),
-            "score": _score(factor["score"]),
-            "weight": _weight(factor["weight"]),
-            "method": _method(factor.get("method")),
-            "detail": NO_DATA if factor.get("detail") == NO_DATA else "",
-        }
-        for factor in dimension["factors"]
-    ]
-    return {"score": _score(dimension["score"]), "factors": factors}
-
-
-def _score(value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 10:
-        raise ValueError("not a score")
-    return float(value)
-
-
-def _weight(value: object) -> float:
-    weight = _score(value)
-    if not weight:
-        raise ValueError("not a weight")
-    return weight
-
-
-def _method(value: object) -> str:
-    return value if isinstance(value, str) and value in (SEMANTIC, WORD_OVERLAP) else ""

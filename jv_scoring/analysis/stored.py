@@ -12,6 +12,7 @@ from jv_scoring.columns import Floats, aggregates, match_scores, round2, weighte
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.factors import CONTEXT, INTENT, MOMENTUM, NO_DATA, Factor
 from jv_scoring.policy import POLICIES, Policy
+from jv_scoring.reference import Breakdown
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
 from jv_scoring.stored_rules import OTHER_RULES
 from jv_scoring.synergy import SYNERGY
@@ -79,33 +80,81 @@ def told_policies(
     return told
 
 
-def _of(context: object) -> dict[str, Any]:
-    """The factors and methods of one match_context by column; {} where they cannot be read."""
+def read_context(context: object) -> dict[str, Any]:
+    """Return a stored match_context, which is JSON text or null; {} if it is no JSON object."""
     try:
         whole = json.loads(context) if isinstance(context, str) else {}
-        factors: dict[str, Any] = {}
+    except (ValueError, RecursionError):
+        return {}
+    return whole if isinstance(whole, dict) else {}
+
+
+def read_breakdown(breakdown: Any) -> Breakdown:
+    """Return scores, weights and methods of a stored breakdown; {} if it is invalid or has no score.
+
+    The details are left out, except that data is missing: those of other programs may quote the profiles.
+    """
+    try:
+        dimensions = {name: _dimension(breakdown[name]) for name in GROUPS}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return {}
+    return dimensions if any(part["score"] is not None for part in dimensions.values()) else {}
+
+
+def _dimension(dimension: Any) -> dict[str, Any]:
+    factors = [
+        {
+            "name": str(factor["name"]),
+            "score": _score(factor["score"]),
+            "weight": _weight(factor["weight"]),
+            "method": _method(factor.get("method")) or "",
+            "detail": NO_DATA if factor.get("detail") == NO_DATA else "",
+        }
+        for factor in dimension["factors"]
+    ]
+    return {"score": _score(dimension["score"]), "factors": factors}
+
+
+def _of(context: object) -> dict[str, Any]:
+    """Return the factors and methods of one match_context by column; {} if it cannot be read."""
+    whole, factors = read_context(context), dict[str, Any]()
+    try:
         for of in DIRECTIONS:
             for dimension, group in GROUPS.items():
                 entries = {entry["name"]: entry for entry in whole[f"breakdown_{of}"][dimension]["factors"]}
                 for factor in group:
-                    factors[f"{factor.column}_{of}"] = _score(factor, entries[factor.name])
+                    factors[f"{factor.column}_{of}"] = _factor_score(factor, entries[factor.name])
                     if factor.column in SIMILARITIES:
-                        factors[f"{factor.column}_method_{of}"] = _method(entries[factor.name])
-    except (KeyError, TypeError, ValueError, RecursionError):
+                        factors[f"{factor.column}_method_{of}"] = _method(entries[factor.name].get("method"))
+    except (KeyError, TypeError, ValueError):
         return {}
     return factors
 
 
-def _score(factor: Factor[Any], entry: dict[str, Any]) -> float:
-    """The factor's score, NaN for no data; ValueError for what is no score."""
+def _factor_score(factor: Factor[Any], entry: dict[str, Any]) -> float:
+    """Return the factor's score, NaN if it has no data; ValueError if it is invalid."""
     score = entry["score"]
     if factor.neutral is not None and (score is None or entry.get("detail") == NO_DATA):
         return np.nan
-    if isinstance(score, bool) or not isinstance(score, (int, float)) or not 0 <= score <= 10:
+    if (valid := _score(score)) is None:
+        raise ValueError("no score")
+    return valid
+
+
+def _score(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 10:
         raise ValueError("not a score")
-    return float(score)
+    return float(value)
 
 
-def _method(entry: dict[str, Any]) -> str | None:
-    method = entry.get("method")
-    return method if method in (SEMANTIC, WORD_OVERLAP) else None
+def _weight(value: object) -> float:
+    weight = _score(value)
+    if not weight:
+        raise ValueError("not a weight")
+    return weight
+
+
+def _method(value: object) -> str | None:
+    return value if isinstance(value, str) and value in (SEMANTIC, WORD_OVERLAP) else None
