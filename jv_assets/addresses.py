@@ -71,11 +71,11 @@ def parsed(given: str) -> URL:
     if parts is None or not re.search("[,%]|:$", parts["hosts"]):
         url = make_url(given)
     else:
-        found = [_HOST.fullmatch(each) for each in parts["hosts"].split(",")]
-        if None in found:
+        matched = [_HOST.fullmatch(each) for each in parts["hosts"].split(",")]
+        if None in matched:
             raise ValueError("a host is none")
-        hosts = [unquote(each["v6"] or each["name"]) for each in found if each]
-        ports = [each["port"] or "" for each in found if each]
+        hosts = [unquote(each["v6"] or each["name"]) for each in matched if each]
+        ports = [each["port"] or "" for each in matched if each]
         url = make_url(f"{parts['scheme']}{parts['user'] or ''}{parts['rest']}")
         words = {"host": ",".join(hosts)} if any(hosts) else {}
         if any(ports):

@@ -1,14 +1,16 @@
 """The last run of each partition, which `jv retry` and the retention of runs depend on."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from sqlalchemy import func, select
 
-from jv_assets.dagster_internals import SqlEventLogStorage, SqlEventLogStorageTable
 from jv_assets.names import PUBLISHED_SCORES
 from jv_assets.platform.own_runs import is_ours
+
+if TYPE_CHECKING:
+    from jv_assets.dagster_internals import SqlEventLogStorage
 
 
 def last_attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.DagsterRun]:
@@ -22,8 +24,8 @@ def last_attempts(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str,
 
 def last_made(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, int]:
     """Return by partition the event of our last materialization. Skip those of other code locations with this name."""
-    found = _latest(instance, asset, dg.DagsterEventType.ASSET_MATERIALIZATION, lambda run: False)
-    return {key: event for key, (event, _) in found.items()}
+    latest = _latest(instance, asset, dg.DagsterEventType.ASSET_MATERIALIZATION, lambda run: False)
+    return {key: event for key, (event, _) in latest.items()}
 
 
 def foreign_runs(
@@ -42,6 +44,9 @@ def _latest(
     """Return by partition the last event of this kind and its run, without foreign runs and those that are
     `left_out`.
     """
+    # Imported here: it loads alembic, and every process that lists the assets loads this module.
+    from jv_assets.dagster_internals import SqlEventLogStorageTable
+
     events = SqlEventLogStorageTable.c
     of_asset = (
         events.asset_key == asset.to_string(),
@@ -51,13 +56,15 @@ def _latest(
 
     def without(run_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
         last = select(func.max(events.id)).where(*of_asset, events.run_id.not_in(list(run_ids)))
-        found = select(events.partition, events.id, events.run_id).where(events.id.in_(last.group_by(events.partition)))
+        events_of_last = select(events.partition, events.id, events.run_id).where(
+            events.id.in_(last.group_by(events.partition))
+        )
         with sql_storage(instance).index_connection() as connection:
-            return {key: (event, run_id) for key, event, run_id in connection.execute(found).all()}
+            return {key: (event, run_id) for key, event, run_id in connection.execute(events_of_last).all()}
 
-    found = without(())
-    if not foreign_runs(instance, {run_id for _, run_id in found.values()}, left_out):
-        return found
+    latest = without(())
+    if not foreign_runs(instance, {run_id for _, run_id in latest.values()}, left_out):
+        return latest
     with sql_storage(instance).index_connection() as connection:
         every = connection.scalars(select(events.run_id).where(*of_asset).distinct()).all()
     return without(foreign_runs(instance, every, left_out))
@@ -68,8 +75,10 @@ def _runs(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> dict[str, dg.
     return {run.run_id: run for run in instance.get_runs(dg.RunsFilter(run_ids=wanted))} if wanted else {}
 
 
-def sql_storage(instance: dg.DagsterInstance) -> SqlEventLogStorage:
+def sql_storage(instance: dg.DagsterInstance) -> "SqlEventLogStorage":
     """Return Dagster's event storage, which is always a SQL storage."""
+    from jv_assets.dagster_internals import SqlEventLogStorage
+
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
     return storage
