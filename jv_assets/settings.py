@@ -85,9 +85,7 @@ def _place(url: str) -> str:
 
 
 def state_dir() -> Path:
-    """Return the local folder for the embedded server and Dagster's logs: `JV_HOME`, or its default if that is a
-    bucket.
-    """
+    """Return the local folder of the embedded server and Dagster's logs, also if `JV_HOME` is a bucket."""
     return _default_folder() if "://" in home() else Path(home()).absolute()
 
 
@@ -130,8 +128,8 @@ def postgres_url(given: str, variable: str) -> "URL":
 
 
 def celery_broker() -> str | None:
-    """`JV_CELERY_BROKER`: the Redis through which runs go to workers, `redis://:PASSWORD@HOST:PORT/0` or `rediss:`; by
-    default this machine does them. A secret if it has a password.
+    """`JV_CELERY_BROKER`: the Redis for workers, `redis://:PASSWORD@HOST:PORT/0` or `rediss:`; by default
+    none. A secret.
     """
     url = os.environ.get("JV_CELERY_BROKER") or None
     if url is None:
@@ -149,17 +147,12 @@ def celery_broker() -> str | None:
 
 
 def embedding_model() -> str:
-    """`JV_EMBEDDING_MODEL`: by default the production model if `JV_DATABASE_URL` is set, otherwise the small model that
-    pip installs.
-    """
+    """`JV_EMBEDDING_MODEL`: by default the production model; on the embedded server, the small one of pip."""
     return os.environ.get("JV_EMBEDDING_MODEL") or (PRODUCTION_MODEL if database_url() else DEMO_MODEL)
 
 
 def embedding_devices() -> list[str]:
-    """`JV_EMBEDDING_DEVICE`: the device for the model, such as `cpu` or `cuda`; by default the best that torch finds.
-
-    Several devices, such as `cuda:0,cuda:1`, get one process each.
-    """
+    """`JV_EMBEDDING_DEVICE`: `cpu`, `cuda` or several, such as `cuda:0,cuda:1`; by default the best device."""
     return [name.strip() for name in (os.environ.get("JV_EMBEDDING_DEVICE") or "").split(",") if name.strip()]
 
 
@@ -199,9 +192,7 @@ def reports_port() -> int | None:
 
 
 def report_url() -> str:
-    """Return the address where `jv ui` shows the report: JV_REPORTS_PORT, or the last port used, or the first one it
-    tries.
-    """
+    """Return the report's address: on JV_REPORTS_PORT, or the last port used, or the first one to try."""
     port = reports_port()
     if port is None:
         try:
@@ -226,9 +217,7 @@ def kept_runs() -> int:
 
 
 def alert_webhook() -> str | None:
-    """`JV_ALERT_WEBHOOK`: the address that failed runs are posted to. A secret, because whoever knows it can post
-    there.
-    """
+    """`JV_ALERT_WEBHOOK`: the address that failed runs are posted to. A secret: whoever knows it can post there."""
     return os.environ.get("JV_ALERT_WEBHOOK") or None
 
 

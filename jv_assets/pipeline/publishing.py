@@ -202,10 +202,7 @@ def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray
 
 
 def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None = None, *, logged: bool = True) -> None:
-    """Update the matches of `rows` (ids, scores and `match_context`), and keep under `run_id` what they held.
-
-    Without `logged`, the log of published scores gets no entry.
-    """
+    """Update the matches of `rows`, and keep under `run_id` what they held; log the scores unless not `logged`."""
     columns = ["id", "profile_id", "suggested_profile_id", "score_ab", "score_ba", "harmonic_mean", "match_context"]
     # One run scores a partition with one model, and its rows name policy and version.
     model = json.loads(rows["match_context"].iloc[0]).get("embedding_model")
