@@ -1,15 +1,12 @@
 """The asset `aggregation_comparison`: compares the scores under all six policies."""
 
-from collections.abc import Mapping
-
 import dagster as dg
 
 from jv_assets.assets.match_scores import match_scores
-from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
-from jv_assets.names import AGGREGATION_COMPARISON
-from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.assets.tallies import TALLY, Tallied, TallyConfig, keep_each, known_numbers
+from jv_assets.partitions import BACKFILL, ID_RANGES, one_line_failure
 from jv_assets.reports.sampling import sample_of
-from jv_assets.reports.tallies import keep, scored, tallied
+from jv_assets.reports.tallies import scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import aggregation_comparison as analysis
 from jv_scoring.policy import POLICIES
@@ -36,12 +33,11 @@ def aggregation_comparison(
     with one_line_failure():
         sample = sample_of(files, config.sample)
 
-    def work(key: str) -> Mapping[str, object]:
-        tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
-        size = keep(files, AGGREGATION_COMPARISON, key, tally, rows, sample=sample)
+    def tally(key: str) -> Tallied:
+        found, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
         numbers = {
-            f"mean_{policy.replace('/', '_')}": tally.histograms[f"{policy} harmonic_mean"].mean for policy in POLICIES
+            f"mean_{policy.replace('/', '_')}": found.histograms[f"{policy} harmonic_mean"].mean for policy in POLICIES
         }
-        return {"rows": rows, **known_numbers(numbers), "file_bytes": size}
+        return Tallied(found, rows, known_numbers(numbers))
 
-    each_range(context, work, again="jv report")
+    keep_each(context, files, tally, sample)

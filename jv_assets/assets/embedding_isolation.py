@@ -1,16 +1,13 @@
 """The asset `embedding_isolation`: compares each score with the score by word overlap alone."""
 
-from collections.abc import Mapping
-
 import dagster as dg
 
 from jv_assets.assets.match_scores import match_scores
-from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
-from jv_assets.names import EMBEDDING_ISOLATION
-from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.assets.tallies import TALLY, Tallied, TallyConfig, keep_each, known_numbers
+from jv_assets.partitions import BACKFILL, ID_RANGES, one_line_failure
 from jv_assets.reports.numbers import record
 from jv_assets.reports.sampling import sample_of
-from jv_assets.reports.tallies import keep, scored, tallied
+from jv_assets.reports.tallies import scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import embedding_isolation as analysis
 from jv_scoring.analysis.rows import BOTH
@@ -37,15 +34,14 @@ def embedding_isolation(
     with one_line_failure():
         sample = sample_of(files, config.sample)
 
-    def work(key: str) -> Mapping[str, object]:
-        tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
-        size = keep(files, EMBEDDING_ISOLATION, key, tally, rows, sample=sample)
-        shown = analysis.report(tally)
+    def tally(key: str) -> Tallied:
+        found, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
+        shown = analysis.report(found)
         numbers = {
             "mean": record(shown["measures"], measure="harmonic_mean", side="embeddings")["mean"],
             "mean_gain_by_embeddings": record(shown["measures"], measure="harmonic_mean", side="change")["mean"],
             "fallback_share": record(shown["evaluations"], direction=BOTH, factor=BOTH)["word_overlap_share"],
         }
-        return {"rows": rows, **known_numbers(numbers), "file_bytes": size}
+        return Tallied(found, rows, known_numbers(numbers))
 
-    each_range(context, work, again="jv report")
+    keep_each(context, files, tally, sample)

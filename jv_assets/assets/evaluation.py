@@ -1,18 +1,15 @@
 """The asset `evaluation`: compares the scores with what became of the matches."""
 
-from collections.abc import Mapping
-
 import dagster as dg
 
 from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.match_scores import match_scores
-from jv_assets.assets.tallies import TALLY
-from jv_assets.names import EVALUATION
-from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.assets.tallies import TALLY, Tallied, keep_each
+from jv_assets.partitions import BACKFILL, ID_RANGES, one_line_failure
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.pipeline.outcomes import read_outcomes
-from jv_assets.reports.tallies import keep, scored
+from jv_assets.reports.tallies import scored
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import evaluation as analysis
@@ -43,18 +40,17 @@ def evaluation(
         require_home(database, files)
         labels = settings.feedback_labels()
 
-    def work(key: str) -> Mapping[str, object]:
+    def tally(key: str) -> Tallied:
         outcomes, stood = read_outcomes(database, *files.cut.matches.bounds(key))
         chunks = scored(files, key, analysis.COLUMNS)
-        tally = analysis.total(analysis.tally(rows, outcomes, stood, labels) for rows in chunks)
-        size = keep(files, EVALUATION, key, tally, tally.matches)
-        kept = tally.rows
+        found = analysis.total(analysis.tally(rows, outcomes, stood, labels) for rows in chunks)
+        kept = found.rows
         numbers = {name: int(kept[name].sum()) for name in ("exposed", "acted", "dismissed", "stood")}
         words = {
-            "unknown_status": sum(tally.unknown_status.values()),
-            "unmapped_feedback": sum(tally.unmapped_feedback.values()),
+            "unknown_status": sum(found.unknown_status.values()),
+            "unmapped_feedback": sum(found.unmapped_feedback.values()),
         }
-        missing = ", ".join(tally.missing) or "none"
-        return {"rows": tally.matches, **numbers, **words, "missing_columns": missing, "file_bytes": size}
+        missing = ", ".join(found.missing) or "none"
+        return Tallied(found, found.matches, {**numbers, **words, "missing_columns": missing})
 
-    each_range(context, work, again="jv report")
+    keep_each(context, files, tally)

@@ -1,17 +1,15 @@
 """The asset `momentum_bottleneck`: counts which dimension is the weakest, and what Momentum lacks there."""
 
-from collections.abc import Mapping
-
 import dagster as dg
 
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
-from jv_assets.assets.tallies import TALLY, TallyConfig, known_numbers
-from jv_assets.names import MOMENTUM_BOTTLENECK, PROFILES
-from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.assets.tallies import TALLY, Tallied, TallyConfig, keep_each, known_numbers
+from jv_assets.names import PROFILES
+from jv_assets.partitions import BACKFILL, ID_RANGES, one_line_failure
 from jv_assets.reports.numbers import record
 from jv_assets.reports.sampling import sample_of
-from jv_assets.reports.tallies import keep, scored, tallied
+from jv_assets.reports.tallies import scored, tallied
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import momentum_bottleneck as analysis
 from jv_scoring.analysis.rows import BOTH
@@ -42,17 +40,17 @@ def momentum_bottleneck(
     with one_line_failure():
         sample = sample_of(files, config.sample)
 
-    def work(key: str) -> Mapping[str, object]:
-        tally, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
+    def tally(key: str) -> Tallied:
+        found, rows = tallied(scored(files, key, analysis.COLUMNS, sample), analysis.tally)
         features = files.chunks(PROFILES, key, list(analysis.FIELDS))
         coverage, profiles_there = tallied(features, analysis.tally_profiles)
-        size = keep(files, MOMENTUM_BOTTLENECK, key, tally, rows, profiles=coverage, sample=sample)
-        shown = analysis.report(tally, coverage)
+        shown = analysis.report(found, coverage)
         numbers = {
             "momentum_mean": record(shown["dimensions"], dimension="momentum", direction=BOTH)["mean"],
             "momentum_bottleneck_share": record(shown["weakest"], dimension="momentum", direction=BOTH)["share"],
             "floor_share": shown["floor"][f"share_{BOTH}"],
         }
-        return {"rows": rows, "profiles": profiles_there, **known_numbers(numbers), "file_bytes": size}
+        shown_numbers = {"profiles": profiles_there, **known_numbers(numbers)}
+        return Tallied(found, rows, shown_numbers, {"profiles": coverage})
 
-    each_range(context, work, again="jv report")
+    keep_each(context, files, tally, sample)

@@ -1,6 +1,6 @@
 """The asset `production_impact`: compares what production held earlier with what is computed now."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -9,14 +9,13 @@ import pandas as pd
 from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.match_scores import match_scores
-from jv_assets.assets.tallies import TALLY
+from jv_assets.assets.tallies import TALLY, Tallied, keep_each
 from jv_assets.errors import UserError
-from jv_assets.names import PRODUCTION_IMPACT
-from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, one_line_failure
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.reports.impact_rows import Moment, begins, causes_lost, hours_ago, moment_of, row_chunks
 from jv_assets.reports.sampling import sample_of
-from jv_assets.reports.tallies import keep, tallied
+from jv_assets.reports.tallies import tallied
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import production_impact as analysis
@@ -67,7 +66,7 @@ def production_impact(
         sample = sample_of(files, config.sample)
     hours = None if config.since else config.hours
 
-    def work(key: str) -> Mapping[str, object]:
+    def tally(key: str) -> Tallied:
         policies: set[str] = set()
         lost = 0
 
@@ -80,26 +79,17 @@ def production_impact(
                 lost += causes_lost(rows)
                 yield rows
 
-        tally, _ = tallied(chunks(), analysis.tally)
-        shown = production_impact_report.report(tally)
+        found, _ = tallied(chunks(), analysis.tally)
+        shown = production_impact_report.report(found)
         compared = _compared(since, until, begins(database, files.cut.matches.bounds(key)), lost)
-        size = keep(
-            files,
-            PRODUCTION_IMPACT,
-            key,
-            tally,
-            shown["matches"],
-            sample=sample,
-            hours=hours,
-            compared=compared | {"policy": tally.policy},
-        )
         change = shown["means"][0]["change"]
         moved = {name: shown["moved"][name] for name in ("raised", "lowered", "tiers_up", "tiers_down", "rescued")}
         numbers = {} if change is None else {"change_of_mean": round(change, 4)}
         told = {name: value for name, value in compared.items() if value is not None}
-        return {"rows": shown["matches"], **shown["states"], **moved, **numbers, **told, "file_bytes": size}
+        beside = {"hours": hours, "compared": compared | {"policy": found.policy}}
+        return Tallied(found, shown["matches"], {**shown["states"], **moved, **numbers, **told}, beside)
 
-    each_range(context, work, again="jv report")
+    keep_each(context, files, tally, sample)
 
 
 def _moments(database: Database, config: ImpactConfig) -> tuple[Moment, Moment | None]:
