@@ -30,7 +30,7 @@ SIZES = """
 """
 
 
-def run(matches: int) -> list[Row]:
+def run(matches: int = 30_000) -> list[Row]:
     """Rows of name, value, unit, target (or None) and whether it was met."""
     with TemporaryDirectory() as folder:
         server = postgres.start(Path(folder) / "postgres")
