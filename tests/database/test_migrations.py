@@ -43,6 +43,7 @@ MIGRATIONS = [
     "What tells this database and its history from others, and newer published scores from older ones",
     "Where the partitions of a table begin, where that was taken from its ids",
     "A name for the rows of the log where it is replicated",
+    "Pairs of rating sheets, and what people thought of them",
 ]
 
 
