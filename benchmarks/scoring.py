@@ -110,7 +110,7 @@ def plain_rows(work: Workload, pairs: list[tuple[str, str]]) -> dict[str, dict[s
     rows: dict[str, dict[str, Any]] = {}
     for profile in sorted({profile for pair in pairs for profile in pair}):
         place = work.profiles.index.get_loc(profile)
-        vectors = {f"embedding_{name}": work.fields[name].of(place) for name in EMBEDDED_FIELDS}
+        vectors = {f"embedding_{name}": work.fields[name].vector(place) for name in EMBEDDED_FIELDS}
         texts = {name: None if vector is None else Vector(vector).to_text() for name, vector in vectors.items()}
         rows[profile] = work.profiles.loc[profile].to_dict() | texts
     return rows
@@ -140,7 +140,7 @@ def run(repeats: int = 15) -> list[Row]:
     sample = [(index[x], index[y]) for x, y in zip(a[chosen].tolist(), b[chosen].tolist(), strict=True)]
     rows = plain_rows(work, sample)
     with_vectors = work.profiles.assign(
-        **{f"embedding_{name}": [vectors.of(k) for k in range(len(index))] for name, vectors in work.fields.items()}
+        **{f"embedding_{name}": [vectors.vector(k) for k in range(len(index))] for name, vectors in work.fields.items()}
     )
     took = medians(
         repeats,

@@ -36,7 +36,7 @@ def test_files_of_the_number_of_before_publish_nothing(program: Program, monkeyp
     monkeypatch.setenv("JV_HOME", str(program.home))
     with program.instance() as instance:
         outcome = execute(instance, defs.resolve_job_def("rescore"), parts(("published_scores",), KEYS))
-    assert not outcome.well
+    assert not outcome.succeeded
     assert "match_scores was never made: " in f"{outcome.broken} {outcome.failed}"
     assert program.matches() == newer
 
