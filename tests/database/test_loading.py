@@ -155,12 +155,15 @@ def test_csv_files_make_the_same_rows(database: Database, population: Population
     write_csv(population.profiles, PROFILE_COLUMNS, tmp_path / "profiles.csv")
     write_csv(population.matches, MATCH_COLUMNS, tmp_path / "match_suggestions.csv")
     load(database, read_csv_folder(tmp_path))
-    texts = [name for name, kind in PROFILE_COLUMNS.items() if kind == "text"]
-    assert stored(database, "profiles") == [
-        {name: None if name in texts and value == "" else value for name, value in row.items()}
-        for row in made(population.profiles)
-    ]
-    assert stored(database, "match_suggestions") == made(population.matches)
+    for table, rows, columns in (
+        ("profiles", population.profiles, PROFILE_COLUMNS),
+        ("match_suggestions", population.matches, MATCH_COLUMNS),
+    ):
+        texts = [name for name, kind in columns.items() if kind == "text"]
+        assert stored(database, table) == [
+            {name: None if name in texts and value == "" else value for name, value in row.items()}
+            for row in made(rows)
+        ]
 
 
 def test_what_the_interrupted_script_left_is_the_same_however_many_pairs_are_scored_at_once(

@@ -90,7 +90,7 @@ def pooler_away(production: Production) -> Iterator[None]:
 
 
 def test_a_pooler_that_stays_away(production: Production) -> None:
-    production.tarry(0.4)
+    production.tarry(5)  # on a busy machine the pooler is killed some time after the first UPDATE was seen
     done = struck(production, pooler_away, first=without_waits)
     production.tarry(0)
     assert_failed(production, done, ALL, "no connection to the database", "check JV_DATABASE_URL and that it runs")
