@@ -1,5 +1,6 @@
 """The figures of one label in one analysis: rankings with their intervals, tiers, tenths, exposure and the verdict."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil, sqrt
 
@@ -170,13 +171,16 @@ def _compared(low: float | None, high: float | None) -> str | None:
     return WORSE if high < 0 else NO_DIFFERENCE
 
 
-def _tiers(used: _Used, policy: str) -> list[Json]:
-    scores = used.values[policy]
-    records, below = [], np.inf
+def in_tiers(scores: Values) -> Iterator[tuple[str, Bools]]:
+    """Yield each tier with (rows,) whether a score is in it; a NaN is in none."""
+    below = np.inf
     for name, least in TIERS:
-        records.append({"tier": name, **_counted(used.positive[(scores >= least) & (scores < below)])})
+        yield name, (scores >= least) & (scores < below)
         below = least
-    return records
+
+
+def _tiers(used: _Used, policy: str) -> list[Json]:
+    return [{"tier": name, **_counted(used.positive[mine])} for name, mine in in_tiers(used.values[policy])]
 
 
 def _tenths(used: _Used, policy: str) -> list[Json]:

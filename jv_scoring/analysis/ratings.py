@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from jv_scoring.analysis.evaluation_bootstrap import interval, multiplicities
-from jv_scoring.analysis.evaluation_figures import TOO_FEW
+from jv_scoring.analysis.evaluation_figures import TOO_FEW, in_tiers
 from jv_scoring.analysis.tallies import Ints, Json
 from jv_scoring.columns import Floats
-from jv_scoring.policy import TIERS
 
 PUBLISHED, DISCOVERED, AT_RANDOM = "published", "discovery", "random"
 SOURCES = (PUBLISHED, DISCOVERED, AT_RANDOM)
@@ -98,7 +97,7 @@ def _source(name: str, means: Floats) -> Json:
 
 
 def _tiers(pairs: pd.DataFrame, ratings: pd.DataFrame, policy: str) -> list[Json]:
-    """The share of ratings of 4 or 5 among published pairs, by tier.
+    """Return the share of ratings of 4 or 5 among published pairs, by tier.
 
     The sheet has equally many pairs of each tenth of the score. So each pair weighs as many matches as it stands for:
     those of its tenth over the rated pairs of its tenth.
@@ -109,11 +108,9 @@ def _tiers(pairs: pd.DataFrame, ratings: pd.DataFrame, policy: str) -> list[Json
     weights = published["tenth_matches"].to_numpy(np.float64) / rated_of_tenth
     likes = liked.loc[published.index].to_numpy(np.float64)
     scores = np.array([each[policy] for each in published["ranks"]], np.float64)
-    records, below = [], np.inf
-    for name, least in TIERS:
-        mine = (scores >= least) & (scores < below)
+    records = []
+    for name, mine in in_tiers(scores):
         weight = float(weights[mine].sum())
         share = float((weights[mine] * likes[mine]).sum()) / weight if weight else None
         records.append({"tier": name, "pairs": int(mine.sum()), "share": share})
-        below = least
     return records
