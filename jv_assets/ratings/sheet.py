@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
+from jv_assets.errors import UserError
 from jv_assets.ratings.drawing import Sheet
 from jv_assets.resources.database import Database
 from jv_assets.tables import selected
@@ -29,17 +30,24 @@ SHOWN = {
     "bio": "About",
 }
 """By column of a profile, its name on the sheet. Addresses are left out, because a rater does not need them."""
-_PROFILES = f"SELECT id::text, {selected('profiles', ('name', *SHOWN))} FROM profiles WHERE id::text = ANY(:ids)"  # noqa: S608
+_PROFILES = (
+    f"SELECT id::text, {selected('profiles', ('name', *SHOWN))} FROM profiles WHERE id = ANY(CAST(:ids AS uuid[]))"  # noqa: S608
+)
 
 
 def read_profiles(database: Database, sheet: Sheet) -> Mapping[str, Mapping[str, Any]]:
-    """Return, by id, what the page shows of each profile, as it is now."""
+    """Return, by id, what the page shows of each profile, as it is now. UserError if one was deleted meanwhile."""
     ids = sorted({name for pair in sheet.pairs for name in (pair.profile_id, pair.candidate_id)})
 
     def work(connection: Connection) -> dict[str, Mapping[str, Any]]:
         return {row["id"]: _profile(row) for row in connection.execute(text(_PROFILES), {"ids": ids}).mappings()}
 
-    return database.run(work)
+    profiles = database.run(work)
+    if gone := len(ids) - len(profiles):
+        raise UserError(
+            f"{gone:,} profiles that were drawn are gone from the database; type: jv rescore, then jv discover"
+        )
+    return profiles
 
 
 def to_html(sheet: Sheet, profiles: Mapping[str, Mapping[str, Any]]) -> str:

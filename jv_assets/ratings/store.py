@@ -8,6 +8,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from jv_assets.pipeline.database.counted_writes import require_count
 from jv_assets.resources.database import Database
 from jv_scoring.analysis.ratings import figures
 from jv_scoring.analysis.tallies import Json
@@ -51,6 +52,7 @@ _KEEP_PAIR = """
         :policy, :tenth, :tenth_matches, CAST(:ranks AS jsonb))
     ON CONFLICT DO NOTHING
 """
+_COUNT_PAIRS = "SELECT count(*) FROM jv.rating_pairs WHERE sheet = :sheet"
 _PAIRS_OF = "SELECT sheet, pair FROM jv.rating_pairs WHERE sheet = ANY(:sheets)"
 _DROP_RATINGS = "DELETE FROM jv.ratings WHERE sheet = :sheet AND rater = :rater"
 _KEEP_RATING = """
@@ -70,6 +72,8 @@ def keep_sheet(database: Database, sheet: str, pairs: list[Pair]) -> None:
 
     def work(connection: Connection) -> None:
         connection.execute(text(_KEEP_PAIR), rows)
+        kept = int(connection.scalar(text(_COUNT_PAIRS), {"sheet": sheet}) or 0)
+        require_count(connection, "jv.rating_pairs", "kept", len(rows), kept)
 
     database.run(work)
 
@@ -92,7 +96,8 @@ def keep_ratings(database: Database, ratings: list[Rating]) -> int:
 
     def work(connection: Connection) -> int:
         dropped = sum(connection.execute(text(_DROP_RATINGS), each).rowcount for each in by_rater.values())
-        connection.execute(text(_KEEP_RATING), [asdict(rating) for rating in ratings])
+        kept = connection.execute(text(_KEEP_RATING), [asdict(rating) for rating in ratings]).rowcount
+        require_count(connection, "jv.ratings", "kept", len(ratings), kept)
         return dropped
 
     return database.run(work)

@@ -201,6 +201,27 @@ def test_the_evaluation_has_the_figures(program: Program, sheet: str, tmp_path: 
     assert "pairs that discovery proposes" in done.out
 
 
+def test_a_profile_that_is_gone_since_is_refused_with_a_cure(program: Program, sheet: str, tmp_path: Path) -> None:
+    """The same pairs are drawn from the files, but one profile of them was deleted."""
+    [row] = program.sql(
+        f"SELECT profile_id FROM jv.rating_pairs WHERE sheet = '{sheet}' AND source = 'published' LIMIT 1"
+    )
+    program.sql(f"CREATE TABLE gone AS SELECT * FROM profiles WHERE id = '{row['profile_id']}'")
+    program.sql("DELETE FROM profiles WHERE id IN (SELECT id FROM gone)")
+    out = tmp_path / "sheet.html"
+    done = program.run("rating-sheet", "--matches", "62", "--out", str(out))
+    said = "jv: 1 profiles that were drawn are gone from the database; type: jv rescore, then jv discover\n"
+    assert (done.code, done.err) == (2, said)
+    assert not out.exists()
+    (kept,) = program.sql("SELECT count(*) AS rows FROM jv.rating_pairs")
+    program.well("rescore")
+    program.well("discover", "--top", "5", "--out", str(tmp_path / "candidates.csv"))
+    drawn(program, out, "62")
+    assert program.sql("SELECT count(*) AS rows FROM jv.rating_pairs") == [{"rows": kept["rows"] + 62}]
+    program.sql("INSERT INTO profiles SELECT * FROM gone; DROP TABLE gone")
+    program.well("rescore")
+
+
 def test_too_few_to_draw_from(program: Program, sheet: str, tmp_path: Path) -> None:
     out = tmp_path / "sheet.html"
     done = program.run("rating-sheet", "--matches", "1000", "--out", str(out))
