@@ -1,6 +1,5 @@
 """A connection lost exactly at COMMIT, when nobody can know whether it took effect: both outcomes must end right."""
 
-import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
-from sqlalchemy import make_url
 
+from tests.support import wire
 from tests.support.faults import KEYS, Production
 from tests.support.forked import ForkedProgram
 from tests.support.judging import assert_whole
 from tests.support.telling import assert_passed
 from tests.support.undone import assert_as_before, assert_undone, kept_run
+from tests.support.wire import answers, messages
 
 Lost = Literal["the COMMIT", "its answer"]
 TIMES = 3
@@ -25,43 +25,36 @@ The trial update before a run logs nothing."""
 
 
 @dataclass
-class Proxy:
+class Losing:
     """Passes on what PgBouncer and its clients say but some COMMITs or answers to them: both sides are closed then."""
 
-    upstream: tuple[str, int]
     lose: Lost
     commits: int = 0
     lost: list[str] = field(default_factory=list)
     before_loss: Callable[[], object] = bool
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def serve(self, listening: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # closed at the end of the test
-            while True:
-                client, _ = listening.accept()
-                threading.Thread(target=self._client, args=(client,), daemon=True).start()
+    def serve(self, client: socket.socket, server: socket.socket) -> None:
+        swallow = threading.Event()
 
-    def _client(self, client: socket.socket) -> None:
-        with client, socket.create_connection(self.upstream) as server, contextlib.suppress(OSError):
-            swallow = threading.Event()
-            threading.Thread(target=self._answers, args=(server, client, swallow), daemon=True).start()
-            stream = client.makefile("rb")
-            kind, updated = b"", False  # the first message has no kind
-            while True:
-                head = stream.read(len(kind) + 4)
-                if len(head) < len(kind) + 4:
-                    break
-                body = stream.read(int.from_bytes(head[-4:]) - 4)
-                kind = head[:1] if kind else b"?"
-                updated |= kind in b"PQ" and b"WITH updated AS" in body
-                if kind == b"Q" and body.upper().startswith(b"COMMIT"):
-                    if updated and self._is_next_lost():
-                        if self.lose == "the COMMIT":
-                            break
-                        swallow.set()
-                    updated = False
-                server.sendall(head + body)
-            _close(client, server)
+        def passes(data: bytes) -> bool:
+            if not swallow.is_set():
+                return True
+            assert b"COMMIT\0" in data, data  # the server has done it
+            self.before_loss()
+            return False
+
+        answers(server, client, passes)
+        updated = False
+        for kind, body, whole in messages(client):
+            updated |= kind in (b"P", b"Q") and b"WITH updated AS" in body
+            if kind == b"Q" and body.upper().startswith(b"COMMIT"):
+                if updated and self._is_next_lost():
+                    if self.lose == "the COMMIT":
+                        return
+                    swallow.set()
+                updated = False
+            server.sendall(whole)
 
     def _is_next_lost(self) -> bool:
         with self.lock:
@@ -71,32 +64,13 @@ class Proxy:
                 self.lost.append(self.lose)
             return lost
 
-    def _answers(self, server: socket.socket, client: socket.socket, swallow: threading.Event) -> None:
-        with contextlib.suppress(OSError):
-            while data := server.recv(65536):
-                if swallow.is_set():
-                    assert b"COMMIT\0" in data, data  # the server has done it
-                    self.before_loss()
-                    break
-                client.sendall(data)
-        _close(client, server)
-
-
-def _close(*sides: socket.socket) -> None:
-    for side in sides:
-        with contextlib.suppress(OSError):
-            side.shutdown(socket.SHUT_RDWR)
-
 
 @contextmanager
-def proxy(url: str, lose: Lost) -> Iterator[tuple[str, Proxy]]:
+def proxy(url: str, lose: Lost) -> Iterator[tuple[str, Losing]]:
     """The same URL through a proxy, and the proxy."""
-    parsed = make_url(url)
-    running = Proxy((str(parsed.host), int(parsed.port or 0)), lose)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=running.serve, args=(listening,), daemon=True).start()
-        yield parsed.set(port=listening.getsockname()[1]).render_as_string(hide_password=False), running
-        listening.shutdown(socket.SHUT_RDWR)
+    running = Losing(lose)
+    with wire.proxy(url, running.serve) as through:
+        yield through, running
 
 
 def behind(production: Production, url: str) -> ForkedProgram:
