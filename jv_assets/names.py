@@ -37,4 +37,6 @@ class Job:
     PURGE = "forget"
 
 
+PUT_BACK = "put_back"
+"""The op of the job `undo`."""
 JOBS = (Job.RESCORE, Job.EMBED, Job.REFRESH, Job.NIGHTLY, Job.REPORT, Job.DISCOVER, Job.UNDO, Job.PURGE)

@@ -1,12 +1,13 @@
 """The last run of each partition, which `jv retry` and the retention of runs depend on."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from sqlalchemy import func, select
 
 from jv_assets.names import PUBLISHED_SCORES
+from jv_assets.partitions import config_of
 from jv_assets.platform.own_runs import is_ours
 
 if TYPE_CHECKING:
@@ -91,5 +92,4 @@ def by_id(runs: Iterable[dg.DagsterRun]) -> list[dg.DagsterRun]:
 
 def is_dry(run: dg.DagsterRun) -> bool:
     """Return whether the run is a dry run."""
-    config: Any = run.run_config
-    return bool(config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("dry_run"))
+    return bool(config_of(run, PUBLISHED_SCORES).get("dry_run"))

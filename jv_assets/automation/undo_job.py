@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from jv_assets.names import PUBLISHED_SCORES, Job
+from jv_assets.names import PUBLISHED_SCORES, PUT_BACK, Job
 from jv_assets.partitions import observe_each, one_line_failure
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.pipeline.undo import SHORTEST, find_run, undo_range
@@ -10,7 +10,6 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
 
-PUT_BACK = "put_back"
 """The op of the job `undo`: Dagster takes no op with the name of a job."""
 
 

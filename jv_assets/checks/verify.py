@@ -1,7 +1,6 @@
 """The checks of `published_scores`. They read the database again after a publish."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -12,7 +11,7 @@ from jv_assets.checks.audit import check_result
 from jv_assets.errors import UserError
 from jv_assets.explain import explain
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
-from jv_assets.partitions import keys_of_run
+from jv_assets.partitions import config_of, keys_of_run
 from jv_assets.pipeline.database.counted_writes import seeing_all
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -107,8 +106,7 @@ def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -
 
 def _drawn(files: RangeFiles, keys: Sequence[str], run: dg.DagsterRun) -> list[str]:
     """Return up to `SAMPLE` ids that the run published, from a few partitions, so that not all files are read."""
-    config: Any = run.run_config
-    only_missing = config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("only_missing")
+    only_missing = config_of(run, PUBLISHED_SCORES).get("only_missing")
     dice = np.random.default_rng(list(run.run_id.encode()))
     ids: list[str] = []
     for key in dice.permutation(np.array(keys, dtype=object))[:SAMPLE].tolist():

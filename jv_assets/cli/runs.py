@@ -16,7 +16,7 @@ from jv_assets.cli.common import (
     run,
 )
 from jv_assets.errors import UserError
-from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, Job
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, PUT_BACK, Job
 
 Ranges = Annotated[str | None, typer.Option(help="Only these partitions, such as 00,3c.")]
 OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Write only where harmonic_mean is NULL.")]
@@ -133,7 +133,6 @@ def undo(
 ) -> None:
     """Restore the scores that a run replaced. Shows what would change, and asks first."""
     from jv_assets.automation.execution import execute_op
-    from jv_assets.automation.undo_job import PUT_BACK
     from jv_assets.cli.console import waiting
     from jv_assets.cli.undo_lines import show_kept_runs, show_preview, show_undone
     from jv_assets.definitions import defs

@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 import psutil
@@ -19,7 +18,8 @@ from jv_assets.dagster_internals import (
     RunFailureReason,
     WorkerStatus,
 )
-from jv_assets.names import Job
+from jv_assets.names import PUT_BACK, Job
+from jv_assets.partitions import config_of
 from jv_assets.platform.own_runs import STARTED_BY_JV, is_ours, started_by_jv
 
 LAUNCHED_ON = "jv/host"
@@ -86,9 +86,7 @@ def marked_from_outside(entry: dg.EventLogEntry) -> bool:
 def again(run: dg.DagsterRun) -> str:
     """Return what to type to have the rest of a run done, for runs whose partitions do not say so."""
     if run.job_name == Job.UNDO:
-        config: Any = run.run_config
-        [op] = config["ops"].values()
-        return f"jv undo {op['config']['run'][:8]}"
+        return f"jv undo {config_of(run, PUT_BACK)['run'][:8]}"
     return {Job.REPORT: "jv report", Job.DISCOVER: "jv discover"}.get(run.job_name, "jv retry")
 
 
@@ -155,9 +153,12 @@ def _by_daemon(instance: dg.DagsterInstance, run: dg.DagsterRun) -> _Process | N
 
 def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Return whether a run that began has written nothing into its log for too long."""
-    record = instance.get_run_record_by_id(run.run_id)
-    if run.status != dg.DagsterRunStatus.STARTED or record is None:
+    if run.status != dg.DagsterRunStatus.STARTED:
         return False
-    newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
-    last = newest[0].event_log_entry.timestamp if newest else record.update_timestamp.timestamp()
+    if newest := instance.get_records_for_run(run.run_id, limit=1, ascending=False).records:
+        last = newest[0].event_log_entry.timestamp
+    elif record := instance.get_run_record_by_id(run.run_id):
+        last = record.update_timestamp.timestamp()
+    else:  # The run was deleted meanwhile.
+        return False
     return time.time() - last > SILENT_HOURS * 3600

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from jv_assets.names import ASSETS, JOBS
+from jv_assets.names import ASSETS, JOBS, PUT_BACK
 
 if TYPE_CHECKING:
     from jv_assets.dagster_internals import PartitionBackfill
@@ -23,7 +23,7 @@ STEPS = frozenset(
     [
         *ASSETS,
         *("audit", "verify", "health_of_embeddings", "health_of_profiles", "health_of_scores"),
-        *("put_back", "delete_old_runs", "drop_old_months"),
+        *(PUT_BACK, "delete_old_runs", "drop_old_months"),
     ]
 )
 """The names of our assets, checks and ops."""

@@ -12,8 +12,8 @@ from jv_assets import settings
 from jv_assets.automation.execution import left_over
 from jv_assets.automation.retention import purge_old_runs
 from jv_assets.automation.schedules import NIGHTLY
-from jv_assets.automation.undo_job import PUT_BACK
 from jv_assets.errors import UserError
+from jv_assets.names import PUT_BACK
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.undo import kept_runs
 from tests.support.dagster_internals import AssetCheckExecutionsTable, RunsTable, create_run_for_test

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from jv_assets.automation.schedules import RESCORE
-from jv_assets.automation.undo_job import PUT_BACK
 from jv_assets.errors import UserError
+from jv_assets.names import PUT_BACK
 from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.pipeline import publishing
 from jv_assets.pipeline.matches.undo_units import UNIT, Unit, describe

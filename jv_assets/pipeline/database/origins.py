@@ -27,7 +27,7 @@ from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
 from jv_assets.names import PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partitions import ID_RANGES, config_of
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -162,6 +162,5 @@ def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
 def writes(context: dg.AssetExecutionContext) -> bool:
     """Return whether the run writes to production. A dry run does not, and leaves no mark there."""
     selected = {key.to_user_string() for key in context.job_def.asset_layer.selected_asset_keys}
-    config: Any = context.run.run_config
-    dry = config.get("ops", {}).get(PUBLISHED_SCORES, {}).get("config", {}).get("dry_run")
+    dry = config_of(context.run, PUBLISHED_SCORES).get("dry_run")
     return PROFILE_EMBEDDINGS in selected or (PUBLISHED_SCORES in selected and not dry)

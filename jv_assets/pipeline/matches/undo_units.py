@@ -6,13 +6,12 @@ backfill. What they replace is kept under one id, that of the first run or of th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 
 from jv_assets.dagster_internals import RETRY_NUMBER_TAG
-from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES, Job
-from jv_assets.partitions import ID_RANGES, keys_of_run, listed
+from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES, PUT_BACK, Job
+from jv_assets.partitions import ID_RANGES, config_of, keys_of_run, listed
 from jv_assets.platform.own_runs import BACKFILL_TAG
 
 UNIT = "jv/undo_unit"
@@ -51,9 +50,7 @@ def describe(instance: dg.DagsterInstance, unit: str) -> Unit:
         return Unit()
     first = runs[0]
     if first.job_name == Job.UNDO:
-        config: Any = first.run_config
-        [op] = config["ops"].values()
-        return Unit(f"undo of {op['config']['run'][:8]}")
+        return Unit(f"undo of {config_of(first, PUT_BACK)['run'][:8]}")
     policies = [policy for run in runs if (policy := _policy(instance, run))]
     return Unit(first.job_name, _ranges(runs), next(iter(policies), _UNKNOWN))
 
@@ -85,8 +82,7 @@ def _keys(run: dg.DagsterRun) -> list[str]:
 
 def _policy(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
     """The policy of its scores, from its config or from its first partition."""
-    ops: Any = run.run_config.get("ops", {})
-    if policy := ops.get(MATCH_SCORES, {}).get("config", {}).get("policy"):
+    if policy := config_of(run, MATCH_SCORES).get("policy"):
         return str(policy)
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
         made = entry.asset_materialization
