@@ -48,13 +48,6 @@ def keys_of_run(run: dg.DagsterRun) -> list[str]:
     return keys
 
 
-def config_of(run: dg.DagsterRun, step: str) -> Mapping[str, Any]:
-    """Return the config that a run has for one of its assets or ops; {} if it has none."""
-    run_config: Any = run.run_config
-    config: Mapping[str, Any] = run_config.get("ops", {}).get(step, {}).get("config", {})
-    return config
-
-
 def keys_of_step(context: dg.AssetExecutionContext) -> list[str]:
     """Return the partitions that a step is to do; Failure with what to type if its run has none.
 

@@ -7,8 +7,7 @@ import dagster as dg
 from sqlalchemy import func, select
 
 from jv_assets.names import PUBLISHED_SCORES
-from jv_assets.partitions import config_of
-from jv_assets.platform.own_runs import is_ours
+from jv_assets.platform.own_runs import config_of, is_ours
 
 if TYPE_CHECKING:
     from jv_assets.dagster_internals import SqlEventLogStorage

@@ -11,8 +11,9 @@ from jv_assets.checks.audit import check_result
 from jv_assets.errors import UserError
 from jv_assets.explain import explain
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
-from jv_assets.partitions import config_of, keys_of_run
+from jv_assets.partitions import keys_of_run
 from jv_assets.pipeline.database.counted_writes import seeing_all
+from jv_assets.platform.own_runs import config_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles

@@ -19,8 +19,7 @@ from jv_assets.dagster_internals import (
     WorkerStatus,
 )
 from jv_assets.names import PUT_BACK, Job
-from jv_assets.partitions import config_of
-from jv_assets.platform.own_runs import STARTED_BY_JV, is_ours, started_by_jv
+from jv_assets.platform.own_runs import STARTED_BY_JV, config_of, is_ours, started_by_jv
 
 LAUNCHED_ON = "jv/host"
 """Tag of runs that the daemon launched: the host of their process."""

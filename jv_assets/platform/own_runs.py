@@ -1,6 +1,7 @@
 """Which runs of a Dagster instance are ours: another code location may share it, with jobs of the same names."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -34,6 +35,13 @@ _OF_ASSETS = "__ASSET_JOB"
 def started_by_jv(run: dg.DagsterRun) -> bool:
     """Return whether a run is in a process of `jv`, not in one that the daemon launched."""
     return STARTED_BY_JV in run.tags and run.remote_job_origin is None
+
+
+def config_of(run: dg.DagsterRun, step: str) -> Mapping[str, Any]:
+    """Return the config that a run has for one of its assets or ops; {} if it has none."""
+    run_config: Any = run.run_config
+    config: Mapping[str, Any] = run_config.get("ops", {}).get(step, {}).get("config", {})
+    return config
 
 
 def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

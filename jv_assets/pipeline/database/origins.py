@@ -27,8 +27,9 @@ from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
 from jv_assets.names import PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES
-from jv_assets.partitions import ID_RANGES, config_of
+from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.database.identity import require_home
+from jv_assets.platform.own_runs import config_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 

@@ -11,8 +11,8 @@ import dagster as dg
 
 from jv_assets.dagster_internals import RETRY_NUMBER_TAG
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES, PUT_BACK, Job
-from jv_assets.partitions import ID_RANGES, config_of, keys_of_run, listed
-from jv_assets.platform.own_runs import BACKFILL_TAG
+from jv_assets.partitions import ID_RANGES, keys_of_run, listed
+from jv_assets.platform.own_runs import BACKFILL_TAG, config_of
 
 UNIT = "jv/undo_unit"
 """Tag of a run that continues another one: the id under which both keep what they replace."""
