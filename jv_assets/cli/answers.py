@@ -13,7 +13,11 @@ from jv_assets.names import DIAGNOSTIC_REPORT, EVALUATION, MATCH_SCORES, MOMENTU
 
 @app.command()
 def explain(
-    match_id: Annotated[str, typer.Argument(help="The id of a match.")],
+    match_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a match, or of a profile A.")],
+    candidate_id: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="The id of a profile B, which no match needs to join with A.")
+    ] = None,
+    *,
     policy: Annotated[
         str | None, typer.Option(help="Explain under this policy; by default that of the stored score.")
     ] = None,
@@ -27,17 +31,22 @@ def explain(
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Also write the explanation as a page to this file.")] = None,
 ) -> None:
-    """Explain the score of a match: dimensions, factors, methods, missing data, and what a change would do."""
+    """Explain the score of a match, or of two profiles that no match joins: what costs points, and what a change
+    would do.
+    """
     from jv_assets.cli.explain_tables import show
     from jv_assets.explain import explain as explain_match
-    from jv_assets.explain import parse_changes, to_html
+    from jv_assets.explain import explain_profiles, parse_changes, to_html
     from jv_assets.reports.exporting import write_whole
     from jv_assets.resources.embedder import Embedder
 
     model, wanted = settings.embedding_model(), parse_changes(changes or [])
-    explanation = explain_match(
-        ready_database("read"), model, match_id, policy, changes=wanted, embed=Embedder(model).embed
-    )
+    database, embed = ready_database("read"), Embedder(model).embed
+    if candidate_id is None:
+        explanation = explain_match(database, model, match_id, policy, changes=wanted, embed=embed)
+    else:
+        ids = (match_id, candidate_id)
+        explanation = explain_profiles(database, model, ids, policy, changes=wanted, embed=embed)
     show(explanation)
     if html:
         write_whole(html, to_html(explanation))

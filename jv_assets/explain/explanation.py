@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -37,14 +37,14 @@ class Version:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The explanation of a match.
+    """The explanation of a match, or of two profiles that no match joins (`match_id` is None).
 
     `policy`: that of `now`, the current scores (None if it cannot be scored), and of `what_if`, the same with `changes`
     (as `b.list_size`; None without any). `stale`: whether the stored row is stale; None if unknown. `notes`: what to
     know before reading on. `sizes`: by field, how much A and B have there.
     """
 
-    match_id: str
+    match_id: str | None
     profiles: tuple[str, str]
     policy: str
     model: str
@@ -91,32 +91,40 @@ def explain(
     UserError also for a match that does not exist or cannot be scored, and for a wrong policy, column or value.
     """
     of_changes = typed(changes or {})
-    identity = _checked("MATCH_ID", PARSERS["uuid"], match_id)
-    calibration = _checked("JV_EMBEDDING_MODEL", calibration_of, embedder_model)
-    if policy is not None:
-        _checked("--policy", parse_policy, policy)
+    identity = checked("MATCH_ID", PARSERS["uuid"], match_id)
+    check_options(embedder_model, policy)
     match = database.run(lambda connection: read_match(connection, identity, embedder_model))
-    a, b = match.profiles
-    if match.unscorable or a is None or b is None:
+    if match.unscorable:
         return _of_stored(match, embedder_model, policy, changes or {})
     chosen = policy or _policy_of(match.stored)
-    (changes_a, changes_b), without_vectors = embedded((a, b), of_changes, embed)
-    pair = explain_pair(a, b, chosen, calibration, changes_a=changes_a, changes=changes_b)
+    explanation, notes = explained(match, embedder_model, chosen, of_changes, embed)
+    assert explanation.now  # The match can be scored.
+    return replace(explanation, notes=(*_notes(explanation, explanation.now, policy, match.waiting), *notes))
+
+
+def explained(
+    match: Match, model: str, policy: str, changes: tuple[dict[str, Any], dict[str, Any]], embed: Embed | None
+) -> tuple[Explanation, list[str]]:
+    """Return the explanation of a match whose profiles exist, and notes on the changes. `changes`: of A and of B."""
+    a, b = match.profiles
+    assert a is not None
+    assert b is not None
+    (changes_a, changes_b), notes = embedded((a, b), changes, embed)
+    pair = explain_pair(a, b, policy, calibration_of(model), changes_a=changes_a, changes=changes_b)
     explanation = Explanation(
         match_id=match.id,
         profiles=match.profile_ids,
-        policy=chosen,
-        model=embedder_model,
+        policy=policy,
+        model=model,
         stored=match.stored,
-        stale=_stale(match, embedder_model),
+        stale=_stale(match, model),
         now=pair.before,
-        what_if=pair.after if changes else None,
-        changes=tuple(f"{side}.{name}" for side, own in zip(SIDES, of_changes, strict=True) for name in own),
+        what_if=pair.after if any(changes) else None,
+        changes=tuple(f"{side}.{name}" for side, own in zip(SIDES, changes, strict=True) for name in own),
         notes=(),
         sizes=_sizes(match),
     )
-    notes = _notes(explanation, pair.before, policy, match.waiting)
-    return replace(explanation, notes=(*notes, *without_vectors))
+    return explanation, notes
 
 
 def _of_stored(match: Match, model: str, policy: str | None, changes: Mapping[str, str]) -> Explanation:
@@ -142,7 +150,14 @@ def _of_stored(match: Match, model: str, policy: str | None, changes: Mapping[st
     )
 
 
-def _checked(where: str, check: Callable[[str], T], value: str) -> T:
+def check_options(model: str, policy: str | None) -> None:
+    """Raise UserError for a model without calibration, and for an unknown policy."""
+    checked("JV_EMBEDDING_MODEL", calibration_of, model)
+    if policy is not None:
+        checked("--policy", parse_policy, policy)
+
+
+def checked(where: str, check: Callable[[str], T], value: str) -> T:
     try:
         return check(value)
     except ValueError as error:
@@ -152,7 +167,7 @@ def _checked(where: str, check: Callable[[str], T], value: str) -> T:
 def _policy_of(stored: Stored | None) -> str:
     if stored and stored.made_under in POLICIES:
         return stored.made_under
-    return str(_checked("JV_POLICY", parse_policy, settings.policy()))
+    return str(checked("JV_POLICY", parse_policy, settings.policy()))
 
 
 def _stale(match: Match, model: str) -> bool | None:
@@ -160,11 +175,17 @@ def _stale(match: Match, model: str) -> bool | None:
     stored = match.stored
     if stored is None or stored.inputs_hash is None or stored.model not in (None, model):
         return None
+    now = inputs_hash(match, model)
+    return stored.inputs_hash != now
+
+
+def inputs_hash(match: Match, model: str) -> str:
+    """Return the hash of what the pair would be scored from now. Both profiles must exist."""
     columns = {name: [profile[name] for profile in match.profiles if profile] for name in PROFILE_FIELDS}
     prepared = prepare(frame(columns).set_index(pd.Index(match.profile_ids, dtype=object)))
     both = np.array([0, 1])
     (now,) = inputs_hashes(prepared.input_hashes(both), both[:1], both[1:], model)
-    return stored.inputs_hash != now
+    return now
 
 
 def _numbers(pair: PairScore) -> object:

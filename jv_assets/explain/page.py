@@ -9,4 +9,6 @@ from jv_assets.reports.frame import page
 def to_html(explanation: Explanation) -> str:
     """Return a page of what `show` prints."""
     sections = [Section(title, "", [Figure("", table)]) for title, table in tables(explanation)]
-    return page(f"Match {explanation.match_id}", summary(explanation), explanation.notes, None, sections)
+    a, b = explanation.profiles
+    title = f"Match {explanation.match_id}" if explanation.match_id else f"Profiles {a} and {b}"
+    return page(title, summary(explanation), explanation.notes, None, sections)

@@ -1,4 +1,4 @@
-"""Read a match: its stored score, and both its profiles."""
+"""Read a match: its stored score, and both its profiles. Or read two profiles that no match needs to join."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -39,6 +39,12 @@ _PROFILES = f"""
     FROM profiles WHERE id IN (:a, :b)
 """  # noqa: S608 - of our own constants
 
+_JOINED = """
+    SELECT id::text FROM match_suggestions
+    WHERE profile_id = :a AND suggested_profile_id = :b OR profile_id = :b AND suggested_profile_id = :a
+    ORDER BY id LIMIT 1
+"""
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -67,10 +73,11 @@ class Stored:
 class Match:
     """A match, and its profiles A and B with `PROFILE_FIELDS`; None for a deleted one.
 
-    `waiting`: the texts, such as `a.seeking`, whose vector is missing or stale.
+    `id`: None if no match joins the two profiles. `waiting`: the texts, such as `a.seeking`, whose vector is missing or
+    stale.
     """
 
-    id: str
+    id: str | None
     profile_ids: tuple[str, str]
     profiles: tuple[Profile | None, Profile | None]
     stored: Stored | None
@@ -92,15 +99,32 @@ def read_match(connection: Connection, match_id: str, model: str) -> Match:
     if row is None:
         raise UserError(f"no match has the id {match_id}")
     a, b = row.profile_id, row.suggested_profile_id
-    rows = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
-    profiles = {str(row["id"]): _profile(row) for row in rows}
     waiting = tuple(_waiting(connection, model, (a, b)))
-    match = Match(row.id, (a, b), (profiles.get(a), profiles.get(b)), _stored(row), waiting)
+    match = Match(row.id, (a, b), _two_profiles(connection, model, a, b), _stored(row), waiting)
     stored = match.stored
     if match.unscorable and not (stored and stored.pair.breakdown_ab and stored.pair.breakdown_ba):
         kept = ", and its stored breakdown cannot be read" if stored else ""
         raise UserError(f"match {match_id} cannot be scored: {match.unscorable}{kept}")
     return match
+
+
+def read_pair(connection: Connection, a: str, b: str, model: str) -> Match:
+    """Read two profiles as a match without a stored score; UserError if one does not exist.
+
+    The `id` is that of a match that joins them, in either order; None if none does.
+    """
+    profiles = _two_profiles(connection, model, a, b)
+    for name, profile in zip((a, b), profiles, strict=True):
+        if profile is None:
+            raise UserError(f"no profile has the id {name}: it was deleted, or it never existed")
+    joined = connection.scalar(text(_JOINED), {"a": a, "b": b})
+    return Match(joined, (a, b), profiles, None, tuple(_waiting(connection, model, (a, b))))
+
+
+def _two_profiles(connection: Connection, model: str, a: str, b: str) -> tuple[Profile | None, Profile | None]:
+    rows = connection.execute(text(_PROFILES), {"a": a, "b": b, "model": model}).mappings().all()
+    profiles = {str(row["id"]): _profile(row) for row in rows}
+    return profiles.get(a), profiles.get(b)
 
 
 def _waiting(connection: Connection, model: str, profile_ids: Sequence[str]) -> Iterator[str]:

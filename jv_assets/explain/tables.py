@@ -19,7 +19,7 @@ def summary(explanation: Explanation) -> list[tuple[str, str]]:
     """Return the summary above the notes and the tables: names and values."""
     stored = explanation.stored
     named = [
-        ("match", explanation.match_id),
+        ("match", explanation.match_id or "none joins them"),
         ("A", explanation.profiles[0]),
         ("B", explanation.profiles[1]),
         ("policy", explanation.policy),

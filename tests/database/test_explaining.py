@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from jv_assets.cli.explain_tables import show
 from jv_assets.errors import UserError
-from jv_assets.explain import Explanation, explain, parse_changes, to_html
+from jv_assets.explain import Explanation, explain, explain_profiles, parse_changes, to_html
+from jv_assets.explain.tables import tables
 from jv_assets.pipeline.publishing import PublishOptions, publish_range
 from jv_assets.pipeline.reading import read_matches, read_profiles, read_vectors
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of, score_range
@@ -477,3 +478,58 @@ def test_a_wrong_setting_is_named_where_it_is_needed(database: Database, monkeyp
     monkeypatch.setenv("JV_POLICY", "best")
     with pytest.raises(UserError, match="JV_POLICY: policy best is unknown"):
         explain(database, MINILM, MATCH)
+
+
+def test_two_profiles_that_no_match_joins_get_the_waterfall_of_a_match(unchanged: Database) -> None:
+    found = explain_profiles(unchanged, MINILM, (BEN, CAT))
+    expected = score_pair(profile(unchanged, BEN), profile(unchanged, CAT), calibration=calibration_of(MINILM))
+    assert (found.match_id, found.profiles, found.now, found.stored) == (None, (BEN, CAT), expected, None)
+    assert found.notes == (
+        "no match joins these profiles: this is the value that a match of them would get",
+        "profile B has no usable text, so that discovery does not propose it",
+    )
+    shown = printed(found)
+    assert re.search(r"^match +none joins them$", shown, re.MULTILINE)
+    assert "A → B: points of 100 that each dimension costs" in shown
+    assert f"Profiles {BEN} and {CAT}" in Page(to_html(found)).text
+
+
+def test_two_profiles_of_a_match_get_the_tables_of_the_match_and_its_id(unchanged: Database) -> None:
+    of_match, found = explain(unchanged, MINILM, MATCH), explain_profiles(unchanged, MINILM, (ANN, BEN))
+    assert tables(found) == tables(of_match)
+    note = f"match {MATCH} joins these profiles; what is stored for it shows: jv explain {MATCH}"
+    assert found.notes == (note,)
+    reversed_pair = explain_profiles(unchanged, MINILM, (BEN, ANN))
+    assert reversed_pair.notes == (note,)
+    assert reversed_pair.now
+    assert of_match.now
+    assert (reversed_pair.now.score_ab, reversed_pair.now.score_ba) == (of_match.now.score_ba, of_match.now.score_ab)
+
+
+def test_a_pair_is_explained_under_another_policy_and_with_changes(unchanged: Database) -> None:
+    found = explain_profiles(unchanged, MINILM, (BEN, CAT), "geometric/redistribute", changes={"list_size": "90000"})
+    before, after = profile(unchanged, BEN), profile(unchanged, CAT)
+    calibration = calibration_of(MINILM)
+    assert found.now == score_pair(before, after, "geometric/redistribute", calibration)
+    assert found.what_if == score_pair(before, after | {"list_size": 90_000}, "geometric/redistribute", calibration)
+
+
+@pytest.mark.parametrize(
+    ("ids", "more", "message"),
+    [
+        ((BEN, NOBODY), {}, f"no profile has the id {NOBODY}: it was deleted, or it never existed"),
+        ((NOBODY, BEN), {}, f"no profile has the id {NOBODY}: it was deleted, or it never existed"),
+        ((BEN, BEN), {}, f"both ids are of profile {BEN}: name two different profiles"),
+        ((BEN, BEN.upper()), {}, f"both ids are of profile {BEN}: name two different profiles"),
+        ((BEN, "x"), {}, "PROFILE_ID: not a uuid: 'x'"),
+        ((BEN, CAT), {"policy": "best"}, "--policy: policy best is unknown"),
+        ((BEN, CAT), {"changes": {"shoe_size": "1"}}, "--set shoe_size: profiles have no such column"),
+    ],
+)
+def test_two_ids_that_are_no_pair_are_one_line(
+    unchanged: Database, ids: tuple[str, str], more: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError) as raised:
+        explain_profiles(unchanged, MINILM, ids, **more)
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)

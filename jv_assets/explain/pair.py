@@ -1,0 +1,53 @@
+"""Explain a pair of profiles that no match needs to join, such as a candidate of discovery."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from jv_assets import settings
+from jv_assets.errors import UserError
+from jv_assets.explain.changes import SIDES, Embed, typed
+from jv_assets.explain.explanation import Explanation, check_options, checked, explained
+from jv_assets.explain.reading import Match, read_pair
+from jv_assets.resources.database import Database
+from jv_assets.setup.csv_cells import PARSERS
+from jv_scoring.policy import parse_policy
+from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
+
+
+def explain_profiles(
+    database: Database,
+    embedder_model: str,
+    profile_ids: tuple[str, str],
+    policy: str | None = None,
+    *,
+    changes: Mapping[str, str] | None = None,
+    embed: Embed | None = None,
+) -> Explanation:
+    """Explain the value of two profiles A and B, as `explain` explains that of a match.
+
+    `policy`: by default that of JV_POLICY. UserError also for an unknown profile, and for the same profile twice.
+    """
+    of_changes = typed(changes or {})
+    a, b = (checked("PROFILE_ID", PARSERS["uuid"], name) for name in profile_ids)
+    check_options(embedder_model, policy)
+    if a == b:
+        raise UserError(f"both ids are of profile {a}: name two different profiles")
+    chosen = policy or str(checked("JV_POLICY", parse_policy, settings.policy()))
+    match = database.run(lambda connection: read_pair(connection, a, b, embedder_model))
+    explanation, notes = explained(match, embedder_model, chosen, of_changes, embed)
+    return replace(explanation, notes=(*_notes(match), *notes))
+
+
+def _notes(match: Match) -> list[str]:
+    notes = ["no match joins these profiles: this is the value that a match of them would get"]
+    if match.id:
+        notes = [f"match {match.id} joins these profiles; what is stored for it shows: jv explain {match.id}"]
+    for side, profile in zip(SIDES, match.profiles, strict=True):
+        if profile and not any(text_to_embed(profile[name]) for name in EMBEDDED_FIELDS):
+            notes.append(f"profile {side.upper()} has no usable text, so that discovery does not propose it")
+    if match.waiting:
+        notes.append(
+            f"{', '.join(match.waiting)}: the text waits to be embedded, and is compared by its last vector or by word "
+            "overlap until then; next: jv nightly"
+        )
+    return notes
