@@ -56,7 +56,10 @@ KEYS: dict[str, dict[str, str]] = {
         ),
     },
     "embedding_isolation": {
-        "mean mean_gain_by_embeddings": "of `harmonic_mean`, and how much lower it would be by word overlap alone",
+        "mean mean_change_by_embeddings": "of `harmonic_mean`, and how much lower it would be by word overlap alone",
+        "random_pairs mean_change_of_random_pairs": (
+            "pairs at random that were scored too, and how much lower their mean would be by word overlap alone"
+        ),
         "fallback_share": "of the comparisons that were by word overlap, 0–1",
     },
     "momentum_bottleneck": {
@@ -103,7 +106,9 @@ KEYS: dict[str, dict[str, str]] = {
         "matches profiles mean median sd excellent good fair poor": (
             "of `harmonic_mean`, and how many matches are in each tier"
         ),
-        "gain_by_embeddings fallback_share momentum_bottleneck_share floor_share": "as above, of all matches",
+        "change_by_embeddings": "how much lower the mean would be by word overlap alone",
+        "embeddings_beyond_random": "that change, less the change of pairs of profiles at random",
+        "fallback_share momentum_bottleneck_share floor_share": "as above, of all matches",
         "congestion_gini": "how unevenly places in others' best 10 are spread, 0 (evenly) to 1",
         (
             "acted_used acted_positive acted_auc_within acted_low acted_high "

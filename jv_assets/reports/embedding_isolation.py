@@ -5,39 +5,99 @@ from collections.abc import Callable
 from jv_assets.names import EMBEDDING_ISOLATION
 from jv_assets.pipeline.texts.text_content import MEANINGLESS_TEXTS
 from jv_assets.reports import charts
-from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, signed, table, words
+from jv_assets.reports.figures import (
+    SUMMARY,
+    Figure,
+    Section,
+    label,
+    number,
+    of,
+    percent,
+    signed,
+    table,
+    with_interval,
+    words,
+)
 from jv_assets.reports.numbers import record
-from jv_scoring.analysis.embedding_isolation import MEASURES
+from jv_scoring.analysis.embedding_isolation import MEASURES, ONE_WAY
+from jv_scoring.analysis.rows import BOTH
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import SCORES
 from jv_scoring.prepare import COMPARED
 
+_SCORE = "harmonic_mean"
 _SIDES = {"word_overlap": "word overlap only", "embeddings": "with embeddings", "change": "change"}
 
 
 def section(report: Json) -> Section:
     numbers = report[EMBEDDING_ISOLATION]
-    score = {side: record(numbers["measures"], measure="harmonic_mean", side=side) for side in _SIDES}
-    moved = record(numbers["changes"], measure="harmonic_mean")
-    answer = "No match is scored, so nothing can be said."
-    if numbers["matches"]:
-        answer = (
-            f"With embeddings the mean match score is {number(score['embeddings']['mean'])}, with word overlap only it "
-            f"would be {number(score['word_overlap']['mean'])}: {signed(score['change']['mean'])} points. Of "
-            f"{number(numbers['matches'])} matches {number(moved['raised'])} score higher and "
-            f"{number(moved['lowered'])} lower for them."
+    figures = [
+        _beside_random(numbers),
+        _distribution(numbers),
+        _changes(numbers),
+        _factors(numbers),
+        _most_changed(numbers, report.get("text_lengths", {})),
+        *_old_sample(numbers),
+    ]
+    return Section("Did embeddings help?", answer(numbers), figures)
+
+
+def answer(numbers: Json) -> str:
+    """Return what embeddings change for suggested pairs beyond what they change for pairs at random."""
+    if not numbers["matches"]:
+        return "No match is scored, so nothing can be said."
+    change = record(numbers["measures"], measure="harmonic_mean", side="change")["mean"]
+    beyond, random = numbers["beyond_random"], [each for each in numbers["random"] if each["measure"] == _SCORE]
+    if not random:
+        return (
+            f"Embeddings change the mean match score by {signed(change)} points. No pairs at random were scored, so it "
+            "cannot be said how much of this is an offset between the steps for cosines and those for words."
         )
-    return Section(
-        "Did embeddings help?",
-        answer,
-        [
-            _distribution(numbers),
-            _changes(numbers),
-            _factors(numbers),
-            _most_changed(numbers, report.get("text_lengths", {})),
-            *_old_sample(numbers),
-        ],
+    told = (
+        f"Embeddings change the mean match score by {signed(change)} points for suggested pairs, and by "
+        f"{signed(random[0]['change'])} for pairs at random: that much is an offset between two ladders of steps. What "
+        f"they change for suggested pairs beyond that is {with_interval(beyond)} points"
     )
+    return f"{told}: {_judged(beyond)}."
+
+
+def _judged(beyond: Json) -> str:
+    if beyond["low"] is None:
+        return "too few profiles to say more"
+    if beyond["low"] > 0:
+        return "embeddings tell suggested pairs from random ones better than words do"
+    if beyond["high"] < 0:
+        return "embeddings tell suggested pairs from random ones less well than words do"
+    return "no difference is shown"
+
+
+def _beside_random(numbers: Json) -> Figure:
+    records = []
+    for each in numbers["random"]:
+        sides = {side: record(numbers["measures"], measure=each["measure"], side=side) for side in _SIDES}
+        name, count = _name(each["measure"]), sides["change"]["count"]
+        suggested = {side: of_side["mean"] for side, of_side in sides.items()}
+        records += [
+            {"measure": name, "kind": "suggested", "pairs": count, **suggested},
+            {"measure": name, "kind": "at random", **{key: each[key] for key in ("pairs", *_SIDES)}},
+            {"measure": name, "kind": "difference", "pairs": None}
+            | {key: suggested[key] - each[key] for key in _SIDES},
+        ]
+    drawn = [each for each in records if each["measure"] == _name(_SCORE) and each["kind"] != "difference"]
+    return Figure(
+        "What do embeddings change, for suggested pairs and for random ones?",
+        table(
+            records,
+            {
+                "mean of": label("measure"), "pairs of profiles": label("kind"), "words": of("word_overlap"),
+                "embeddings": of("embeddings"), "change": of("change", signed), "pairs": of("pairs"),
+            },
+            texts=(0, 1),
+        ),
+        (lambda: charts.rows(drawn, "kind", "change", "points of match score", share=False)) if drawn else None,
+        f"The change of match scores, suggested less random: {with_interval(numbers['beyond_random'])} points, with an "
+        "interval clustered by profile. A random pair has the A of a match, and a B drawn as often as it is suggested.",
+    )  # fmt: skip
 
 
 def _distribution(numbers: Json) -> Figure:
@@ -80,7 +140,7 @@ def _factors(numbers: Json) -> Figure:
         if side != "change" and each[side] is not None
     ]
     return Figure(
-        "Which similarity factor gains?",
+        "Which similarity factor changes?",
         table(
             records,
             {
@@ -91,14 +151,15 @@ def _factors(numbers: Json) -> Figure:
         (lambda: charts.rows(drawn, "factor", "mean", "mean of the factor, 0–10", series="side", share=False))
         if drawn
         else None,
-        "The two factors that compare texts. All other factors are the same either way.",
+        "The two factors that compare texts. All other factors are the same either way. Audience Alignment compares "
+        "the same two texts in both directions, so it is counted once.",
     )  # fmt: skip
 
 
 def _factor(numbers: Json, name: str) -> Json:
     sides = {side: record(numbers["measures"], measure=name, side=side) for side in _SIDES}
     means = {side: each["mean"] for side, each in sides.items()}
-    return {"factor": words(name), **means, **record(numbers["changes"], measure=name)}
+    return {"factor": _name(name), **means, **record(numbers["changes"], measure=name)}
 
 
 def _most_changed(numbers: Json, lengths: Json) -> Figure:
@@ -147,11 +208,7 @@ def _old_sample(numbers: Json) -> list[Figure]:
 def fallbacks(report: Json) -> Section:
     """Return the section fallbacks: where do they come from?"""
     numbers = report[EMBEDDING_ISOLATION]
-    records = [
-        {**each, "name": f"{words(each['factor'])} {_DIRECTIONS[each['direction']]}".replace("both both ways", "all")}
-        for each in numbers["evaluations"]
-        if each["factor"] != "both" or each["direction"] == "both"
-    ]
+    records = [{**each, "name": _compared(each["factor"], each["direction"])} for each in numbers["evaluations"]]
     every = records[-1]
     answer = "No texts were compared."
     if every["word_overlap_share"] is not None:
@@ -161,13 +218,15 @@ def fallbacks(report: Json) -> Section:
             "has no vector."
         )
     answer += _meaningless(report.get("meaningless_texts", {}))
-    apart = [each for each in records[:-1] if each["direction"] != "both" and each["word_overlap_share"] is not None]
+    once = [each for each in records[:-1] if each["direction"] != BOTH or each["factor"] == ONE_WAY]
+    apart = [each for each in once if each["word_overlap_share"] is not None]
     ranges = [each for each in report["fallbacks"] if each["share"] is not None]
     by_factor = Figure(
         "Which comparisons fall back?",
         table(records, {"comparison": label("name"), "semantic": of("semantic"), "word overlap": of("word_overlap"),
                         "fallback share": of("word_overlap_share", percent)}),
         (lambda: charts.rows(apart, "name", "word_overlap_share", "share by word overlap")) if apart else None,
+        "Audience Alignment compares the same two texts in both directions, so it counts once.",
     )  # fmt: skip
     by_range = Figure(
         "Is there a range with more fallbacks than others?",
@@ -192,7 +251,7 @@ def _meaningless(shares: Json) -> str:
 
 
 _MOVES = ("raised", "unchanged", "lowered")
-_DIRECTIONS = {"ab": "A→B", "ba": "B→A", "both": "both ways"}
+_DIRECTIONS = {"ab": "A→B", "ba": "B→A", BOTH: "both ways"}
 
 
 def _middles(bars: list[Json]) -> list[Json]:
@@ -200,4 +259,12 @@ def _middles(bars: list[Json]) -> list[Json]:
 
 
 def _name(measure: str) -> str:
-    return "match score" if measure == "harmonic_mean" else words(measure)
+    if measure.startswith(ONE_WAY):
+        return words(ONE_WAY)
+    return "match score" if measure == _SCORE else words(measure)
+
+
+def _compared(factor: str, direction: str) -> str:
+    if factor == BOTH:
+        return "all"
+    return words(factor) if factor == ONE_WAY else f"{words(factor)} {_DIRECTIONS[direction]}"

@@ -21,7 +21,7 @@ def intervals(report: Json) -> list[Json]:
     matches = embeddings["matches"]
     means = [
         (name, of)
-        for name, side in (("mean match score", "embeddings"), ("gain by embeddings", "change"))
+        for name, side in (("mean match score", "embeddings"), ("change by embeddings", "change"))
         for of in embeddings["measures"]
         if (of["measure"], of["side"]) == ("harmonic_mean", side)
     ]

@@ -70,6 +70,14 @@ def signed(value: float | None, digits: int = 2) -> str:
     return NOTHING if value is None else f"{value:+,.{digits}f}".replace("-", "−")
 
 
+def with_interval(of_mean: Json, digits: int = 2) -> str:
+    """Return a change with its 95 % interval, from `clustered.interval`."""
+    value = signed(of_mean["value"], digits)
+    if of_mean["low"] is None:
+        return value
+    return f"{value} (95 % {signed(of_mean['low'], digits)} to {signed(of_mean['high'], digits)})"
+
+
 def percent(share: float | None) -> str:
     """Return a share, 0..1, as a percentage."""
     return NOTHING if share is None else f"{100 * share:.1f} %"

@@ -30,7 +30,8 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
     `old_sample`: also the means over the 50 best by the older matcher's match_score.
     """
     histograms = merged.isolation.histograms
-    embeddings = embedding_isolation.report(merged.isolation, embedding_isolation.BEST if old_sample else 0) | {
+    best = embedding_isolation.BEST if old_sample else 0
+    embeddings = embedding_isolation.report(merged.isolation, best, merged.random) | {
         "score_bars": [
             {"side": side, **bar}
             for side, name in (("word overlap only", "words"), ("with embeddings", "embeddings"))
@@ -99,7 +100,8 @@ def headline(report: Json) -> Json:
         "mean": score["mean"],
         "median": score["median"],
         "sd": score["sd"],
-        "gain_by_embeddings": change["mean"],
+        "change_by_embeddings": change["mean"],
+        "embeddings_beyond_random": embeddings["beyond_random"]["value"],
         **{name.lower(): count for name, count in tiers.items() if isinstance(count, int)},
         "fallback_share": evaluations["word_overlap_share"],
         "momentum_bottleneck_share": record(low["weakest"], direction=BOTH, dimension="momentum")["share"],

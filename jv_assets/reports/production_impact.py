@@ -147,7 +147,8 @@ def _methods(numbers: Json) -> Figure:
              "not known": of("not_known"), "fallback share": of("word_overlap_share", percent)},
         ),
         (lambda: charts.rows(drawn, "name", "word_overlap_share", "share by word overlap")) if drawn else None,
-        "Both directions. Before and now: of matches that were scored then and are now; new: of the others.",
+        "Before and now: of matches that were scored then and are now; new: of the others. Audience Alignment counts "
+        "once, because it compares the same two texts in both directions.",
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from jv_assets.names import EVALUATION, PRODUCTION_IMPACT
+from jv_assets.names import EMBEDDING_ISOLATION, EVALUATION, PRODUCTION_IMPACT
 from jv_assets.reports import (
     aggregation_comparison,
     congestion,
@@ -13,7 +13,7 @@ from jv_assets.reports import (
     momentum_options,
     production_impact,
 )
-from jv_assets.reports.figures import Figure, Section, number, percent, signed
+from jv_assets.reports.figures import Figure, Section, number, percent, with_interval
 from jv_assets.reports.tallies import TALLIED
 from jv_scoring.analysis.tallies import Json
 
@@ -70,7 +70,7 @@ def headlines(report: Json) -> list[tuple[str, str]]:
             f"mean {number(headline['mean'])}, median {number(headline['median'])}, sd {number(headline['sd'])}",
         ),
         (f"Tiers{here}", tiers),
-        ("Gain by embeddings", signed(headline["gain_by_embeddings"])),
+        ("Embeddings beyond random", with_interval(report[EMBEDDING_ISOLATION]["beyond_random"])),
         ("Comparisons by word overlap", percent(headline["fallback_share"])),
         ("Momentum is the weakest", percent(headline["momentum_bottleneck_share"])),
         ("No data for Momentum", percent(headline["floor_share"])),

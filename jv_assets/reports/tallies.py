@@ -20,7 +20,7 @@ from jv_assets.pipeline.changes import fingerprint_of
 from jv_assets.reports.sampling import Sample
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.aggregation_comparison import Aggregation
-from jv_scoring.analysis.embedding_isolation import Isolation
+from jv_scoring.analysis.embedding_isolation import Isolation, RandomPairs
 from jv_scoring.analysis.evaluation import Evaluation
 from jv_scoring.analysis.momentum_bottleneck import Coverage, Momentum
 from jv_scoring.analysis.production_impact import Impact
@@ -29,7 +29,9 @@ from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
 
 TALLIED = (EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON, PRODUCTION_IMPACT)
 """The assets whose tallies make the report."""
-_TALLY, _PROFILES = "tally", "profiles"
+FORMAT = 2
+"""The form of the tallies that this version keeps. Tallies of another form do not add up with them."""
+_TALLY, _PROFILES, _RANDOM = "tally", "profiles", "random"
 AnyTally = TypeVar("AnyTally", bound=Tally)
 
 
@@ -75,20 +77,23 @@ def keep(
     rows: int,
     *,
     profiles: Tally | None = None,
+    random: Tally | None = None,
     sample: Sample | None = None,
     hours: float | None = None,
     compared: Json | None = None,
 ) -> int:
-    """Write a partition's tally, and that of its profiles if there is one. Return the bytes written.
+    """Write a partition's tally, and those of its profiles and of random pairs if there are. Return the bytes written.
 
     The metadata name the scores: `fingerprint` of all scores of the partition, and `sample` if it is a sample. A tally
     that looks back also has how many `hours`, or which moments are `compared`.
     """
-    kept: dict[str, Tally | Evaluation] = {_TALLY: tally} | ({_PROFILES: profiles} if profiles else {})
+    beside = {_PROFILES: profiles, _RANDOM: random}
+    kept: dict[str, Tally | Evaluation] = {_TALLY: tally} | {name: of for name, of in beside.items() if of is not None}
     row = pd.DataFrame({name: [json.dumps(of.to_json(), separators=(",", ":"))] for name, of in kept.items()})
     # With another policy, if the moment had another one.
     policy = None if compared and compared["until"] else tally.policy
-    metadata = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key)}
+    metadata = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key), "format": FORMAT}
+    metadata[_RANDOM] = random is not None
     more = {"sample": asdict(sample) if sample else None, "hours": hours, "compared": compared}
     return files.write(asset, key, row, metadata | more)
 
@@ -102,13 +107,14 @@ def one_policy(files: RangeFiles, keys: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Merged:
-    """The merged tallies of all partitions. fallbacks: one record per partition. sample: None for all matches. hours:
-    how far impact looks back.
+    """The merged tallies of all partitions. random: None if no random pairs were scored. fallbacks: one record per
+    partition. sample: None for all matches. hours: how far impact looks back.
 
     By asset: `missing`, the partitions that were never tallied, and `stale`, those that were rescored since.
     """
 
     isolation: Isolation
+    random: RandomPairs | None
     momentum: Momentum
     coverage: Coverage
     aggregation: Aggregation
@@ -124,17 +130,16 @@ class Merged:
 def merge(files: RangeFiles) -> Merged:
     """Merge all tallied partitions; UserError if a report has none, or if policies or samples differ.
 
-    A tally without its scores counts as missing. So does a comparison that names no policy: an older version made it,
-    and compared with `harmonic/impute` whatever the policy was.
+    A tally without its scores counts as missing. So does one that an older version made (`FORMAT`), and a comparison
+    that names no policy.
     """
     every = ID_RANGES.get_partition_keys()
     of_scores = files.made(MATCH_SCORES, every)
-    there = {asset: files.made(asset, of_scores) for asset in TALLIED}
-    compared = TALLIED[2]
-    there[compared] = [key for key in there[compared] if _names_its_policy(files.metadata(compared, key))]
+    made = {asset: {key: files.metadata(asset, key) for key in files.made(asset, of_scores)} for asset in TALLIED}
+    metadata = {asset: {key: of for key, of in keys.items() if _usable(asset, of)} for asset, keys in made.items()}
+    there = {asset: list(keys) for asset, keys in metadata.items()}
     if empty := [asset for asset, keys in there.items() if not keys]:
         raise UserError(f"no range of {', '.join(empty)} was ever made: type jv report, which makes them")
-    metadata = {asset: {key: files.metadata(asset, key) for key in keys} for asset, keys in there.items()}
     refuse_several_policies(metadata)
     sample = _one_sample(metadata)
     scores = {key: fingerprint_of(files, key) for key in of_scores}
@@ -157,6 +162,9 @@ def merge(files: RangeFiles) -> Merged:
     _refuse_policies_of_then(metadata[impact])
     return Merged(
         isolation=of(isolation, Isolation, note=noted),
+        random=of(isolation, RandomPairs, _RANDOM)
+        if all(each[_RANDOM] for each in metadata[isolation].values())
+        else None,
         momentum=of(momentum, Momentum),
         coverage=of(momentum, Coverage, _PROFILES),
         aggregation=of(aggregation, Aggregation),
@@ -173,8 +181,9 @@ def merge(files: RangeFiles) -> Merged:
     )
 
 
-def _names_its_policy(metadata: Mapping[str, Any]) -> bool:
-    return metadata["policy"] is not None or not metadata["rows"]
+def _usable(asset: str, metadata: Mapping[str, Any]) -> bool:
+    named = asset != AGGREGATION_COMPARISON or metadata["policy"] is not None or not metadata["rows"]
+    return named and metadata.get("format") == FORMAT
 
 
 _FileMetadata = Mapping[str, Mapping[str, Mapping[str, Any]]]

@@ -1,10 +1,19 @@
-"""Compare matches scored with embeddings with the same matches scored by word overlap only, all else equal."""
+"""Compare matches scored with embeddings with the same matches scored by word overlap only, all else equal.
+
+Cosines and shares of common words are scored by two ladders of steps, and one may be higher than the other for any two
+texts. So pairs drawn at random are compared in the same way: only what suggested pairs change beyond them is due to
+the suggestions.
+"""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from jv_scoring.analysis.clustered import Mean, by_profile, difference, interval, mean_of
 from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import BOTH, DIMENSION_COLUMNS, column, dimensions, policy_of, share
+from jv_scoring.analysis.sums import Sums
 from jv_scoring.analysis.tallies import (
     POINT_CHANGES,
     POINTS,
@@ -26,9 +35,16 @@ from jv_scoring.synergy import SYNERGY
 
 METHODS = (SEMANTIC, WORD_OVERLAP)
 SIMILARITIES = tuple(factor.column for factor in SYNERGY[:2])
-_FACTORS = [f"{factor}_{direction}" for factor in SIMILARITIES for direction in DIRECTIONS]
-MEASURES = (*FINAL, *_FACTORS)
-"""The compared measures: three scores, 0..100, and two factors of each direction, 0..10."""
+ONE_WAY = SIMILARITIES[1]
+"""Audience Alignment compares the same two texts in both directions, so it is counted once, from A to B."""
+COMPARISONS = tuple(
+    (factor, direction)
+    for factor in SIMILARITIES
+    for direction in (DIRECTIONS[:1] if factor == ONE_WAY else DIRECTIONS)
+)
+"""The three comparisons of texts of a match."""
+MEASURES = (*FINAL, *(f"{factor}_{direction}" for factor, direction in COMPARISONS))
+"""The compared measures: three scores, 0..100, and the factors of `COMPARISONS`, 0..10."""
 MOST_CHANGED, BEST = 20, 50
 
 COLUMNS = [
@@ -44,35 +60,62 @@ class Isolation(Tally):
     """What `tally` counts.
 
     histograms: `words_…`, `embeddings_…`, `change_…` of each of `MEASURES`. counts: `evaluations`, direction by factor
-    by method. largest: `changed`, the most changed matches, and `best`, those with the highest match_score.
+    by method, as in `COMPARISONS`. largest: `changed`, the most changed matches, and `best`, those with the highest
+    match_score. sums: `profiles`, by profile, the change and the value of `harmonic_mean` in hundredths over the
+    matches that it has.
     """
+
+
+class RandomPairs(Tally):
+    """What `tally_random` counts: histograms and sums as in `Isolation`, of pairs drawn at random."""
 
 
 def tally(rows: pd.DataFrame) -> Isolation:
     """Tally the rows of a partition's file (`COLUMNS`): both values of every measure, under the policy that scored
     them.
     """
-    policy = policy_of(rows)
-    embeddings = {name: column(rows, name) for name in MEASURES}
-    words = words_only(rows, parse_policy(policy or CURRENT_POLICY))
-    histograms: dict[str, Histogram] = {}
-    values: dict[str, object] = {name: rows[name] for name in IDS}
-    for name in MEASURES:
-        scale, change_scale = _scales(name)
-        change = (hundredths(embeddings[name]) - hundredths(words[name])) / 100
-        histograms[f"words_{name}"] = Histogram.of(words[name], scale)
-        histograms[f"embeddings_{name}"] = Histogram.of(embeddings[name], scale)
-        histograms[f"change_{name}"] = Histogram.of(change, change_scale)
-        values |= {f"words_{name}": words[name], f"embeddings_{name}": embeddings[name]}
-        if name == "harmonic_mean":
-            values["size_of_change"] = np.abs(change)
-    ranked = pd.DataFrame(values | {"match_score": column(rows, "match_score")})
+    sides = _both_sides(rows)
     final = [f"{side}_{name}" for name in FINAL for side in ("words", "embeddings")]
+    size_of_change = np.abs(sides["change_harmonic_mean"])
+    ranked = pd.DataFrame({name: rows[name] for name in IDS} | sides | {"size_of_change": size_of_change})
+    kept = [f"{side}_{name}" for name in MEASURES for side in ("words", "embeddings")]
+    best = ranked[[*IDS, *kept]].assign(match_score=column(rows, "match_score"))
     largest = {
         "changed": Largest.of(ranked[[*IDS, *final, "size_of_change"]], MOST_CHANGED, ["size_of_change"]),
-        "best": Largest.of(ranked.drop(columns="size_of_change"), BEST, ["match_score"]),
+        "best": Largest.of(best, BEST, ["match_score"]),
     }
-    return Isolation(policy, histograms, {"evaluations": _evaluations(rows)}, largest)
+    counts = {"evaluations": _evaluations(rows)}
+    return Isolation(policy_of(rows), _histograms(sides), counts, largest, sums=_sums(rows, sides))
+
+
+def tally_random(rows: pd.DataFrame) -> RandomPairs:
+    """Tally pairs drawn at random, with the columns `COLUMNS`."""
+    sides = _both_sides(rows)
+    return RandomPairs(policy_of(rows), _histograms(sides), sums=_sums(rows, sides))
+
+
+def _both_sides(rows: pd.DataFrame) -> dict[str, Floats]:
+    """Return `words_…`, `embeddings_…` and `change_…` of each measure."""
+    words = words_only(rows, parse_policy(policy_of(rows) or CURRENT_POLICY))
+    sides: dict[str, Floats] = {}
+    for name in MEASURES:
+        embeddings = column(rows, name)
+        change = (hundredths(embeddings) - hundredths(words[name])) / 100
+        sides |= {f"words_{name}": words[name], f"embeddings_{name}": embeddings, f"change_{name}": change}
+    return sides
+
+
+def _histograms(sides: Mapping[str, Floats]) -> dict[str, Histogram]:
+    histograms = {}
+    for name, values in sides.items():
+        side, _, measure = name.partition("_")
+        histograms[name] = Histogram.of(values, _scales(measure)[side == "change"])
+    return histograms
+
+
+def _sums(rows: pd.DataFrame, sides: Mapping[str, Floats]) -> dict[str, Sums]:
+    columns = {side: hundredths(sides[f"{side}_harmonic_mean"]) for side in ("change", "embeddings")}
+    return {"profiles": by_profile(rows["profile_id"], rows["suggested_profile_id"], columns)}
 
 
 def words_only(rows: pd.DataFrame, policy: Policy) -> dict[str, Floats]:
@@ -91,8 +134,11 @@ def words_only(rows: pd.DataFrame, policy: Policy) -> dict[str, Floats]:
     return {name: round2(score) for name, score in zip(FINAL, finals, strict=True)} | values
 
 
-def report(isolation: Isolation, best: int = BEST) -> Json:
+def report(isolation: Isolation, best: int = BEST, random: RandomPairs | None = None) -> Json:
     """Return what embeddings changed. `best`: how many of the highest match_score to show apart, at most 50.
+
+    `random`: the same of pairs at random, without which `beyond_random` is unknown: by how much more embeddings change
+    the mean of suggested pairs than that of random pairs, with an interval clustered by profile.
 
     Records under: `measures` (a side of a measure: word overlap only, with embeddings, and the change), `changes` (how
     many went up and down), `evaluations` (by method), `most_changed` (by harmonic_mean), and `best_by_match_score`:
@@ -111,9 +157,29 @@ def report(isolation: Isolation, best: int = BEST) -> Json:
         ],
         "changes": [_directions_of_change(name, isolation.histograms[f"change_{name}"]) for name in MEASURES],
         "evaluations": _evaluation_records(isolation.counts["evaluations"]),
+        "random": _random_records(random),
+        "beyond_random": interval(difference(_change(isolation), _change(random))),
         "most_changed": _changed_records(isolation.largest["changed"]),
         "best_by_match_score": _best_records(isolation.largest["best"], best),
     }
+
+
+def _random_records(random: RandomPairs | None) -> list[Json]:
+    """Return a record for each measure: the mean of both sides and of the change, of pairs at random."""
+    if random is None or not random.histograms["change_harmonic_mean"].count:
+        return []
+    sides = {"word_overlap": "words", "embeddings": "embeddings", "change": "change"}
+    return [
+        {"measure": name, "pairs": random.histograms[f"change_{name}"].count}
+        | {shown: random.histograms[f"{side}_{name}"].mean for shown, side in sides.items()}
+        for name in MEASURES
+    ]
+
+
+def _change(tally: Isolation | RandomPairs | None) -> Mean | None:
+    if tally is None:
+        return None
+    return mean_of(tally.histograms["change_harmonic_mean"], tally.sums["profiles"], "change")
 
 
 def _scales(measure: str) -> tuple[Scale, Scale]:
@@ -122,10 +188,10 @@ def _scales(measure: str) -> tuple[Scale, Scale]:
 
 def _evaluations(rows: pd.DataFrame) -> Counts:
     codes = []
-    for d, direction in enumerate(DIRECTIONS):
-        for f, factor in enumerate(SIMILARITIES):
-            by_words = (rows[f"{factor}_method_{direction}"] == WORD_OVERLAP).to_numpy(np.intp)
-            codes.append(np.stack([np.full_like(by_words, d), np.full_like(by_words, f), by_words]))
+    for factor, direction in COMPARISONS:
+        by_words = (rows[f"{factor}_method_{direction}"] == WORD_OVERLAP).to_numpy(np.intp)
+        places = DIRECTIONS.index(direction), SIMILARITIES.index(factor)
+        codes.append(np.stack([*(np.full_like(by_words, place) for place in places), by_words]))
     return Counts.of((DIRECTIONS, SIMILARITIES, METHODS), *np.concatenate(codes, axis=1))
 
 
@@ -137,15 +203,15 @@ def _directions_of_change(measure: str, changes: Histogram) -> Json:
 
 def _evaluation_records(counts: Counts) -> list[Json]:
     records = []
-    for direction in (*DIRECTIONS, BOTH):
-        for factor in (*SIMILARITIES, BOTH):
-            labels = [None if label == BOTH else label for label in (direction, factor)]
-            semantic, by_words = (counts.at(*labels, method) for method in METHODS)
-            of_both = semantic + by_words
-            records.append({
-                "direction": direction, "factor": factor, SEMANTIC: semantic, WORD_OVERLAP: by_words,
-                "semantic_share": share(semantic, of_both), "word_overlap_share": share(by_words, of_both),
-            })  # fmt: skip
+    for direction, factor in (*((way, name) for name, way in COMPARISONS if name != ONE_WAY),
+                              *((BOTH, name) for name in SIMILARITIES), (BOTH, BOTH)):  # fmt: skip
+        labels = [None if label == BOTH else label for label in (direction, factor)]
+        semantic, by_words = (counts.at(*labels, method) for method in METHODS)
+        of_both = semantic + by_words
+        records.append({
+            "direction": direction, "factor": factor, SEMANTIC: semantic, WORD_OVERLAP: by_words,
+            "semantic_share": share(semantic, of_both), "word_overlap_share": share(by_words, of_both),
+        })  # fmt: skip
     return records
 
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from jv_scoring.analysis.attribution import INPUTS, UNIT, shares
+from jv_scoring.analysis.embedding_isolation import COMPARISONS
 from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import column, policy_of
 from jv_scoring.analysis.stored import FACTORS, METHODS, SIMILARITIES, Factors, stored_factors, told_policies
@@ -154,14 +155,15 @@ class _Rows:
 
 
 def _evaluations(pairs: _Rows, both: npt.NDArray[np.bool_], new: npt.NDArray[np.bool_]) -> Counts:
-    """Four of each match: of those scored then and now, then and now; of new ones, now."""
+    """Three of each match: of those scored then and now, then and now; of new ones, now."""
     touched = both & ~pairs.untouched
     now = _made_by(pairs.rows)
     then = now.copy()
     if touched.any():
         then[touched] = _made_by(stored_factors(pairs.rows["before_context"][touched]))
-    factors = [[name.startswith(factor) for factor in SIMILARITIES].index(True) for name in METHODS]
-    sides = [then[both], now[both], now[new]]
+    once = [METHODS.index(f"{factor}_method_{direction}") for factor, direction in COMPARISONS]
+    factors = [SIMILARITIES.index(factor) for factor, _ in COMPARISONS]
+    sides = [each[:, once] for each in (then[both], now[both], now[new])]
     codes = zip(*(np.broadcast_arrays(side, factors, made_by) for side, made_by in enumerate(sides)), strict=True)
     return Counts.of((SIDES, SIMILARITIES, MADE_BY), *(np.concatenate(each, axis=None) for each in codes))
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jv_scoring.analysis.largest import Largest
+from jv_scoring.analysis.sums import Sums
 from jv_scoring.columns import Floats
 
 Ints = npt.NDArray[np.int64]
@@ -226,7 +227,9 @@ class Joint:
         return bounded
 
 
-_KINDS: dict[str, Any] = {"histograms": Histogram, "counts": Counts, "largest": Largest, "joints": Joint}
+_KINDS: dict[str, Any] = {
+    "histograms": Histogram, "counts": Counts, "largest": Largest, "joints": Joint, "sums": Sums,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +241,7 @@ class Tally:
     counts: Mapping[str, Counts] = field(default_factory=dict)
     largest: Mapping[str, Largest] = field(default_factory=dict)
     joints: Mapping[str, Joint] = field(default_factory=dict)
+    sums: Mapping[str, Sums] = field(default_factory=dict)
 
     def __add__(self, other: Self) -> Self:
         policies = {self.policy, other.policy} - {None}

@@ -20,17 +20,22 @@ from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.platform import postgres
 from jv_assets.reports.momentum_options import section as momentum_options_section
 from jv_assets.reports.pictures import PICTURED
+from jv_assets.reports.random_pairs import RandomPairs
 from jv_assets.reports.sections import sections
 from jv_assets.reports.tallies import TALLIED
 from jv_assets.reports.text import headline_text
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring.analysis.momentum_options import momentum_options
 from jv_scoring.policy import POLICIES
+from jv_scoring.reference import score_pair
+from jv_scoring.similarity import calibration_of
 from tests.support.documented import undocumented
-from tests.support.pipelines import Pipeline, nightly_done
+from tests.support.models import MINILM
+from tests.support.pipelines import Pipeline, nightly_done, profiles_by_id
 
 KEYS = list(ID_RANGES.get_partition_keys())
-METHODS = [f"{name}_method_{of}" for name in ("offering_seeking", "audience_alignment") for of in ("ab", "ba")]
+COMPARISONS = [("offering_seeking", "ab"), ("offering_seeking", "ba"), ("audience_alignment", "ab")]
+METHODS = [f"{name}_method_{of}" for name, of in COMPARISONS]
 WEIGHTS = {"intent": 0.45, "synergy": 0.25, "momentum": 0.20, "context": 0.10}
 
 
@@ -135,10 +140,9 @@ def test_embeddings_and_congestion_are_those_of_the_range_files(whole: Reports) 
         for each in found["embedding_isolation"]["measures"]
         if each["side"] == "word_overlap"
     }
-    for name in ("offering_seeking", "audience_alignment"):
-        for of in ("ab", "ba"):
-            assert overlap[f"{name}_{of}"] == pytest.approx(rows[f"{name}_overlap_{of}"].mean())
-    assert found["headline"]["gain_by_embeddings"] == pytest.approx(
+    for name, of in COMPARISONS:
+        assert overlap[f"{name}_{of}"] == pytest.approx(rows[f"{name}_overlap_{of}"].mean())
+    assert found["headline"]["change_by_embeddings"] == pytest.approx(
         rows["harmonic_mean"].mean() - overlap["harmonic_mean"]
     )
     ordered = rows.sort_values(["harmonic_mean", "id"], ascending=[False, True])
@@ -148,6 +152,28 @@ def test_embeddings_and_congestion_are_those_of_the_range_files(whole: Reports) 
     assert found["congestion"]["gini"] == pytest.approx(gini)
     assert found["congestion"]["in_none"] == 150 - len(places)
     assert found["congestion"]["most_places"] == places.max()
+
+
+def test_random_pairs_are_those_of_the_reference(whole: Reports) -> None:
+    """Each match's A with a profile that is suggested to somebody, scored as the reference does."""
+    random_pairs, rows, profiles = RandomPairs(whole.database, whole.files, MINILM), whole.rows(), profiles_by_id(whole)
+    pairs = pd.concat([each for key in KEYS for each in random_pairs.scored(key)], ignore_index=True)
+    assert pairs["id"].tolist() == rows["id"].tolist()
+    assert pairs["profile_id"].tolist() == rows["profile_id"].tolist()
+    assert set(pairs["suggested_profile_id"]) <= set(rows["suggested_profile_id"])
+    assert (pairs["suggested_profile_id"] != pairs["profile_id"]).all()
+    assert (pairs["suggested_profile_id"] != rows["suggested_profile_id"]).mean() > 0.9
+    often = [each["suggested_profile_id"].value_counts() for each in (rows, pairs)]
+    assert often[0].corr(often[1]) > 0.5  # drawn as often as they are suggested
+    for pair in pairs.iloc[::97].itertuples():
+        sides = profiles[pair.profile_id], profiles[pair.suggested_profile_id]
+        assert pair.harmonic_mean == score_pair(*sides, "harmonic/impute", calibration_of(MINILM)).harmonic_mean
+    found = whole.report()["embedding_isolation"]
+    random = next(each for each in found["random"] if each["measure"] == "harmonic_mean")
+    assert (random["pairs"], random["embeddings"]) == (len(pairs), pytest.approx(pairs["harmonic_mean"].mean()))
+    change = next(each for each in found["measures"] if (each["measure"], each["side"]) == ("harmonic_mean", "change"))
+    assert found["beyond_random"]["value"] == pytest.approx(change["mean"] - random["change"])
+    assert found["beyond_random"]["low"] < found["beyond_random"]["value"] < found["beyond_random"]["high"]
 
 
 def test_all_of_the_page_is_of_the_policy_that_scored_the_matches(whole: Reports) -> None:
@@ -200,7 +226,7 @@ def test_metadata_is_there_for_each_range_and_for_the_report(whole: Reports) -> 
     result = whole.run()
     assert result.success
     for asset, number in (
-        ("embedding_isolation", "mean_gain_by_embeddings"),
+        ("embedding_isolation", "mean_change_by_embeddings"),
         ("momentum_bottleneck", "momentum_bottleneck_share"),
         ("aggregation_comparison", "mean_geometric_impute"),
     ):

@@ -301,8 +301,9 @@ def test_the_methods_of_then_are_those_of_the_stored_breakdowns() -> None:
     expected = []
     for side, (of_side, some) in sides.items():
         scored = [score_pair(of_side[a], of_side[b]) for a, b in some]
-        breakdowns = [of for pair in scored for of in (pair.breakdown_ab, pair.breakdown_ba)]
-        for k, factor in enumerate(("offering_seeking", "audience_alignment")):
+        both = [of for pair in scored for of in (pair.breakdown_ab, pair.breakdown_ba)]
+        once = [pair.breakdown_ab for pair in scored]  # the same two texts both ways
+        for k, (factor, breakdowns) in enumerate((("offering_seeking", both), ("audience_alignment", once))):
             methods = Counter(of["synergy"]["factors"][k]["method"] for of in breakdowns)
             expected.append((side, factor, methods["semantic"], methods["word_overlap"], 0))
     names = ("side", "factor", "semantic", "word_overlap", "not_known")

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jv_scoring import CURRENT_POLICY, POLICIES, PairScore
-from jv_scoring.analysis.embedding_isolation import COLUMNS, MEASURES, Isolation, report, tally, words_only
+from jv_scoring.analysis.embedding_isolation import (
+    COLUMNS,
+    COMPARISONS,
+    MEASURES,
+    Isolation,
+    RandomPairs,
+    report,
+    tally,
+    tally_random,
+    words_only,
+)
 from jv_scoring.engine import DIRECTIONS
 from jv_scoring.policy import parse_policy
 from jv_scoring.reference import score_pair
@@ -25,7 +35,9 @@ def measured(scored: PairScore) -> dict[str, float]:
     found = {name: getattr(scored, name) for name in ("score_ab", "score_ba", "harmonic_mean")}
     for k, factor in enumerate(("offering_seeking", "audience_alignment")):
         for direction in DIRECTIONS:
-            found[f"{factor}_{direction}"] = getattr(scored, f"breakdown_{direction}")["synergy"]["factors"][k]["score"]
+            if (factor, direction) in COMPARISONS:
+                breakdown = getattr(scored, f"breakdown_{direction}")
+                found[f"{factor}_{direction}"] = breakdown["synergy"]["factors"][k]["score"]
     return found
 
 
@@ -140,7 +152,8 @@ def test_factors_of_twelve_matches_by_hand() -> None:
     assert words["sd"] == pytest.approx(8.25**0.5)
     assert words["median"] == 4.5  # between 3 and 6
     assert measure(shown, "offering_seeking_ab", "change")["mean"] == 0.5
-    assert measure(shown, "audience_alignment_ba", "change")["mean"] == 0.25  # (5 * 3 - 3 * 4) / 12
+    assert measure(shown, "offering_seeking_ba", "change")["mean"] == 0.25  # (5 * 3 - 3 * 4) / 12
+    assert [each["measure"] for each in shown["changes"] if "audience" in each["measure"]] == ["audience_alignment_ab"]
 
 
 def test_evaluations_of_twelve_matches_by_hand() -> None:
@@ -149,9 +162,10 @@ def test_evaluations_of_twelve_matches_by_hand() -> None:
         for record in report(tally(handmade()))["evaluations"]
     }
     assert counted["ab", "offering_seeking"] == (9, 3, 9 / 12)
-    assert counted["ba", "audience_alignment"] == (8, 4, 8 / 12)
-    assert counted["ab", "both"] == (18, 6, 18 / 24)
-    assert counted["both", "both"] == (34, 14, 34 / 48)
+    assert counted["ba", "offering_seeking"] == (8, 4, 8 / 12)
+    assert counted["both", "offering_seeking"] == (17, 7, 17 / 24)
+    assert counted["both", "audience_alignment"] == (9, 3, 9 / 12)  # the same two texts both ways: once
+    assert counted["both", "both"] == (26, 10, 26 / 36)
 
 
 def test_the_most_changed_and_the_best_of_twelve_matches_by_hand() -> None:
@@ -170,6 +184,77 @@ def test_the_most_changed_and_the_best_of_twelve_matches_by_hand() -> None:
     assert means["harmonic_mean"]["word_overlap"] == pytest.approx(55.67)  # m00 and m01: (57.02 + 54.32) / 2
     assert means["harmonic_mean"]["change"] == pytest.approx(4.33)
     assert (means["offering_seeking_ba"]["word_overlap"], means["offering_seeking_ba"]["embeddings"]) == (4.5, 6)
+
+
+# Beside pairs at random
+
+
+def planted(pairs: list[tuple[str, str]], changes: list[float]) -> pd.DataFrame:
+    """Matches whose score is 60 with embeddings, and by words what makes these changes of 0 or 5.68 points."""
+    kinds = {5.68: "up", 0.0: "same"}
+    rows = handmade().head(1).loc[[0] * len(pairs)].reset_index(drop=True)
+    rows["id"] = [f"r{k}" for k in range(len(pairs))]
+    rows["profile_id"], rows["suggested_profile_id"] = zip(*pairs, strict=True)
+    for k, change in enumerate(changes):
+        words, _, method = KINDS[kinds[change]]
+        for direction in DIRECTIONS:
+            for factor in ("offering_seeking", "audience_alignment"):
+                rows.loc[k, [f"{factor}_overlap_{direction}", f"{factor}_method_{direction}"]] = [words, method]
+    return rows
+
+
+def test_an_offset_of_both_kinds_of_pairs_is_no_difference() -> None:
+    """All change by 5.68, whoever they are."""
+    pairs = [(f"p{k}", f"q{k % 3}") for k in range(8)]
+    same = planted(pairs, [5.68] * 8)
+    shown = report(tally(same), random=tally_random(planted([(a, "z") for a, _ in pairs], [5.68] * 8)))
+    assert measure(shown, "harmonic_mean", "change")["mean"] == pytest.approx(5.68)
+    assert shown["beyond_random"]["value"] == pytest.approx(0)
+    random = next(record for record in shown["random"] if record["measure"] == "harmonic_mean")
+    assert (random["pairs"], random["change"]) == (8, pytest.approx(5.68))
+
+
+def test_the_interval_beyond_random_is_that_of_a_plain_double_loop() -> None:
+    rng = np.random.default_rng(3)
+    names = [f"p{k}" for k in range(7)]
+    kinds = {}
+    for kind, count in (("suggested", 23), ("random", 17)):
+        pairs = [tuple(rng.choice(names, 2, replace=False).tolist()) for _ in range(count)]
+        kinds[kind] = pairs, rng.choice([0.0, 5.68], count).tolist()
+    shown = report(tally(planted(*kinds["suggested"])), random=tally_random(planted(*kinds["random"])))["beyond_random"]
+    errors = []
+    for sign, (pairs, changes) in zip((1, -1), kinds.values(), strict=True):
+        mean = statistics.fmean(changes)
+        errors += [(set(pair), sign * (each - mean) / len(pairs)) for pair, each in zip(pairs, changes, strict=True)]
+    variance = sum(
+        one * other * (1 if i == j else len(a & b))
+        for i, (a, one) in enumerate(errors)
+        for j, (b, other) in enumerate(errors)
+    )
+    by_match = sum(error**2 for _, error in errors)
+    error = (max(variance, by_match) * 7 / 6) ** 0.5
+    means = [statistics.fmean(changes) for _, changes in kinds.values()]
+    assert shown["value"] == pytest.approx(means[0] - means[1])
+    assert (shown["error"], shown["error_by_match"]) == pytest.approx((error, by_match**0.5))
+    assert (shown["low"], shown["high"]) == pytest.approx(
+        (shown["value"] - 1.959964 * error, shown["value"] + 1.959964 * error)
+    )
+
+
+def test_without_random_pairs_there_is_no_headline() -> None:
+    for random in (None, tally_random(handmade().head(0))):
+        shown = report(tally(handmade()), random=random)
+        assert (shown["random"], shown["beyond_random"]["value"]) == ([], None)
+        assert nothing_is_nan(shown)
+
+
+@settings(deadline=None, max_examples=5)
+@given(CUTS, RANDOM)
+def test_random_pairs_merge_to_one_pass(cuts: list[int], rng: Any) -> None:
+    rows = scored_rows(*population(2))[COLUMNS]
+    merged = merged_in_pieces(rows, tally_random, cuts, rng)
+    assert isinstance(merged, RandomPairs)
+    assert merged.to_json() == tally_random(rows).to_json()
 
 
 # Edges
