@@ -65,8 +65,11 @@ KEYS: dict[str, dict[str, str]] = {
     "momentum_bottleneck": {
         "profiles": "that were counted",
         "momentum_mean momentum_bottleneck_share floor_share": (
-            "the mean of Momentum; the share of directions of which it is the weakest; the share of "
+            "the mean of Momentum; the share of directions of which it is the lowest; the share of "
             "those with no data at all in it"
+        ),
+        "lost_intent lost_synergy lost_momentum lost_context": (
+            "points of 100 that the dimension costs a direction, on average"
         ),
     },
     "aggregation_comparison": {
@@ -108,7 +111,9 @@ KEYS: dict[str, dict[str, str]] = {
         ),
         "change_by_embeddings": "how much lower the mean would be by word overlap alone",
         "embeddings_beyond_random": "that change, less the change of pairs of profiles at random",
-        "fallback_share momentum_bottleneck_share floor_share": "as above, of all matches",
+        (
+            "fallback_share momentum_bottleneck_share floor_share lost_intent lost_synergy lost_momentum lost_context"
+        ): "as above, of all matches",
         "congestion_gini": "how unevenly places in others' best 10 are spread, 0 (evenly) to 1",
         (
             "acted_used acted_positive acted_auc_within acted_low acted_high "

@@ -2,8 +2,7 @@
 
 from jv_assets.names import MOMENTUM_BOTTLENECK
 from jv_assets.reports import charts
-from jv_assets.reports.figures import SUMMARY, Figure, Section, label, number, of, percent, table, words
-from jv_assets.reports.numbers import record
+from jv_assets.reports.figures import SUMMARY, Figure, Section, Table, label, number, of, percent, table, words
 from jv_scoring.analysis.rows import BOTH
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import DIRECTIONS
@@ -16,19 +15,69 @@ _STATES = {"bottleneck": "Momentum is the weakest", "other": "another is"}
 def section(report: Json) -> Section:
     numbers = report[MOMENTUM_BOTTLENECK]
     weakest = [each for each in numbers["weakest"] if each["direction"] == BOTH]
-    answer = "No match is scored, so nothing can be said."
-    if numbers["directions"]:
-        worst = max(weakest, key=lambda each: each["share"])
-        mean = record(numbers["dimensions"], dimension=worst["dimension"], direction=BOTH)["mean"]
-        answer = (
-            f"{worst['dimension'].capitalize()} is the weakest dimension in {percent(worst['share'])} of "
-            f"{number(numbers['directions'])} directions (two a match); its mean is {number(mean)} of 10. "
-            f"{percent(numbers['floor'][f'share_{BOTH}'])} of the directions have no data at all for Momentum."
-        )
-    return Section(
-        "Why are scores low?",
-        answer,
-        [_dimensions(numbers), _weakest(weakest), _coverage(numbers), _factors(numbers), _floor(numbers)],
+    figures = [
+        _waterfall(numbers["waterfall"]),
+        _dimensions(numbers),
+        _weakest(weakest),
+        _coverage(numbers),
+        _factors(numbers),
+        _floor(numbers),
+    ]
+    return Section("Why are scores low?", answer(numbers), figures)
+
+
+def answer(numbers: Json) -> str:
+    """Return which dimension costs most, and which would win most if it were raised."""
+    if not numbers["directions"]:
+        return "No match is scored, so nothing can be said."
+    lost = numbers["waterfall"]["dimensions"]
+    first, second = sorted(lost, key=lambda each: -each["lost"])[:2]
+    raised = max(lost, key=lambda each: each["raised"])
+    return (
+        f"Of 100 points a direction (two a match) loses {number(sum(each['lost'] for each in lost))} on average. "
+        f"{first['dimension'].capitalize()} costs most: {number(first['lost'])} points, before "
+        f"{second['dimension'].capitalize()} with {number(second['lost'])}; it costs most in "
+        f"{percent(first['costliest_share'])} of {number(numbers['directions'])} directions. Raising "
+        f"{raised['dimension'].capitalize()} alone to the best that the rules give would win most, "
+        f"{number(raised['raised'])} points. {percent(numbers['floor'][f'share_{BOTH}'])} of the directions have no "
+        "data at all for Momentum."
+    )
+
+
+def _waterfall(numbers: Json) -> Figure:
+    records: list[Json] = []
+    heads = []
+    for each in numbers["dimensions"]:
+        heads.append(len(records))
+        records.append({**each, "name": each["dimension"], "best": None})
+        records += [
+            {**part, "name": f"  {words(part['factor'])}", "raised": None, "costliest_share": None}
+            for part in numbers["factors"]
+            if part["dimension"] == each["dimension"]
+        ]
+    shown = table(
+        records,
+        {
+            "points lost by": lambda each: str(each["name"]), "against 10": of("lost"),
+            "against the best": of("lost_to_best"), "costs most in": of("costliest_share", percent),
+            "won if raised": of("raised"), "best possible": of("best"),
+        },
+    )  # fmt: skip
+    drawn = [
+        {"dimension": each["dimension"], "against": against, "points": each[name]}
+        for each in numbers["dimensions"]
+        for name, against in (("lost", "against 10"), ("lost_to_best", "against the best attainable"))
+        if each[name] is not None
+    ]
+    return Figure(
+        "Where are the points lost?",
+        Table(shown.columns, shown.rows, shown.texts, heads=frozenset(heads)),
+        (lambda: charts.rows(drawn, "dimension", "points", "points of 100", series="against", share=False))
+        if drawn
+        else None,
+        "Mean over directions of the exact waterfall, as jv explain shows it for one match. Factors add up to their "
+        f"dimension, and dimensions to what is missing to 100, or to {number(numbers['best'])}: the score with the "
+        "best that the rules give each factor. Won if raised: points if this dimension alone had that best.",
     )
 
 
@@ -46,22 +95,14 @@ def _dimensions(numbers: Json) -> Figure:
 
 
 def _weakest(weakest: list[Json]) -> Figure:
-    drawn = [
-        {"dimension": each["dimension"], "how": how, "share": share}
-        for each in weakest
-        if each["share"] is not None
-        for how, share in (("alone", each["sole_share"]), ("tied with another", each["share"] - each["sole_share"]))
-    ]
     return Figure(
-        "Which dimension is the weakest?",
+        "Which dimension has the lowest number?",
         table(
             weakest,
             {"dimension": label("dimension"), "alone": of("sole"), "tied": of("tied"), "share": of("share", percent)},
         ),
-        (lambda: charts.rows(drawn, "dimension", "share", "share of directions", series="how", stack=True))
-        if drawn
-        else None,
-        "A tie counts for each of the tied, so the shares may come to more than 100 %.",
+        note="Of directions. A tie counts for each of the tied, so the shares may come to more than 100 %. The lowest "
+        "number is not what costs most: a dimension with more weight costs more at a higher number.",
     )
 
 

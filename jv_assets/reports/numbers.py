@@ -105,6 +105,7 @@ def headline(report: Json) -> Json:
         **{name.lower(): count for name, count in tiers.items() if isinstance(count, int)},
         "fallback_share": evaluations["word_overlap_share"],
         "momentum_bottleneck_share": record(low["weakest"], direction=BOTH, dimension="momentum")["share"],
+        **{f"lost_{each['dimension']}": each["lost"] for each in low["waterfall"]["dimensions"]},
         "floor_share": low["floor"][f"share_{BOTH}"],
         "congestion_gini": report["congestion"]["gini"],
         "missing_ranges": len({key for keys in report["missing_ranges"].values() for key in keys}),

@@ -10,7 +10,7 @@ from jv_assets.reports.frame import light_colors
 
 PICTURED = (
     "How are match scores distributed, with and without embeddings?",
-    "Which dimension is the weakest?",
+    "Where are the points lost?",
     "How many matches would be in each tier?",
     "Which single field is worth most for each profile that gets it?",
     "How evenly are places in others' best 10 spread?",

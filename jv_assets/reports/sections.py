@@ -13,9 +13,10 @@ from jv_assets.reports import (
     momentum_options,
     production_impact,
 )
-from jv_assets.reports.figures import Figure, Section, number, percent, with_interval
+from jv_assets.reports.figures import NOTHING, Figure, Section, number, percent, with_interval
 from jv_assets.reports.tallies import TALLIED
 from jv_scoring.analysis.tallies import Json
+from jv_scoring.policy import DIMENSIONS
 
 TITLE = "What the match scores mean"
 
@@ -72,10 +73,16 @@ def headlines(report: Json) -> list[tuple[str, str]]:
         (f"Tiers{here}", tiers),
         ("Embeddings beyond random", with_interval(report[EMBEDDING_ISOLATION]["beyond_random"])),
         ("Comparisons by word overlap", percent(headline["fallback_share"])),
-        ("Momentum is the weakest", percent(headline["momentum_bottleneck_share"])),
+        ("Points lost a direction", _lost(headline)),
         ("No data for Momentum", percent(headline["floor_share"])),
         (f"Gini of places in best 10{here}", number(headline["congestion_gini"])),
     ]
+
+
+def _lost(headline: Json) -> str:
+    if headline["lost_intent"] is None:
+        return NOTHING
+    return ", ".join(f"{name.capitalize()} {number(headline[f'lost_{name}'], 1)}" for name in DIMENSIONS)
 
 
 def summary(report: Json) -> list[tuple[str, str]]:

@@ -1,9 +1,10 @@
-"""Count which dimension holds a direction back, and which data Momentum lacks there."""
+"""Measure what each dimension costs, and count which one has the lowest number and which data Momentum lacks there."""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from jv_scoring.analysis import waterfall
 from jv_scoring.analysis.rows import (
     BOTH,
     COMBINATIONS,
@@ -29,7 +30,7 @@ DATA = ("data", "no data")
 BAR = 50
 """Width of a bar of a factor's distribution, in hundredths of a point."""
 
-COLUMNS = ["policy", *DIMENSION_COLUMNS, *(f"{field}_{direction}" for field in FIELDS for direction in DIRECTIONS)]
+COLUMNS = ["policy", *DIMENSION_COLUMNS, *waterfall.COLUMNS]
 """The columns of a partition's file that `tally` reads."""
 
 
@@ -37,7 +38,8 @@ class Momentum(Tally):
     """What `tally` counts, under the null treatment of the policy that scored the rows.
 
     histograms: `dimension_direction`, and `factor_state` of both directions. counts: `weakest`, direction by
-    combination; `fields`, direction by field by data by state; `floor`, direction by whether any field has data.
+    combination; `costliest`, the same of what each costs; `fields`, direction by field by data by state; `floor`,
+    direction by whether any field has data. sums: `lost` and `raised`, as in `waterfall_sums`.
     """
 
 
@@ -48,8 +50,8 @@ class Coverage(Tally):
 def tally(rows: pd.DataFrame) -> Momentum:
     """Tally the rows of a partition's file (`COLUMNS`)."""
     policy = policy_of(rows)
-    nulls = parse_policy(policy or CURRENT_POLICY).nulls
-    of_direction = {direction: dimensions(rows, direction, nulls) for direction in DIRECTIONS}
+    parsed = parse_policy(policy or CURRENT_POLICY)
+    of_direction = {direction: dimensions(rows, direction, parsed.nulls) for direction in DIRECTIONS}
     histograms = {
         f"{name}_{direction}": Histogram.of(scores, POINTS)
         for direction, of in of_direction.items()
@@ -63,10 +65,11 @@ def tally(rows: pd.DataFrame) -> Momentum:
     direction = np.repeat(np.arange(len(DIRECTIONS)), len(rows))
     counts = {
         "weakest": weakest_counts(of_direction),
+        "costliest": waterfall.costliest_counts(rows, parsed),
         "fields": _field_counts(factors, direction, held_back),
         "floor": Counts.of((DIRECTIONS, DATA), direction, np.isnan(factors).all(axis=0).astype(np.intp)),
     }
-    return Momentum(policy, histograms, counts)
+    return Momentum(policy, histograms, counts, sums=waterfall.waterfall_sums(rows, parsed))
 
 
 def tally_profiles(features: pd.DataFrame) -> Coverage:
@@ -84,10 +87,10 @@ def tally_profiles(features: pd.DataFrame) -> Coverage:
 def report(momentum: Momentum, coverage: Coverage | None = None) -> Json:
     """What holds scores back. Shares are of directions, two a match, unless said otherwise.
 
-    Records under: `weakest` (alone and tied, by direction), `combinations` (every tie), `dimensions`, `factors` (the
-    scores of those with data, where Momentum is the bottleneck and where not), `factor_bars` (the same as bars),
-    `coverage` (of directions, so each profile counts as often as it is matched, and of profiles), and `floor`:
-    directions and profiles with no data at all, and what Momentum is then.
+    Records under: `waterfall` (points lost by dimension and factor), `weakest` (alone and tied, by direction),
+    `combinations` (every tie), `dimensions`, `factors` (the scores of those with data, where Momentum is the bottleneck
+    and where not), `factor_bars` (the same as bars), `coverage` (of directions, so each profile counts as often as it
+    is matched, and of profiles), and `floor`: directions and profiles with no data at all, and what Momentum is then.
     """
     nulls = parse_policy(momentum.policy or CURRENT_POLICY).nulls
     by_dimension, by_combination = weakest_report(momentum.counts["weakest"])
@@ -97,6 +100,9 @@ def report(momentum: Momentum, coverage: Coverage | None = None) -> Json:
         "policy": momentum.policy,
         "matches": directions // len(DIRECTIONS),
         "directions": directions,
+        "waterfall": waterfall.waterfall_report(
+            momentum.sums["lost"], momentum.sums["raised"], momentum.counts["costliest"], momentum.policy
+        ),
         "weakest": by_dimension,
         "combinations": by_combination,
         "dimensions": _dimension_records(momentum),

@@ -15,7 +15,7 @@ from jv_assets.reports.tallies import keep, merge
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring import CURRENT_POLICY
 from jv_scoring.analysis import aggregation_comparison, embedding_isolation, momentum_bottleneck, production_impact
-from jv_scoring.policy import SCORING_VERSION
+from jv_scoring.policy import DIMENSION_WEIGHTS, SCORING_VERSION
 
 NAN = np.nan
 ALL = [9, 7, 7, 7, 5, 5, 5, 5, 5, 3, 3, 5]
@@ -153,12 +153,33 @@ def test_fallbacks(report: dict[str, Any]) -> None:
 
 
 def test_low_scores(report: dict[str, Any]) -> None:
-    """Momentum: 58 of 12 from A to B, 66 the other way."""
-    assert answer(report, "Why are scores low?") == (
-        "Momentum is the weakest dimension in 100.0 % of 24 directions (two a match); its mean is 5.17 of 10. 20.8 % "
-        "of the directions have no data at all for Momentum."
+    """All dimensions of a direction that scores ten times n are n, and cost by weight: (100 - 10 n) * .45 for Intent.
+
+    Only m00 and m03 from A to B differ: 18.18 and 53.33 lost, in the shares .45/90, .25/90, .2 * 4/60, .1/90 and
+    .45 * 3/70, …, .2 * 8/20. Of the others (2 * 561 - 90 - 70) / 22 directions of 22 are lost alike.
+    """
+    found = table(report, "Where are the points lost?")
+    lost = {row[0].strip(): float(row[1]) for row in found.rows}
+    rest = 100 * 22 - sum(20 * n for n in ALL) + 90 + 70
+    expected = {"intent": 0.45 * rest, "synergy": 0.25 * rest, "momentum": 0.2 * rest, "context": 0.1 * rest}
+    for points, here, momentum in ((100 - 81.818, 9, 6), (100 - 46.667, 7, 2)):
+        scores = dict.fromkeys(DIMENSION_WEIGHTS, here) | {"momentum": momentum}
+        parts = {name: weight * (10 - scores[name]) / scores[name] for name, weight in DIMENSION_WEIGHTS.items()}
+        for name, part in parts.items():
+            expected[name] += points * part / sum(parts.values())
+    for name, points in expected.items():
+        assert lost[name] == pytest.approx(points / 24, abs=0.0051)
+    assert [found.row_kind(place) for place in range(6)] == ["head", *["part"] * 4, "head"]
+    assert sum(lost[name] for name in ("jv history", "booking link", "profile investment", "website")) == pytest.approx(
+        lost["intent"], abs=0.021
     )
-    assert table(report, "Which dimension is the weakest?").rows == (
+    said = answer(report, "Why are scores low?")
+    assert said.startswith(
+        f"Of 100 points a direction (two a match) loses {sum(expected.values()) / 24:.2f} on average. Intent costs "
+        f"most: {expected['intent'] / 24:.2f} points, before "
+    )
+    assert said.endswith("20.8 % of the directions have no data at all for Momentum.")
+    assert table(report, "Which dimension has the lowest number?").rows == (
         ("intent", "0", "22", "91.7 %"), ("synergy", "0", "22", "91.7 %"), ("momentum", "2", "22", "100.0 %"),
         ("context", "0", "22", "91.7 %"),
     )  # fmt: skip

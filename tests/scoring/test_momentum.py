@@ -123,7 +123,7 @@ BA = ["floor"] * 2 + ["context"] * 10
 def handmade() -> pd.DataFrame:
     rows = []
     for kinds in zip(AB, BA, strict=True):
-        row: dict[str, Any] = {"policy": CURRENT_POLICY}
+        row: dict[str, Any] = dict.fromkeys(COLUMNS, 6.0) | {"policy": CURRENT_POLICY}
         for direction, kind in zip(DIRECTIONS, kinds, strict=True):
             (intent, synergy, momentum, context), fields = KINDS[kind]
             row |= {f"intent_{direction}": intent, f"context_{direction}": context}
