@@ -4,13 +4,14 @@ swap.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from jv_scoring.discovery import Search
-from jv_scoring.discovery_field import Field
+from jv_scoring.discovery_field import Field, positions_of
 from jv_scoring.discovery_lists import HIGHEST
 from jv_scoring.discovery_search import Mask, tile_pairs
 from jv_scoring.engine import score_pairs
@@ -67,22 +68,85 @@ def allocate(
     Returns one row per accepted pair, in the order of acceptance: `profile_id` (the smaller id), `candidate_id`,
     `harmonic_mean`, `score_ab`, `score_ba`. `.attrs["ranged"]` is a `Ranged`.
     """
-    if cap < 0:
-        raise ValueError(f"a profile cannot be in {cap} pairs; give a cap from 0")
-    field = Field.of(profiles, existing, policy, calibration, among=among)
-    if lists is None and len(field.population) > LARGEST_WHOLE:
-        lists = LIST_LENGTH
-    accepted = _Accepted(len(field.population), cap)
-    ran_out = 0
-    if lists is None:
-        for low, high in _best_first(_values(field), accepted.room):
+    return Allocator(profiles, existing, policy, calibration, among=among, lists=lists).spread(cap)
+
+
+class Allocator:
+    """Candidate pairs in order of their value, to spread under several caps. The arguments are those of `allocate`."""
+
+    def __init__(
+        self,
+        profiles: pd.DataFrame | Prepared,
+        existing: pd.DataFrame,
+        policy: str = CURRENT_POLICY,
+        calibration: Calibration = CALIBRATIONS[REFERENCE_MODEL],
+        *,
+        among: Mask | None = None,
+        lists: int | None = None,
+    ) -> None:
+        self._field, self._calibration = Field.of(profiles, existing, policy, calibration, among=among), calibration
+        if lists is None and len(self._field.population) > LARGEST_WHOLE:
+            lists = LIST_LENGTH
+        self.lists = lists
+        self._search = Search(self._field, lists or 0)
+        self._search.run()
+        self._values = _values(self._field) if lists is None else None
+
+    def spread(self, cap: int) -> pd.DataFrame:
+        """Return what `allocate` returns for this cap."""
+        if cap < 0:
+            raise ValueError(f"a profile cannot be in {cap} pairs; give a cap from 0")
+        accepted = _Accepted(len(self._field.population), cap)
+        ran_out = 0
+        if self._values is not None:
+            for low, high in _best_first(self._values, accepted.room):
+                accepted.offer(low, high)
+        else:
+            low, high, _ = self._listed
             accepted.offer(low, high)
-    else:
-        search = Search(field, lists)
-        search.run()
-        accepted.offer(*_listed_pairs(search))
-        ran_out = int((search.lists.full() & (accepted.room[field.rank] > 0)).sum())
-    return _frame(field, accepted, calibration, Ranged(lists, ran_out))
+            ran_out = int((self._search.lists.full() & (accepted.room[self._field.rank] > 0)).sum())
+        return _frame(self._field, accepted, self._calibration, Ranged(self.lists, ran_out))
+
+    def rivals(self, accepted: pd.DataFrame, cap: int) -> int:
+        """Return how many candidate pairs would rather have each other than what `accepted` gives them: 0 if it is
+        stable.
+
+        `accepted`: rows of `spread`. A pair would rather have each other if it is not accepted, and each of its two
+        profiles has room or is in an accepted pair that is worse.
+        """
+        by_rank = self._field.names[self._field.population.profile[np.argsort(self._field.rank)]]
+        low, high = (positions_of(by_rank, accepted[name]) for name in ("profile_id", "candidate_id"))
+        value = np.rint(accepted["harmonic_mean"].to_numpy(np.float64) * 100).astype(np.int64)
+        taken, worst = _order(value, low, high, len(by_rank)), np.zeros(len(by_rank), np.int64)
+        for end in (low, high):
+            np.maximum.at(worst, end, taken)
+        worst[np.bincount(np.concatenate([low, high]), minlength=len(by_rank)) < cap] = np.iinfo(np.int64).max
+        return sum(
+            int((~np.isin(order, taken)).sum())
+            for low, high, value in self._pairs()
+            for order in [_order(value, low, high, len(by_rank))]
+            for order in [order[(order < worst[low]) & (order < worst[high])]]
+        )
+
+    def _pairs(self) -> Iterator[tuple[Positions, Positions, Positions]]:
+        """Yield all pairs that an allocation considers, in batches: smaller ids, larger ids, values in hundredths."""
+        if self._values is None:
+            yield self._listed
+            return
+        for rows in _row_blocks(self._values):
+            low, high = np.nonzero(self._values[rows])
+            low += rows.start
+            yield low, high, self._values[low, high].astype(np.int64) - 1
+
+    @cached_property
+    def _listed(self) -> tuple[Positions, Positions, Positions]:
+        return _listed_pairs(self._search)
+
+
+def _order(value: Positions, low: Positions, high: Positions, profiles: int) -> Positions:
+    """Return numbers that sort pairs as an allocation takes them, by their values and the ranks of their ids."""
+    order: Positions = ((HIGHEST - value) * profiles + low) * profiles + high
+    return order
 
 
 class _Accepted:
@@ -165,24 +229,29 @@ def _row_blocks(values: Values) -> Iterator[slice]:
     yield from (slice(start, start + step) for start in range(0, max(len(values), 1), step))
 
 
-def _listed_pairs(search: Search) -> Ranks:
-    """Return the pairs of all lists, each once, the best first."""
+def _listed_pairs(search: Search) -> tuple[Positions, Positions, Positions]:
+    """Return the pairs of all lists, each once, the best first: smaller ids, larger ids, values in hundredths."""
     hits, _ = search.listed()
     ends = np.sort(search.field.rank[np.stack([hits.one, hits.other])], axis=0)
     low, high, value = np.unique(np.stack([*ends, hits.value]), axis=1)
     order = np.lexsort((high, low, -value))
-    return low[order], high[order]
+    return low[order], high[order], value[order]
 
 
 def _frame(field: Field, accepted: _Accepted, calibration: Calibration, ranged: Ranged) -> pd.DataFrame:
+    frame = scored_pairs(field, np.array(accepted.low, np.intp), np.array(accepted.high, np.intp), calibration)
+    frame.attrs = {"ranged": ranged}
+    return frame
+
+
+def scored_pairs(field: Field, low: Positions, high: Positions, calibration: Calibration) -> pd.DataFrame:
+    """Return `COLUMNS` of pairs that are given by the ranks of their ids."""
     of = field.population
     by_rank = field.ids[of.profile[np.argsort(field.rank)]]
-    ends = [by_rank[np.array(side, np.intp)] for side in (accepted.low, accepted.high)]
-    pairs = pd.DataFrame({"id": np.arange(len(ends[0])), "profile_id": ends[0], "suggested_profile_id": ends[1]})
+    pairs = pd.DataFrame({"profile_id": by_rank[low], "suggested_profile_id": by_rank[high]})
+    pairs.insert(0, "id", np.arange(len(pairs)))
     parts = []
     for start in range(0, max(len(pairs), 1), _SCORED_AT_ONCE):
         scored = score_pairs(of.prepared, pairs.iloc[start : start + _SCORED_AT_ONCE], str(of.policy), calibration)
         parts.append(scored.rename(columns={"suggested_profile_id": "candidate_id"})[list(COLUMNS)])
-    frame = pd.concat(parts, ignore_index=True)
-    frame.attrs = {"ranged": ranged}
-    return frame
+    return pd.concat(parts, ignore_index=True)

@@ -86,15 +86,6 @@ def _read(database: Database, table: str, statement: str, columns: Sequence[str]
     return pd.DataFrame(rows, columns=list(columns), dtype=object)
 
 
-def gini(counts: "np.typing.NDArray[np.intp]") -> float:
-    """Return how unevenly profiles are named: 0 if all are named alike, towards 1 if few profiles take everything."""
-    ordered = np.sort(counts)
-    total, number = int(ordered.sum()), len(ordered)
-    if not total:
-        return 0.0
-    return float(2 * (np.arange(1, number + 1) * ordered).sum() / (number * total) - (number + 1) / number)
-
-
 def csv_rows(lists: pd.DataFrame, accepted: pd.DataFrame | None) -> pd.DataFrame:
     """Return the rows of the CSV file: every profile's list, then its accepted pairs that are in no list of its own.
 

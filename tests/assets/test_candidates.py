@@ -1,10 +1,8 @@
 """The rows of the CSV file of candidates, from lists and accepted pairs."""
 
-import numpy as np
 import pandas as pd
-import pytest
 
-from jv_assets.pipeline.candidates import CSV_COLUMNS, csv_rows, gini
+from jv_assets.pipeline.candidates import CSV_COLUMNS, csv_rows
 
 LISTS = pd.DataFrame(
     [("a", "b", 1, 70.0, 60.0, 80.0), ("a", "c", 2, 65.0, 65.0, 65.0), ("b", "a", 1, 70.0, 80.0, 60.0)],
@@ -32,8 +30,3 @@ def test_accepted_pairs_beyond_a_list_follow_it_from_the_best_down() -> None:
         ("a", "e", None, 50.0, 40.0, 66.67, "true"),
         ("b", "a", 1, 70.0, 80.0, 60.0, "true"),
     ]
-
-
-@pytest.mark.parametrize(("counts", "expected"), [([], 0.0), ([0, 0], 0.0), ([3, 3, 3], 0.0), ([0, 0, 0, 4], 0.75)])
-def test_gini(counts: list[int], expected: float) -> None:
-    assert gini(np.array(counts, np.intp)) == pytest.approx(expected)

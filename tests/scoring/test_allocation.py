@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_discovery import MODELS, NO_MATCHES, expected, matches_of
 
 from jv_scoring import POLICIES, allocation, calibration_of, discovery
-from jv_scoring.allocation import COLUMNS, Ranged, allocate
+from jv_scoring.allocation import COLUMNS, Allocator, Ranged, allocate
 from jv_scoring.discovery import discover
 from tests.support.profile_strategies import Profile, frame, populations, seeded_population
 
@@ -77,6 +77,26 @@ def test_no_two_profiles_would_rather_have_each_other() -> None:
             if (-value, partner) not in got[name]
         ]
         assert len(rather) == 0 or not all(rather)
+
+
+@pytest.mark.parametrize("lists", [None, 5])
+def test_a_missing_or_exchanged_pair_is_counted_as_rivals(lists: int | None) -> None:
+    cap = 2
+    allocator = Allocator(frame(seeded_population(40, 8, 9)), NO_MATCHES, lists=lists)
+    accepted = allocator.spread(cap)
+    assert allocator.rivals(accepted, cap) == 0
+    assert allocator.rivals(allocator.spread(0), 0) == 0
+    assert allocator.rivals(accepted.iloc[1:], cap) >= 1
+    worst = accepted.iloc[[-1]]
+    assert allocator.rivals(pd.concat([accepted.iloc[1:], worst]), cap) >= 1
+    assert allocator.rivals(accepted.iloc[:0], 1) == len(allocator.spread(40))
+
+
+def test_the_pairs_of_several_caps_are_those_of_each_cap() -> None:
+    table = frame(seeded_population(40, 8, 9))
+    allocator = Allocator(table, NO_MATCHES)
+    for cap in (3, 1, 50):
+        assert allocator.spread(cap).equals(allocate(table, NO_MATCHES, cap))
 
 
 def test_an_allocation_over_lists_says_how_many_ran_out() -> None:
