@@ -132,12 +132,21 @@ KEYS: dict[str, dict[str, str]] = {
         ),
     },
     "match_candidates": {
-        "profiles": "of the range that have candidates",
+        "profiles": "of the partition that have candidates",
         "mean_value": "of the candidates' `harmonic_mean`, 0–100",
+        "stored stale_deleted": (
+            "rows of the partition written to `jv.match_candidates`, and rows of earlier runs deleted there"
+        ),
+        "not_stored": "why nothing was written there",
+        "search_seconds": "of the whole run: how long the search took, without reading and writing",
         "pairs_possible pairs_looked_at share_looked_at": (
             "of the whole run: candidate pairs, those that went into matrix products, and their share, 0–1"
         ),
-        "policy embedding_model": "what the values were made under and with",
+        "share_suggested": (
+            "of the whole run: of each profile's best pairs among all pairs, the share that exists as matches, 0–1"
+        ),
+        "gini": "of the whole run: how unevenly eligible profiles are named: 0 all alike, towards 1 a few alone",
+        "policy embedding_model as_of": "what the values were made under and with, and the age of their oldest input",
     },
     "candidate_allocation": {
         "rows cap": "accepted pairs, and in how many of them a profile may be",
@@ -146,6 +155,11 @@ KEYS: dict[str, dict[str, str]] = {
         "list_length ran_out": (
             "above 20,000 profiles: candidates of each that it ranged over, and how many profiles ran out of theirs"
         ),
+        "allocation_seconds": "how long it took, without reading and writing",
+        "stored not_stored": (
+            "rows of `jv.match_candidates` that were written with their `accepted`, or why nothing was written there"
+        ),
+        "policy embedding_model as_of": "what the values were made under and with, and the age of their oldest input",
         "file_bytes": "the size of its Parquet file",
     },
     "top_matches": {

@@ -29,6 +29,7 @@ from jv_assets.automation.retention_job import every_day, purge_runs
 from jv_assets.automation.sensors import edited_profiles, new_matches, score_concerned
 from jv_assets.automation.undo_job import undo
 from jv_assets.checks.audit import audit
+from jv_assets.checks.candidates import allocation_right, candidates_right
 from jv_assets.checks.health import health_of_embeddings, health_of_profiles, health_of_scores
 from jv_assets.checks.verify import verify
 from jv_assets.pipeline.database.stored_cut import read_cut
@@ -55,7 +56,10 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
     )
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),
-        asset_checks=[audit, verify, health_of_scores, health_of_embeddings, health_of_profiles],
+        asset_checks=[
+            *(audit, verify, candidates_right, allocation_right),
+            *(health_of_scores, health_of_embeddings, health_of_profiles),
+        ],
         jobs=[
             *(schedules.rescore, schedules.embed, schedules.refresh, schedules.nightly, schedules.report),
             schedules.discover,

@@ -1,22 +1,27 @@
 """The asset `candidate_allocation`: spreads candidate pairs, so that no profile is in too many."""
 
+import time
+
 import dagster as dg
-import numpy as np
 import pandas as pd
 
 from jv_assets import settings
 from jv_assets.assets import lineage
-from jv_assets.assets.match_candidates import COLUMNS, DEPS, ground_of, match_candidates, without_attrs
+from jv_assets.assets.match_candidates import COLUMNS, DEPS, ground_of, match_candidates
 from jv_assets.errors import UserError
-from jv_assets.names import CANDIDATE_ALLOCATION
-from jv_assets.partitions import one_line_failure
-from jv_assets.pipeline.candidates import WHOLE, Ground, gini
-from jv_assets.pipeline.database.origins import reading
+from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES
+from jv_assets.partitions import ID_RANGES, one_line_failure
+from jv_assets.pipeline.candidate_store import keep
+from jv_assets.pipeline.candidates import FIGURES, RIVALS, WHOLE, Ground, both_sides, joined_rows
+from jv_assets.pipeline.database.origins import ORIGIN, Origin, reading
 from jv_assets.pipeline.scoring import known_policy
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.allocation import Ranged
+from jv_scoring.allocation import Allocator, Ranged
+from jv_scoring.analysis.match_candidates import BEST, figures
+from jv_scoring.analysis.tallies import Json
+from jv_scoring.discovery import COLUMNS as LISTED
 
 
 class AllocationConfig(dg.Config):
@@ -24,6 +29,10 @@ class AllocationConfig(dg.Config):
 
     cap: int = 10
     policy: str = settings.policy()
+
+
+CAPS = (1, 3, 10, 30)
+"""The caps whose cost the report shows, beside the configured one."""
 
 
 @dg.asset(
@@ -34,8 +43,10 @@ Candidate pairs, spread so that no profile is in more than `cap` pairs.
 
 Takes all candidate pairs from the best to the worst, and accepts a pair if both profiles have room. Equal pairs go by
 their ids. The result is stable: no two profiles would both prefer each other to what they got. Above 20,000 profiles it
-considers only the best 200 candidates of each, and counts the profiles that ran out of candidates. Writes one Parquet
-file under JV_HOME, and nothing to the database.
+considers only the best 200 candidates of each, and counts the profiles that ran out of candidates.
+
+Writes one Parquet file under JV_HOME, and marks the accepted pairs in jv.match_candidates. Also measures for the report
+how many of the best pairs exist as matches, and what spreading costs. Writes nothing to the platform's tables.
 """,
     deps=[*DEPS, dg.AssetDep(match_candidates, partition_mapping=dg.AllPartitionMapping())],
     metadata={"dagster/column_schema": dg.TableSchema(COLUMNS), "dagster/column_lineage": lineage.CANDIDATES},
@@ -52,17 +63,53 @@ def candidate_allocation(
         if config.cap < 0:
             raise UserError(f"--cap {config.cap}: give 0 or more")
         inputs, ground = ground_of(database, files, embedder.model, origin)
-        pairs = ground.spread(config.cap, config.policy)
-        metadata = {"rows": len(pairs), "cap": config.cap, "policy": config.policy} | origin.stamp(*inputs)
-        size = files.write(CANDIDATE_ALLOCATION, WHOLE, without_attrs(pairs), metadata)
-    return dg.MaterializeResult(metadata={**_spread(ground, pairs), "cap": config.cap, "file_bytes": size})
+        started = time.perf_counter()
+        allocator = ground.allocator(config.policy)
+        pairs = allocator.spread(config.cap)
+        seconds = round(time.perf_counter() - started, 3)
+        # Counted here for the check `stable`, because only this step holds the values of all pairs.
+        rivals = {RIVALS: allocator.rivals(pairs, config.cap)}
+        numbers = _figures(ground, config, allocator, pairs)
+        stamp = origin.stamp(*inputs)
+        made = {"policy": config.policy, "embedding_model": embedder.model}
+        known = {"rows": len(pairs), "cap": config.cap, **made, "horizon": ground.horizon, **rivals, FIGURES: numbers}
+        size = files.write(CANDIDATE_ALLOCATION, WHOLE, ground.with_inputs(pairs), known | stamp)
+        state = {**made, "as_of": stamp[ORIGIN]["as_of"]}
+        accepted = ground.with_inputs(both_sides(pairs))
+        stored = _mark_accepted(database, files, origin, accepted, {**state, "run": context.run.run_id})
+    told = {"rows": len(pairs), "cap": config.cap, "allocation_seconds": seconds, "file_bytes": size, **state, **stored}
+    return dg.MaterializeResult(metadata=_spread(numbers, config.cap, pairs.attrs["ranged"]) | told)
 
 
-def _spread(ground: Ground, pairs: pd.DataFrame) -> dict[str, float]:
-    named = pd.concat([pairs["profile_id"], pairs["candidate_id"]]).value_counts()
-    counts = named.reindex(ground.prepared.features.index[ground.among], fill_value=0).to_numpy(np.intp)
-    ranged: Ranged = pairs.attrs["ranged"]
-    numbers: dict[str, float] = {"rows": len(pairs), "gini": round(gini(counts), 4), "ran_out": ranged.ran_out}
-    if len(pairs):
-        numbers["mean_value"] = round(float(pairs["harmonic_mean"].mean()), 2)
-    return numbers | ({} if ranged.lists is None else {"list_length": ranged.lists})
+def _figures(ground: Ground, config: AllocationConfig, allocator: Allocator, pairs: pd.DataFrame) -> Json:
+    """Return the figures of the report: the older matcher's choice, and what each cap costs."""
+    caps = sorted({*CAPS, config.cap})
+    spread = ((cap, pairs if cap == config.cap else allocator.spread(cap)) for cap in caps)
+    best = ground.best(BEST, config.policy, ground.eligible.tolist())
+    return figures(ground.existing_pairs(config.policy), best, spread)
+
+
+def _mark_accepted(
+    database: Database, files: RangeFiles, origin: Origin, accepted: pd.DataFrame, stamp: dict[str, str]
+) -> dict[str, object]:
+    """Store the lists again with the accepted pairs, for the partitions whose lists are of the same rules and state."""
+    rows = 0
+    for key in files.made(MATCH_CANDIDATES, ID_RANGES.get_partition_keys()):
+        metadata = files.metadata(MATCH_CANDIDATES, key)
+        if any(metadata.get(name) != stamp[name] for name in ("policy", "embedding_model")) or not origin.has(metadata):
+            continue
+        lists = files.read(MATCH_CANDIDATES, key, [*LISTED, "inputs_hash"])
+        oldest = min(stamp["as_of"], metadata[ORIGIN]["as_of"])
+        marked = joined_rows(lists, accepted)
+        stored = keep(database, files.cut.profiles.bounds(key), marked, stamp | {"as_of": oldest})
+        if "not_stored" in stored:
+            return stored
+        rows += len(marked)
+    return {"stored": rows}
+
+
+def _spread(numbers: Json, cap: int, ranged: Ranged) -> dict[str, float]:
+    (spread,) = (each for each in numbers["spreads"] if each["cap"] == cap)
+    told = {"gini": spread["gini"], "ran_out": ranged.ran_out}
+    told |= {} if spread["mean"] is None else {"mean_value": spread["mean"]}
+    return told | ({} if ranged.lists is None else {"list_length": ranged.lists})

@@ -1,6 +1,7 @@
 """The asset `match_candidates`: finds, for every profile, the best pairs that no match joins yet."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
@@ -10,18 +11,21 @@ from jv_assets.assets import lineage, production
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_CANDIDATES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, keys_of_step, one_line_failure
-from jv_assets.pipeline.candidates import Ground, read_ground
-from jv_assets.pipeline.database.origins import Origin, read_origins, reading
+from jv_assets.pipeline import candidate_store
+from jv_assets.pipeline.candidates import Ground, joined_rows, read_ground
+from jv_assets.pipeline.database.origins import ORIGIN, Origin, read_origins, reading
 from jv_assets.pipeline.scoring import known_policy
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.analysis.match_candidates import gini
 from jv_scoring.discovery import Looked
 
 COLUMNS = [
     dg.TableColumn("profile_id, candidate_id", "uuid", "a profile, and one that no match joins it to"),
     dg.TableColumn("harmonic_mean", "double", "the pair's value, 0-100, 2 decimals, as scoring would publish it"),
     dg.TableColumn("score_ab, score_ba", "double", "what the candidate is worth to the profile, and the reverse"),
+    dg.TableColumn("inputs_hash", "text", "a hash of what the value was computed from, as a match has it"),
 ]
 DEPS: list[dg.AssetSpec | dg.AssetDep] = [
     *(production.PROFILES, production.MATCHES),
@@ -46,8 +50,8 @@ A candidate is a profile with a usable text that no row of match_suggestions joi
 search is exact: the result is the same as scoring all pairs, but it skips pairs that cannot be among the best.
 
 Reads the features of all profiles, the vectors of the configured model, and the ids in match_suggestions. Writes one
-Parquet file per partition under JV_HOME, and nothing to the database. Takes some seconds per run to read all profiles,
-then about one second for 3,500 profiles.
+Parquet file per partition under JV_HOME, and replaces the partition's rows of jv.match_candidates. Writes nothing to
+the platform's tables. Takes some seconds per run to read all profiles, then about one second for 3,500 profiles.
 """,
     deps=DEPS,
     partitions_def=ID_RANGES,
@@ -65,26 +69,30 @@ def match_candidates(
     files: dg.ResourceParam[RangeFiles],
 ) -> None:
     def work(key: str) -> Mapping[str, object]:
-        low, high = files.cut.profiles.bounds(key)
-        rows = candidates[candidates["profile_id"].between(low, high)]
-        metadata = {"rows": len(rows), "top": config.top, "policy": config.policy} | origin.stamp(*inputs)
-        size = files.write(MATCH_CANDIDATES, key, without_attrs(rows), metadata)
+        bounds, stamp = files.cut.profiles.bounds(key), origin.stamp(*inputs)
+        rows = candidates[candidates["profile_id"].between(*bounds)]
+        known = {"rows": len(rows), "top": config.top, **made, "horizon": ground.horizon}
+        size = files.write(MATCH_CANDIDATES, key, rows, known | stamp)
+        state = {**made, "as_of": stamp[ORIGIN]["as_of"]}
+        stored = candidate_store.keep(database, bounds, joined_rows(rows, None), {**state, "run": context.run.run_id})
         mean = {"mean_value": round(float(rows["harmonic_mean"].mean()), 2)} if len(rows) else {}
-        return {"rows": len(rows), "profiles": rows["profile_id"].nunique(), **mean, **looked, "file_bytes": size,
-                "policy": config.policy, "embedding_model": embedder.model}  # fmt: skip
+        profiles = {"rows": len(rows), "profiles": rows["profile_id"].nunique()}
+        return {**profiles, **mean, **of_run, "file_bytes": size, **state, **stored}
 
+    made = {"policy": config.policy, "embedding_model": embedder.model}
     with reading(context, database, files) as origin:
         with one_line_failure():
             known_policy(config.policy)
             if config.top < 1:
                 raise UserError(f"--top {config.top}: ask for 1 candidate or more")
             inputs, ground = ground_of(database, files, embedder.model, origin)
-            bounds = [files.cut.profiles.bounds(key) for key in keys_of_step(context)]
-            ids = ground.prepared.features.index
-            candidates = ground.best(
-                config.top, config.policy, [name for name in ids if any(low <= name <= high for low, high in bounds)]
-            )
-            looked = _looked(candidates.attrs["looked"])
+            within = [files.cut.profiles.bounds(key) for key in keys_of_step(context)]
+            ids = [name for name in ground.eligible if any(low <= name <= high for low, high in within)]
+            started = time.perf_counter()
+            found = ground.best(config.top, config.policy, ids)
+            seconds = round(time.perf_counter() - started, 3)
+            of_run = {"search_seconds": seconds} | _of_run(ground, found, config, ids)
+            candidates = ground.with_inputs(found)
         each_range(context, work, again="jv discover")
 
 
@@ -94,14 +102,15 @@ def ground_of(
     return read_origins(files, origin), read_ground(database, files, model)
 
 
-def without_attrs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows without attrs, which a file cannot hold; the metadata has what they say."""
-    plain = rows.copy()
-    plain.attrs = {}
-    return plain
-
-
-def _looked(looked: Looked) -> dict[str, float]:
+def _of_run(ground: Ground, found: pd.DataFrame, config: CandidatesConfig, ids: Sequence[str]) -> dict[str, float]:
     """Return figures of the whole run, shown on each of its partitions."""
-    share = looked.looked_at / looked.possible if looked.possible else 0.0
-    return {"pairs_possible": looked.possible, "pairs_looked_at": looked.looked_at, "share_looked_at": round(share, 4)}
+    looked: Looked = found.attrs["looked"]
+    existing = ground.existing_pairs(config.policy)
+    best = existing.best_of_all(found, config.top, ids)
+    return {
+        "pairs_possible": looked.possible,
+        "pairs_looked_at": looked.looked_at,
+        "share_looked_at": round(looked.looked_at / looked.possible if looked.possible else 0.0, 4),
+        "share_suggested": round(float(best.exists.mean()) if len(best.exists) else 0.0, 4),
+        "gini": round(gini(existing.named(existing.found(found))), 4),
+    }

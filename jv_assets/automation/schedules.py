@@ -85,7 +85,7 @@ discover = dg.define_asset_job(
     Job.DISCOVER,
     dg.AssetSelection.assets(*DISCOVER),
     description="Find the best pairs that no match joins yet, and spread them over the profiles. Writes nothing to the "
-    "database.",
+    "platform's tables.",
 )
 
 

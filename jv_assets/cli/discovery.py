@@ -18,7 +18,7 @@ def discover(
     ranges: Annotated[str | None, typer.Option(help="Only profiles of these partitions, such as 00,3c.")] = None,
     policy: Annotated[str | None, typer.Option(help="Score under this policy; by default that of JV_POLICY.")] = None,
 ) -> None:
-    """Find the best pairs that no match joins yet. Writes nothing to the database; embeds nothing."""
+    """Find the best pairs that no match joins yet. Writes nothing to the platform's tables; embeds nothing."""
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
     from jv_assets.automation.schedules import DISCOVER
@@ -38,7 +38,11 @@ def discover(
     ops: dict[str, dict[str, object]] = {MATCH_CANDIDATES: {"top": top, **under}}
     if cap is not None:
         ops[CANDIDATE_ALLOCATION] = {"cap": cap, **under}
-    if not execute(Job.DISCOVER, plan, ops, use="dry run").succeeded:
+    outcome = execute(Job.DISCOVER, plan, ops, use="dry run")
+    for cause in dict.fromkeys(each["not_stored"] for each in outcome.done.get(MATCH_CANDIDATES, {}).values()
+                               if "not_stored" in each):  # fmt: skip
+        typer.echo(f"jv: warning: {cause}", err=True)
+    if not outcome.succeeded:
         raise typer.Exit(1)
     files = range_files(ready_database("read"))
     lists = files.read_all(MATCH_CANDIDATES, keys)

@@ -9,6 +9,6 @@ load them.
 from jv_assets.explain.changes import parse_changes
 from jv_assets.explain.explanation import Explanation, explain
 from jv_assets.explain.page import to_html
-from jv_assets.explain.pair import explain_profiles
+from jv_assets.explain.pair import explain_profiles, score_now
 
-__all__ = ["Explanation", "explain", "explain_profiles", "parse_changes", "to_html"]
+__all__ = ["Explanation", "explain", "explain_profiles", "parse_changes", "score_now", "to_html"]

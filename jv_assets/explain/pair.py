@@ -6,11 +6,13 @@ from dataclasses import replace
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.explain.changes import SIDES, Embed, typed
-from jv_assets.explain.explanation import Explanation, check_options, checked, explained
+from jv_assets.explain.explanation import Explanation, check_options, checked, explained, inputs_hash
 from jv_assets.explain.reading import Match, read_pair
 from jv_assets.resources.database import Database
 from jv_assets.setup.csv_cells import PARSERS
 from jv_scoring.policy import parse_policy
+from jv_scoring.reference import PairScore, score_pair
+from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
 
@@ -36,6 +38,15 @@ def explain_profiles(
     match = database.run(lambda connection: read_pair(connection, a, b, embedder_model))
     explanation, notes = explained(match, embedder_model, chosen, of_changes, embed)
     return replace(explanation, notes=(*_notes(match), *notes))
+
+
+def score_now(database: Database, model: str, profile_ids: tuple[str, str], policy: str) -> tuple[str, PairScore]:
+    """Return the inputs hash and the score that a match of two profiles would get now; UserError if one is gone."""
+    match = database.run(lambda connection: read_pair(connection, *profile_ids, model))
+    a, b = match.profiles
+    assert a is not None
+    assert b is not None
+    return inputs_hash(match, model), score_pair(a, b, policy, calibration_of(model))
 
 
 def _notes(match: Match) -> list[str]:

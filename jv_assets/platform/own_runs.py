@@ -23,7 +23,15 @@ REPOSITORY_TAG = ".dagster/repository"
 STEPS = frozenset(
     [
         *ASSETS,
-        *("audit", "verify", "health_of_embeddings", "health_of_profiles", "health_of_scores"),
+        *(
+            "audit",
+            "verify",
+            "health_of_embeddings",
+            "health_of_profiles",
+            "health_of_scores",
+            "candidates_right",
+            "allocation_right",
+        ),
         *(PUT_BACK, "delete_old_runs", "drop_old_months"),
     ]
 )

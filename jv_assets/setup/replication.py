@@ -29,6 +29,7 @@ _STATEMENTS = {
     "jv.score_log_base": ("UPDATE jv.score_log_base SET at = at", "DELETE FROM jv.score_log_base"),
     "jv.read_marks": ("UPDATE jv.read_marks SET sealed_by = sealed_by", "DELETE FROM jv.read_marks"),
     "jv.ratings": ("DELETE FROM jv.ratings",),
+    "jv.match_candidates": ("UPDATE jv.match_candidates SET rank = rank", "DELETE FROM jv.match_candidates"),
     "jv.published_ranges": ("UPDATE jv.published_ranges SET as_of = as_of",),
 }
 """By table, one statement of each kind that the pipeline runs there, except INSERT, which needs no replica identity."""

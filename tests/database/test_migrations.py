@@ -44,6 +44,7 @@ MIGRATIONS = [
     "Where the partitions of a table begin, where that was taken from its ids",
     "A name for the rows of the log where it is replicated",
     "Pairs of rating sheets, and what people thought of them",
+    "The pairs that discovery proposes, for the platform to read",
 ]
 
 
