@@ -1,4 +1,4 @@
-"""The one kind of error that the user can fix."""
+"""Errors that the user can fix."""
 
 
 class UserError(Exception):
@@ -10,3 +10,7 @@ class UserError(Exception):
     def __init__(self, message: str = "", *, is_passing: bool = False) -> None:
         super().__init__(message)
         self.is_passing = is_passing
+
+
+class CallError(UserError):
+    """A word of the command line that cannot be meant. `jv` adds which help to read."""

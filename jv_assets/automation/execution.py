@@ -12,7 +12,7 @@ from jv_assets.automation.causes import ENDS, NEVER_DONE, Causes, is_interruptio
 from jv_assets.automation.finishing import Part, config_for, failed_ranges, parts, rest_of
 from jv_assets.automation.schedules import NIGHTLY, OF_MATCHES, RESCORE
 from jv_assets.dagster_internals import BulkActionsFilter, BulkActionStatus
-from jv_assets.errors import UserError
+from jv_assets.errors import CallError
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, Job
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.pipeline.matches.undo_units import UNIT, unit_of
@@ -79,17 +79,24 @@ def execute(
 
 
 def chosen_keys(ranges: str | None) -> list[str]:
-    """Return the partitions of `--ranges 00,3c`, in order; all for None. UserError for one that does not exist."""
+    """Return the partitions of `--ranges 00-3c,80`, in order; all for None. CallError for one that does not exist."""
     every = list(ID_RANGES.get_partition_keys())
     if ranges is None:
         return every
-    wanted = [key.strip().lower() for key in ranges.split(",")]
-    if unknown := [key for key in wanted if key not in every]:
-        raise UserError(
-            f"--ranges {ranges}: there is no range {unknown[0] or '(empty)'}; there are {len(every)}: {every[0]}, "
-            f"{every[min(1, len(every) - 1)]}, … {every[-1]}, with commas between"
-        )
-    return sorted(set(wanted), key=every.index)
+    chosen: set[str] = set()
+    for part in ranges.split(","):
+        first, dash, last = (word.strip().lower() for word in part.partition("-"))
+        ends = [first, last] if dash else [first]
+        if unknown := [key for key in ends if key not in every]:
+            raise CallError(
+                f"--ranges {ranges}: there is no range {unknown[0] or '(empty)'}; there are {len(every)}: {every[0]}, "
+                f"{every[min(1, len(every) - 1)]}, … {every[-1]}, with commas or hyphens between"
+            )
+        start, end = every.index(ends[0]), every.index(ends[-1])
+        if start > end:
+            raise CallError(f"--ranges {ranges}: {last} comes before {first}; type: {last}-{first}")
+        chosen.update(every[start : end + 1])
+    return sorted(chosen, key=every.index)
 
 
 def unfinished(

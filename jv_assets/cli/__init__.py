@@ -11,28 +11,48 @@ import typer
 from jv_assets.cli import setup, runs, answers, discovery, ratings, start  # noqa: F401
 
 # isort: on
-from jv_assets.cli.common import app
-from jv_assets.errors import UserError
+from jv_assets.cli.common import AS_JSON, app
+from jv_assets.cli.json_answer import called, write_answer
+from jv_assets.cli.streams import keep_for_document, lasting
+from jv_assets.errors import CallError, UserError
 
 
 def main() -> None:
     """Run the program. Exit code 1: a partition failed. 2: a wrong call, or a database that cannot be used."""
+    sys.stdout, sys.stderr = lasting(1, sys.stdout.encoding), lasting(2, sys.stderr.encoding)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        code = app(standalone_mode=False)
-    except UserError as error:
+    as_json = AS_JSON in sys.argv
+    if as_json:
+        keep_for_document()
+    code, error = _called()
+    if error:
         typer.echo(f"jv: {error}", err=True)
-        code = 2
-    except psycopg.Error as error:  # A command that writes outside of a run, such as load.
-        typer.echo(f"jv: the database refused it: {error}", err=True)
-        code = 2
-    except typer.TyperException as error:  # A wrong call. Without a command, the help has been printed already.
-        if message := " ".join(error.format_message().split()):
-            typer.echo(f"jv: {message.rstrip('.')}; see: jv --help", err=True)
-        code = error.exit_code
-    if code == _INTERRUPTED:
-        typer.echo("jv: stopped; what was done is kept. To go on: jv retry, or the same again", err=True)
+    if as_json:
+        write_answer(code, error)
     sys.exit(code)
+
+
+def _called() -> tuple[int, str | None]:
+    """Run the command; return the exit code, and the line to print about what prevented it."""
+    try:
+        code = app(standalone_mode=False) or 0
+    except CallError as error:
+        return 2, f"{error}; see: {_help()}"
+    except UserError as error:
+        return 2, str(error)
+    except psycopg.Error as error:  # A command that writes outside of a run, such as load.
+        return 2, f"the database refused it: {error}"
+    except typer.TyperException as error:  # A wrong call. Without a command, the help has been printed already.
+        message = " ".join(error.format_message().split())
+        return error.exit_code, f"{message.rstrip('.')}; see: {_help()}" if message else None
+    if code == _INTERRUPTED:
+        return code, "stopped; what was done is kept. To go on: jv retry, or the same again"
+    return code, None
+
+
+def _help() -> str:
+    """Return the command line that shows the help of what was called."""
+    return f"jv {called()} --help" if called() else "jv --help"
 
 
 _INTERRUPTED = 130

@@ -1,19 +1,24 @@
 """Commands that explain, export, evaluate and report the scores."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jv_assets import settings
-from jv_assets.cli.common import app, execute, range_files, ready_database
+from jv_assets.cli.common import AsJson, app, execute, range_files, ready_database
+from jv_assets.cli.json_answer import answer
+from jv_assets.cli.streams import refuse_two_documents, told, write_table
 from jv_assets.errors import UserError
 from jv_assets.names import DIAGNOSTIC_REPORT, EVALUATION, MATCH_SCORES, MOMENTUM_OPTIONS, PRODUCTION_IMPACT, Job
 
 
 @app.command()
 def explain(
-    match_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a match, or of a profile A.")],
+    match_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The id of a match, or of a profile A; its beginning will do.")
+    ],
     candidate_id: Annotated[
         str | None, typer.Argument(metavar="[B]", help="The id of a profile B, which no match needs to join with A.")
     ] = None,
@@ -30,13 +35,15 @@ def explain(
         ),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Also write the explanation as a page to this file.")] = None,
+    names: Annotated[bool, typer.Option("--names", help="Also show the names of both profiles.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Explain the score of a match, or of two profiles that no match joins: what costs points, and what a change
     would do.
     """
     from jv_assets.cli.explain_tables import show
     from jv_assets.explain import explain as explain_match
-    from jv_assets.explain import explain_profiles, parse_changes, to_html
+    from jv_assets.explain import explain_profiles, fields, parse_changes, to_html, with_names
     from jv_assets.reports.exporting import write_whole
     from jv_assets.resources.embedder import Embedder
 
@@ -47,6 +54,9 @@ def explain(
     else:
         ids = (match_id, candidate_id)
         explanation = explain_profiles(database, model, ids, policy, changes=wanted, embed=embed)
+    if names:
+        explanation = with_names(database, explanation)
+    answer(**fields(explanation))
     show(explanation)
     if html:
         write_whole(html, to_html(explanation))
@@ -56,16 +66,20 @@ def explain(
 @app.command()
 def export(
     top: Annotated[int, typer.Option(help="How many matches to export, the best first.")],
-    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    out: Annotated[Path, typer.Option(help="The CSV file to write; - for standard output.")],
     profile: Annotated[str | None, typer.Option(help="Only matches of this profile, on either side.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Write the best matches to a CSV file. harmonic_mean has the name match_score there."""
-    from jv_assets.reports.exporting import top_matches, write_csv
+    from jv_assets.reports.exporting import top_matches
 
+    refuse_two_documents(out, as_json)
     best = top_matches(ready_database("read"), top, profile)
-    write_csv(best.rows, out)
+    write_table(best.rows, out)
+    answer(rows=len(best.rows), out=out, without_score=best.without_score, not_scorable=best.not_scorable)
     gone = f", and {best.not_scorable:,} that can never be scored again" if best.not_scorable else ""
-    typer.echo(f"{len(best.rows):,} matches in {out}; {best.without_score:,} without a score{gone} were left out")
+    typer.echo(f"{len(best.rows):,} matches in {told(out)}; {best.without_score:,} without a score{gone} were left out")
 
 
 @app.command()
@@ -74,6 +88,8 @@ def evaluate(
         str | None, typer.Option(metavar="TIME", help="Evaluate as of this moment (2026-11-28T03:00Z); by default now.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Print only this label: acted or feedback.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Measure whether the scores predict what people do with the matches."""
     from jv_assets.automation.execution import chosen_keys
@@ -96,7 +112,9 @@ def evaluate(
     outcome = execute(Job.REPORT, parts((EVALUATION,), keys), use="read")
     if evaluation := evaluated(database, files, moment):
         show(evaluation, label)
-        typer.echo(write(evaluation, reports_folder()))
+        page = write(evaluation, reports_folder())
+        typer.echo(page)
+        answer(evaluation=evaluation, file=page)
     if not outcome.succeeded:
         raise typer.Exit(1)
 
@@ -122,6 +140,7 @@ def report(
         bool,
         typer.Option("--old-sample", help="Also show the 50 best by match_score, the biased sample of older figures."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the report page, the simulated options for Momentum, and the best matches as a CSV file."""
     from jv_assets.automation.execution import chosen_keys
@@ -148,6 +167,9 @@ def report(
             ops.setdefault(name, {})["sample"] = sample
     outcome = execute(Job.REPORT, parts(REPORTS, keys), ops, use="read")
     if made.exists() and made.stat().st_mtime_ns != before:
-        show_report(made.parent)
+        numbers = json.loads(made.read_text())
+        pages = [made.with_suffix(f".{kind}") for kind in ("html", "txt", "json")]
+        answer(report=numbers, files=pages)
+        show_report(numbers, pages)
     if not outcome.succeeded:
         raise typer.Exit(1)

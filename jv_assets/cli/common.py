@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jv_assets import settings
+from jv_assets.cli.json_answer import answer
 from jv_assets.errors import UserError
 from jv_assets.names import Job
 
@@ -19,10 +21,33 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Embed profiles, score joint-venture matches, publish the scores. The Dagster UI (jv ui) shows every run.",
 )
+
+
+AS_JSON = "--json"
+AsJson = Annotated[
+    bool, typer.Option(AS_JSON, help="Print one JSON object for a program; all words go to standard error.")
+]
+"""The option of every command that ends by itself. `main` acts on it, so that a wrong call is an object too."""
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"jv {metadata.version('jv-assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Note which command is called."""
+    answer(command=context.invoked_subcommand)
 
 
 def production_database() -> "Database":
@@ -87,13 +112,16 @@ def execute(
     """Run the parts of a job in this process, and print the outcome. `ops` is config by asset."""
     from jv_assets.automation.execution import execute as execute_parts
     from jv_assets.cli.console import progress_bars, show_outcome
+    from jv_assets.cli.json_answer import answer_outcome
     from jv_assets.definitions import defs
     from jv_assets.platform.instance import open_instance
 
     ready_database(use)
     with open_instance() as instance, progress_bars():
         outcome: Outcome = execute_parts(instance, defs.resolve_job_def(job), plan, ops)
-    show_outcome(outcome, again=_AGAIN.get(job, "jv retry"))
+    again = _AGAIN.get(job, "jv retry")
+    show_outcome(outcome, again)
+    answer_outcome(outcome, again)
     return outcome
 
 

@@ -1,6 +1,5 @@
 """Print progress, tables, and the command to type next."""
 
-import json
 import os
 import sys
 from collections import defaultdict
@@ -8,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +17,7 @@ from rich.table import Table
 from jv_assets import progress
 from jv_assets.automation.causes import NEVER_DONE
 from jv_assets.automation.execution import Outcome
+from jv_assets.cli.streams import lasting
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS
 from jv_assets.partitions import listed
 from jv_assets.pipeline.embedding import NOT_FINITE
@@ -27,7 +28,7 @@ from jv_assets.setup.status import Status
 # Rows of a table are not wrapped if the output goes to a file.
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 # Uses a copy of descriptor 2, because Dagster redirects 1 and 2 to the run's log while a step runs.
-errors = Console(file=os.fdopen(os.dup(2), "w", buffering=1), highlight=False, emoji=False)
+errors = Console(file=lasting(os.dup(2), sys.stderr.encoding), highlight=False, emoji=False)
 
 
 @contextmanager
@@ -113,17 +114,16 @@ def show_failures(outcome: Outcome, again: str) -> None:
         errors.print(f"Once fixed, {advice}", soft_wrap=True)
 
 
-def show_report(folder: Path) -> None:
-    """Print the headline numbers of the diagnostic report in this folder, and the paths of its files."""
+def show_report(report: dict[str, Any], files: Sequence[Path]) -> None:
+    """Print the headline numbers of the diagnostic report, and the paths of its files."""
     from jv_assets.reports.sections import warnings
     from jv_assets.reports.text import headline_text
 
-    report = json.loads((folder / "report.json").read_text())
     out.print(escape(headline_text(report)), soft_wrap=True)
     for warning in warnings(report):
         errors.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
-    for kind in ("html", "txt", "json"):
-        out.print(escape(str(folder / f"report.{kind}")), soft_wrap=True)
+    for file in files:
+        out.print(escape(str(file)), soft_wrap=True)
 
 
 def show_status(
@@ -164,19 +164,17 @@ def show_status(
     if status.foreign:
         out.print(f"scores that another program wrote or changed: {status.foreign:,}", soft_wrap=True)
     if others := status.other_rules(policy):
-        out.print(
-            f"scores of other rules than {policy}: {others:,}; to replace them, type: "
-            f"jv rescore --policy {policy} --switch-policy",
-            soft_wrap=True,
-        )
+        cure = "" if at_work else f"; to replace them, type: jv rescore --policy {policy} --switch-policy"
+        out.print(f"scores of other rules than {policy}: {others:,}{cure}", soft_wrap=True)
     if texts:
         out.print(f"texts that wait to be embedded, new or edited: {texts:,}", soft_wrap=True)
-    if command := _next(status, older, texts, any(left.values())):
+    if command := next_command(status, older, texts, any(left.values())):
         wait = "wait for the run that goes on, then: [bold]jv status[/]"
         out.print(f"Next: {wait if at_work else f'[bold]{command}[/]'}")
 
 
-def _next(status: Status, older: int | None, texts: int, is_any_left: bool) -> str | None:
+def next_command(status: Status, older: int | None, texts: int, is_any_left: bool) -> str | None:
+    """Return the command that does what is left to do."""
     if is_any_left:
         return "jv retry"
     if texts:
@@ -209,13 +207,13 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 
 def _what(outcome: Outcome, asset: str) -> str:
-    parts = [(name, int(outcome.total(asset, name))) for name in _SHOWN[asset]]
+    parts = [(name, int(outcome.total(asset, name))) for name in COUNTED[asset]]
     words = {"written": "would be written"} if outcome.dry_run else {}
     shown = [f"{count:,} {words.get(name, name.replace('_', ' '))}" for name, count in parts if count]
     return ", ".join(shown) or "nothing to do"
 
 
-_SHOWN = defaultdict(
+COUNTED: Mapping[str, tuple[str, ...]] = defaultdict(
     tuple,
     profiles=("rows",),
     profile_embeddings=(
@@ -239,6 +237,7 @@ _SHOWN = defaultdict(
     candidate_allocation=("rows",),
     evaluation=("rows", "exposed"),
 )
+"""By asset, the numbers of its metadata that a table and `--json` add up over the partitions."""
 
 
 def _by_cause(causes: Mapping[str, str]) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from jv_assets.automation.execution import execute
 from jv_assets.automation.finishing import parts
 from jv_assets.automation.schedules import RESCORE
 from jv_assets.cli.console import out, progress_bars, show_outcome, table, waiting
+from jv_assets.cli.json_answer import answer_outcome
 from jv_assets.definitions import defs
 from jv_assets.demo.interrupted import write_interrupted_scores
 from jv_assets.demo.population import make_population
@@ -32,6 +33,7 @@ def tell(database: Database, model: str) -> int:
         out.print(f"1. Embedding what has no vector yet, with {model} (a minute or two the first time)", soft_wrap=True)
         with progress_bars():
             embedded = execute(instance, defs.resolve_job_def(Job.EMBED), parts((PROFILE_EMBEDDINGS,), keys))
+        answer_outcome(embedded, "jv demo")
         if not embedded.succeeded:
             show_outcome(embedded)
             return 1
@@ -44,6 +46,7 @@ def tell(database: Database, model: str) -> int:
         with progress_bars():
             finished = execute(instance, defs.resolve_job_def(Job.RESCORE), parts(RESCORE, keys))
     show_outcome(finished)
+    answer_outcome(finished, "jv demo")
     after = read_status(database, model)
     _compare(before, after)
     rows = int(finished.total(PUBLISHED_SCORES, "written"))

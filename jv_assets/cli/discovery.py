@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from jv_assets.cli.common import app, chosen_policy, execute, range_files, ready_database
+from jv_assets.cli.common import AsJson, app, chosen_policy, execute, range_files, ready_database
+from jv_assets.cli.json_answer import answer
+from jv_assets.cli.streams import refuse_two_documents, told, write_table
 from jv_assets.errors import UserError
 from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES, PROFILES, Job
 
@@ -13,18 +15,20 @@ from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES, PROFILES, Jo
 @app.command()
 def discover(
     top: Annotated[int, typer.Option(help="How many candidates each profile gets, the best first.")],
-    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    out: Annotated[Path, typer.Option(help="The CSV file to write; - for standard output.")],
     cap: Annotated[int | None, typer.Option(help="Spread the pairs: no profile is in more than this many.")] = None,
-    ranges: Annotated[str | None, typer.Option(help="Only profiles of these partitions, such as 00,3c.")] = None,
+    ranges: Annotated[str | None, typer.Option(help="Only profiles of these partitions, such as 00-3c,80.")] = None,
     policy: Annotated[str | None, typer.Option(help="Score under this policy; by default that of JV_POLICY.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Find the best pairs that no match joins yet. Writes nothing to the platform's tables; embeds nothing."""
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
     from jv_assets.automation.schedules import DISCOVER
     from jv_assets.pipeline.candidates import WHOLE, csv_rows
-    from jv_assets.reports.exporting import write_csv
 
+    refuse_two_documents(out, as_json)
     if top < 1:
         raise UserError(f"--top {top}: ask for 1 candidate or more")
     if cap is not None and cap < 0:
@@ -47,5 +51,7 @@ def discover(
     files = range_files(ready_database("read"))
     lists = files.read_all(MATCH_CANDIDATES, keys)
     rows = csv_rows(lists, None if cap is None else files.read(CANDIDATE_ALLOCATION, WHOLE))
-    write_csv(rows, out)
-    typer.echo(f"{len(rows):,} candidates of {lists['profile_id'].nunique():,} profiles in {out}")
+    write_table(rows, out)
+    profiles = lists["profile_id"].nunique()
+    answer(rows=len(rows), profiles=profiles, out=out)
+    typer.echo(f"{len(rows):,} candidates of {profiles:,} profiles in {told(out)}")

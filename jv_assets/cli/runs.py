@@ -7,6 +7,7 @@ import typer
 
 from jv_assets import settings
 from jv_assets.cli.common import (
+    AsJson,
     app,
     chosen_policy,
     execute,
@@ -15,10 +16,11 @@ from jv_assets.cli.common import (
     ready_database,
     run,
 )
+from jv_assets.cli.json_answer import answer, answer_outcome
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, PUT_BACK, Job
 
-Ranges = Annotated[str | None, typer.Option(help="Only these partitions, such as 00,3c.")]
+Ranges = Annotated[str | None, typer.Option(help="Only these partitions, such as 00-3c,80.")]
 OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Write only where harmonic_mean is NULL.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Count what would be written, and write nothing to the database.")
@@ -39,7 +41,7 @@ AcceptWordOverlap = Annotated[
 
 
 @app.command()
-def embed(ranges: Ranges = None) -> None:
+def embed(*, ranges: Ranges = None, as_json: AsJson = False) -> None:
     """Embed the texts that are new or were edited."""
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
@@ -57,6 +59,7 @@ def rescore(
     switch_policy: SwitchPolicy = False,
     accept_shift: AcceptShift = False,
     accept_word_overlap: AcceptWordOverlap = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score every match, and publish the scores that differ. Embeds nothing."""
     from jv_assets.automation.execution import chosen_keys
@@ -79,7 +82,7 @@ def rescore(
 
 
 @app.command()
-def nightly() -> None:
+def nightly(*, as_json: AsJson = False) -> None:
     """Run the whole pipeline: embed changed texts, score every match, publish the scores that differ.
 
     At the end, purges runs older than JV_KEPT_DAYS, and entries of the score log older than JV_SCORE_LOG_DAYS.
@@ -103,9 +106,9 @@ def nightly() -> None:
 
 
 @app.command()
-def retry() -> None:
+def retry(*, as_json: AsJson = False) -> None:
     """Retry only the partitions that failed, were interrupted or were never done."""
-    from jv_assets.automation.execution import retry_plan
+    from jv_assets.automation.execution import Outcome, retry_plan
     from jv_assets.platform.instance import open_instance
 
     chosen_policy(None)
@@ -114,6 +117,7 @@ def retry() -> None:
         plan = retry_plan(instance, files)
     if not plan:
         typer.echo("No range has failed and none is left to do.")
+        answer_outcome(Outcome(), "jv retry")
         return
     run(Job.NIGHTLY, plan)
 
@@ -130,11 +134,12 @@ def undo(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be restored, and write nothing.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Restore the scores that a run replaced. Shows what would change, and asks first."""
     from jv_assets.automation.execution import execute_op
     from jv_assets.cli.console import waiting
-    from jv_assets.cli.undo_lines import show_kept_runs, show_preview, show_undone
+    from jv_assets.cli.undo_lines import UNDONE, kept_fields, preview_fields, show_kept_runs, show_preview, show_undone
     from jv_assets.definitions import defs
     from jv_assets.pipeline.matches.undo_units import describe
     from jv_assets.pipeline.undo import count_kept, find_run, kept_runs, preview_undo
@@ -147,7 +152,9 @@ def undo(
         if run_id is None:
             runs = kept_runs(database)
             units = {run.run_id: describe(instance, run.run_id) for run in runs}
-            show_kept_runs(runs, count_kept(database), units)
+            kept = kept_fields(runs, count_kept(database), units)
+            answer(kept_runs=kept)
+            show_kept_runs(kept)
             return
         full_id = find_run(database, run_id, instance)
         if not (yes or dry_run or sys.stdin.isatty()):
@@ -158,6 +165,7 @@ def undo(
         if dry_run or not yes:
             with waiting("looking up what would be put back"):
                 preview, unit = preview_undo(database, full_id), describe(instance, full_id)
+            answer(run=full_id, **preview_fields(preview))
             show_preview(preview, full_id, unit)
             if dry_run or not preview.restored:
                 return
@@ -166,6 +174,8 @@ def undo(
                 raise typer.Exit(1)
         outcome = execute_op(instance, defs.resolve_job_def(Job.UNDO), PUT_BACK, {"run": full_id})
     show_undone(outcome, full_id)
+    answer(run=full_id, **{name: int(outcome.total(PUBLISHED_SCORES, name)) for name in UNDONE})
+    answer_outcome(outcome, f"jv undo {full_id}")
     if not outcome.succeeded:
         raise typer.Exit(1)
 
@@ -180,10 +190,10 @@ def _confirmed(question: str) -> bool:
 
 
 @app.command()
-def status() -> None:
+def status(*, as_json: AsJson = False) -> None:
     """Count what is embedded, scored and skipped, and list the partitions that failed."""
     from jv_assets.automation.execution import at_work, left_over, under_way
-    from jv_assets.cli.console import show_status, told_cuts, waiting
+    from jv_assets.cli.console import next_command, show_status, told_cuts, waiting
     from jv_assets.pipeline.database.stored_cut import read_cut_times
     from jv_assets.platform.instance import open_instance
     from jv_assets.setup.status import count_older, count_waiting_texts, read_status
@@ -192,8 +202,27 @@ def status() -> None:
     database, model = ready_database("read"), settings.embedding_model()
     with open_instance() as instance, waiting("comparing the stored scores with the data"):
         left, going_on = left_over(instance, range_files(database)), under_way(instance)
-        busy = any(run.job_name != Job.REPORT for run in at_work(instance))
+        busy = any(run.job_name not in (Job.REPORT, Job.DISCOVER) for run in at_work(instance))
         status, older = read_status(database, model), count_older(database, model)
         texts = count_waiting_texts(database, model)
     lines = [*told_cuts(read_cut_times(database, settings.id_ranges()), settings.id_ranges()), *going_on]
     show_status(status, model=model, policy=policy, older=older, texts=texts, left=left, going_on=lines, at_work=busy)
+    answer(
+        model=model,
+        policy=policy,
+        profiles=status.profiles,
+        matches=status.matches,
+        scored=[
+            {"policy": name, "scoring_version": version, "model": of, "matches": count}
+            for (name, version, of), count in status.scored.items()
+        ],
+        scored_by_another_program=status.foreign,
+        scored_once=status.once,
+        without_score=status.null,
+        older_than_data=older,
+        texts_waiting=texts,
+        unfinished=left,
+        under_way=going_on,
+        at_work=busy,
+        next="jv status" if busy else next_command(status, older, texts, any(left.values())),
+    )

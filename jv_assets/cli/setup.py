@@ -1,33 +1,42 @@
 """Commands that set up a database and check it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jv_assets import settings
-from jv_assets.cli.common import app, production_database, ready_database
+from jv_assets.cli.common import AsJson, app, production_database, ready_database
+from jv_assets.cli.json_answer import answer
 from jv_assets.errors import UserError
 
 
 @app.command()
-def migrate() -> None:
+def migrate(*, as_json: AsJson = False) -> None:
     """Add what the pipeline needs to the database: pgvector, missing tables and columns, the schema jv."""
     from jv_assets.setup.migrations.run import migrate as apply
 
     applied = apply(production_database())
     for doc in applied:
         typer.echo(f"applied: {doc}")
+    answer(applied=applied)
     if not applied:
         typer.echo("The database is up to date.")
 
 
 @app.command()
-def grant(role: Annotated[str, typer.Argument(help="The role that the pipeline connects as.")]) -> None:
+def grant(
+    role: Annotated[str, typer.Argument(help="The role that the pipeline connects as.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Grant a role the privileges that the pipeline needs. Run it as the owner of the tables."""
     from jv_assets.setup.grant import grant as give
 
-    for statement in give(production_database(), role):
+    statements = list(give(production_database(), role))
+    answer(statements=statements)
+    for statement in statements:
         typer.echo(statement)
 
 
@@ -37,6 +46,8 @@ def load(
     profiles: Annotated[int | None, typer.Option(help="How many profiles the demo has.")] = None,
     matches: Annotated[int | None, typer.Option(help="How many matches the demo has.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the demo; another seed makes other people.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Fill an empty database with the demo population or with CSV files, in one transaction."""
     from jv_assets.cli.console import waiting
@@ -56,6 +67,7 @@ def load(
                 typer.echo(str(error), err=True)
             raise UserError(f"{errors.count:,} errors in {source}; nothing was loaded") from None
         load_frames(database, population.profiles, population.matches)
+    answer(profiles=len(population.profiles), matches=len(population.matches))
     typer.echo(
         f"Loaded {len(population.profiles):,} profiles and {len(population.matches):,} matches. Next: jv nightly"
     )
@@ -65,6 +77,7 @@ def load(
 def repartition(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the new bounds, and change nothing.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cut the partitions anew, so that all hold the same number of rows. Needed if ids are not random."""
     from jv_assets.automation.execution import runs_under_way
@@ -81,7 +94,14 @@ def repartition(
     with waiting("counting the rows of each range"):
         proposal = propose(database, ranges)
     show_proposal(proposal, ranges)
-    if proposal.now == proposal.then:
+    is_other = proposal.now != proposal.then
+    answer(
+        ranges=ranges,
+        changed=is_other and not dry_run,
+        would_change=is_other,
+        tables={name: asdict(of) for name, of in proposal.sizes.items()},
+    )
+    if not is_other:
         typer.echo("The ranges are even: they stay as they are.")
     elif dry_run:
         typer.echo("Nothing was changed. To change the partitions: jv repartition")
@@ -91,7 +111,7 @@ def repartition(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(*, as_json: AsJson = False) -> None:
     """Check connection, pooler, pgvector, tables, dimensions, privileges and model, one line each."""
     from jv_assets.cli.console import show_findings
     from jv_assets.resources.embedder import Embedder
@@ -99,5 +119,6 @@ def doctor() -> None:
 
     findings = examine(production_database(), Embedder(settings.embedding_model()))
     show_findings(findings)
+    answer(findings=[asdict(finding) for finding in findings])
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(2)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jv_assets import settings
-from jv_assets.cli.common import app, chosen_policy, ready_database
+from jv_assets.cli.common import AsJson, app, chosen_policy, ready_database
 
 
 @app.command()
@@ -35,7 +35,7 @@ def workers(count: Annotated[int, typer.Argument(metavar="[N]", help="How many w
 
 
 @app.command()
-def demo() -> None:
+def demo(*, as_json: AsJson = False) -> None:
     """Load the demo population, interrupt a rescore of it, and resume the rescore through Dagster."""
     from jv_assets.cli.demo import tell
 

@@ -1,6 +1,8 @@
 """The output of `jv undo`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from jv_assets.automation.execution import Outcome
 from jv_assets.cli.console import out, show_failures, table
@@ -9,25 +11,33 @@ from jv_assets.pipeline.matches.undo_units import Unit
 from jv_assets.pipeline.undo import KeptRun, Preview
 
 
-def show_kept_runs(runs: Sequence[KeptRun], rows: Mapping[str, int], units: Mapping[str, Unit]) -> None:
-    """Print the runs that can be undone, the latest first, and how many matches each replaced."""
-    if not runs:
+def kept_fields(runs: Sequence[KeptRun], matches: Mapping[str, int], units: Mapping[str, Unit]) -> list[dict[str, Any]]:
+    """Return the runs that can be undone, the latest first, with how many matches each replaced."""
+    return [
+        {
+            "run": run.run_id,
+            "wrote_at": run.started_at,
+            "matches": matches.get(run.run_id, 0),
+            **asdict(units[run.run_id]),
+        }
+        for run in runs
+    ]
+
+
+def show_kept_runs(kept: Sequence[Mapping[str, Any]]) -> None:
+    """Print what `kept_fields` returned."""
+    if not kept:
         out.print("No run has written a score yet.")
         return
     columns = ("run", "wrote at", "matches", "job", "ranges", "policy")
-    shown = [
-        (
-            run.run_id,
-            f"{run.started_at:%Y-%m-%d %H:%M} UTC",
-            rows.get(run.run_id, 0),
-            unit.job,
-            unit.ranges,
-            unit.policy,
-        )
-        for run in runs
-        for unit in (units[run.run_id],)
-    ]
-    table("runs that can be undone", columns, shown)
+    shown = [{**each, "wrote_at": f"{each['wrote_at']:%Y-%m-%d %H:%M} UTC"} for each in kept]
+    table("runs that can be undone", columns, [list(each.values()) for each in shown])
+
+
+def preview_fields(preview: Preview) -> dict[str, Any]:
+    """Return what an undo would restore and leave; a policy of None stands for no score."""
+    restored = [{"policy": policy, "matches": count} for policy, count in preview.restored.most_common()]
+    return {"would_restore": restored, "would_leave": {name: preview.left[name] for name in _LEFT}}
 
 
 def show_preview(preview: Preview, run_id: str, unit: Unit) -> None:

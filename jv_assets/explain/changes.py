@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jv_assets.errors import UserError
+from jv_assets.errors import CallError
 from jv_assets.explain.reading import short
 from jv_assets.setup.csv_cells import PARSERS
 from jv_assets.tables import PROFILE_COLUMNS
@@ -21,21 +21,21 @@ SIDES = ("a", "b")
 
 
 def parse_changes(given: Sequence[str]) -> dict[str, str]:
-    """Parse the `--set` options, each `column=value`; UserError for anything else."""
+    """Parse the `--set` options, each `column=value`; CallError for anything else."""
     changes: dict[str, str] = {}
     for option in given:
         name, equals, value = option.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise UserError(f"--set {short(option)}: write column=value, such as list_size=12000")
+            raise CallError(f"--set {short(option)}: write column=value, such as list_size=12000")
         if name in changes:
-            raise UserError(f"--set {short(name)}: given twice")
+            raise CallError(f"--set {short(name)}: given twice")
         changes[name] = value
     return changes
 
 
 def typed(changes: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the changes of A and those of B, parsed as the database's values; UserError for a wrong one."""
+    """Return the changes of A and those of B, parsed as the database's values; CallError for a wrong one."""
     by_side: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     for given, value in changes.items():
         side, dot, name = given.partition(".")
@@ -44,17 +44,17 @@ def typed(changes: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
         if name not in INPUT_COLUMNS:
             known = name in PROFILE_COLUMNS
             reason = "no score depends on that column" if known else "profiles have no such column"
-            raise UserError(f"--set {short(given)}: {reason}; use one of {', '.join(INPUT_COLUMNS)}")
+            raise CallError(f"--set {short(given)}: {reason}; use one of {', '.join(INPUT_COLUMNS)}")
         own = by_side[SIDES.index(side)]
         if name in own:
-            raise UserError(f"--set {short(given)}: given twice")
+            raise CallError(f"--set {short(given)}: given twice")
         try:
             value.encode()
             own[name] = PARSERS[PROFILE_COLUMNS[name]](value) if value else None
         except UnicodeEncodeError:
-            raise UserError(f"--set {given}: is not UTF-8") from None
+            raise CallError(f"--set {given}: is not UTF-8") from None
         except ValueError as error:
-            raise UserError(f"--set {given}: {error}") from None
+            raise CallError(f"--set {given}: {error}") from None
     return by_side
 
 

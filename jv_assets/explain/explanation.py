@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from jv_assets import settings
-from jv_assets.errors import UserError
+from jv_assets.errors import CallError, UserError
 from jv_assets.explain.changes import SIDES, Embed, embedded, typed
-from jv_assets.explain.reading import PROFILE_FIELDS, Match, Stored, read_match
+from jv_assets.explain.reading import PROFILE_FIELDS, Match, Stored, find_id, read_match
 from jv_assets.resources.database import Database
-from jv_assets.setup.csv_cells import PARSERS
 from jv_assets.tables import frame
 from jv_scoring.explain import explain_pair
 from jv_scoring.inputs import inputs_hashes
@@ -41,7 +40,8 @@ class Explanation:
 
     `policy`: that of `now`, the current scores (None if it cannot be scored), and of `what_if`, the same with `changes`
     (as `b.list_size`; None without any). `stale`: whether the stored row is stale; None if unknown. `notes`: what to
-    know before reading on. `sizes`: by field, how much A and B have there.
+    know before reading on. `sizes`: by field, how much A and B have there. `names`: of both profiles (None for a
+    deleted one); None if they are not to be shown.
     """
 
     match_id: str | None
@@ -55,6 +55,7 @@ class Explanation:
     changes: tuple[str, ...]
     notes: tuple[str, ...]
     sizes: Mapping[str, tuple[str, str]]
+    names: tuple[str | None, str | None] | None = None
 
     @property
     def versions(self) -> list[Version]:
@@ -83,6 +84,7 @@ def explain(
 ) -> Explanation:
     """Explain why a match has its score.
 
+    `match_id`: an id, or a beginning that no other match's id has.
     `embedder_model`: only vectors under its name are used. `policy`: by default that of the stored score. `changes`:
     what if a column of B, the suggested profile, had this value (`a.column` is A's); an empty value is null; values are
     written as in the CSV files of `jv load`. `embed` makes the vector of a changed text; without it, the text has none.
@@ -91,9 +93,10 @@ def explain(
     UserError also for a match that does not exist or cannot be scored, and for a wrong policy, column or value.
     """
     of_changes = typed(changes or {})
-    identity = checked("MATCH_ID", PARSERS["uuid"], match_id)
     check_options(embedder_model, policy)
-    match = database.run(lambda connection: read_match(connection, identity, embedder_model))
+    match = database.run(
+        lambda connection: read_match(connection, find_id(connection, "match_suggestions", match_id), embedder_model)
+    )
     if match.unscorable:
         return _of_stored(match, embedder_model, policy, changes or {})
     chosen = policy or _policy_of(match.stored)
@@ -161,7 +164,7 @@ def checked(where: str, check: Callable[[str], T], value: str) -> T:
     try:
         return check(value)
     except ValueError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise CallError(f"{where}: {error}") from None
 
 
 def _policy_of(stored: Stored | None) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from jv_assets import settings
-from jv_assets.errors import UserError
+from jv_assets.errors import CallError
 from jv_assets.explain.changes import SIDES, Embed, typed
 from jv_assets.explain.explanation import Explanation, check_options, checked, explained, inputs_hash
-from jv_assets.explain.reading import Match, read_pair
+from jv_assets.explain.reading import Match, find_id, read_pair
 from jv_assets.resources.database import Database
-from jv_assets.setup.csv_cells import PARSERS
 from jv_scoring.policy import parse_policy
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
@@ -30,10 +29,10 @@ def explain_profiles(
     `policy`: by default that of JV_POLICY. UserError also for an unknown profile, and for the same profile twice.
     """
     of_changes = typed(changes or {})
-    a, b = (checked("PROFILE_ID", PARSERS["uuid"], name) for name in profile_ids)
     check_options(embedder_model, policy)
+    a, b = (_profile_id(database, given) for given in profile_ids)
     if a == b:
-        raise UserError(f"both ids are of profile {a}: name two different profiles")
+        raise CallError(f"both ids are of profile {a}: name two different profiles")
     chosen = policy or str(checked("JV_POLICY", parse_policy, settings.policy()))
     match = database.run(lambda connection: read_pair(connection, a, b, embedder_model))
     explanation, notes = explained(match, embedder_model, chosen, of_changes, embed)
@@ -47,6 +46,10 @@ def score_now(database: Database, model: str, profile_ids: tuple[str, str], poli
     assert a is not None
     assert b is not None
     return inputs_hash(match, model), score_pair(a, b, policy, calibration_of(model))
+
+
+def _profile_id(database: Database, given: str) -> str:
+    return database.run(lambda connection: find_id(connection, "profiles", given))
 
 
 def _notes(match: Match) -> list[str]:

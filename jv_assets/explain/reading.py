@@ -3,18 +3,19 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, RowMapping, text
 
 from jv_assets import settings
-from jv_assets.errors import UserError
+from jv_assets.errors import CallError, UserError
 from jv_assets.pipeline.database.values import parse_column
 from jv_assets.pipeline.matches.match_states import context_of, fits
 from jv_assets.pipeline.texts.embedding_plan import stale_plan
 from jv_assets.pipeline.texts.stored_vectors import model_of
+from jv_assets.setup.csv_cells import PARSERS
 from jv_assets.tables import selected
 from jv_scoring.analysis.stored import read_breakdown, read_context
 from jv_scoring.factors import INPUT_COLUMNS, Profile
@@ -93,11 +94,47 @@ class Match:
         return f"it matches profile {a} with itself" if a == b else None
 
 
+Table = Literal["match_suggestions", "profiles"]
+
+
+def find_id(connection: Connection, table: Table, given: str) -> str:
+    """Return the id of the one row whose id is `given` or begins with it; CallError if there is none or several.
+
+    A whole id is not looked up.
+    """
+    metavar, one, several = _NAMES[table]
+    try:
+        return str(PARSERS["uuid"](given))
+    except ValueError as error:
+        digits = given.strip().lower().replace("-", "")
+        if not digits or len(digits) > _DIGITS or not set(digits) <= set("0123456789abcdef"):
+            raise CallError(f"{metavar}: {error}") from None
+    ends = {"low": digits.ljust(_DIGITS, "0"), "high": digits.ljust(_DIGITS, "f")}
+    ids = connection.execute(text(_BEGINNING.format(table)), ends).scalars().all()
+    if not ids:
+        raise CallError(f"no {one} has an id that begins with {given}")
+    if len(ids) > 1:
+        raise CallError(f"{given} is the beginning of several {several}: {ids[0]}, {ids[1]}; type more of it")
+    return str(ids[0])
+
+
+_DIGITS = 32
+"""How many digits an id has."""
+_NAMES = {
+    "match_suggestions": ("MATCH_ID", "match", "matches"),
+    "profiles": ("PROFILE_ID", "profile", "profiles"),
+}
+_BEGINNING = """
+    SELECT id::text FROM {} WHERE id BETWEEN CAST(:low AS uuid) AND CAST(:high AS uuid)
+    ORDER BY id LIMIT 2
+"""
+
+
 def read_match(connection: Connection, match_id: str, model: str) -> Match:
     """Read the match with the vectors of `model`; UserError if it can neither be scored nor explained from its row."""
     row = connection.execute(text(_MATCH), {"id": match_id}).one_or_none()
     if row is None:
-        raise UserError(f"no match has the id {match_id}")
+        raise CallError(f"no match has the id {match_id}")
     a, b = row.profile_id, row.suggested_profile_id
     waiting = tuple(_waiting(connection, model, (a, b)))
     match = Match(row.id, (a, b), _two_profiles(connection, model, a, b), _stored(row), waiting)

@@ -20,8 +20,7 @@ def summary(explanation: Explanation) -> list[tuple[str, str]]:
     stored = explanation.stored
     named = [
         ("match", explanation.match_id or "none joins them"),
-        ("A", explanation.profiles[0]),
-        ("B", explanation.profiles[1]),
+        *((side, _profile(explanation, place)) for place, side in enumerate("AB")),
         ("policy", explanation.policy),
         ("model", explanation.model),
         ("stored", f"scored at {stored.scored_at or '?'}" if stored else "no score"),
@@ -46,6 +45,11 @@ def tables(explanation: Explanation) -> list[tuple[str, Table]]:
     fields = [(name, *sizes) for name, sizes in explanation.sizes.items()]
     sizes = ("What the profiles hold", _table(("field", "A", "B"), fields))
     return [*((title, table) for title, table in shown if table.rows), sizes]
+
+
+def _profile(explanation: Explanation, place: int) -> str:
+    named = f", {explanation.names[place] or 'gone'}" if explanation.names else ""
+    return f"{explanation.profiles[place]}{named}"
 
 
 def _score_table(versions: Sequence[Version]) -> Table:

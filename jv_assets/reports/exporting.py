@@ -91,11 +91,16 @@ def write_csv(rows: pd.DataFrame, path: str | Path) -> None:
     A spreadsheet can open it safely: a text that it would take for a formula gets a ' in front. Numbers are written
     with a dot; nulls and NaN as empty cells. UserError if the file cannot be written.
     """
+    write_whole(path, csv_text(rows))
+
+
+def csv_text(rows: pd.DataFrame) -> str:
+    """Return the text that `write_csv` writes."""
     lines = io.StringIO(newline="")
     writer = csv.writer(lines)
     writer.writerow([_cell(str(name)) for name in rows])
     writer.writerows([_cell(value) for value in row] for row in rows.itertuples(index=False, name=None))
-    write_whole(path, lines.getvalue())
+    return lines.getvalue()
 
 
 def reports_folder() -> Path:
