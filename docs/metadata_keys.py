@@ -114,6 +114,7 @@ KEYS: dict[str, dict[str, str]] = {
         (
             "fallback_share momentum_bottleneck_share floor_share lost_intent lost_synergy lost_momentum lost_context"
         ): "as above, of all matches",
+        "target_share": "the share of the variance of score A→B that the suggested profile explains alone, 0–1",
         "congestion_gini": "how unevenly places in others' best 10 are spread, 0 (evenly) to 1",
         (
             "acted_used acted_positive acted_auc_within acted_low acted_high "

@@ -31,8 +31,8 @@ class ReportConfig(dg.Config):
     kinds={"python", "altair"},
     description="""
 One page that says what the scores mean. Its questions: Do the scores predict what people do? Did embeddings help? Why
-are scores low? What would another policy do? How could Momentum improve? Where do fallbacks come from? Is everybody
-sent to the same few?
+are scores low? How much of a score is about the pair? What would another policy do? How could Momentum improve? Where
+do fallbacks come from? Is everybody sent to the same few?
 
 Merges the report assets of all partitions, the last `momentum_options`, people's ratings, and what the last runs took.
 The page names partitions that are missing or stale: those that were never tallied, or rescored since. Refuses

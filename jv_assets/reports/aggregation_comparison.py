@@ -16,21 +16,43 @@ _MOVES = ("tier up", "same tier", "tier down")
 def section(report: Json) -> Section:
     numbers = report[AGGREGATION_COMPARISON]
     scores = [each for each in numbers["scores"] if each["score"] == "harmonic_mean"]
-    answer = "No match is scored, so nothing can be said."
-    if numbers["matches"]:
-        lowest, highest = (pick(scores, key=lambda each: each["mean"]) for pick in (min, max))
-        now = record(scores, policy=numbers["current"])
-        moved = [each["moved"] for each in _moves(numbers)]
-        answer = (
-            f"Under the current policy, {numbers['current']}, the mean is {number(now['mean'])}. The lowest of the six "
-            f"is {number(lowest['mean'])} ({lowest['policy']}), the highest {number(highest['mean'])} "
-            f"({highest['policy']}). Between {number(min(moved))} and {number(max(moved))} of "
-            f"{number(numbers['matches'])} matches would change their tier."
-        )
     return Section(
         "What would another aggregation do?",
-        answer,
-        [_scores(scores), _tiers(numbers), _migration(numbers), _order(numbers), _best(numbers), _weakest(numbers)],
+        answer(numbers),
+        [
+            _scores(scores),
+            _tiers(numbers),
+            _migration(numbers),
+            _sizes(numbers),
+            _order(numbers),
+            _best(numbers),
+            _weakest(numbers),
+        ],
+    )
+
+
+def answer(numbers: Json) -> str:
+    """Return what another policy would change: the mean, the tiers, and the best 10 beyond chance."""
+    if not numbers["matches"]:
+        return "No match is scored, so nothing can be said."
+    scores = [each for each in numbers["scores"] if each["score"] == "harmonic_mean"]
+    lowest, highest = (pick(scores, key=lambda each: each["mean"]) for pick in (min, max))
+    now = record(scores, policy=numbers["current"])
+    fixed, equal = ([each[name] for each in numbers["tier_moves"]] for name in ("fixed", "equal_sizes"))
+    told = (
+        f"Under the current policy, {numbers['current']}, the mean is {number(now['mean'])}. The lowest of the six is "
+        f"{number(lowest['mean'])} ({lowest['policy']}), the highest {number(highest['mean'])} ({highest['policy']}). "
+        f"Of {number(numbers['matches'])} matches {number(min(fixed))} to {number(max(fixed))} would change their tier "
+        f"at the fixed limits, which were set for one policy, and {number(min(equal), 0)} to {number(max(equal), 0)} "
+        "if the tiers kept their sizes."
+    )
+    kept = [each for each in numbers["against_current"] if each["best_overlap_beyond_chance"] is not None]
+    if not kept:
+        return told
+    least = min(kept, key=lambda each: each["best_overlap_beyond_chance"])
+    return (
+        f"{told} Of the best 10 at least {percent(least['best_overlap_with_more'])} stay, where a random order keeps "
+        f"{percent(least['best_overlap_by_chance'])}: {percent(least['best_overlap_beyond_chance'])} beyond chance."
     )
 
 
@@ -87,6 +109,26 @@ def _migration(numbers: Json) -> Figure:
     )
 
 
+def _sizes(numbers: Json) -> Figure:
+    drawn = [
+        {"policy": each["policy"], "limits": limits, "share": each[name] / numbers["matches"]}
+        for each in numbers["tier_moves"]
+        for name, limits in (("fixed", "fixed limits"), ("equal_sizes", "equal sizes"))
+        if numbers["matches"]
+    ]
+    return Figure(
+        "How many matches would change their tier if the tiers kept their sizes?",
+        table(
+            numbers["tier_moves"],
+            {"policy": label("policy"), "at fixed limits": of("fixed"),
+             "at equal sizes": of("equal_sizes", lambda value: number(value, 0))},
+        ),
+        (lambda: charts.rows(drawn, "policy", "share", _OF, series="limits")) if drawn else None,
+        "A policy that raises all scores alike moves matches over fixed limits, and changes no order. At equal sizes "
+        "each tier has as many matches as now. Where a limit divides equal scores, the mean over their orders counts.",
+    )  # fmt: skip
+
+
 def _moves(numbers: Json) -> list[Json]:
     """Return, by other policy, how many matches go up, stay and go down."""
     moves: dict[str, Json] = {}
@@ -119,21 +161,29 @@ def _order(numbers: Json) -> Figure:
 
 
 def _best(numbers: Json) -> Figure:
-    drawn = [each for each in numbers["against_current"] if each["best_overlap_with_more"] is not None]
+    drawn = [
+        {"policy": each["policy"], "kept": kept, "share": each[name]}
+        for each in numbers["against_current"]
+        for name, kept in (("best_overlap_with_more", "kept"), ("best_overlap_beyond_chance", "kept beyond chance"))
+        if each[name] is not None
+    ]
     return Figure(
         "Would profiles' best 10 change?",
         table(
             numbers["against_current"],
             {"policy": label("policy"), "profiles": of("profiles_with_more"),
              "of 10 kept": of("best_overlap_with_more", percent),
+             "in random order": of("best_overlap_by_chance", percent),
+             "beyond chance": of("best_overlap_beyond_chance", percent),
              "all kept": of("best_unchanged_with_more", percent), "any profiles": of("profiles"),
              "of best kept": of("best_overlap", percent)},
         ),
-        (lambda: charts.rows(drawn, "policy", "best_overlap_with_more", "share of the best 10 that stays"))
+        (lambda: charts.rows(drawn, "policy", "share", "share of the best 10", series="kept", share=True))
         if drawn
         else None,
         f"Against the best 10 under {numbers['current']}, of profiles with more than 10 matches as A; those with fewer "
-        "keep all of them whatever the policy, and are counted only in the last two columns.",
+        "keep all of them whatever the policy, and are counted only in the last two columns. Of m matches a random "
+        "order keeps 10 / m of the best 10. Beyond chance: 0 is a random order, 100 % the same best 10.",
     )  # fmt: skip
 
 

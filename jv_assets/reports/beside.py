@@ -1,4 +1,4 @@
-"""Read what the report shows beside its tallies: the options for Momentum, and lengths of texts."""
+"""Read what the report shows beside its tallies: all pairs, the options for Momentum, and lengths of texts."""
 
 from pathlib import Path
 
@@ -7,19 +7,20 @@ from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.changes import fingerprint_of_all
 from jv_assets.pipeline.texts.text_content import meaningless_shares
 from jv_assets.pipeline.texts.text_lengths import read_text_lengths
-from jv_assets.reports import momentum_options
+from jv_assets.reports import momentum_options, pair_share
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.tallies import Json
 
 
 def beside(files: RangeFiles, folder: Path, report: Json) -> Json:
-    """Return `fingerprint` of the scores, `momentum_options` from that folder, `text_lengths` by profile, and
-    `meaningless_texts`, the shares of profiles with such a text.
+    """Return `fingerprint` of the scores, `pair_fit`, `momentum_options` from that folder, `text_lengths` by profile,
+    and `meaningless_texts`, the shares of profiles with such a text.
     """
     changed = report[EMBEDDING_ISOLATION]["most_changed"]
     profiles = {each[name] for each in changed for name in ("profile_id", "suggested_profile_id")}
     return {
         "fingerprint": fingerprint_of_all(files),
+        "pair_fit": pair_share.fit(files, report["sample"]),
         MOMENTUM_OPTIONS: momentum_options.read(folder / "momentum_options.json", report["policy"]),
         "text_lengths": read_text_lengths(files, profiles),
         "meaningless_texts": meaningless_shares(files, files.made(PROFILES, ID_RANGES.get_partition_keys())),

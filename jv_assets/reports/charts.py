@@ -144,16 +144,17 @@ def intervals(records: Sequence[Json], y: str, title: str, *, series: str | None
     return _svg((zero + line + dot).properties(width=WIDTH, height=step * len(names) + 70))
 
 
-def lorenz(records: Sequence[Json], x: str, y: str, titles: tuple[str, str]) -> str:
-    """Return the curve, and the straight line of perfect equality."""
+def lorenz(records: Sequence[Json], x: str, y: str, series: str, titles: tuple[str, str]) -> str:
+    """Return a curve for each series, and the straight line of perfect equality."""
     alt: Any = _altair()
     axes = {
         "x": alt.X(f"{x}:Q", title=titles[0], axis=alt.Axis(format="%")),
         "y": alt.Y(f"{y}:Q", title=titles[1], axis=alt.Axis(format="%")),
     }
-    curve = alt.Chart(alt.Data(values=list(records))).mark_area(line=True, fillOpacity=0.2, color=_SERIES[0])
+    curve = alt.Chart(alt.Data(values=list(records))).mark_line(strokeWidth=1.6)
     even = alt.Chart(alt.Data(values=[{x: 0, y: 0}, {x: 1, y: 1}])).mark_line(color=_TEXT, strokeDash=[4, 4], size=1)
-    return _svg((curve.encode(**axes) + even.encode(**axes)).properties(width=WIDTH, height=300))
+    colored = curve.encode(**axes, color=_color(alt, records, series))
+    return _svg((colored + even.encode(**axes)).properties(width=WIDTH, height=300))
 
 
 def _distinct(records: Sequence[Json], name: str) -> list[Any]:

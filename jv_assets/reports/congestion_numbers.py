@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from jv_scoring.analysis.aggregation_comparison import BEST, RANDOM, Aggregation, best_matches
+from jv_scoring.analysis.clustered import MATCHES
+from jv_scoring.analysis.rows import share
 from jv_scoring.analysis.tallies import Json
 
 _TIMES = ((0, 0), (1, 1), (2, 2), (3, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, None))
@@ -42,6 +45,58 @@ def congestion(best: pd.DataFrame, profiles: int) -> Json:
         "lorenz": _lorenz(counts) if taken else [],
         "most": [{"profile_id": str(name), "places": int(count)} for name, count in places.head(_MOST).items()],
     }
+
+
+def baselines(aggregation: Aggregation, profiles: int) -> Json:
+    """Return the Gini coefficients and Lorenz curves of baselines, and the share of places that involve no choice.
+
+    Records under `baselines`: `supply` (every match gives a place, so ranking has no part in it), `random` (each
+    profile's best 10 in a random order of its matches), `uniform` (as many places, each given to any profile). No
+    choice: places in the best 10 of profiles with 10 matches or fewer, which all are among them.
+    """
+    supplied = aggregation.sums["as_b"].series(MATCHES)
+    at_random = best_matches(aggregation, RANDOM).groupby("suggested_profile_id").size()
+    everyone = max(profiles, len(supplied))
+    records = [
+        {
+            "baseline": name,
+            "gini": _gini(counts) if counts.sum() else None,
+            "lorenz": _lorenz(counts) if counts.sum() else [],
+        }
+        for name, of in (("supply", supplied), ("random", at_random))
+        for counts in (_counts(of, everyone),)
+    ]
+    of_a = aggregation.sums["as_a"].values[MATCHES]
+    places = int(np.minimum(of_a, BEST).sum())
+    records.append({"baseline": "uniform", **uniform(places, everyone)})
+    return {"baselines": records, "no_choice_share": share(int(of_a[of_a <= BEST].sum()), places)}
+
+
+def uniform(places: int, profiles: int) -> Json:
+    """Return the mean Gini coefficient and the mean curve if each place were given to any profile, all alike.
+
+    The places of a profile then follow a Poisson distribution, nearly: its share below a number of places has one
+    place fewer each. The mean difference of two profiles is twice the mean by exp(-2 m) (I0(2 m) + I1(2 m)).
+    """
+    if not places:
+        return {"gini": None, "lorenz": []}
+    from scipy.special import ive
+    from scipy.stats import poisson
+
+    mean = places / profiles
+    numbers = np.arange(int(poisson.ppf(1 - 1e-9, mean)) + 1)
+    below, held = poisson.cdf(numbers, mean), poisson.cdf(numbers - 1, mean)
+    points = [{"profiles": 0.0, "places": 0.0}]
+    points += [{"profiles": float(x), "places": float(y)} for x, y in zip(below, held, strict=True)]
+    gini = float(ive(0, 2 * mean) + ive(1, 2 * mean)) * (profiles - 1) / profiles
+    return {"gini": gini, "lorenz": [*points, {"profiles": 1.0, "places": 1.0}]}
+
+
+def _counts(places: pd.Series, profiles: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return every profile's places in rising order; profiles without one have 0."""
+    counts = np.zeros(profiles, np.int64)
+    counts[profiles - len(places) :] = np.sort(places.to_numpy(np.int64))
+    return counts
 
 
 def _gini(counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:

@@ -80,7 +80,7 @@ def with_interval(of_mean: Json, digits: int = 2) -> str:
 
 def percent(share: float | None) -> str:
     """Return a share, 0..1, as a percentage."""
-    return NOTHING if share is None else f"{100 * share:.1f} %"
+    return NOTHING if share is None else f"{100 * share:.1f} %".replace("-", "−")
 
 
 def words(name: str) -> str:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from jv_assets.names import AGGREGATION_COMPARISON, EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, PRODUCTION_IMPACT
 from jv_assets.partitions import ID_RANGES
-from jv_assets.reports.congestion_numbers import congestion
+from jv_assets.reports import pair_share
+from jv_assets.reports.congestion_numbers import baselines, congestion
 from jv_assets.reports.exactness import intervals
 from jv_assets.reports.tallies import Merged, bars
 from jv_scoring.analysis import (
@@ -61,10 +62,12 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
         MOMENTUM_BOTTLENECK: low,
         AGGREGATION_COMPARISON: aggregation_comparison.report(merged.aggregation),
         PRODUCTION_IMPACT: impact_numbers(merged.impact, merged.hours, merged.compared),
+        "pair_share": pair_share.numbers(merged),
         "fallbacks": merged.fallbacks,
         "congestion": {
             "policy": aggregation_comparison.current(merged.aggregation),
             **congestion(aggregation_comparison.best_matches(merged.aggregation), profiles),
+            **baselines(merged.aggregation, profiles),
         },
     }
     return report | {"headline": headline(report), "intervals": intervals(report) if merged.sample else []}
@@ -107,6 +110,7 @@ def headline(report: Json) -> Json:
         "momentum_bottleneck_share": record(low["weakest"], direction=BOTH, dimension="momentum")["share"],
         **{f"lost_{each['dimension']}": each["lost"] for each in low["waterfall"]["dimensions"]},
         "floor_share": low["floor"][f"share_{BOTH}"],
+        "target_share": record(report["pair_share"]["by_side"], measure="score_ab", side="b")["share"],
         "congestion_gini": report["congestion"]["gini"],
         "missing_ranges": len({key for keys in report["missing_ranges"].values() for key in keys}),
     }

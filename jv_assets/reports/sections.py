@@ -11,6 +11,7 @@ from jv_assets.reports import (
     exactness,
     momentum_bottleneck,
     momentum_options,
+    pair_share,
     production_impact,
 )
 from jv_assets.reports.figures import NOTHING, Figure, Section, number, percent, with_interval
@@ -31,6 +32,7 @@ def sections(report: Json) -> list[Section]:
             [
                 embedding_isolation.section(report),
                 momentum_bottleneck.section(report),
+                pair_share.section(report),
                 aggregation_comparison.section(report),
             ],
         ),

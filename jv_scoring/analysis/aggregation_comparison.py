@@ -1,10 +1,13 @@
 """Compare all six policies over the same matches with the policy that scored them."""
 
+from hashlib import sha256
 from math import sqrt
 
 import numpy as np
 import pandas as pd
 
+from jv_scoring.analysis import pair_share
+from jv_scoring.analysis.clustered import MATCHES, by_profile
 from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import (
     DIMENSION_COLUMNS,
@@ -14,7 +17,7 @@ from jv_scoring.analysis.rows import (
     weakest_counts,
     weakest_report,
 )
-from jv_scoring.analysis.tallies import SCORES, Histogram, Ints, Joint, Json, Tally
+from jv_scoring.analysis.tallies import SCORE_CHANGES, SCORES, Histogram, Ints, Joint, Json, Tally, hundredths
 from jv_scoring.columns import Floats, aggregates, match_scores, round2
 from jv_scoring.engine import DIRECTIONS, IDS
 from jv_scoring.engine import SCORES as FINAL
@@ -23,18 +26,23 @@ from jv_scoring.prepare import NULLS
 
 BEST = 10
 
-COLUMNS = [*IDS, "policy", *DIMENSION_COLUMNS]
+RANDOM = "random"
+"""The name of an order of the matches by a hash of the id: what the best 10 have in common with it is chance."""
+
+COLUMNS = [*IDS, "policy", *DIMENSION_COLUMNS, *pair_share.COLUMNS]
 """The columns of a partition's file that `tally` reads."""
 
 
 class Aggregation(Tally):
     """What `tally` counts, of rows that one policy scored: the current one of the report.
 
-    histograms: `policy score`, for each policy and each of score_ab, score_ba and harmonic_mean. counts: `impute` and
-    `redistribute`, direction by weakest dimensions. joints: each policy, harmonic_mean under the current one and under
-    it. largest: `best`, the matches with the 11 highest harmonic_mean of each profile (A), under any policy: one
-    more than the best 10, which tells whether there are more. Memory: that of at most 66 matches a profile, and of the
-    distinct pairs of scores, of which there are at most 2**18.
+    histograms: `policy score`, for each policy and each of score_ab, score_ba and harmonic_mean, and `policy change`,
+    of harmonic_mean against the current policy. counts: `impute` and `redistribute`, direction by weakest dimensions.
+    joints: each policy, harmonic_mean under the current one and under it; `filled …`, score_ab and filled fields of B.
+    largest: `best`, the matches with the 11 highest harmonic_mean of each profile (A), under any policy or in a
+    random order: one more than the best 10, which tells whether there are more. sums: `as_a` and `as_b`, by profile on
+    that side; `profiles`, on either side, harmonic_mean and its changes. Memory: that of at most 77 matches a profile,
+    and of the distinct pairs of scores, of which there are at most 2**18.
     """
 
 
@@ -42,20 +50,32 @@ def tally(rows: pd.DataFrame) -> Aggregation:
     """Tally the rows of a partition's file (`COLUMNS`)."""
     of_nulls = {nulls: {of: dimensions(rows, of, nulls) for of in DIRECTIONS} for nulls in NULLS}
     histograms: dict[str, Histogram] = {}
+    scored_by = policy_of(rows)
+    current_scores = finals(
+        of_nulls[POLICIES[scored_by or CURRENT_POLICY].nulls], POLICIES[scored_by or CURRENT_POLICY]
+    )
+    now = current_scores["harmonic_mean"]
     matches: dict[str, Floats] = {}
+    changes = {}
     for name, policy in POLICIES.items():
         scores = finals(of_nulls[policy.nulls], policy)
         histograms |= {f"{name} {of}": Histogram.of(values, SCORES) for of, values in scores.items()}
         matches[name] = scores["harmonic_mean"]
-    scored_by = policy_of(rows)
-    now = matches[scored_by or CURRENT_POLICY]
-    ranked = pd.DataFrame({name: rows[name] for name in IDS} | matches)
+        changes[name] = hundredths(matches[name]) - hundredths(now)
+        histograms[f"{name} change"] = Histogram.of(changes[name] / 100, SCORE_CHANGES)
+    at_random = {RANDOM: np.array([random_place(match) for match in rows["id"].tolist()], np.float64)}
+    ranked = pd.DataFrame({name: rows[name] for name in IDS} | matches | at_random)
+    by_either = by_profile(
+        rows["profile_id"], rows["suggested_profile_id"], {"harmonic_mean": hundredths(now)} | changes
+    )
     return Aggregation(
         policy=scored_by,
         histograms=histograms,
         counts={nulls: weakest_counts(dict(of)) for nulls, of in of_nulls.items()},
-        largest={"best": Largest.of(ranked, BEST + 1, list(POLICIES), within="profile_id")},
-        joints={name: Joint.of(now, then) for name, then in matches.items()},
+        largest={"best": Largest.of(ranked, BEST + 1, [*POLICIES, RANDOM], within="profile_id")},
+        joints={name: Joint.of(now, then) for name, then in matches.items()}
+        | pair_share.filled_joints(rows, current_scores["score_ab"]),
+        sums=pair_share.sums_by_side(rows, current_scores) | {"profiles": by_either},
     )
 
 
@@ -64,8 +84,9 @@ def report(aggregation: Aggregation) -> Json:
 
     Records under: `scores` and `tiers` (by policy and score), `weakest` and `combinations` (by null treatment: the
     weakest dimension does not depend on the aggregation), `migration` (matches from a tier under the current policy to
-    one under another, by harmonic_mean), `against_current` (rank correlations over all matches, and what becomes of
-    profiles' best 10).
+    one under another, by harmonic_mean), `tier_moves` (how many change their tier at fixed limits, and at limits that
+    keep the sizes of the tiers), `against_current` (rank correlations over all matches, and what becomes of profiles'
+    best 10, beside what a random order keeps).
     """
     now = current(aggregation)
     others = [name for name in POLICIES if name != now]
@@ -83,6 +104,7 @@ def report(aggregation: Aggregation) -> Json:
         "weakest": weakest,
         "combinations": combinations,
         "migration": [{"policy": name, **record} for name in others for record in migration(aggregation.joints[name])],
+        "tier_moves": [{"policy": name, **tier_moves(aggregation.joints[name])} for name in others],
         "against_current": [_against_current(aggregation, name) for name in others],
     }
 
@@ -92,13 +114,13 @@ def current(aggregation: Aggregation) -> str:
     return aggregation.policy or CURRENT_POLICY
 
 
-def best_matches(aggregation: Aggregation) -> pd.DataFrame:
+def best_matches(aggregation: Aggregation, order: str | None = None) -> pd.DataFrame:
     """Return the best 10 matches of each profile: ids, `harmonic_mean` and `place`, 1..10; sorted by id.
 
-    All are those of the policy that scored the matches.
+    `order`: a policy or `RANDOM`; by default the policy that scored the matches, whose scores are given in any case.
     """
     best, policy = aggregation.largest["best"], current(aggregation)
-    places = best.places(policy)
+    places = best.places(order or policy)
     ranked = best.rows[IDS].assign(harmonic_mean=best.rows[policy], place=places + 1)
     return ranked.loc[places < BEST].reset_index(drop=True)
 
@@ -126,6 +148,26 @@ def migration(joint: Joint) -> list[Json]:
         for k, row in enumerate(table.tolist())
         for name, count in zip(names, row, strict=True)
     ]
+
+
+def tier_moves(joint: Joint) -> Json:
+    """Return how many matches change their tier: at the `fixed` limits, and with tiers of `equal_sizes`.
+
+    Of equal sizes: under the second score as many matches are in each tier as under the first. Where a limit divides
+    matches with the same second score, the number is the mean over all orders of them.
+    """
+    before = tier_places(joint.scores[0])
+    fixed = int(joint.counts[before != tier_places(joint.scores[1])].sum())
+    sizes = np.bincount(before, joint.counts, len(TIERS))
+    distinct, at = np.unique(-joint.scores[1], return_inverse=True)  # The highest second score first.
+    equal = np.bincount(at, joint.counts, len(distinct))
+    ends, limits = np.cumsum(equal), np.cumsum(sizes)
+    inside = [
+        np.clip(np.minimum(ends, limit) - np.maximum(ends - equal, limit - size), 0, None)
+        for limit, size in zip(limits, sizes, strict=True)
+    ]
+    stays = np.array(inside)[before, at] / equal[at] if len(at) else np.zeros(0)
+    return {"fixed": fixed, "equal_sizes": float(joint.counts @ (1 - stays))}
 
 
 def spearman(joint: Joint) -> float | None:
@@ -159,6 +201,11 @@ def finals(of_direction: dict[str, list[Floats]], policy: Policy) -> dict[str, F
     return {name: round2(raw) for name, raw in zip(FINAL, (ab, ba, match_scores(ab, ba)), strict=True)}
 
 
+def random_place(match: str) -> int:
+    """Return the first 8 bytes of sha256 of the match's id, which order the matches at random."""
+    return int.from_bytes(sha256(match.lower().encode()).digest()[:8])
+
+
 def _middle_ranks(scores: Ints, counts: Ints) -> Floats:
     """(entries,) each entry's rank among all matches, less the middle of all ranks; equals share theirs."""
     _, at = np.unique(scores, return_inverse=True)
@@ -190,7 +237,22 @@ def _discordant(first: Ints, second: Ints, counts: Ints) -> int:
 def _against_current(aggregation: Aggregation, policy: str) -> Json:
     joint = aggregation.joints[policy]
     correlations = {"policy": policy, "spearman": spearman(joint), "kendall": kendall(joint)}
-    return correlations | _best_overlap(aggregation.largest["best"], current(aggregation), policy)
+    best = _best_overlap(aggregation.largest["best"], current(aggregation), policy)
+    matches = aggregation.sums["as_a"].values[MATCHES]
+    return correlations | best | beyond_chance(best["best_overlap_with_more"], matches)
+
+
+def beyond_chance(kept: float | None, matches: Ints) -> Json:
+    """Return what a random order keeps of the best 10 of profiles with more than 10 matches, and `kept` beyond that.
+
+    Of m matches a random order keeps 10 / m of the best 10 on average. Beyond chance: 0 if as much is kept as in a
+    random order, 1 if all are kept.
+    """
+    of_more = matches[matches > BEST]
+    if kept is None or not len(of_more):
+        return {"best_overlap_by_chance": None, "best_overlap_beyond_chance": None}
+    chance = float((BEST / of_more).mean())
+    return {"best_overlap_by_chance": chance, "best_overlap_beyond_chance": (kept - chance) / (1 - chance)}
 
 
 def _best_overlap(best: Largest, now: str, policy: str) -> Json:

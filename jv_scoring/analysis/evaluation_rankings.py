@@ -3,7 +3,6 @@ baselines.
 """
 
 from collections.abc import Mapping
-from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -58,9 +57,5 @@ def at_seen(rows: pd.DataFrame, policy: str) -> dict[str, Floats]:
 def baselines(rows: pd.DataFrame, places: Mapping[str, int]) -> dict[str, Values]:
     """Return `popularity` and `random` of these matches; `places` says in how many matches each profile stands."""
     popular = np.array([places.get(profile, 0) for profile in rows["suggested_profile_id"].tolist()], np.float64)
-    random = np.array([_random(match) for match in rows["id"].tolist()], np.uint64)
+    random = np.array([aggregation_comparison.random_place(match) for match in rows["id"].tolist()], np.uint64)
     return {"popularity": popular, "random": random}
-
-
-def _random(match: str) -> int:
-    return int.from_bytes(sha256(match.lower().encode()).digest()[:8])

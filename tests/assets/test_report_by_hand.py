@@ -1,12 +1,15 @@
 """The whole report of twelve matches whose figures are worked out by hand: what its sections say, and their tables."""
 
+from collections import Counter
+from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from jv_assets.reports.congestion_numbers import congestion
+from jv_assets.reports.congestion_numbers import congestion, uniform
 from jv_assets.reports.figures import Table
 from jv_assets.reports.numbers import report_of
 from jv_assets.reports.sampling import Sample, of_mean, of_share
@@ -197,11 +200,16 @@ def test_low_scores(report: dict[str, Any]) -> None:
 
 
 def test_policies(report: dict[str, Any]) -> None:
-    """Harmonic/redistribute: 641.71, and 14 of m03, less 2 * 23.68; arithmetic/impute: 1.19 of m00 and 8.62 of m03."""
+    """Harmonic/redistribute: 641.71, and 14 of m03, less 2 * 23.68; arithmetic/impute: 1.19 of m00 and 8.62 of m03.
+
+    With tiers of equal sizes, under redistribute two of the three with 70 are Good, so one of them moves on average of
+    4/3, and m04 and m05 change places with m09 and m10: 16/3.
+    """
     assert answer(report, "What would another aggregation do?") == (
         "Under the current policy, harmonic/impute, the mean is 53.48. The lowest of the six is 50.70 "
-        "(harmonic/redistribute), the highest 54.29 (arithmetic/impute). Between 1 and 3 of 12 matches would change "
-        "their tier."
+        "(harmonic/redistribute), the highest 54.29 (arithmetic/impute). Of 12 matches 1 to 3 would change their tier "
+        "at the fixed limits, which were set for one policy, and 0 to 5 if the tiers kept their sizes. Of the best 10 "
+        "at least 90.0 % stay, where a random order keeps 90.9 %: −10.0 % beyond chance."
     )
     moves = [row for row in table(report, "Which matches would change their tier?").rows if row[1] != row[2]]
     up = ("Fair", "Good", "1")
@@ -211,6 +219,37 @@ def test_policies(report: dict[str, Any]) -> None:
         ("geometric/redistribute", *up), ("geometric/redistribute", "Fair", "Poor", "2"),
         ("arithmetic/redistribute", *up),
     ])  # fmt: skip
+
+
+def test_pairs(report: dict[str, Any]) -> None:
+    """Score A→B by suggested profile: s0 81.82, 70, 70, 46.67, 50, 50; s1 three of 50; s2 50, 30; s3 30."""
+    by_side = {(each["measure"], each["side"]): each for each in report["pair_share"]["by_side"]}
+    groups = [[81.82, 70, 70, 46.67, 50, 50], [50, 50, 50], [50, 30], [30]]
+    every = [score for group in groups for score in group]
+    within = sum((score - np.mean(group)) ** 2 for group in groups for score in group)
+    share = 1 - within / (np.var(every) * 12)
+    assert by_side["score_ab", "b"]["share"] == pytest.approx(share)
+    assert report["headline"]["target_share"] == pytest.approx(share)
+    assert answer(report, "How much of a score is about the pair?").startswith(
+        f"Of the variance of score A→B {100 * share:.1f} % is the suggested profile alone, whoever A is."
+    )
+    means = {each["mean"]: each for each in report["pair_share"]["means"]}
+    assert means["mean match score"]["value"] == pytest.approx(641.71 / 12)
+    assert means["mean match score"]["error_by_match"] == pytest.approx(np.std(SCORES) / 12**0.5)
+    assert means["change under arithmetic/impute"]["value"] == pytest.approx((1.19 + 8.62) / 12, abs=0.01)
+
+
+def test_places_for_anybody_are_those_of_a_simulation() -> None:
+    rng = np.random.default_rng(8)
+    drawn = [rng.multinomial(400, np.full(80, 1 / 80)) for _ in range(200)]
+    ginis = [
+        congestion(pd.DataFrame({"suggested_profile_id": np.repeat(np.arange(80), of)}), 80)["gini"] for of in drawn
+    ]
+    expected = uniform(400, 80)
+    assert expected["gini"] == pytest.approx(np.mean(ginis), abs=0.005)
+    curve = expected["lorenz"]
+    under = sum((b["profiles"] - a["profiles"]) * (a["places"] + b["places"]) for a, b in pairwise(curve))
+    assert 1 - under == pytest.approx(expected["gini"], abs=0.01)
 
 
 def test_impact(report: dict[str, Any]) -> None:
@@ -233,10 +272,19 @@ def test_impact(report: dict[str, Any]) -> None:
 
 
 def test_congestion(report: dict[str, Any]) -> None:
-    """Of a's eleven m10 is not among the best 10, being equal to m09: s0 has 6 places, s1 3, s2 2, five nobody's."""
+    """Of a's eleven m10 is not among the best 10, being equal to m09: s0 has 6 places, s1 3, s2 2, five nobody's.
+
+    All matches: s0 6, s1 3, s2 2, s3 1. Ten at random: a's match with the lowest hash of its id is not among them.
+    """
+    least = min((f"m{k:02}" for k in range(11)), key=lambda match: sha256(match.encode()).digest()[:8])
+    counts = Counter(suggested for k, suggested in enumerate(SUGGESTED) if f"m{k:02}" != least)
+    ranked = sorted([*counts.values(), *[0] * (8 - len(counts))])
+    at_random = 2 * sum(place * count for place, count in enumerate(ranked, start=1)) / (8 * 11) - 9 / 8
     assert answer(report, "Is everybody sent to the same few?") == (
         "All profiles' best 10 are 11 places. 5 of 8 profiles have none of them, the one with the most has 6. Gini "
-        "coefficient: 0.72 (0: all have the same, 1: one has all)."
+        "coefficient: 0.72 (0: all have the same, 1: one has all), where the supply of matches alone gives 0.67, "
+        f"ten at random {at_random:.2f}, and places for anybody 0.40. 9.1 % of the places involve no choice: their A "
+        "has 10 matches or fewer."
     )
     found = report["congestion"]
     assert found["top_1_percent"] == found["top_10_percent"] == 6 / 11

@@ -262,6 +262,7 @@ def test_the_best_ten_of_twelve_matches_by_hand() -> None:
         "policy": "harmonic/redistribute", "spearman": pytest.approx(-3 / 7), "kendall": pytest.approx(-19 / 41),
         "profiles": 2, "best_overlap": pytest.approx(0.95), "best_unchanged": 0.5,
         "profiles_with_more": 1, "best_overlap_with_more": pytest.approx(0.9), "best_unchanged_with_more": 0,
+        "best_overlap_by_chance": 10 / 11, "best_overlap_beyond_chance": pytest.approx((0.9 - 10 / 11) * 11),
     }  # fmt: skip
     row = of(shown, policy="arithmetic/impute")
     assert (row["best_overlap"], row["best_unchanged_with_more"]) == (1, 1)
