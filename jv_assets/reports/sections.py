@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from jv_assets.names import EMBEDDING_ISOLATION, EVALUATION, PRODUCTION_IMPACT
+from jv_assets.names import EMBEDDING_ISOLATION, EVALUATION, MATCH_CANDIDATES, PRODUCTION_IMPACT
 from jv_assets.reports import (
     aggregation_comparison,
     congestion,
     embedding_isolation,
     evaluation,
     exactness,
+    match_candidates,
     momentum_bottleneck,
     momentum_options,
     pair_share,
@@ -41,6 +42,7 @@ def sections(report: Json) -> list[Section]:
             report,
             [embedding_isolation.fallbacks(report), production_impact.section(report), congestion.section(report)],
         ),
+        *match_candidates.sections(report.get(MATCH_CANDIDATES)),
     ]
 
 
