@@ -93,7 +93,7 @@ def match_candidates(
             seconds = round(time.perf_counter() - started, 3)
             of_run = {"search_seconds": seconds} | _of_run(ground, found, config, ids)
             candidates = ground.with_inputs(found)
-        each_range(context, work, again="jv discover")
+        each_range(context, work)
 
 
 def ground_of(

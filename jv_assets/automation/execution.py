@@ -47,6 +47,15 @@ class Outcome:
     def succeeded(self) -> bool:
         return not self.failed and not self.broken
 
+    def add(self, other: "Outcome") -> None:
+        """Add the outcome of later runs."""
+        self.run_ids += other.run_ids
+        self.done |= other.done
+        self.failed |= other.failed
+        self.broken += other.broken
+        self.dry_run |= other.dry_run
+        self.seconds += other.seconds
+
     def total(self, asset: str, name: str) -> float:
         """Return the sum of one number over the partitions of an asset; 0 if there is none."""
         values = [metadata.get(name) for metadata in self.done.get(asset, {}).values()]

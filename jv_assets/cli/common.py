@@ -125,5 +125,5 @@ def execute(
     return outcome
 
 
-_AGAIN = {Job.REPORT: "jv report", Job.DISCOVER: "jv discover"}
+_AGAIN = {Job.REPORT: "jv report"}
 """By job, the command that finishes a failed one."""

@@ -108,18 +108,24 @@ def nightly(*, as_json: AsJson = False) -> None:
 @app.command()
 def retry(*, as_json: AsJson = False) -> None:
     """Retry only the partitions that failed, were interrupted or were never done."""
+    from jv_assets.automation.discovery_retry import rest_of_discovery
     from jv_assets.automation.execution import Outcome, retry_plan
     from jv_assets.platform.instance import open_instance
 
     chosen_policy(None)
     files = range_files(ready_database())
     with open_instance() as instance:
-        plan = retry_plan(instance, files)
-    if not plan:
+        plan, discovery = retry_plan(instance, files), rest_of_discovery(instance)
+    outcome = Outcome()
+    if not plan and discovery is None:
         typer.echo("No range has failed and none is left to do.")
-        answer_outcome(Outcome(), "jv retry")
-        return
-    run(Job.NIGHTLY, plan)
+    if plan:
+        outcome.add(execute(Job.NIGHTLY, plan))
+    if discovery:
+        outcome.add(execute(Job.DISCOVER, discovery.plan, discovery.ops, use="dry run"))
+    answer_outcome(outcome, "jv retry")
+    if not outcome.succeeded:
+        raise typer.Exit(1)
 
 
 @app.command()

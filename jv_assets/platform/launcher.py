@@ -86,7 +86,7 @@ def again(run: dg.DagsterRun) -> str:
     """Return what to type to have the rest of a run done, for runs whose partitions do not say so."""
     if run.job_name == Job.UNDO:
         return f"jv undo {config_of(run, PUT_BACK)['run'][:8]}"
-    return {Job.REPORT: "jv report", Job.DISCOVER: "jv discover"}.get(run.job_name, "jv retry")
+    return "jv report" if run.job_name == Job.REPORT else "jv retry"
 
 
 class Launcher(dg.DefaultRunLauncher):

@@ -1,6 +1,9 @@
 """`jv discover` as its users have it: the contract's CSV, held against scoring of every pair by the reference."""
 
 import csv
+import os
+import re
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from jv_assets.pipeline import candidate_store
 from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
@@ -16,16 +20,23 @@ from tests.support.models import MINILM
 from tests.support.program import Program, removed_at_last
 
 HEADER = ["profile_id", "candidate_id", "rank", "harmonic_mean", "score_ab", "score_ba", "accepted"]
+GONE = "00000000-0000-4000-8000-00000000dead"
 Scores = dict[tuple[str, str], PairScore]
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """A few profiles with embedded texts, of which a tenth are joined by matches."""
+    """A few profiles with embedded texts. Matches join a tenth of the pairs; one is of a profile with itself, and one
+    names a profile that is gone.
+    """
     with removed_at_last(tmp_path_factory.mktemp("discover") / "home") as home:
         program = Program(home)
         program.well("load", "demo", "--profiles", "40", "--matches", "80")
         program.well("embed")
+        some = min(str(name) for name in program.profiles())
+        for place, other in enumerate((some, GONE), start=1):
+            program.sql("INSERT INTO match_suggestions (id, profile_id, suggested_profile_id) VALUES "
+                        f"('00000000-0000-4000-8000-{place:012}', '{some}', '{other}')")  # fmt: skip
         yield program
 
 
@@ -128,3 +139,76 @@ def test_what_cannot_be_found_is_one_line(program: Program, tmp_path: Path, word
     assert done.code == 2
     assert cause in done.err
     assert not (tmp_path / "none.csv").exists()
+
+
+def test_with_more_asked_than_there_are_all_candidates_are_listed(
+    program: Program, scores: Scores, tmp_path: Path
+) -> None:
+    program.well("discover", "--top", "500", "--cap", "0", "--out", str(tmp_path / "all.csv"))
+    rows = rows_of(tmp_path / "all.csv")
+    assert lists_of(rows) == expected_lists(scores, 500)
+    assert {row["accepted"] for row in rows} == {"false"}
+    program.well("discover", "--top", "1", "--cap", "500", "--out", str(tmp_path / "all.csv"))
+    rows = rows_of(tmp_path / "all.csv")
+    assert {(row["profile_id"], row["candidate_id"]) for row in rows} == set(scores)
+    assert {row["accepted"] for row in rows} == {"true"}
+
+
+def test_a_model_without_calibration_is_one_line(program: Program, tmp_path: Path) -> None:
+    done = program.run("discover", "--top", "1", "--out", str(tmp_path / "none.csv"), JV_EMBEDDING_MODEL="no/model")
+    assert done.code == 2
+    assert "no/model" in done.err
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_a_candidate_is_explained_by_its_two_ids(program: Program, scores: Scores) -> None:
+    (a, b), score = next(iter(scores.items()))
+    done = program.well("explain", a, b)
+    numbers = (score.score_ab, score.score_ba, score.harmonic_mean)
+    assert re.search(r"score +│ +" + " │ +".join(f"{number:.2f}" for number in numbers), done.out)
+    assert "no match joins these profiles" in done.out
+    done = program.run("explain", a, GONE)
+    assert (done.code, done.err) == (2, f"jv: no profile has the id {GONE}: it was deleted, or it never existed\n")
+
+
+def stored(program: Program) -> dict[str, list[tuple[Any, ...]]]:
+    lists: dict[str, list[tuple[Any, ...]]] = {}
+    for row in program.sql("SELECT *, harmonic_mean::float8 AS value, score_ab::float8 AS ab, score_ba::float8 AS ba "
+                           "FROM jv.match_candidates ORDER BY profile_id, rank"):  # fmt: skip
+        candidate = (str(row["candidate_id"]), row["rank"], row["value"], row["ab"], row["ba"])
+        lists.setdefault(str(row["profile_id"]), []).append(candidate)
+    return lists
+
+
+def die_in_the_second_partition() -> None:
+    """As when the system kills the process, after the rows are written and before the transaction ends."""
+    counted = candidate_store.require_count
+    calls: list[str] = []
+
+    def count(*words: Any) -> None:
+        counted(*words)
+        calls.append(words[2])
+        if calls.count("kept") == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    candidate_store.require_count = count  # type: ignore[assignment]
+
+
+def test_a_run_that_is_killed_leaves_whole_partitions_and_is_retried(
+    program: Program, scores: Scores, tmp_path: Path
+) -> None:
+    program.well("discover", "--top", "2", "--out", str(tmp_path / "first.csv"))
+    program.well("retry")
+    before, after = expected_lists(scores, 2), expected_lists(scores, 3)
+    assert stored(program) == before
+    killed = program.run(
+        "discover", "--top", "3", "--out", str(tmp_path / "none.csv"), first=die_in_the_second_partition
+    )
+    assert killed.code == -signal.SIGKILL
+    assert not (tmp_path / "none.csv").exists()
+    first = {name: rows for name, rows in after.items() if name[0] in "0123"}
+    assert stored(program) == before | first
+    program.well("retry")
+    assert stored(program) == after
+    assert program.well("retry").out == "No range has failed and none is left to do.\n"
