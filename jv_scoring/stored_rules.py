@@ -69,9 +69,8 @@ def rules_among(rows: pd.DataFrame) -> Iterator[tuple[Rules, Rules]]:
     Skips a score whose rules nothing tells: it has no breakdown, and names no policy and no other version. No run of
     ours leaves a score like that, so it is replaced.
     """
-    distinct = rows[_ROW].astype(object).drop_duplicates()
-    for policy, version, *stamp in distinct.where(distinct.notna(), None).itertuples(index=False, name=None):
-        named, stored_version, fits = stamp
+    columns = (rows[name].astype(object).where(rows[name].notna(), None) for name in _ROW)
+    for policy, version, named, stored_version, fits in dict.fromkeys(zip(*columns, strict=True)):
         told, made = told_policy(named, fits, policy), Rules(policy, version)
         if told is not None or (stored_version or SCORING_VERSION) != version:
             yield Rules(told or OTHER_RULES, stored_version or SCORING_VERSION), made

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jv_assets.names import MATCH_SCORES
+from jv_assets.pipeline.matches.stored_rules import scored_before
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import fallbacks
 from jv_scoring.analysis.fallbacks import Rise, rise_of
@@ -36,8 +37,9 @@ def moved_within(files: RangeFiles, keys: Sequence[str]) -> Moved:
     """Return how far the scores of these partitions are from the scores that were stored when they were made."""
     joint, rise = Joint.of(np.empty(0), np.empty(0)), Rise()
     for key in keys:
-        for rows in files.chunks(MATCH_SCORES, key, [*COLUMNS, *fallbacks.COLUMNS]):
-            joint, rise = joint + joint_of(rows), rise + rise_of(rows)
+        for table in files.tables(MATCH_SCORES, key, [*COLUMNS, *fallbacks.COLUMNS]):
+            if len(rows := scored_before(table)):
+                joint, rise = joint + joint_of(rows), rise + rise_of(rows)
     return Moved(shift_of(joint), rise)
 
 

@@ -1,5 +1,6 @@
 """The Typer app, and the functions that commands share."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import metadata
@@ -13,6 +14,8 @@ from jv_assets.errors import UserError
 from jv_assets.names import Job
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from jv_assets.automation.execution import Outcome
     from jv_assets.automation.finishing import Part
     from jv_assets.resources.database import Database
@@ -98,6 +101,17 @@ def chosen_policy(name: str | None) -> str:
         raise UserError(f"{'--policy' if name else 'JV_POLICY'}: {error}") from None
 
 
+def definitions() -> "dg.Definitions":
+    """Load the code location. Modules are no garbage, so nobody looks for any meanwhile, nor among them later."""
+    gc.disable()
+    try:
+        from jv_assets.definitions import defs
+    finally:
+        gc.freeze()
+        gc.enable()
+    return defs
+
+
 def run(
     job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None, use: "Use" = "write"
 ) -> None:
@@ -110,10 +124,10 @@ def execute(
     job: str, plan: "Sequence[Part]", ops: Mapping[str, Mapping[str, object]] | None = None, use: "Use" = "write"
 ) -> "Outcome":
     """Run the parts of a job in this process, and print the outcome. `ops` is config by asset."""
+    defs = definitions()
     from jv_assets.automation.execution import execute as execute_parts
     from jv_assets.cli.console import progress_bars, show_outcome
     from jv_assets.cli.json_answer import answer_outcome
-    from jv_assets.definitions import defs
     from jv_assets.platform.instance import open_instance
 
     ready_database(use)

@@ -10,6 +10,7 @@ from jv_assets.cli.common import (
     AsJson,
     app,
     chosen_policy,
+    definitions,
     execute,
     production_database,
     range_files,
@@ -146,7 +147,6 @@ def undo(
     from jv_assets.automation.execution import execute_op
     from jv_assets.cli.console import waiting
     from jv_assets.cli.undo_lines import UNDONE, kept_fields, preview_fields, show_kept_runs, show_preview, show_undone
-    from jv_assets.definitions import defs
     from jv_assets.pipeline.matches.undo_units import describe
     from jv_assets.pipeline.undo import count_kept, find_run, kept_runs, preview_undo
     from jv_assets.platform.instance import open_instance
@@ -178,7 +178,7 @@ def undo(
             if not _confirmed("Put these back?"):
                 typer.echo("Nothing was put back.")
                 raise typer.Exit(1)
-        outcome = execute_op(instance, defs.resolve_job_def(Job.UNDO), PUT_BACK, {"run": full_id})
+        outcome = execute_op(instance, definitions().resolve_job_def(Job.UNDO), PUT_BACK, {"run": full_id})
     show_undone(outcome, full_id)
     answer(run=full_id, **{name: int(outcome.total(PUBLISHED_SCORES, name)) for name in UNDONE})
     answer_outcome(outcome, f"jv undo {full_id}")

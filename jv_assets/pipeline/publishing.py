@@ -194,6 +194,8 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, options: PublishOptions)
 
 def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray[np.bool_]) -> None:
     """Raise UserError if the batch's rows would stand beside, or replace, stored scores of other rules."""
+    if not affected.any():
+        return
     made = batch.loc[affected, ["policy", "scoring_version"]].reset_index(drop=True)
     both = list(rules_among(pd.concat([made, now.loc[affected, STAMP].reset_index(drop=True)], axis=1)))
     for _, mine in both:
@@ -207,7 +209,7 @@ def write_scores(connection: Connection, rows: pd.DataFrame, run_id: str | None 
     # One run scores a partition with one model, and its rows name policy and version.
     model = json.loads(rows["match_context"].iloc[0]).get("embedding_model")
     made_by = rows.reindex(columns=["policy", "scoring_version"]).astype(object)
-    pairs = list(map(tuple, made_by.where(made_by.notna(), None).to_numpy()))
+    pairs = list(zip(*(made_by[name].where(made_by[name].notna(), None) for name in made_by), strict=True))
     known = {pair: json.dumps([*pair, model]) for pair in set(pairs)}
     values = {name: rows[name].tolist() for name in columns} | {"made_by": [known[pair] for pair in pairs]}
     connection.execute(text(CREATE_BATCH))

@@ -112,14 +112,16 @@ def _typed(matches: pd.DataFrame) -> pd.DataFrame:
     for name in _MATCH:
         column = matches[name]
         if name in _NUMBERS:
-            columns[name] = column.astype(np.float64)
+            columns[name] = column.astype(np.float64).reset_index(drop=True)
             if name == "match_score":  # as with other numbers, an infinity is no data
                 columns[name] = columns[name].where(columns[name].abs() < _NO_SCORE)
         elif name == "stored_row":
-            columns[name] = column.astype(np.int64)
+            columns[name] = column.astype(np.int64).reset_index(drop=True)
         else:
-            columns[name] = column.astype(object).where(column.notna(), None)
-    return pd.DataFrame(columns).reset_index(drop=True)
+            texts = column.to_numpy(object, copy=True)
+            texts[column.isna().to_numpy()] = None
+            columns[name] = pd.Series(texts, dtype=object)
+    return pd.DataFrame(columns)
 
 
 def _profiles(connection: Connection, where: str, values: Mapping[str, object]) -> tuple[list[str], Sequence[Row[Any]]]:

@@ -73,9 +73,16 @@ class RangeFiles:
         self, asset: str, key: str, columns: Sequence[str] | None = None, *, rows: int | None = None
     ) -> Iterator[pd.DataFrame]:
         """Yield the rows as `read` returns them, at most `rows` (`CHUNK`) at a time, and at least once."""
+        for table in self.tables(asset, key, columns, rows=rows):
+            yield table.to_pandas()
+
+    def tables(
+        self, asset: str, key: str, columns: Sequence[str] | None = None, *, rows: int | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield the same as Arrow tables."""
         with self.opened(asset, key) as file:
             for groups in file.groups(rows):
-                yield file.read(columns, groups=groups)
+                yield file.table(columns, groups=groups)
 
     def read_all(self, asset: str, keys: Iterable[str]) -> pd.DataFrame:
         """Return the rows of these partitions, one after the other. UserError as in `read`."""

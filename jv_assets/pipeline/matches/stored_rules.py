@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import shorten
 
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import text
 
 from jv_assets.errors import UserError
@@ -34,10 +35,11 @@ def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str
     made: Rules | None = None
     for key in keys:
         of_range: set[Rules] = set()
-        for rows in files.chunks(MATCH_SCORES, key, NEEDED):
+        for rows in files.tables(MATCH_SCORES, key, NEEDED):
             if len(rows):
-                made = Rules(rows["policy"].iloc[0], rows["scoring_version"].iloc[0])
-                of_range |= _rules_of(rows)
+                made = Rules(rows["policy"][0].as_py(), rows["scoring_version"][0].as_py())
+                if len(scored := scored_before(rows)):
+                    of_range |= {rules for rules, _ in rules_among(scored)}
         stored |= of_range
         if made and of_range - {made}:
             doubtful.append(key)
@@ -47,6 +49,12 @@ def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str
     elsewhere = _told(database, _ENDS, files.cut.matches, others, made)
     if elsewhere - {made} or any(_told(database, _WHOLE, files.cut.matches, [key], made) - {made} for key in doubtful):
         raise refusal(stored | elsewhere, made)
+
+
+def scored_before(rows: pa.Table) -> pd.DataFrame:
+    """Return the rows of a file of scores whose match had a score when the file was made."""
+    scored: pd.DataFrame = rows.filter(rows["stored_harmonic_mean"].is_valid()).to_pandas()
+    return scored
 
 
 def refusal(stored: Iterable[Rules], made: Rules) -> UserError:
@@ -67,10 +75,6 @@ def _named(rules: Rules, with_version: bool) -> str:
     """Return a name in one short line, whatever another program called it."""
     name = f"{rules.policy} of {rules.version}" if with_version else rules.policy
     return shorten(name, _LONGEST, placeholder="…")
-
-
-def _rules_of(rows: pd.DataFrame) -> set[Rules]:
-    return {stored for stored, _ in rules_among(rows[rows["stored_harmonic_mean"].notna()])}
 
 
 def _told(database: Database, sql: str, cut: TableCut, keys: Sequence[str], made: Rules) -> set[Rules]:

@@ -32,7 +32,8 @@ def has_no_content(value: object) -> bool:
     """
     if not has_text(value):
         return False
-    words = [word for word in _WORD.findall(_visible(str(value)).lower()) if len(word) <= _LONGEST_WORD]
+    # The first word of a text mostly answers, so look no further than needed.
+    words = (found[0] for found in _WORD.finditer(_visible(str(value)).lower()) if len(found[0]) <= _LONGEST_WORD)
     return all(word in _PLACEHOLDERS or (len(word) == 1 and word.isascii()) for word in words)
 
 
@@ -46,6 +47,8 @@ def is_in_another_script(value: object) -> bool:
 
 def _visible(text: str) -> str:
     """Return the text without control characters and joiners, which neither split a word nor mean anything."""
+    if text.isascii() and text.isprintable():
+        return text
     shaping = [character for character in set(text) if _is_shaping(character)]  # a text has few different ones
     return text.translate({ord(c): " " if c.isspace() else None for c in shaping}) if shaping else text
 
