@@ -20,6 +20,7 @@ from benchmarks.figures import Row, figure, jv, timed
 from jv_assets import settings
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
+from jv_assets.names import PROFILES as PROFILES_ASSET
 from jv_assets.partition_cut import equal_width
 from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.changes import STORED_COLUMNS
@@ -57,7 +58,7 @@ def _population(folder: Path) -> Iterator[tuple[Database, RangeFiles]]:
     fill_vectors(database)
     for key in KEYS:
         features = features_of(read_profiles(database, *BOUNDS(key)))
-        files.write(PROFILES, key, features.reset_index(), {"rows": len(features)})
+        files.write(PROFILES_ASSET, key, features.reset_index(), {"rows": len(features)})
     profiles = profiles_of_files(database, files, MODEL)
     for key in KEYS:
         scored = score_range(profiles, read_matches(database, *BOUNDS(key)), "harmonic/impute")

@@ -67,6 +67,8 @@ def test_a_night_of_many_changes_is_what_scoring_all_gives(whole: Pipeline) -> N
     text, fact, swapped, moved, other, nulled, changed, unstamped, old, deleted, gone, *more = pick(whole, 30)
     offered = {row["id"] for row in whole.sql("SELECT id::text FROM profiles WHERE embedding_offering IS NOT NULL")}
     vector = next(row for row in more if row["a"] in offered)
+    offering = "SELECT embedding_offering::text FROM profiles WHERE id = :id"
+    before = whole.sql(offering, id=vector["a"])
     kept = len(matches(whole))
     for statement, values in (
         ("UPDATE profiles SET seeking = 'people who keep bees' WHERE id = :id", {"id": text["a"]}),
@@ -105,7 +107,10 @@ def test_a_night_of_many_changes_is_what_scoring_all_gives(whole: Pipeline) -> N
     assert result.success
     assert_equal_to_reference(whole)
     pd.testing.assert_frame_equal(files_of(whole), scored_anew(whole), check_dtype=False, check_categorical=False)
-    touched = {text["a"], fact["b"], vector["a"]}
+    touched = {text["a"], fact["b"]}
+    # The overwritten vector was made again. Whether all of its digits are the same depends on the processor.
+    if whole.sql(offering, id=vector["a"]) != before:
+        touched.add(vector["a"])
     ids = {row["id"] for row in (swapped, moved, nulled, changed, unstamped)} | {str(UUID(int=2**127))}
     scorable = [row for row in matches(whole) if row["match_context"]]
     untouched = [row for row in scorable if row["id"] not in ids and not touched & {row["a"], row["b"]}]
