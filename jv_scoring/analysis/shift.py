@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from jv_scoring.analysis.aggregation_comparison import spearman, tier_places
@@ -51,10 +50,11 @@ class Shift:
 def joint_of(rows: pd.DataFrame) -> Joint:
     """Return stored and computed harmonic_mean of the comparable rows (`COLUMNS`); those of several partitions add up.
 
-    A stored score without a breakdown is not comparable, because its rules are unknown.
+    A stored score without a breakdown is not comparable, because its rules are unknown; nor is one outside of 0..100,
+    which another program stored.
     """
     stored = column(rows, "stored_harmonic_mean")
-    both = same_rules(rows) & ~np.isnan(stored)
+    both = same_rules(rows) & (stored >= 0) & (stored <= 100)
     return Joint.of(stored[both], column(rows, "harmonic_mean")[both])
 
 

@@ -83,3 +83,12 @@ def test_a_quarter_may_change_tier(moving: int, broken: bool) -> None:
 def test_a_few_matches_are_no_distribution() -> None:
     assert shift_of(joint_of(rows([10.0] * (FEWEST - 1), [90.0] * (FEWEST - 1)))).beyond == []
     assert len(shift_of(joint_of(rows([10.0] * FEWEST, [90.0] * FEWEST))).beyond) == 2
+
+
+@pytest.mark.parametrize("odd", [1e300, float("inf"), -3.0, 100.5])
+def test_a_stored_score_off_the_scale_is_not_compared(odd: float) -> None:
+    """Another program may store any number under our policy's name: one of them must not stop every publish."""
+    scores: list[float] = [float(score) for score in range(1, 2 * FEWEST)]
+    shift = shift_of(joint_of(rows([odd, *scores[1:]], scores)))
+    assert shift == shift_of(joint_of(rows([None, *scores[1:]], scores)))
+    assert not shift.beyond
