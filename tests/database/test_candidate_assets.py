@@ -1,6 +1,7 @@
 """The assets of discovery over a real database: metadata, checks, and the rows in jv.match_candidates."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -249,3 +250,11 @@ def test_a_role_without_rights_on_the_table_is_told_what_to_type(pipeline: Pipel
         pipeline.sql("DROP OWNED BY narrow")
         pipeline.sql("DROP ROLE narrow")
     assert pipeline.sql(STORED) == before
+
+
+def test_the_documented_statement_gives_the_accepted_candidates(pipeline: Pipeline) -> None:
+    discovered(pipeline)
+    page = (Path(__file__).resolve().parents[2] / "docs" / "discovery.md").read_text(encoding="utf-8")
+    statement = page.partition("```sql\n")[2].partition("```")[0]
+    found = [(str(row["profile_id"]), str(row["candidate_id"])) for row in pipeline.sql(statement)]
+    assert sorted(found) == sorted(row[:2] for row in expected(pipeline) if row[6])
