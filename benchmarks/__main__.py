@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import database, embedding, evaluation, operation, reports, scale, score_log, scoring, uneven
+from benchmarks import database, discovery, embedding, evaluation, operation, reports, scale, score_log, scoring, uneven
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -18,8 +18,8 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     """Run the benchmarks (with `large`: the large ones), print the table, and store the figures by commit."""
     large = sys.argv[1:] == ["large"]
-    usual = (scoring, reports, evaluation, database, score_log, embedding, operation, uneven)
-    rows = scale.run() if large else [row for each in usual for row in each.run()]
+    usual = (scoring, discovery, reports, evaluation, database, score_log, embedding, operation, uneven)
+    rows = [*scale.run(), *discovery.run_large()] if large else [row for each in usual for row in each.run()]
     table = Table("", "measured", "target", "")
     for row in rows:
         met = "" if row["met"] is None else "met" if row["met"] else "missed"
