@@ -115,7 +115,9 @@ audit: ## look for known vulnerabilities in the locked releases
 		exit 1; \
 	}; }
 
-clean: ## remove .venv and caches; .jv with the data stays
+clean: ## stop the embedded Postgres, and delete .venv and caches; .jv with the data stays
+	@echo "Stopping the embedded Postgres. Deleting .venv with all installed packages, *.egg-info, the caches of the"
+	@echo "linters and tests, and each __pycache__. The data in .jv stay; make install makes the rest again."
 	@if test -e .venv/installed; then .venv/bin/python -c 'from jv_assets.platform import postgres; postgres.stop()'; fi || true
-	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find . -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +

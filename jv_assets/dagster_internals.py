@@ -15,8 +15,13 @@ from dagster._core.events import JobFailureData, RunFailureReason
 # What the methods of a run launcher take and return. `DefaultRunLauncher`, their public base class, exports none of it.
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 
+# Where a run comes from: without it, the UI shows a run neither on its job's page nor on the timeline, and cannot
+# re-execute it. `execute_in_process`, the public way to run a job, takes no origin.
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+
 # The tags that Dagster gives to a run. The documentation names `dagster/max_runtime` only; Dagster exports none.
 from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RUNTIME_SECONDS_TAG, RETRY_NUMBER_TAG
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 # The first argument of each class that dagster.yaml names. It has no public name.
 from dagster._serdes import ConfigurableClassData
@@ -52,8 +57,12 @@ __all__ = [
     "ConfigurableClassData",
     "JobFailureData",
     "LaunchRunContext",
+    "LoadableTargetOrigin",
     "LocalComputeLogManager",
+    "ManagedGrpcPythonEnvCodeLocationOrigin",
     "PartitionBackfill",
+    "RemoteJobOrigin",
+    "RemoteRepositoryOrigin",
     "RunFailureReason",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",

@@ -21,8 +21,8 @@ from jv_assets.dagster_internals import (
 from jv_assets.names import PUT_BACK, Job
 from jv_assets.platform.own_runs import STARTED_BY_JV, config_of, is_ours, started_by_jv
 
-LAUNCHED_ON = "jv/host"
-"""Tag of runs that the daemon launched: the host of their process."""
+LAUNCHED_ON = ".dagster/jv_host"
+"""Hidden tag of runs that the daemon launched: the host of their process."""
 UNDER_WAY = (
     *(dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING),
     *(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING),

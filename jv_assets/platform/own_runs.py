@@ -1,5 +1,6 @@
 """Which runs of a Dagster instance are ours: another code location may share it, with jobs of the same names."""
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +9,13 @@ import dagster as dg
 from jv_assets.names import ASSETS, JOBS, PUT_BACK
 
 if TYPE_CHECKING:
-    from jv_assets.dagster_internals import PartitionBackfill
+    from jv_assets.dagster_internals import PartitionBackfill, RemoteJobOrigin
 
 MODULE, LOCATION = "jv_assets.definitions", "jv"
 """Our code, and the name of the code location in each workspace.yaml; `dagster dev -m` uses the module's name."""
-STARTED_BY_JV = "jv/process"
+STARTED_BY_JV = ".dagster/jv_process"
 """Tag of runs in a process of `jv`, which finishes its own runs; its value is `host:pid`. Re-executing such a run in
-the UI copies the tag: see `started_by_jv`.
+the UI copies the tag: see `started_by_jv`. The UI hides tags that begin with `.dagster/`.
 """
 BACKFILL_TAG = "dagster/backfill"
 """Tag that Dagster gives to each run of a backfill; its value is the backfill's id."""
@@ -41,8 +42,30 @@ _OF_ASSETS = "__ASSET_JOB"
 
 
 def started_by_jv(run: dg.DagsterRun) -> bool:
-    """Return whether a run is in a process of `jv`, not in one that the daemon launched."""
-    return STARTED_BY_JV in run.tags and run.remote_job_origin is None
+    """Return whether a run is in a process of `jv`, not in one that the daemon launched.
+
+    Only a re-executed run has a parent: `jv` starts each of its runs anew.
+    """
+    return STARTED_BY_JV in run.tags and run.parent_run_id is None
+
+
+def our_origin(job: str) -> "RemoteJobOrigin":
+    """Return the origin of a run of our job: the code location that workspace.yaml names."""
+    from jv_assets.dagster_internals import (
+        LoadableTargetOrigin,
+        ManagedGrpcPythonEnvCodeLocationOrigin,
+        RemoteJobOrigin,
+        RemoteRepositoryOrigin,
+    )
+
+    module = LoadableTargetOrigin(executable_path=sys.executable, module_name=MODULE)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(loadable_target_origin=module, location_name=LOCATION)
+    repository = RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY)
+    return RemoteJobOrigin(repository, job)
+
+
+SINGLETON_REPOSITORY = "__repository__"
+"""The name that Dagster gives to the repository of a `Definitions` object."""
 
 
 def config_of(run: dg.DagsterRun, step: str) -> Mapping[str, Any]:

@@ -145,6 +145,19 @@ def status(folder: Path | None = None) -> Server | None:
         return _ready(folder, process) if process else None
 
 
+def clients(server: Server) -> dict[str, int]:
+    """Return how many connections other programs have, by the name that each program gives."""
+    url = server.url("postgres").replace("+psycopg", "", 1)
+    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+        return dict(connection.execute(_CLIENTS).fetchall())
+
+
+_CLIENTS = """
+    SELECT coalesce(nullif(application_name, ''), 'a program without a name'), count(*)::int FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 1
+"""
+
+
 def _resolved(folder: Path | None) -> Path:
     return (folder or settings.state_dir() / "postgres").resolve()
 

@@ -12,6 +12,8 @@ import pytest
 from tests.support.program import JV, Program, removed_at_last, scored
 from tests.support.waiting import wait_until
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
@@ -147,3 +149,37 @@ def test_while_a_rescore_runs_status_advises_no_other(program: Program) -> None:
 def waits_for_a_lock(program: Program) -> bool:
     waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'jv' AND wait_event_type = 'Lock'"
     return bool(program.sql(f"SELECT EXISTS ({waiting}) AS yes")[0]["yes"])
+
+
+def test_psql_on_the_embedded_server(program: Program) -> None:
+    done = bash(program, "jv psql -At -c 'SELECT count(*) FROM profiles'")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "40\n", "")
+    assert bash(program, "jv psql -d dagster -At -c 'SELECT count(*) > 0 FROM runs'").stdout == "t\n"
+    assert bash(program, "echo 'SELECT current_database()' | jv psql -At").stdout == "jv\n"
+    done = program.run("psql", JV_DATABASE_URL="postgresql://nobody@127.0.0.1/none")
+    assert done.code == 2
+    assert "jv psql opens the embedded Postgres, and JV_DATABASE_URL names another one" in done.err
+
+
+def test_stop_the_embedded_server(program: Program) -> None:
+    """Refused while somebody is connected; the data are there after it."""
+    before = program.versions()
+    with program.connect() as other:
+        other.execute("SET application_name = 'somebody else'")
+        done = program.run("stop")
+        assert done.code == 2
+        assert "the embedded Postgres has open connections: somebody else (1); let these programs end first" in done.err
+    assert program.well("stop").out.startswith("Stopped. The data stay in ")
+    assert program.well("stop").out == "No embedded Postgres is running.\n"
+    assert program.versions() == before
+
+
+def test_make_clean_says_what_it_deletes(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    gone, kept = (".venv", ".mypy_cache", "deep/__pycache__", "jv.egg-info"), (".jv", "deep")
+    for name in (*gone, *kept):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    for said in ("embedded Postgres", ".venv", "egg-info", "caches", "__pycache__", ".jv stay"):
+        assert said in done.stdout
+    assert [name for name in (*gone, *kept) if (tmp_path / name).exists()] == list(kept)

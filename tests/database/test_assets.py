@@ -19,6 +19,7 @@ from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline import vector_cache
 from jv_assets.pipeline.reading import read_matches
 from jv_assets.pipeline.scoring import ScoredRange, profiles_of_files, score_range
+from jv_assets.platform.own_runs import STARTED_BY_JV
 from jv_assets.resources.database import Database
 from jv_assets.tables import MATCH_COLUMNS
 from tests.support.cuts import bounds, key_of
@@ -329,7 +330,7 @@ def test_the_sensor_finishes_what_the_daemon_started(whole: Pipeline, monkeypatc
         assert request.asset_selection == [dg.AssetKey("published_scores")]
         assert request.run_config == {"ops": {"published_scores": {"config": {"only_missing": True}}}}
     assert len({request.run_key for request in requests}) == 2
-    assert sensor_requests(whole, result, **{"jv/process": "host:1"}) == []
+    assert sensor_requests(whole, result, **{STARTED_BY_JV: "host:1"}) == []
 
 
 def keys_of_tags(request: dg.RunRequest) -> list[str]:

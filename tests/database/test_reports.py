@@ -18,6 +18,7 @@ from jv_assets.automation.report_after_nightly import report_after_nightly
 from jv_assets.automation.schedules import NIGHTLY, NIGHTLY_REPORTS, REPORTS, RESCORE
 from jv_assets.partitions import ID_RANGES, range_tags
 from jv_assets.platform import postgres
+from jv_assets.platform.own_runs import STARTED_BY_JV
 from jv_assets.reports.momentum_options import section as momentum_options_section
 from jv_assets.reports.pictures import PICTURED
 from jv_assets.reports.random_pairs import RandomPairs
@@ -346,7 +347,7 @@ def test_an_empty_database_makes_a_report(tmp_path: Path, server: postgres.Serve
         assert "No match is scored, so nothing can be said." in empty.made("txt")
 
 
-@pytest.mark.parametrize("tags", [{}, {"jv/process": "host:1"}])
+@pytest.mark.parametrize("tags", [{}, {STARTED_BY_JV: "host:1"}])
 def test_a_nightly_run_of_the_daemon_is_followed_by_a_report_of_all_ranges(
     whole: Reports, tags: dict[str, str]
 ) -> None:

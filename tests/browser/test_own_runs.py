@@ -1,0 +1,72 @@
+"""A run of `jv` in the Dagster UI, as a person sees it: where any other run stands, and as able to be run again."""
+
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from jv_assets.platform.own_runs import STARTED_BY_JV, started_by_jv
+from tests.support.program import Program, removed_at_last
+from tests.support.serving import SECONDS, SERVE, Running, running
+from tests.support.waiting import wait_until
+
+MILLISECONDS = 60_000
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with removed_at_last(tmp_path_factory.mktemp("own") / "home") as home:
+        program = Program(home)
+        program.well("load", "demo", "--profiles", "40", "--matches", "80")
+        program.well("rescore")
+        yield program
+
+
+@pytest.fixture(scope="module")
+def pages(program: Program) -> Iterator[Running]:
+    with running(SERVE, program.home, JV_ID_RANGES="4") as pages:
+        yield pages
+        pages.process.send_signal(signal.SIGTERM)
+        pages.process.wait(SECONDS)
+        assert pages.process.stdout
+        assert "The embedded Postgres goes on running. To stop it: jv stop\n" in pages.process.stdout.read()
+
+
+def test_a_run_of_jv_stands_where_any_other_does(page: Page, program: Program, pages: Running) -> None:
+    page.set_default_timeout(MILLISECONDS)
+    expect.set_options(timeout=MILLISECONDS)
+    with program.instance() as instance:
+        (run,) = instance.get_runs()
+    address, short = f"http://127.0.0.1:{pages.port}", run.run_id[:8]
+
+    page.goto(f"{address}/locations/__repository__@jv/jobs/rescore/runs")
+    expect(page.get_by_role("link", name=short)).to_be_visible()
+    page.goto(f"{address}/runs?q[0]=tag%3Adagster%2Fcode_location%3Djv")
+    expect(page.get_by_role("link", name=short)).to_be_visible()
+    page.goto(f"{address}/overview/activity/timeline")
+    expect(page.get_by_role("link", name="rescore", exact=True).first).to_be_visible()
+    expect(page.get_by_text("No runs")).to_have_count(0)
+
+    page.goto(f"{address}/runs/{run.run_id}")
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+    page.get_by_role("button", name=re.compile("Re-execute")).first.click()
+    wait_until(lambda: len(program.runs()) == 2)
+
+    def ended() -> bool:
+        with program.instance() as instance:
+            return instance.get_runs(limit=1)[0].is_finished
+
+    wait_until(ended)
+    with program.instance() as instance:
+        again, first = instance.get_runs()
+    assert again.is_success
+    assert (started_by_jv(first), started_by_jv(again)) == (True, False)
+    assert again.parent_run_id == first.run_id
+    for each in (first, again):
+        page.goto(f"{address}/runs/{each.run_id}")
+        expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+        assert STARTED_BY_JV in each.tags
+        assert "jv_process" not in page.content()
+        assert "jv_host" not in page.content()
