@@ -30,6 +30,8 @@ PREPARE = "from jv_assets.automation.execution import open_instance; open_instan
 RUNS = ("nightly", "report")
 """Together all assets but the two that are tables of production."""
 SECONDS = 120
+_DOCTOR, _STATUS = 1.5, 2.5
+"""How long a command that only asks may take, in imports of Dagster, which take about a second on a quiet machine."""
 OURS = ("-m", MODULE, "-d", str(settings.ROOT))
 """The code location, as Dagster's commands take it."""
 
@@ -63,6 +65,8 @@ def _starts(home: Path) -> list[Row]:
             "definitions": lambda: _python(home, f"import {MODULE}", **instance),
             "bare": lambda: _serve(home, ["dagster", "api", "grpc"], instance, ["-f", str(bare)]),
             "api": lambda: _serve(home, ["dagster", "api", "grpc"], instance, OURS),
+            "doctor": lambda: jv(home, "doctor"),
+            "status": lambda: jv(home, "status"),
             "server": lambda: _serve(home, ["dagster", "code-server", "start"], instance, OURS),
         },
     )
@@ -72,6 +76,8 @@ def _starts(home: Path) -> list[Row]:
         figure("… and importing Dagster", dagster.clock, "s"),
         figure("… and the code location", definitions.clock, "s", at_most=3.0),
         figure("… its CPU time, beside that of Dagster alone", definitions.cpu / dagster.cpu, "x"),
+        figure("jv doctor ÷ importing Dagster, CPU time", took["doctor"].cpu / dagster.cpu, "x", at_most=_DOCTOR),
+        figure("jv status ÷ importing Dagster, CPU time", took["status"].cpu / dagster.cpu, "x", at_most=_STATUS),
         figure("a code server of no assets, until it answers", took["bare"].clock, "s"),
         figure("a code server, until it answers", api.clock, "s", at_most=3.0),
         figure("… its CPU time, beside that of importing Dagster alone", api.cpu / dagster.cpu, "x"),

@@ -10,6 +10,8 @@ from functools import cached_property
 from hashlib import sha256
 from uuid import UUID
 
+from jv_assets import settings
+
 _UUIDS = 2**128
 
 
@@ -17,6 +19,16 @@ def range_keys(count: int) -> list[str]:
     """Return the keys of `count` (a power of two, 1 to 4,096) partitions: the leading hex digits of equal id ranges."""
     digits = max(1, -(-(count.bit_length() - 1) // 4))
     return [f"{first:0{digits}x}" for first in range(0, 16**digits, 16**digits // count)]
+
+
+def listed(keys: Sequence[str]) -> str:
+    """Return keys for people to read: all if they are eight or fewer, otherwise the first three and the last."""
+    return ", ".join(keys if len(keys) <= 8 else [*keys[:3], "…", keys[-1]])
+
+
+def every_range() -> list[str]:
+    """Return the keys of all partitions. For code that must not load Dagster; `partitions.ID_RANGES` has the same."""
+    return range_keys(settings.id_ranges())
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,6 @@ from jv_assets.partition_cut import range_keys
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
 
-def listed(keys: Sequence[str]) -> str:
-    """Return keys for people to read: all if they are eight or fewer, otherwise the first three and the last."""
-    return ", ".join(keys if len(keys) <= 8 else [*keys[:3], "…", keys[-1]])
-
-
 FAILED_RANGES = "failed_ranges"
 """Metadata key of a failed step: the cause of each failed partition."""
 

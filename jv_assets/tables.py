@@ -5,9 +5,10 @@ The doctor compares this list with the database. Reading, writing, granting and 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,10 @@ MATCHES = {
 TABLES = {"profiles": PROFILES, "match_suggestions": MATCHES}
 
 
-def frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
+def frame(columns: dict[str, list[Any]]) -> "pd.DataFrame":
     """Return a frame of dtype object, which keeps every value unchanged."""
+    import pandas as pd
+
     return pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
 
 

@@ -70,11 +70,12 @@ def ready_database(use: "Use" = "write") -> "Database":
     from jv_assets.resources.home_access import require_bucket
     from jv_assets.resources.range_files import RangeFiles
     from jv_assets.setup.doctor import require_ready
+    from jv_assets.setup.migrations.run import is_migrated
     from jv_assets.setup.migrations.run import migrate as apply
 
     require_bucket()
     database = production_database()
-    if settings.database_url() is None:
+    if settings.database_url() is None and not is_migrated(database):
         apply(database)
     warnings = require_ready(database, use)
     refuse_other_home(database, RangeFiles())

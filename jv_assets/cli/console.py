@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,15 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from jv_assets import progress
-from jv_assets.automation.causes import NEVER_DONE
-from jv_assets.automation.execution import Outcome
 from jv_assets.cli.streams import lasting
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS
-from jv_assets.partitions import listed
-from jv_assets.pipeline.embedding import NOT_FINITE
-from jv_assets.setup.doctor import Finding
-from jv_assets.setup.repartition import Proposal
-from jv_assets.setup.status import Status
+from jv_assets.partition_cut import listed
+
+if TYPE_CHECKING:  # Not every command needs what these load.
+    from jv_assets.automation.execution import Outcome
+    from jv_assets.setup.doctor import Finding
+    from jv_assets.setup.repartition import Proposal
+    from jv_assets.setup.status import Status
 
 # Rows of a table are not wrapped if the output goes to a file.
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
@@ -67,7 +67,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     out.print(shown)
 
 
-def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
+def show_outcome(outcome: "Outcome", again: str = "jv retry") -> None:
     """Print one row per stage, then the failures, and the command `again` that does the rest."""
     rows: list[tuple[object, ...]] = [
         (
@@ -86,11 +86,13 @@ def show_outcome(outcome: Outcome, again: str = "jv retry") -> None:
     _show_word_overlap(outcome)
     for values in outcome.done.get(PROFILE_EMBEDDINGS, {}).values():
         if texts := values.get("not_finite_texts"):
+            from jv_assets.pipeline.embedding import NOT_FINITE
+
             errors.print(f"[yellow]warning:[/] {escape(NOT_FINITE.format(texts))}", soft_wrap=True)
     show_failures(outcome, again)
 
 
-def _show_word_overlap(outcome: Outcome) -> None:
+def _show_word_overlap(outcome: "Outcome") -> None:
     """Print the share of text comparisons by word overlap, now and in the stored scores."""
     of = {name: outcome.total(MATCH_SCORES, name) for name in _COMPARISONS}
     if now := of["semantic"] + of["word_overlap"]:
@@ -102,7 +104,7 @@ def _show_word_overlap(outcome: Outcome) -> None:
 _COMPARISONS = ("semantic", "word_overlap", "stored_comparisons", "stored_word_overlap")
 
 
-def show_failures(outcome: Outcome, again: str) -> None:
+def show_failures(outcome: "Outcome", again: str) -> None:
     """Print one line per cause, and what to type once it is fixed."""
     for asset, causes in outcome.failed.items():
         for cause, where in _by_cause(causes).items():
@@ -127,7 +129,7 @@ def show_report(report: dict[str, Any], files: Sequence[Path]) -> None:
 
 
 def show_status(
-    status: Status,
+    status: "Status",
     *,
     model: str,
     policy: str,
@@ -143,6 +145,8 @@ def show_status(
     `texts`: how many texts wait to be embedded. `left`: causes by asset and partition. `at_work`: whether a run is in
     progress that may do all of that.
     """
+    from jv_assets.automation.causes import NEVER_DONE
+
     rows: list[tuple[object, ...]] = [(name.replace("_", " "), count) for name, count in status.profiles.items()]
     table(f"profiles, model {model}", ("", "profiles"), rows)
     rows = [
@@ -173,7 +177,7 @@ def show_status(
         out.print(f"Next: {wait if at_work else f'[bold]{command}[/]'}")
 
 
-def next_command(status: Status, older: int | None, texts: int, is_any_left: bool) -> str | None:
+def next_command(status: "Status", older: int | None, texts: int, is_any_left: bool) -> str | None:
     """Return the command that does what is left to do."""
     if is_any_left:
         return "jv retry"
@@ -190,7 +194,7 @@ def told_cuts(cut_at: Mapping[str, datetime], ranges: int) -> list[str]:
     ]
 
 
-def show_proposal(proposal: Proposal, ranges: int) -> None:
+def show_proposal(proposal: "Proposal", ranges: int) -> None:
     """Print the rows of each table, of its mean partition, and of its largest partition under both cuts."""
     rows = [
         (name, of.rows, f"{of.rows / ranges:,.1f}", of.largest_now, of.largest_then)
@@ -199,14 +203,14 @@ def show_proposal(proposal: Proposal, ranges: int) -> None:
     table(f"{ranges} ranges", ("", "rows", "mean range", "largest now", "largest then"), rows)
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
+def show_findings(findings: "Sequence[Finding]") -> None:
     """Print one line per finding."""
     marks = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "error": "[red]error  [/]"}
     for finding in findings:
         out.print(f"{marks[finding.level]} {finding.subject}: {escape(finding.text)}", soft_wrap=True)
 
 
-def _what(outcome: Outcome, asset: str) -> str:
+def _what(outcome: "Outcome", asset: str) -> str:
     parts = [(name, int(outcome.total(asset, name))) for name in COUNTED[asset]]
     words = {"written": "would be written"} if outcome.dry_run else {}
     shown = [f"{count:,} {words.get(name, name.replace('_', ' '))}" for name, count in parts if count]

@@ -4,7 +4,6 @@ import os
 from typing import Annotated
 
 import typer
-from sqlalchemy import make_url
 
 from jv_assets import settings
 from jv_assets.cli.common import AsJson, app
@@ -43,6 +42,8 @@ def psql(
     ] = None,
 ) -> None:
     """Open psql on the embedded Postgres; -d dagster opens the database of Dagster."""
+    from sqlalchemy import make_url
+
     from jv_assets.platform import cluster, postgres
 
     if settings.database_url():

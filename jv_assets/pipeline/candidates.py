@@ -9,7 +9,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from jv_assets.names import PROFILES
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partition_cut import every_range
 from jv_assets.pipeline.database.counted_writes import seeing_all
 from jv_assets.pipeline.database.id_spans import id_spans
 from jv_assets.pipeline.reading import read_vectors
@@ -91,7 +91,7 @@ class Ground:
 
 def read_ground(database: Database, files: RangeFiles, model: str) -> Ground:
     """Read the input of discovery. UserError if rows may be hidden, because their pairs would count as candidates."""
-    features = files.read_all(PROFILES, ID_RANGES.get_partition_keys()).set_index("id")
+    features = files.read_all(PROFILES, every_range()).set_index("id")
     features = features.set_axis(features.index.astype(object))
     dimension = calibration_of(model).dimension
     cache = VectorCache(

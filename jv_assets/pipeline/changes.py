@@ -24,7 +24,7 @@ from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, PROFILES
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partition_cut import every_range
 from jv_assets.pipeline.database.id_spans import id_spans, some_at_once
 from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.resources.database import Database
@@ -257,5 +257,5 @@ def fingerprint_of(files: RangeFiles, key: str) -> str | None:
 
 def fingerprint_of_all(files: RangeFiles) -> str:
     """Return one fingerprint over all partitions."""
-    keys = files.made(MATCH_SCORES, ID_RANGES.get_partition_keys())
+    keys = files.made(MATCH_SCORES, every_range())
     return sha256("\n".join(f"{key} {fingerprint_of(files, key)}" for key in keys).encode()).hexdigest()

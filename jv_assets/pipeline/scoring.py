@@ -12,7 +12,7 @@ import pandas as pd
 
 from jv_assets.errors import UserError
 from jv_assets.names import PROFILES
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partition_cut import every_range
 from jv_assets.pipeline.changes import STORED_COLUMNS, Fingerprint, still_right, vector_digests
 from jv_assets.pipeline.reading import read_vectors
 from jv_assets.pipeline.vector_cache import VectorCache
@@ -97,7 +97,7 @@ def profiles_of_files(database: Database, files: RangeFiles, model: str, may_reu
 
     Without `may_reuse`, ignores what the files say of the vectors.
     """
-    features = files.read_all(PROFILES, ID_RANGES.get_partition_keys())
+    features = files.read_all(PROFILES, every_range())
     if not may_reuse:
         features = features.drop(columns="row_version")
     return ProfilesToScore(database, features.set_index("id"), model)

@@ -4,11 +4,11 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
 from jv_assets.names import ASSETS, JOBS, PUT_BACK
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from jv_assets.dagster_internals import PartitionBackfill, RemoteJobOrigin
 
 MODULE, LOCATION = "jv_assets.definitions", "jv"
@@ -41,7 +41,7 @@ _OF_ASSETS = "__ASSET_JOB"
 """The job of assets that somebody materializes in the UI."""
 
 
-def started_by_jv(run: dg.DagsterRun) -> bool:
+def started_by_jv(run: "dg.DagsterRun") -> bool:
     """Return whether a run is in a process of `jv`, not in one that the daemon launched.
 
     Only a re-executed run has a parent: `jv` starts each of its runs anew.
@@ -68,14 +68,14 @@ SINGLETON_REPOSITORY = "__repository__"
 """The name that Dagster gives to the repository of a `Definitions` object."""
 
 
-def config_of(run: dg.DagsterRun, step: str) -> Mapping[str, Any]:
+def config_of(run: "dg.DagsterRun", step: str) -> Mapping[str, Any]:
     """Return the config that a run has for one of its assets or ops; {} if it has none."""
     run_config: Any = run.run_config
     config: Mapping[str, Any] = run_config.get("ops", {}).get(step, {}).get("config", {})
     return config
 
 
-def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+def is_ours(instance: "dg.DagsterInstance", run: "dg.DagsterRun") -> bool:
     """Return whether a run is of one of our jobs, in our code location or in a process of ours."""
     if run.job_name not in JOBS and not run.job_name.startswith(_OF_ASSETS):
         return False
@@ -84,11 +84,13 @@ def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     return started_by_jv(run) or _has_our_steps(instance, run)
 
 
-def is_our_backfill(instance: dg.DagsterInstance, backfill: "PartitionBackfill") -> bool:
+def is_our_backfill(instance: "dg.DagsterInstance", backfill: "PartitionBackfill") -> bool:
     """Return whether a backfill is of our jobs or assets. Where only the assets' names tell, its first run decides."""
     if origin := backfill.partition_set_origin:
         return is_our_location(origin.repository_origin.code_location_origin.location_name)
     names = {key.to_user_string() for key in backfill.asset_selection or ()}
+    import dagster as dg
+
     begun = instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: backfill.backfill_id}), limit=1)
     return names <= set(ASSETS) and all(is_ours(instance, run) for run in begun)
 
@@ -98,7 +100,7 @@ def is_our_location(name: str) -> bool:
     return name in (LOCATION, MODULE)
 
 
-def _has_our_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+def _has_our_steps(instance: "dg.DagsterInstance", run: "dg.DagsterRun") -> bool:
     """Return whether the job of a run without a code location consists of our assets and ops only."""
     if run.job_snapshot_id is None:
         return run.job_name in JOBS

@@ -27,6 +27,7 @@ from jv_assets.addresses import address_of, connect_words
 from jv_assets.dagster_internals import ConfigurableClassData, LocalComputeLogManager, SqlEventLogStorageTable
 from jv_assets.errors import UserError
 from jv_assets.platform import postgres
+from jv_assets.platform.dagster_encoding import refuse_encoding
 from jv_assets.resources.database import ATTEMPTS, retrying
 from jv_assets.resources.database_errors import BusyError, cure_of_busy, is_passing
 
@@ -215,16 +216,6 @@ def connect_for_good() -> psycopg.Connection[tuple[Any, ...]]:
             raise _unreachable(url, error) from None
 
     return retrying(ATTEMPTS, tenacity.retry_if_exception_type(BusyError))(connect)
-
-
-def refuse_encoding(connection: psycopg.Connection[Any], place: str) -> None:
-    """UserError if Dagster's database cannot hold every text: logs and metadata have characters such as `→`."""
-    encoding = connection.info.parameter_status("server_encoding")
-    if encoding not in ("UTF8", None):  # None: a pooler did not pass it on
-        raise UserError(
-            f"Dagster's database {place} has the encoding {encoding}, which does not hold every text; give in "
-            "JV_DAGSTER_URL one that does: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
-        )
 
 
 def _words(url: URL) -> dict[str, Any]:

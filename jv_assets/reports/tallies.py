@@ -15,7 +15,8 @@ from jv_assets.names import (
     MOMENTUM_BOTTLENECK,
     PRODUCTION_IMPACT,
 )
-from jv_assets.partitions import ID_RANGES, listed
+from jv_assets.partition_cut import listed
+from jv_assets.partitions import ID_RANGES
 from jv_assets.pipeline.changes import fingerprint_of
 from jv_assets.reports.sampling import Sample
 from jv_assets.resources.range_files import RangeFiles

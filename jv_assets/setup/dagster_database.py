@@ -9,8 +9,8 @@ from sqlalchemy.engine import URL
 from jv_assets import settings
 from jv_assets.addresses import address_of, connect_words
 from jv_assets.errors import UserError
+from jv_assets.platform.dagster_encoding import refuse_encoding
 from jv_assets.platform.own_runs import REPOSITORY_TAG, is_our_location
-from jv_assets.platform.storage import refuse_encoding
 
 _LOCATIONS = "SELECT DISTINCT value FROM run_tags WHERE key = %s ORDER BY value"
 

@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError
 
 from jv_assets import settings
 from jv_assets.errors import UserError
-from jv_assets.pipeline import embedding, publishing
 from jv_assets.pipeline.database.counted_writes import RefusedRowError, is_of_the_server
 from jv_assets.pipeline.database.obstacles import Obstacles, read_obstacles
 from jv_assets.resources.database import Database
@@ -70,6 +69,8 @@ def _try_updates(connection: Connection, obstacles: Obstacles) -> None:
 
 
 def _update_a_match(connection: Connection) -> None:
+    from jv_assets.pipeline import publishing  # Here: it loads pandas, and few databases need the trial.
+
     connection.execute(text(publishing.CREATE_BATCH))
     match = connection.scalar(text(_A_MATCH))
     if match:
@@ -77,6 +78,8 @@ def _update_a_match(connection: Connection) -> None:
 
 
 def _update_a_profile(connection: Connection) -> None:
+    from jv_assets.pipeline import embedding  # Here, as above.
+
     connection.execute(text(embedding.CREATE_BATCH))
     vector = str([1.0] + [0.0] * (calibration_of(settings.embedding_model()).dimension - 1))
     profile = connection.scalar(text(_A_PROFILE), {"vector": vector})

@@ -19,19 +19,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import dagster as dg
 from sqlalchemy import Connection, text
 
 from jv_assets.errors import UserError
 from jv_assets.names import PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partition_cut import every_range
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.platform.own_runs import config_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 ORIGIN = "origin"
 """The name of an origin in the metadata of a partition file."""
@@ -122,9 +124,11 @@ def as_of_file(metadata: Mapping[str, Any]) -> datetime | None:
 
 @contextmanager
 def reading(
-    context: dg.AssetExecutionContext, database: Database, files: RangeFiles, *, makes_files: bool = True
+    context: "dg.AssetExecutionContext", database: Database, files: RangeFiles, *, makes_files: bool = True
 ) -> Iterator[Origin]:
     """Give a step its origin. A failed step leaves its mark unsealed, so the next run reads those rows again."""
+    import dagster as dg
+
     try:
         origin = _begin(context, database, files, marks=makes_files and writes(context))
         if makes_files:
@@ -138,7 +142,7 @@ def reading(
         raise dg.Failure(str(error), allow_retries=False) from None
 
 
-def _begin(context: dg.AssetExecutionContext, database: Database, files: RangeFiles, *, marks: bool) -> Origin:
+def _begin(context: "dg.AssetExecutionContext", database: Database, files: RangeFiles, *, marks: bool) -> Origin:
     identity, own = require_home(database, files).key, str(uuid4()) if marks else None
 
     def work(connection: Connection) -> tuple[str | None, datetime]:
@@ -154,13 +158,13 @@ def _begin(context: dg.AssetExecutionContext, database: Database, files: RangeFi
 
 def read_origins(files: RangeFiles, origin: Origin) -> list[dict[str, object]]:
     """Return the metadata of all files of profiles; UserError if one is not of this state of the database."""
-    inputs = {key: files.metadata(PROFILES, key) for key in ID_RANGES.get_partition_keys()}
+    inputs = {key: files.metadata(PROFILES, key) for key in every_range()}
     for key, metadata in inputs.items():
         origin.require(PROFILES, key, metadata)
     return list(inputs.values())
 
 
-def writes(context: dg.AssetExecutionContext) -> bool:
+def writes(context: "dg.AssetExecutionContext") -> bool:
     """Return whether the run writes to production. A dry run does not, and leaves no mark there."""
     selected = {key.to_user_string() for key in context.job_def.asset_layer.selected_asset_keys}
     dry = config_of(context.run, PUBLISHED_SCORES).get("dry_run")

@@ -9,8 +9,7 @@ from sqlalchemy import text
 
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES
-from jv_assets.partition_cut import TableCut
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partition_cut import TableCut, every_range
 from jv_assets.pipeline.matches.match_states import context_of, fits, scorable
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -45,7 +44,7 @@ def refuse_other_rules(database: Database, files: RangeFiles, keys: Sequence[str
             doubtful.append(key)
     if made is None:
         return
-    others = [key for key in ID_RANGES.get_partition_keys() if key not in set(keys)]
+    others = [key for key in every_range() if key not in set(keys)]
     elsewhere = _told(database, _ENDS, files.cut.matches, others, made)
     if elsewhere - {made} or any(_told(database, _WHOLE, files.cut.matches, [key], made) - {made} for key in doubtful):
         raise refusal(stored | elsewhere, made)

@@ -11,7 +11,8 @@ import dagster as dg
 
 from jv_assets.dagster_internals import RETRY_NUMBER_TAG
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES, PUT_BACK, Job
-from jv_assets.partitions import ID_RANGES, keys_of_run, listed
+from jv_assets.partition_cut import listed
+from jv_assets.partitions import ID_RANGES, keys_of_run
 from jv_assets.platform.own_runs import BACKFILL_TAG, config_of
 
 UNIT = "jv/undo_unit"

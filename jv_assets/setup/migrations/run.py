@@ -1,11 +1,8 @@
 """Bringing a database to what the pipeline needs, by Alembic."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from jv_assets import settings
@@ -16,6 +13,9 @@ from jv_assets.setup.extension import usable_vector
 from jv_assets.setup.seen import READ_ONLY, refuse_read_only
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _LOCK_TIMEOUT = "5s"
 _LOCK = "SELECT pg_advisory_xact_lock(4210118)"
@@ -33,6 +33,9 @@ def migrate(database: Database, dimension: int | None = None) -> list[str]:
     `dimension` is the length of the vector columns, by default that of the configured model. UserError where they are
     there with another.
     """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     config = _config()
     wanted = dimension or model_dimension()
     with database.transaction() as connection:
@@ -51,8 +54,18 @@ def migrate(database: Database, dimension: int | None = None) -> list[str]:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether nothing is to be migrated."""
-    return _revision(connection) == ScriptDirectory.from_config(_config()).get_current_head()
+    """Return whether nothing is to be migrated. Every command asks, so this does not load Alembic."""
+    return _revision(connection) == newest()
+
+
+def is_migrated(database: Database) -> bool:
+    """Return `is_current` of a database."""
+    return database.run(is_current)
+
+
+def newest() -> str:
+    """Return the newest revision, by the name of its file."""
+    return max(path.name for path in (Path(__file__).parent / "versions").glob("[0-9]*.py")).partition("_")[0]
 
 
 def model_dimension() -> int:
@@ -74,7 +87,9 @@ def check_dimensions(connection: Connection, wanted: int) -> None:
             )
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return config
@@ -83,5 +98,5 @@ def _config() -> Config:
 def _revision(connection: Connection) -> str | None:
     if connection.scalar(text("SELECT to_regclass('jv.alembic_version')")) is None:
         return None
-    context = MigrationContext.configure(connection, opts={"version_table_schema": "jv"})
-    return context.get_current_revision()
+    revision = connection.scalar(text("SELECT version_num FROM jv.alembic_version"))
+    return None if revision is None else str(revision)

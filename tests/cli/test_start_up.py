@@ -1,0 +1,57 @@
+"""What a command loads before it can answer: Dagster alone takes a second."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from jv_assets.setup.migrations.run import _config, newest
+from tests.support.program import Program, removed_at_last
+
+LOADED = """
+import sys
+from jv_assets.cli import main
+sys.argv[0] = "jv"
+try:
+    main()
+finally:
+    print(*sorted({name.split(".")[0] for name in sys.modules} | {*sys.modules} & {"jv_assets.definitions"}),
+          file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with removed_at_last(tmp_path_factory.mktemp("start") / "home") as home:
+        program = Program(home)
+        program.well("load", "demo", "--profiles", "20", "--matches", "20")
+        yield program
+
+
+@pytest.mark.parametrize(
+    ("command", "without"),
+    [
+        ("--help", {"dagster", "pandas", "numpy", "sqlalchemy", "alembic"}),
+        ("doctor", {"dagster", "dagster_postgres", "alembic", "torch", "jv_assets.definitions"}),
+        ("status", {"jv_assets.definitions", "torch", "scipy", "sklearn"}),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(program: Program, command: str, without: set[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, command],
+        env=program.environment(),
+        cwd=program.home.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stderr.split())
+    assert "typer" in loaded
+    assert loaded & without == set()
+
+
+def test_the_newest_revision_is_that_of_alembic() -> None:
+    from alembic.script import ScriptDirectory
+
+    assert newest() == ScriptDirectory.from_config(_config()).get_current_head()
