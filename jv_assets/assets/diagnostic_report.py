@@ -1,6 +1,7 @@
 """The asset `diagnostic_report`: merges the tallies into one page that says what the scores mean."""
 
 import json
+from dataclasses import asdict
 
 import dagster as dg
 
@@ -54,6 +55,7 @@ def diagnostic_report(
     database: dg.ResourceParam[Database],
     files: dg.ResourceParam[RangeFiles],
 ) -> dg.MaterializeResult[None]:
+    from jv_assets.reports.answers import answers
     from jv_assets.reports.page import to_html
     from jv_assets.reports.pictures import pictures
     from jv_assets.reports.sections import sections, warnings
@@ -63,6 +65,7 @@ def diagnostic_report(
         report = report_of(merge(files), old_sample=config.old_sample)
         folder, outcomes = reports_folder(), evaluated(database, files)
         report |= beside(files, folder, report) | {EVALUATION: outcomes}
+        report["answers"] = [asdict(each) for each in answers(report)]
         contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
         for kind, content in contents.items():
             write_whole(folder / f"report.{kind}", content)

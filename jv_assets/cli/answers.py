@@ -69,12 +69,28 @@ def export(
     out: Annotated[Path, typer.Option(help="The CSV file to write; - for standard output.")],
     profile: Annotated[str | None, typer.Option(help="Only matches of this profile, on either side.")] = None,
     *,
+    missing: Annotated[
+        bool,
+        typer.Option(
+            "--missing-data",
+            help="Write the profiles whose missing data costs most points instead, by field: data to ask for.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the best matches to a CSV file. harmonic_mean has the name match_score there."""
     from jv_assets.reports.exporting import top_matches
+    from jv_assets.reports.missing_data import missing_data
 
     refuse_two_documents(out, as_json)
+    if missing:
+        if profile is not None:
+            raise UserError("--missing-data is of all profiles; leave out --profile")
+        rows = missing_data(range_files(ready_database("read")), top)
+        write_table(rows, out)
+        answer(rows=len(rows), out=out)
+        typer.echo(f"{len(rows):,} profiles in {told(out)}: their missing data costs most, and is data to ask for")
+        return
     best = top_matches(ready_database("read"), top, profile)
     write_table(best.rows, out)
     answer(rows=len(best.rows), out=out, without_score=best.without_score, not_scorable=best.not_scorable)

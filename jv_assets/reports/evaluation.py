@@ -20,6 +20,7 @@ from jv_scoring.analysis.evaluation_figures import LEAST_EXPOSED, LEAST_PROFILES
 from jv_scoring.analysis.tallies import Json
 
 FILE = "evaluation.json"
+TITLE = "Do the scores predict what people do?"
 SCORES_OF = {
     "retrospective": "scores of today, for outcomes older than the first score; profiles may have changed since",
     "prospective": "the score that stood in production when the match was seen",
@@ -107,17 +108,22 @@ def verdict_line(evaluation: Json, analysis: str, name: str) -> str:
     now = current(evaluation, record)
     counts = f"{number(record['used'])} matches, {number(record['positive'])} with label 1"
     if record["verdict"] == TOO_FEW:
-        share = record["positive"] / record["used"] if record["used"] else 0.5
-        more = max(positives_needed(share) - record["positive"], 0)
         return (
             f"{name}, {analysis}: too few ({counts}, {number(now['profiles'])} profiles with a pair). To tell an AUC "
-            f"of 0.60 from 0.50 takes about {number(more)} more with label 1, in {LEAST_PROFILES} such profiles."
+            f"of 0.60 from 0.50 takes about {number(positives_missing(record))} more with label 1, in {LEAST_PROFILES} "
+            "such profiles."
         )
     interval = f"{number(now['low'], 3)} to {number(now['high'], 3)}"
     return (
         f"{name}, {analysis}: {record['verdict']}. Of two matches of one profile the one with label 1 has the higher "
         f"score in {percent(now['auc_within'])} (95 % {interval}; {counts})."
     )
+
+
+def positives_missing(record: Json) -> int:
+    """Return how many more matches with label 1 tell an AUC of 0.60 from 0.50."""
+    share = record["positive"] / record["used"] if record["used"] else 0.5
+    return max(positives_needed(share) - int(record["positive"]), 0)
 
 
 def notes(evaluation: Json) -> list[str]:
@@ -144,7 +150,7 @@ def sections(evaluation: Json | None) -> list[Section]:
     shown = with_label(evaluation) or [("retrospective", "acted")]
     answer = " ".join([*(verdict_line(evaluation, *each) for each in shown), *notes(evaluation)])
     figures = [each for analysis, name in shown for each in _figures(evaluation, analysis, name)]
-    outcomes = Section("Do the scores predict what people do?", answer, [*figures, _exposure(evaluation)])
+    outcomes = Section(TITLE, answer, [*figures, _exposure(evaluation)])
     return [outcomes, *ratings.sections(evaluation["ratings"])]
 
 

@@ -52,6 +52,16 @@ class Section:
     figures: Sequence[Figure]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One sentence and one suggested action to a question. `section`: the title of the section with the figures."""
+
+    question: str
+    sentence: str
+    action: str
+    section: str
+
+
 def table(records: Sequence[Json], columns: dict[str, Callable[[Json], str]], texts: Sequence[int] = (0,)) -> Table:
     """Return a table with one row per record; `columns`: what each shows of the record."""
     rows = tuple(tuple(show(record) for show in columns.values()) for record in records)

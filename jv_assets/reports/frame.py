@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from jv_assets.reports.figures import Figure, Section
+from jv_assets.reports.figures import Answer, Figure, Section
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -17,14 +17,25 @@ Pairs = Sequence[tuple[str, str]]
 """Names and what is shown of each."""
 
 
-def page(title: str, summary: Pairs, notes: Sequence[str], headlines: Pairs | None, sections: Sequence[Section]) -> str:
+def page(
+    title: str,
+    summary: Pairs,
+    notes: Sequence[str],
+    headlines: Pairs | None,
+    sections: Sequence[Section],
+    *,
+    answers: Sequence[Answer] = (),
+) -> str:
     """Return a page of these sections, with charts as inline SVG in the page's own colours, light or dark.
 
-    Without `headlines` it has no list of contents either.
+    Without `headlines` it has no list of contents either. With `answers`, a box at the top shows them, and each section
+    shows its first figure; a click opens the others.
     """
+    places = {section.title: f"#q{number}" for number, section in enumerate(sections, start=1)}
     return _template().render(
-        title=title, summary=summary, notes=notes, headlines=headlines, sections=sections, chart=_chart, style=_style()
-    )
+        title=title, summary=summary, notes=notes, headlines=headlines, sections=sections, chart=_chart, style=_style(),
+        answers=answers, places=places,
+    )  # fmt: skip
 
 
 def light_colors() -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from jv_assets.names import MOMENTUM_OPTIONS
 from jv_assets.reports import charts
 from jv_assets.reports.figures import NOTHING, Figure, Section, label, number, of, percent, signed, table, words
+from jv_scoring.analysis.momentum_options import LOWER_HALF, WHOLE
 from jv_scoring.analysis.momentum_options_data import FEWEST_DONORS
 from jv_scoring.analysis.tallies import Json
 
@@ -18,6 +19,7 @@ _NO_INTERVAL = (
     f"given ({NOTHING})."
 )
 _STAMP = ("made_at", "policy", "fingerprint")
+_CASES = {WHOLE: "", LOWER_HALF: " low"}
 _OPTIONS = {"today": "today", "data": "more data", "method": "another policy", "both": "both"}
 
 
@@ -28,7 +30,7 @@ def read(path: Path, policy: str | None = None) -> Json | None:
     """
     try:
         options: Json = json.loads(path.read_text(encoding="utf-8"))
-        if "fingerprint" not in options:
+        if not {"fingerprint", "sensitivity"} <= options.keys():
             return None
         return options if policy in (None, options["policy"]) else {name: options[name] for name in _STAMP}
     except (OSError, ValueError, TypeError):
@@ -69,6 +71,7 @@ def section(report: Json) -> Section:
                   "Against the best 10 of today, over profiles with more than 10 matches."),
             _fields(options),
             _worth(options),
+            _sensitivity(options),
             _trap(options),
             _fall(options),
             _decision(options),
@@ -94,9 +97,12 @@ def _answer(options: Json) -> str:
         )
     if worth:
         best = worth[0]
+        least = [each for each in options["sensitivity"] if each["field"] == best["field"]][-len(options["shares"])]
         told.append(
-            f"The field worth most is {words(best['field'])}: {signed(best['points_per_profile']['mean'])} points of "
-            "match score, over all matches, for each profile that gets it."
+            f"The field worth most is {words(best['field'])}: {signed(best['effect_on_mean']['mean'])} points a match "
+            f"if all {number(best['profiles_filled'])} profiles that lack it had values like others'. If only "
+            f"{100 * least['share']:g} % of them truly have a value, and from the lower half of the others', it is "
+            f"{signed(least['effect_on_mean']['mean'])}."
         )
     risk = options["trap"]["any_field"]
     if risk["profiles"]:
@@ -166,19 +172,48 @@ def _fields(options: Json) -> Figure:
 
 def _worth(options: Json) -> Figure:
     records = [each for each in options["worth"] if each["points_per_profile"]["mean"] is not None]
-    drawn = [{"field": words(each["field"]), **each["points_per_profile"]} for each in records]
+    drawn = [{"field": words(each["field"]), **each["effect_on_mean"]} for each in records]
     return Figure(
-        "Which single field is worth most for each profile that gets it?",
+        "Which single field is worth most?",
         table(
             records,
             {"field": label("field"), "profiles": of("profiles_filled"),
-             "points a profile": lambda each: signed(each["points_per_profile"]["mean"]),
-             "95 % from": lambda each: signed(each["points_per_profile"]["low"]),
-             "to": lambda each: signed(each["points_per_profile"]["high"])},
+             "points a match": lambda each: signed(each["effect_on_mean"]["mean"]),
+             "95 % from": lambda each: signed(each["effect_on_mean"]["low"]),
+             "to": lambda each: signed(each["effect_on_mean"]["high"]),
+             "points a profile": lambda each: signed(each["points_per_profile"]["mean"])},
         ),
-        (lambda: charts.intervals(drawn, "field", "points of match score a profile filled")) if drawn else None,
-        "All that lack it are filled. Points of match score gained over all matches, by the number of profiles. "
-        f"{_NO_INTERVAL}",
+        (lambda: charts.intervals(drawn, "field", "points of the mean match score")) if drawn else None,
+        "All that lack it are filled, with values like others'. Points a profile: over all matches, by the number of "
+        f"profiles. {_NO_INTERVAL}",
+    )  # fmt: skip
+
+
+def _sensitivity(options: Json) -> Figure:
+    records = [each for each in options["sensitivity"] if each["effect_on_mean"]["mean"] is not None]
+    drawn = [
+        {
+            "field": words(each["field"]),
+            "case": f"{100 * each['share']:g} %{_CASES[each['draws']]}",
+            **each["effect_on_mean"],
+        }
+        for each in records
+        if each["share"] in (options["shares"][0], options["shares"][-1])
+    ]
+    return Figure(
+        "What if those who lack a field have less of it?",
+        table(
+            records,
+            {"field": label("field"), "truly have a value": lambda each: f"{100 * each['share']:g} %",
+             "drawn from": lambda each: str(each["draws"]), "profiles": of("profiles_filled"),
+             "points a match": lambda each: signed(each["effect_on_mean"]["mean"]),
+             "95 % from": lambda each: signed(each["effect_on_mean"]["low"]),
+             "to": lambda each: signed(each["effect_on_mean"]["high"])},
+            texts=(0, 1, 2),
+        ),
+        (lambda: charts.intervals(drawn, "field", "points of the mean match score", series="case")) if drawn else None,
+        "Data is not missing at random: no text often means no projects. So only a share of those who lack a field may "
+        f"truly have a value, and it may be one of the lower half of the others' values (low). {_NO_INTERVAL}",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The report as one page."""
 
+from jv_assets.reports.answers import answers
 from jv_assets.reports.frame import page
 from jv_assets.reports.sections import TITLE, headlines, sections, summary, warnings
 from jv_scoring.analysis.tallies import Json
@@ -7,4 +8,4 @@ from jv_scoring.analysis.tallies import Json
 
 def to_html(report: Json) -> str:
     """Return the whole report."""
-    return page(TITLE, summary(report), warnings(report), headlines(report), sections(report))
+    return page(TITLE, summary(report), warnings(report), headlines(report), sections(report), answers=answers(report))

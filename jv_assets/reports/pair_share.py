@@ -15,6 +15,7 @@ from jv_scoring.analysis.tallies import Json
 from jv_scoring.factors import FIELDS_COUNTED
 from jv_scoring.policy import POLICIES
 
+TITLE = "How much of a score is about the pair?"
 MOST_PAIRS = 2_000_000
 """How many matches the fit holds at most, 20 bytes each; of more it takes a sample, drawn by a hash of their ids."""
 _NAMES = {"score_ab": "score A→B", "harmonic_mean": "match score"}
@@ -82,7 +83,7 @@ def section(report: Json) -> Section:
     """Return the section. Without `pair_fit`, it says nothing of both profiles together."""
     found = report["pair_share"]
     return Section(
-        "How much of a score is about the pair?",
+        TITLE,
         answer(report),
         [_variance(report), _filled(found), _beyond(found)],
     )

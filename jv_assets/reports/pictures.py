@@ -12,7 +12,7 @@ PICTURED = (
     "How are match scores distributed, with and without embeddings?",
     "Where are the points lost?",
     "How many matches would be in each tier?",
-    "Which single field is worth most for each profile that gets it?",
+    "Which single field is worth most?",
     "How evenly are places in others' best 10 spread?",
 )
 """The questions of those charts."""

@@ -2,6 +2,7 @@
 
 import textwrap
 
+from jv_assets.reports.answers import answers
 from jv_assets.reports.figures import Figure, Table
 from jv_assets.reports.sections import TITLE, headlines, sections, summary, warnings
 from jv_scoring.analysis.tallies import Json
@@ -12,6 +13,8 @@ _WIDTH = 100
 def to_text(report: Json) -> str:
     """Return everything that the page says, without its charts."""
     parts = [TITLE, "=" * len(TITLE), "", *_pairs(summary(report)), "", headline_text(report)]
+    for each in answers(report):
+        parts += ["", each.question, *(f"  {line}" for line in _wrapped(f"{each.sentence} {each.action}"))]
     parts += [line for warning in warnings(report) for line in ("", *_wrapped(f"! {warning}"))]
     for section in sections(report):
         parts += ["", "", section.title, "=" * len(section.title), "", *_wrapped(section.answer)]

@@ -22,6 +22,8 @@ ALL = "all"
 """The name of the four fields together."""
 SHARES = (0.25, 0.5, 0.75, 1.0)
 REPEATS, GRID_REPEATS, SEED = 200, 50, 1
+WHOLE, LOWER_HALF = "values of others", "lower half of them"
+"""What missing values are drawn from, where it is asked what else they could be."""
 _Z = 1.96
 """Standard errors on each side of a 95 % interval."""
 
@@ -52,9 +54,11 @@ def momentum_options(
     share; `profiles_lacking` one that can be filled; each measure as `mean`, `low` and `high`, the 2.5th and 97.5th
     percentile over `repeats`, and `error`, half of the 95 % interval of that mean for want of more repeats; `low` and
     `high` are None where `Filler.has_interval` is false), `worth` (of each single field, at the largest share: points
-    of harmonic_mean gained over all matches, per profile filled; the most first), `method` (each policy on today's
-    data), `grid` (shares by policies, the same draws under each policy, `grid_repeats` of them), `trap`
-    (`momentum_options_trap.trap`) and `decision`, a table of them all. None where there is nothing to measure.
+    a match, and points over all matches per profile filled; the most a match first), `sensitivity` (of each single
+    field, if only a share of those who lack it truly has a value, and if that is from the lower half of the others'
+    values: the effect on the mean, in points a match), `method` (each policy on today's data), `grid` (shares by
+    policies, the same draws under each policy, `grid_repeats` of them), `trap` (`momentum_options_trap.trap`) and
+    `decision`, a table of them all. None where there is nothing to measure.
     ValueError for an unknown policy, a share outside 0..1 or no repeat.
     """
     chosen = parse_policy(policy)
@@ -80,6 +84,18 @@ def momentum_options(
         for name in POLICIES
         for record in simulated(matches, now, fillers[ALL], policy=name, shares=shares, repeats=grid_repeats)
     ]
+    # Who lacks a field may truly have nothing, or less than others.
+    sensitivity = [
+        {"field": field, "draws": draws, "share": record["share"], "profiles_filled": record["profiles_filled"],
+         "effect_on_mean": record["effect_on_mean"]}
+        for field in FIELDS
+        for draws, records in (
+            (WHOLE, [each for each in data if each["fields"] == field]),
+            (LOWER_HALF, simulated(matches, now, Filler(scores, [field], seed, lower_half=True),
+                                   policy=policy, shares=shares, repeats=grid_repeats)),
+        )
+        for record in records
+    ]  # fmt: skip
     today = _plain(matches.measures(now, now))
     return {
         "policy": policy,
@@ -95,6 +111,7 @@ def momentum_options(
         "today": today,
         "data": data,
         "worth": _worth(data, shares),
+        "sensitivity": sensitivity,
         "method": method,
         "grid": grid,
         "trap": trap(matches, scores, seed),
@@ -152,14 +169,14 @@ def _field_records(scores: Floats) -> list[Json]:
 
 
 def _worth(data: list[Json], shares: Sequence[float]) -> list[Json]:
-    """Return the single fields at the largest share, most points per profile filled first."""
+    """Return the single fields at the largest share, most points a match first."""
     records = [
         {"field": record["fields"], "share": record["share"], "profiles_filled": record["profiles_filled"],
          **{name: record[name] for name in ("points_per_profile", "effect_on_mean")}}
         for record in data
         if record["fields"] != ALL and record["share"] == shares[-1]
     ]  # fmt: skip
-    points = [record["points_per_profile"]["mean"] for record in records]
+    points = [record["effect_on_mean"]["mean"] for record in records]
     order = sorted(range(len(records)), key=lambda k: (points[k] is None, -(points[k] or 0.0)))
     return [records[k] for k in order]
 

@@ -157,13 +157,16 @@ class Filler:
 
     The donors of a field are the profiles that have it. They are a sample themselves, so each draw first draws a pool
     of donors, with replacement, and fills from the pool: an approximate Bayesian bootstrap. A field without a donor
-    cannot be filled. scores: (fields, profiles) as they are, NaN without data.
+    cannot be filled. scores: (fields, profiles) as they are, NaN without data. lower_half: draw from the donors with
+    the lower scores, half of them rounded up, because who lacks a field may have less of it.
     """
 
-    def __init__(self, scores: Floats, fields: Sequence[str], seed: int) -> None:
+    def __init__(self, scores: Floats, fields: Sequence[str], seed: int, *, lower_half: bool = False) -> None:
         self.scores, self.fields = scores, tuple(FIELDS.index(field) for field in fields)
         self._seed = [seed, sum(1 << k for k in self.fields)]
         self._observed = [np.sort(row[~np.isnan(row)]) for row in scores]
+        if lower_half:
+            self._observed = [donors[: -(-len(donors) // 2)] for donors in self._observed]
         fillable = [k for k in self.fields if len(self._observed[k])]
         self._gaps = {k: np.flatnonzero(np.isnan(scores[k])) for k in fillable}
         self._pools = {k: pool_size(len(self._observed[k])) for k in fillable}

@@ -43,13 +43,17 @@ def waterfall_sums(rows: pd.DataFrame, policy: Policy) -> dict[str, Sums]:
     for direction in DIRECTIONS:
         of = dimensions(rows, direction, policy.nulls)
         best = _best_dimensions()
-        by_factor = [
-            _of_factors(rows, direction, policy, _lost(of, limits, policy), bests)
-            for limits, bests in ((_TEN, dict.fromkeys(NAMES, 10.0)), (best, BEST))
-        ]
-        lost.append(Sums.of(NAMES, {"ten": by_factor[0], "best": by_factor[1]}))
+        ten = _of_factors(rows, direction, policy, _lost(of, _TEN, policy), dict.fromkeys(NAMES, 10.0))
+        against = {"ten": ten, "best": lost_to_best(rows, direction, policy)}
+        lost.append(Sums.of(NAMES, {name: [int(of[each].sum()) for each in NAMES] for name, of in against.items()}))
         raised.append(Sums.of(DIMENSIONS, {"points": [_raised(of, k, best[k], policy) for k in range(len(of))]}))
     return {"lost": lost[0] + lost[1], "raised": raised[0] + raised[1]}
+
+
+def lost_to_best(rows: pd.DataFrame, direction: str, policy: Policy) -> dict[str, Ints]:
+    """Return by factor (rows,) what it costs against the best attainable, in millionths of a point."""
+    of = dimensions(rows, direction, policy.nulls)
+    return _of_factors(rows, direction, policy, _lost(of, _best_dimensions(), policy), BEST)
 
 
 def costliest_counts(rows: pd.DataFrame, policy: Policy) -> Counts:
@@ -127,9 +131,9 @@ def _short_of(limit: float, scores: Floats, aggregation: Aggregation) -> Floats:
 
 def _of_factors(
     rows: pd.DataFrame, direction: str, policy: Policy, lost: Sequence[Floats], limits: dict[str, float]
-) -> list[int]:
-    """Return what each factor costs, in millionths of a point, over all rows."""
-    found = []
+) -> dict[str, Ints]:
+    """Return by factor (rows,) what it costs, in millionths of a point."""
+    found = {}
     for of_dimension, group in zip(lost, GROUPS.values(), strict=True):
         parts, weights = [], []
         for factor in group:
@@ -144,7 +148,8 @@ def _of_factors(
         shares = np.where(np.sum(parts, axis=0) > 0, parts, weights)
         total = np.sum(shares, axis=0)
         of_one = np.divide(of_dimension * shares, total, out=np.zeros_like(shares), where=total > 0)
-        found += [int(np.rint(each * UNIT).astype(np.int64).sum()) for each in of_one]
+        for factor, each in zip(group, of_one, strict=True):
+            found[factor.column] = np.rint(each * UNIT).astype(np.int64)
     return found
 
 

@@ -18,8 +18,10 @@ import pytest
 from jv_assets.errors import UserError
 from jv_assets.pipeline.changes import fingerprint, fingerprint_of_all
 from jv_assets.pipeline.texts.text_lengths import text_lengths
+from jv_assets.reports.answers import answers
 from jv_assets.reports.beside import beside
 from jv_assets.reports.congestion_numbers import congestion
+from jv_assets.reports.figures import signed
 from jv_assets.reports.momentum_options import TITLE as OPTIONS
 from jv_assets.reports.numbers import report_of
 from jv_assets.reports.page import to_html
@@ -206,6 +208,100 @@ def test_page_text_and_json_say_the_same(real: dict[str, Any]) -> None:
                     assert cell.strip() in shown
     assert nothing_is_nan(real)
     json.dumps(real, allow_nan=False)
+
+
+GOOD = "Are the scores any good?"
+
+
+def outcomes(verdict: str, better: str | None = None, **record: Any) -> dict[str, Any]:
+    """An evaluation whose label `acted`, of today's scores, has this verdict; all else is too few."""
+    now = {"ranking": "harmonic/impute", "auc_within": 0.57, "low": 0.52, "high": 0.61, "compared": None}
+    rankings = [now, {"ranking": "popularity", "compared": "better" if better == "popularity" else "worse"}]
+    few = {"verdict": "too few", "used": 40, "positive": 12, "rankings": rankings}
+    labels = {"acted": few, "feedback": few}
+    told = {"acted": {**few, "verdict": verdict, **record}, "feedback": few}
+    return {
+        "policy": "harmonic/impute",
+        "analyses": {"retrospective": {"labels": told}, "prospective": {"labels": labels}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "action"),
+    [
+        (None, "Nobody knows: no outcome was evaluated.", "Type jv evaluate."),
+        (
+            outcomes("too few"),
+            "Nobody can tell yet: 12 matches that people act on are too few.",
+            "or let people rate pairs",
+        ),
+        (
+            outcomes("predicts"),
+            "The scores predict what people do: of two matches of one profile",
+            "in the order of the score",
+        ),
+        (
+            outcomes("predicts", "popularity"),
+            "in 57.0 % of cases (95 % 52.0 % to 61.0 %), where chance",
+            "same matches: popularity.",
+        ),
+        (outcomes("no evidence"), "There is no evidence that the scores predict", "Do not act on the order yet"),
+        (outcomes("misleads"), "The scores mislead:", "Do not show matches in this order"),
+    ],
+)
+def test_the_first_answer_claims_what_the_verdict_does(
+    real: dict[str, Any], found: Any, said: str, action: str
+) -> None:
+    first = answers({**real, "evaluation": found})[0]
+    assert first.question == GOOD
+    assert said in first.sentence
+    assert action in first.action
+    if found and found["analyses"]["retrospective"]["labels"]["acted"]["verdict"] != "too few":
+        assert "scores of today, whose profiles people may have edited since" in first.sentence
+
+
+def test_every_answer_is_one_sentence_with_one_action_above_the_figures(real: dict[str, Any]) -> None:
+    html, text = to_html(real), " ".join(to_text(real).split())
+    words = " ".join(" ".join(Page(html).texts).split())
+    found, titles = answers(real), [each.title for each in sections(real)]
+    assert len(found) >= 7
+    for each in found:
+        assert f"{each.sentence} {each.action}" in words
+        assert f"{each.question} {each.sentence} {each.action}" in text
+        assert each.sentence.endswith(".")
+        assert each.sentence.count(". ") == 0
+        assert each.action.endswith(".")
+        assert each.section in ("", *titles)
+        assert words.index(each.sentence) < words.index(titles[0], words.index(found[-1].sentence))
+    assert not re.search(r"\bgains?\b", text.replace("largest gains", ""))  # no word for an offset of two ladders
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said", "action"),
+    [
+        (0.1, 0.3, "points.", "Keep them"),
+        (-0.1, 0.5, "points: no difference is shown.", "Do not count the higher mean as an improvement"),
+        (-0.4, -0.2, "less than words do.", "Compare word_overlap"),
+    ],
+)
+def test_the_answer_on_embeddings_follows_the_interval(
+    real: dict[str, Any], low: float, high: float, said: str, action: str
+) -> None:
+    beyond = {**real["embedding_isolation"]["beyond_random"], "value": (low + high) / 2, "low": low, "high": high}
+    changed = {**real, "embedding_isolation": {**real["embedding_isolation"], "beyond_random": beyond}}
+    (found,) = [each for each in answers(changed) if each.question == "Did embeddings help?"]
+    assert found.sentence.endswith(said)
+    assert found.action.startswith(action)
+    assert f"(95 % {signed(low)} to {signed(high)})" in found.sentence
+
+
+def test_the_first_figure_of_each_section_is_open_and_the_others_fold(real: dict[str, Any]) -> None:
+    html = to_html(real)
+    every = [section.figures for section in sections(real) if section.figures]
+    assert html.count("<details>") == sum(len(figures) - 1 for figures in every)
+    for figures in every:
+        assert f"<article>\n<h3>{figures[0].question}</h3>" in html.replace("&#39;", "'")
+    assert html.count("<nav>") == 1
 
 
 def test_the_numbers_are_those_of_the_rows(real: dict[str, Any], rows: pd.DataFrame) -> None:
@@ -397,7 +493,7 @@ def test_the_decision_is_at_the_end_and_whole(real: dict[str, Any]) -> None:
     assert len(rows) == len(decision)
     assert [row[1] for row in rows] == [each["policy"] for each in decision]
     assert [row[4] for row in rows] == [str(each["profiles_to_fill"]) for each in decision]
-    worth = [row[0] for row in figures["Which single field is worth most for each profile that gets it?"].table.rows]
+    worth = [row[0] for row in figures["Which single field is worth most?"].table.rows]
     assert worth == [
         each["field"].replace("_", " ")
         for each in real["momentum_options"]["worth"]

@@ -86,8 +86,11 @@ def opened(pages: dict[str, Path], page: Page, request: pytest.FixtureRequest) -
 
 
 def looks(page: Page, size: dict[str, int] = DESK, scheme: Any = "light", medium: Any = "screen") -> Any:
+    """With every figure open, as a reader opens it; on paper all are shown as they are."""
     page.set_viewport_size(size)  # type: ignore[arg-type]
     page.emulate_media(color_scheme=scheme, media=medium)
+    unfold = "(open) => { for (const each of document.querySelectorAll('details')) each.open = open }"
+    page.evaluate(unfold, medium == "screen")
     found = page.evaluate(LOOKS)
     assert found["texts"] > 10
     return found
@@ -117,6 +120,23 @@ def test_nobody_has_to_scroll_sideways(opened: Page, size: dict[str, int]) -> No
     assert found["scroll"] <= found["width"] <= size["width"]
 
 
+SCREENS = 12
+
+
+def test_it_is_short_and_its_list_of_sections_stays_in_view(pages: dict[str, Path], page: Page) -> None:
+    page.goto(pages["report"].as_uri())
+    for size in (DESK, PHONE):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        height = page.evaluate("document.documentElement.scrollHeight")
+        assert size != DESK or height <= SCREENS * size["height"]
+        for place in (0.5, 0.9):
+            page.evaluate(f"scrollTo(0, {height * place})")
+            box = page.locator("nav").bounding_box()
+            assert box is not None
+            assert -1 <= box["y"] < size["height"] / 2
+            assert page.locator("nav a").count() == page.locator("section").count()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out_from_what_is_behind_it(opened: Page, scheme: str) -> None:
     """By 4.5 to 1, as the accessibility guidelines (WCAG 2, AA) ask for."""
@@ -132,6 +152,7 @@ def test_it_prints_black_on_white_and_nothing_is_cut_off(opened: Page, scheme: s
     assert found["wide"] == []
     for chart in found["charts"]:
         assert chart["right"] <= PAPER["width"], chart
+    assert all(chart["height"] > 50 for chart in found["charts"])  # also those that are folded on a screen
     # whatever the table is as tall as, all of it must be there
     cut = "[...document.querySelectorAll('.wide')].filter((each) => each.scrollHeight > each.clientHeight + 1).length"
     assert opened.evaluate(cut) == 0

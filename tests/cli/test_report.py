@@ -1,5 +1,6 @@
 """`jv report` as its users have it."""
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,3 +51,18 @@ def test_a_range_that_is_missing_is_told_and_the_others_are_reported(program: Pr
     assert done.out.endswith("report.json\n")
     program.well("rescore")
     assert "warning" not in program.well("report").err
+
+
+def test_the_profiles_to_ask_for_data(program: Program) -> None:
+    program.well("rescore")
+    out = program.home / "ask.csv"
+    done = program.well("export", "--missing-data", "--top", "5", "--out", str(out))
+    assert done.out == f"5 profiles in {out}: their missing data costs most, and is data to ask for\n"
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    cost = [float(row["points_lost"]) * int(row["directions"]) for row in rows]
+    assert cost == sorted(cost, reverse=True)
+    assert {"lost_by_current_projects", "lost_by_website", "lost_by_profile_investment"} < rows[0].keys()
+    refused = program.run(
+        "export", "--missing-data", "--top", "5", "--out", str(out), "--profile", rows[0]["profile_id"]
+    )
+    assert (refused.code, refused.err) == (2, "jv: --missing-data is of all profiles; leave out --profile\n")

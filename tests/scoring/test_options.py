@@ -13,7 +13,7 @@ import pytest
 from jv_scoring import CURRENT_POLICY, POLICIES, tier
 from jv_scoring.analysis import aggregation_comparison
 from jv_scoring.analysis.momentum_bottleneck import FIELDS
-from jv_scoring.analysis.momentum_options import ALL, COLUMNS, momentum_options, simulated
+from jv_scoring.analysis.momentum_options import ALL, COLUMNS, LOWER_HALF, WHOLE, momentum_options, simulated
 from jv_scoring.analysis.momentum_options_data import MEASURES, Filler, Matches, factor_scores
 from jv_scoring.analysis.momentum_options_trap import DRAWS
 from jv_scoring.analysis.rows import DIMENSION_COLUMNS
@@ -355,10 +355,27 @@ def test_one_fill_of_twelve_matches_by_hand() -> None:
     assert everything["bottleneck_share"] == 0
     assert everything["tiers_up"] == 10
     # The weight times what a 7 adds to neutral: 2.5 * 4, 2 * 4, 2.5 * 3. Engagement, 3 * 3 or more, goes to t01..t06
-    # alone, who gain most by it.
+    # alone: it is worth most for each of them, and least over all matches.
     assert [row["field"] for row in shown["worth"]] == [
-        "audience_engagement", "list_size", "social_reach", "active_projects",
+        "list_size", "social_reach", "active_projects", "audience_engagement",
     ]  # fmt: skip
+    assert max(shown["worth"], key=lambda row: row["points_per_profile"]["mean"])["field"] == "audience_engagement"
+
+
+def test_missing_values_may_be_fewer_and_lower() -> None:
+    """Of the donors' 7, 7 and 9 the lower half is 7: what a fill with 7 is worth by hand, and a part of it."""
+    rows, features = handmade()
+    donors = features.index[features["social_reach"].notna()]
+    features.loc[donors, "social_reach"] = [7.0, 7.0, 9.0]
+    shown = momentum_options(rows, features, shares=(0.5, 1.0), repeats=30, grid_repeats=30)
+    reach = [each for each in shown["sensitivity"] if each["field"] == "social_reach"]
+    assert [(each["draws"], each["share"], each["profiles_filled"]) for each in reach] == [
+        (WHOLE, 0.5, 5), (WHOLE, 1.0, 10), (LOWER_HALF, 0.5, 5), (LOWER_HALF, 1.0, 10),
+    ]  # fmt: skip
+    effects = [each["effect_on_mean"]["mean"] for each in reach]
+    assert effects[3] == pytest.approx(14.56 / 12)
+    assert effects[1] > effects[3] > effects[2] > 0
+    assert effects[:2] == [each["effect_on_mean"]["mean"] for each in shown["data"] if each["fields"] == "social_reach"]
 
 
 def test_the_trap_of_twelve_matches_by_hand() -> None:
