@@ -100,7 +100,12 @@ class Field:
 
     def is_taken(self, one: Positions, other: Positions) -> Mask:
         """Return whether a match joins each two places."""
-        return np.isin(np.minimum(one, other) * len(self.population) + np.maximum(one, other), self.taken)
+        pairs = np.minimum(one, other) * len(self.population) + np.maximum(one, other)
+        at = np.searchsorted(self.taken, pairs)
+        found = np.zeros(len(pairs), np.bool_)
+        within = at < len(self.taken)
+        found[within] = self.taken[at[within]] == pairs[within]
+        return found
 
 
 def _named(names: pd.Index, chosen: Iterable[object] | None) -> Mask:

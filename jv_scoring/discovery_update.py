@@ -38,7 +38,8 @@ def update(
     """
     longest = max(int(known["rank"].max()) if len(known) else 0, k)
     ids = (profiles.features if isinstance(profiles, Prepared) else profiles).index
-    fresh = [*plain_ids(changed), *plain_ids(ids).difference(pd.Index(known["profile_id"], dtype=object))]
+    names = plain_ids(ids)
+    fresh = [*plain_ids(changed), *names[~names.isin(known["profile_id"][known["rank"] == 1])]]
     field = Field.of(profiles, existing, policy, calibration, among=among, fresh=fresh)
     search = Search(field, longest if k else 0)
     floors = _enter(search, known)
