@@ -62,7 +62,8 @@ def measure(profiles: int, dimension: int, hnsw: bool) -> list[Row]:
     """Return every figure with its unit and target."""
     sample = Sample(profiles, dimension)
     pairs = sample.eligible * (sample.eligible - 1) / 2
-    seconds, cpu, found = _measured(lambda: sample.discover(BEST), 5 if profiles <= 5_000 else 1)
+    repeats = 5 if profiles <= 5_000 else 1
+    seconds, cpu, found = _measured(lambda: sample.discover(BEST), repeats)
     looked: Looked = found.attrs["looked"]
     product = bare_products(sample)
     what = f"{profiles:,} profiles of {dimension:,} numbers, best {BEST}: "
@@ -87,7 +88,7 @@ def measure(profiles: int, dimension: int, hnsw: bool) -> list[Row]:
                at_least=40 if demo else None),
         figure(what + "the same by CPU time", pairs / cpu * scored_cpu / len(scored), "x"),
     ]  # fmt: skip
-    rows += _second(sample, what, seconds, cpu)
+    rows += _second(sample, what, seconds, cpu, repeats)
     if sample.eligible <= LARGEST_WHOLE:
         took, _, _ = _measured(lambda: allocate(sample.prepared, sample.matches, CAP, calibration=CALIBRATION,
                                                 among=sample.among), 1)  # fmt: skip
@@ -95,13 +96,13 @@ def measure(profiles: int, dimension: int, hnsw: bool) -> list[Row]:
     return rows + (index(sample, what, seconds, len(scored) / took, found) if hnsw else [])
 
 
-def _second(sample: Sample, what: str, first: float, first_cpu: float) -> list[Row]:
+def _second(sample: Sample, what: str, first: float, first_cpu: float, repeats: int) -> list[Row]:
     """Measure a run after a hundredth of the profiles changed, beside the first; RuntimeError if the results differ."""
     known = sample.discover(BEST + SPARE)
     later, changed = sample.edited(0.01)
     seconds, cpu, found = _measured(
         lambda: update(later.prepared, later.matches, BEST, calibration=CALIBRATION, among=later.among, known=known,
-                       changed=changed), 1)  # fmt: skip
+                       changed=changed), repeats)  # fmt: skip
     if not found[found["rank"] <= BEST].reset_index(drop=True).equals(later.discover(BEST)):
         raise RuntimeError("an update gave something else than a first search")
     return [
