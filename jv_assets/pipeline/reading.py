@@ -81,7 +81,9 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
         return _matches(connection, _WITHIN, {"low": low, "high": high})
     versions = row_versions(connection, "match_suggestions", low, high)
     place = unchanged(known, "stored_row", versions)
-    same = _typed(known[_MATCH].iloc[place[place >= 0]])
+    if (place < 0).all():
+        return _matches(connection, _WITHIN, {"low": low, "high": high})
+    same = _typed(dict(known[_MATCH].iloc[place[place >= 0]].items()))
     if len(same) == len(versions):
         return same
     others = some_at_once(versions.index[place < 0].tolist())
@@ -104,23 +106,25 @@ def _matches(connection: Connection, where: str, values: Mapping[str, object]) -
                 f"match_suggestions.match_context of {row.id} does not hold JSON that can be read: it has \\u0000 or "
                 "half a surrogate pair; correct it in the table"
             )
-    return _typed(pd.DataFrame([tuple(row)[:-1] for row in rows], columns=_MATCH, dtype=object))
+    columns = zip(*rows, strict=True) if rows else ((),) * len(_MATCH)
+    return _typed(dict(zip(_MATCH, columns, strict=False)))
 
 
-def _typed(matches: pd.DataFrame) -> pd.DataFrame:
+def _typed(matches: Mapping[Any, Any]) -> pd.DataFrame:
+    """Return the columns of `_MATCH` with their types; null is None in texts, and NaN in numbers."""
     columns: dict[str, pd.Series] = {}
     for name in _MATCH:
-        column = matches[name]
+        values = np.array(matches[name], dtype=object)
         if name in _NUMBERS:
-            columns[name] = column.astype(np.float64).reset_index(drop=True)
+            numbers = values.astype(np.float64)
             if name == "match_score":  # as with other numbers, an infinity is no data
-                columns[name] = columns[name].where(columns[name].abs() < _NO_SCORE)
+                numbers[~(np.abs(numbers) < _NO_SCORE)] = np.nan
+            columns[name] = pd.Series(numbers)
         elif name == "stored_row":
-            columns[name] = column.astype(np.int64).reset_index(drop=True)
+            columns[name] = pd.Series(values.astype(np.int64))
         else:
-            texts = column.to_numpy(object, copy=True)
-            texts[column.isna().to_numpy()] = None
-            columns[name] = pd.Series(texts, dtype=object)
+            values[pd.isna(values)] = None
+            columns[name] = pd.Series(values, dtype=object)
     return pd.DataFrame(columns)
 
 
