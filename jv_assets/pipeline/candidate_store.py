@@ -60,7 +60,9 @@ def keep(
 
 def obstacle(database: Database) -> str | None:
     """Return why this role cannot store candidates, with a cure; None if it can."""
-    found = database.run(lambda connection: connection.execute(text(_OBSTACLE)).one())
+    found = database.run(lambda connection: connection.execute(text(_OBSTACLE)).one_or_none())
+    if found is None:
+        return f"{TABLE} was not written: it is missing; type: jv migrate"
     if found.read_only:
         return f"{TABLE} was not written: {database.place} takes no writes; the files have the same candidates"
     cures = [] if found.may_enter else [f"GRANT USAGE ON SCHEMA jv TO {found.role}"]

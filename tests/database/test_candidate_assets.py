@@ -252,6 +252,17 @@ def test_a_role_without_rights_on_the_table_is_told_what_to_type(pipeline: Pipel
     assert pipeline.sql(STORED) == before
 
 
+def test_without_the_table_the_files_are_written(pipeline: Pipeline) -> None:
+    pipeline.sql("ALTER TABLE jv.match_candidates RENAME TO moved")
+    try:
+        run_id = discovered(pipeline)
+        told = pipeline.metadata(MATCH_CANDIDATES, run_id)[KEYS[0]]
+    finally:
+        pipeline.sql("ALTER TABLE jv.moved RENAME TO match_candidates")
+    assert told["not_stored"] == "jv.match_candidates was not written: it is missing; type: jv migrate"
+    assert "stored" not in told
+
+
 def test_the_documented_statement_gives_the_accepted_candidates(pipeline: Pipeline) -> None:
     discovered(pipeline)
     page = (Path(__file__).resolve().parents[2] / "docs" / "discovery.md").read_text(encoding="utf-8")
