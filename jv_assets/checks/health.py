@@ -1,5 +1,6 @@
 """Checks that only warn: of slow drift, which makes scores less useful without making them wrong."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,12 @@ from sqlalchemy import text
 from jv_assets.checks.audit import check_result
 from jv_assets.checks.shift import in_words, moved_within
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
+from jv_assets.partition_cut import every_range
 from jv_assets.partitions import keys_of_run
 from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.reading import read_profiles_of
 from jv_assets.pipeline.texts.embedding_plan import stale_texts
+from jv_assets.pipeline.texts.profile_columns import IRREGULAR_VALUES, ODD, odd_fields
 from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.pipeline.texts.text_content import meaningless_shares
 from jv_assets.resources.database import Database
@@ -24,8 +28,10 @@ from jv_scoring.text import EMBEDDED_FIELDS
 
 FALLBACK, SKIPPED, NORM, DRIFT, MEANINGLESS = 0.10, 0.05, 0.01, 0.05, 0.20
 """Bounds: shares of comparisons and of matches, distance of a length from 1, and two shares of profiles."""
+ODD_SHARE = 0.10
+"""Bound of the share of profiles with a value that cannot be meant."""
 LISTED = 100
-"""How many matches the list of those without a score holds at most."""
+"""How many rows the list of a check holds at most."""
 FileMetadata = Mapping[str, Mapping[str, Any]]
 """By partition, the metadata of its file."""
 _FEWEST = 10
@@ -107,12 +113,17 @@ def health_of_embeddings(
               "of the four Momentum fields since the last check of the same number of partitions."),
         _spec(PROFILES, "texts_meaningful", f"At most {MEANINGLESS:.0%} of the profiles have a text that embedding "
               "models cannot tell from others: it has no content, or is not in Latin script."),
+        _spec(PROFILES, "values_regular", f"At most {ODD_SHARE:.0%} of the profiles of all partitions have a value "
+              "that cannot be meant, and counts as no data: a negative number, NaN, an engagement over 1, a jv_history "
+              f"that is no list. Lists up to {LISTED} of them by profile and field."),
         _spec(PROFILES, "ranges_even", f"No partition has more than {SKEW:g} times the mean number of profiles. If "
               "one has, `jv repartition` makes the partitions even."),
     ],
 )  # fmt: skip
 def health_of_profiles(
-    context: dg.AssetCheckExecutionContext, files: dg.ResourceParam[RangeFiles]
+    context: dg.AssetCheckExecutionContext,
+    database: dg.ResourceParam[Database],
+    files: dg.ResourceParam[RangeFiles],
 ) -> Iterator[dg.AssetCheckResult]:
     keys = files.made(PROFILES, keys_of_run(context.run))
     now = coverage(files, keys)
@@ -125,7 +136,26 @@ def health_of_profiles(
     shares = meaningless_shares(files, keys)
     problem = ", ".join(f"{name}: {share:.1%} of the profiles" for name, share in shares.items() if share > MEANINGLESS)
     yield _warning(PROFILES, "texts_meaningful", problem or None, shares)
+    yield _values_regular(database, files)
     yield _ranges_even(PROFILES, {key: files.metadata(PROFILES, key) for key in keys})
+
+
+def _values_regular(database: Database, files: RangeFiles) -> dg.AssetCheckResult:
+    """Add up the irregular values of all partitions, not only of this run's."""
+    counts, odd, profiles = Counter(dict.fromkeys(IRREGULAR_VALUES, 0)), dict[str, str](), 0
+    for key in files.made(PROFILES, every_range()):
+        for features in files.chunks(PROFILES, key, ["id", *IRREGULAR_VALUES]):
+            profiles += len(features)
+            counts.update({name: int(features[name].sum()) for name in IRREGULAR_VALUES})
+            odd |= dict.fromkeys(features.loc[(features[list(ODD)] > 0).any(axis=1), "id"], key)
+    share = round(len(odd) / profiles, 4) if profiles else None
+    rows = [
+        dg.TableRecord({"profile": profile, "range": odd[profile], "field": field, "what": kind.replace("_", " ")})
+        for profile, field, kind in odd_fields(read_profiles_of(database, list(odd)[:LISTED]))
+    ] if odd else []  # fmt: skip
+    which = dg.MetadataValue.table(rows[:LISTED]) if rows else None
+    metadata = {"profiles": len(odd), "share": share, **counts, "which": which}
+    return _warning(PROFILES, "values_regular", _above(share, ODD_SHARE), metadata)
 
 
 def fallback_share(metadata: FileMetadata) -> float | None:

@@ -153,6 +153,34 @@ def test_texts_that_say_nothing_to_a_model_warn(whole: Pipeline) -> None:
     assert evaluations(whole.run(assets=["profiles"]))["texts_meaningful"].passed
 
 
+def test_values_that_cannot_be_meant_are_listed_over_all_ranges(whole: Pipeline) -> None:
+    """Also those of partitions that the run did not do."""
+    whole.sql("CREATE TABLE kept AS SELECT id, list_size, audience_engagement_score, jv_history FROM profiles")
+    before = numbers(evaluations(whole.run(assets=["profiles"]))["values_regular"])
+    ids = [str(row["id"]) for row in whole.sql("SELECT id FROM profiles ORDER BY id")]
+    odd = {ids[0]: "list_size = -5", ids[1]: "audience_engagement_score = 'NaN'", ids[-1]: "jv_history = '7'"}
+    for profile, change in odd.items():
+        whole.sql(f"UPDATE profiles SET {change} WHERE id = '{profile}'")
+    assert whole.run(assets=["profiles"]).success
+    check = evaluations(whole.run(assets=["profiles"], first=KEYS[1], last=KEYS[1]))["values_regular"]
+    assert check.passed
+    listed = {(row.data["profile"], row.data["field"]) for row in check.metadata["which"].records}
+    assert {(profile, change.split(" ")[0]) for profile, change in odd.items()} <= listed
+    found = numbers(check)
+    assert found["profiles"] >= before["profiles"]
+    assert found["jv_history_not_a_list"] >= 1
+    whole.sql("UPDATE profiles SET list_size = -5")
+    check = evaluations(whole.run(assets=["profiles"]))["values_regular"]
+    assert (check.passed, check.description) == (False, "100.0%, more than 10%")
+    assert len(check.metadata["which"].records) <= 100
+    whole.sql(
+        "UPDATE profiles p SET (list_size, audience_engagement_score, jv_history) = "
+        "(k.list_size, k.audience_engagement_score, k.jv_history) FROM kept k WHERE k.id = p.id"
+    )
+    whole.sql("DROP TABLE kept")
+    assert whole.run(assets=["profiles"]).success
+
+
 def test_vectors_that_are_stale_or_odd_warn(whole: Pipeline) -> None:
     (row,) = whole.sql(
         "SELECT id::text, seeking, embedding_seeking::text AS vector FROM profiles "

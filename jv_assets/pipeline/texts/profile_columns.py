@@ -66,6 +66,15 @@ def irregular_values(profiles: pd.DataFrame) -> dict[str, list[int]]:
     }
 
 
+def odd_fields(profiles: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Yield the id of a profile, a field and the kind for each value that counts as no data, though there is one."""
+    for kind in ODD:
+        among, is_irregular = _IRREGULAR[kind]
+        for name in among:
+            yield from ((of, name, kind) for of, value in zip(profiles["id"], profiles[name], strict=True)
+                        if is_irregular(value))  # fmt: skip
+
+
 def _no_data(value: object) -> bool:
     return isinstance(value, Real) and not (np.isfinite(float(value)) and float(value) >= 0)
 
@@ -86,3 +95,5 @@ _IRREGULAR: dict[str, tuple[Sequence[str], Callable[[object], bool]]] = {
 }  # fmt: skip
 """By name: the columns to check, and whether a value of them is irregular."""
 IRREGULAR_VALUES = tuple(_IRREGULAR)
+ODD = ("numbers_without_meaning", "engagement_over_1", "jv_history_not_a_list")
+"""The kinds that only a fault of another program makes: list_size -5, NaN, a jv_history that is a number."""
