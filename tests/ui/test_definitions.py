@@ -12,7 +12,7 @@ from jv_assets import partitions, settings
 from jv_assets.automation import schedules
 from jv_assets.definitions import defs
 from jv_assets.errors import UserError
-from jv_assets.partition_cut import equal_width, range_keys
+from jv_assets.partition_cut import equal_width, listed, range_keys
 from jv_assets.partitions import range_tags
 from tests.support.dagster_internals import create_run_for_test
 
@@ -87,8 +87,8 @@ def test_ranges_of_the_assets() -> None:
 
 
 def test_many_ranges_are_listed_in_short() -> None:
-    assert partitions.listed(range_keys(8)) == "0, 2, 4, 6, 8, a, c, e"
-    assert partitions.listed(range_keys(16)[:9]) == "0, 1, 2, …, 8"
+    assert listed(range_keys(8)) == "0, 2, 4, 6, 8, a, c, e"
+    assert listed(range_keys(16)[:9]) == "0, 1, 2, …, 8"
 
 
 @pytest.mark.parametrize("count", [2**power for power in range(13)])
