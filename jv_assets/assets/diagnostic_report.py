@@ -14,6 +14,7 @@ from jv_assets.reports.beside import beside
 from jv_assets.reports.evaluation import evaluated, headline
 from jv_assets.reports.evaluation import write as write_evaluation
 from jv_assets.reports.exporting import reports_folder, write_whole
+from jv_assets.reports.nights import of_nights
 from jv_assets.reports.numbers import report_of
 from jv_assets.reports.stages import of_last_runs
 from jv_assets.reports.tallies import TALLIED, merge
@@ -65,6 +66,8 @@ def diagnostic_report(
         report = report_of(merge(files), old_sample=config.old_sample)
         folder, outcomes = reports_folder(), evaluated(database, files)
         report |= beside(files, folder, report) | {EVALUATION: outcomes}
+        headlines = known_numbers(report["headline"] | (headline(outcomes) if outcomes else {}))
+        report["nights"] = of_nights(context.instance, report["made_at"], headlines)
         report["answers"] = [asdict(each) for each in answers(report)]
         contents = {"html": to_html(report), "txt": to_text(report), "json": json.dumps(report, allow_nan=False)}
         for kind, content in contents.items():
@@ -75,9 +78,7 @@ def diagnostic_report(
         context.log.warning(warning)
     paths = {kind: dg.MetadataValue.path(str(folder / f"report.{kind}")) for kind in contents}
     shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
-    numbers = known_numbers(report["headline"] | (headline(outcomes) if outcomes else {})) | of_last_runs(
-        context.instance
-    )
+    numbers = headlines | of_last_runs(context.instance)
     return dg.MaterializeResult(
         metadata={"page": dg.MetadataValue.url(settings.report_url()), **paths, **numbers, **shown}
     )

@@ -157,6 +157,29 @@ def lorenz(records: Sequence[Json], x: str, y: str, series: str, titles: tuple[s
     return _svg((colored + even.encode(**axes)).properties(width=WIDTH, height=300))
 
 
+def multiples(records: Sequence[Json], x: str, y: str, facet: str) -> str:
+    """Return a small line along dates for each value of `facet`, one below the other, each with its own scale."""
+    alt: Any = _altair()
+    small = (
+        alt.Chart()
+        .mark_line(point=True)
+        .encode(
+            x=alt.X(
+                f"{x}:N",
+                title=None,
+                axis=alt.Axis(labelAngle=0, values=_distinct(records, x)[:: 1 + len(records) // 40]),
+            ),
+            y=alt.Y(f"{y}:Q", title=None, axis=alt.Axis(tickCount=3), scale=alt.Scale(zero=False)),
+            color=alt.value(_SERIES[0]),
+        )
+        .properties(width=WIDTH - 70, height=55)
+    )
+    header = alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start", labelPadding=2)
+    row = alt.Row(f"{facet}:N", sort=_distinct(records, facet), title=None, header=header)
+    whole = small.facet(row=row, data=alt.Data(values=list(records)), spacing=8)
+    return _svg(whole.resolve_scale(y="independent"), fit=False)
+
+
 def _distinct(records: Sequence[Json], name: str) -> list[Any]:
     return list(dict.fromkeys(each[name] for each in records))
 

@@ -12,6 +12,7 @@ from jv_assets.reports import (
     match_candidates,
     momentum_bottleneck,
     momentum_options,
+    nights,
     pair_share,
     production_impact,
 )
@@ -42,6 +43,7 @@ def sections(report: Json) -> list[Section]:
             report,
             [embedding_isolation.fallbacks(report), production_impact.section(report), congestion.section(report)],
         ),
+        *nights.sections(report.get("nights")),
         *match_candidates.sections(report.get(MATCH_CANDIDATES)),
     ]
 
