@@ -193,7 +193,10 @@ def _names(alt: Any, y: str, names: Sequence[str]) -> Any:
 def _color(alt: Any, records: Sequence[Json], series: str, colors: Sequence[int] = (1, 2, 3, 4)) -> Any:
     names = _distinct(records, series)
     scale = alt.Scale(domain=names, range=[_SERIES[k - 1] for k in colors[: len(names)]])
-    legend = alt.Legend(title=None, orient="top", symbolType="square", columnPadding=12)
+    # Several lines of names where one would be wider than the chart.
+    longest = max((len(str(name)) for name in names), default=1)
+    columns = max(1, WIDTH // (7 * longest + 30))
+    legend = alt.Legend(title=None, orient="top", symbolType="square", columnPadding=12, columns=columns)
     return alt.Color(f"{series}:N", scale=scale, legend=legend)
 
 
