@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jv_assets.cli.console import _next
+from jv_assets.cli.console import next_command
 from jv_assets.explain import explain
 from jv_assets.setup.status import count_older, count_waiting_texts, read_status
 from tests.support.models import MINILM
@@ -25,7 +25,7 @@ _MATCH = """
 def told(odd: Odd, match: str) -> tuple[int, str | None, list[str]]:
     """How many texts wait, what status says to type, and what explain says of the match."""
     texts, status = count_waiting_texts(odd.database, MINILM), read_status(odd.database, MINILM)
-    command = _next(status, count_older(odd.database, MINILM), texts, is_any_left=False)
+    command = next_command(status, count_older(odd.database, MINILM), texts, is_any_left=False)
     return texts, command, list(explain(odd.database, MINILM, match).notes)
 
 

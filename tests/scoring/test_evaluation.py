@@ -157,7 +157,7 @@ def test_every_figure_is_what_plain_loops_give(seed: int, count: int, profiles: 
 
 
 def test_every_figure_of_many_matches_is_what_plain_loops_give() -> None:
-    rows, outcomes = seeded(1, 300, 24)
+    rows, outcomes = seeded(2, 300, 24)
     stood = pd.DataFrame(columns=["id", *evaluation.STOOD])
     shown = evaluation.report(evaluation.tally(rows, outcomes), AT)
     assert shown["analyses"]["retrospective"]["labels"]["acted"]["verdict"] != "too few"
