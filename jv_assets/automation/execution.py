@@ -1,10 +1,8 @@
 """Run jobs in this process through Dagster's instance, so that the UI shows the runs."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -19,7 +17,7 @@ from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHE
 from jv_assets.partitions import ID_RANGES, keys_of_run, range_tags
 from jv_assets.pipeline.matches.undo_units import UNIT, unit_of
 from jv_assets.platform.launcher import ENDED_BADLY, UNDER_WAY, again, is_at_work, this_process
-from jv_assets.platform.own_runs import is_our_backfill, is_ours, our_origin
+from jv_assets.platform.own_runs import from_our_location, is_our_backfill, is_ours
 from jv_assets.resources.range_files import RangeFiles
 
 _HAVE_FILES = (PROFILES, MATCH_SCORES)
@@ -242,7 +240,7 @@ def _in_process(
     tags: Mapping[str, str],
     assets: Sequence[str] = (),
 ) -> dg.DagsterRun:
-    with _from_our_location(instance, job.name):
+    with from_our_location(instance, job.name):
         result = job.execute_in_process(
             instance=instance,
             run_config={**config, "loggers": _SILENT},
@@ -256,17 +254,6 @@ def _in_process(
         instance.report_run_canceled(run, message=f"jv was stopped; to go on, type: {again(run)}")
         raise KeyboardInterrupt
     return run
-
-
-@contextmanager
-def _from_our_location(instance: dg.DagsterInstance, job: str) -> Iterator[None]:
-    """Give the runs that are created meanwhile the origin that a run from the UI has: see `our_origin`."""
-    create = instance.create_run_for_job
-    instance.create_run_for_job = partial(create, remote_job_origin=our_origin(job))  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        del instance.create_run_for_job
 
 
 def _was_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

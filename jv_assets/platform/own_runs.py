@@ -1,7 +1,9 @@
 """Which runs of a Dagster instance are ours: another code location may share it, with jobs of the same names."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jv_assets.names import ASSETS, JOBS, PUT_BACK
@@ -49,7 +51,18 @@ def started_by_jv(run: "dg.DagsterRun") -> bool:
     return STARTED_BY_JV in run.tags and run.parent_run_id is None
 
 
-def our_origin(job: str) -> "RemoteJobOrigin":
+@contextmanager
+def from_our_location(instance: "dg.DagsterInstance", job: str) -> Iterator[None]:
+    """Give the runs that are created meanwhile the origin that a run from the UI has."""
+    create = instance.create_run_for_job
+    instance.create_run_for_job = partial(create, remote_job_origin=_our_origin(job))  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del instance.create_run_for_job
+
+
+def _our_origin(job: str) -> "RemoteJobOrigin":
     """Return the origin of a run of our job: the code location that workspace.yaml names."""
     from jv_assets.dagster_internals import (
         LoadableTargetOrigin,
