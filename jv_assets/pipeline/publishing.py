@@ -185,17 +185,15 @@ def _compare(batch: pd.DataFrame, stored: pd.DataFrame, options: PublishOptions)
     kept = scored_before & ~same if options.only_missing else np.zeros(len(batch), dtype=np.bool_)
     overtaken = present & ~same & ~kept & batch["reused"].to_numpy()
     differing = present & ~same & ~kept & ~overtaken
-    replaces_all = options.switch_policy and not options.only_missing
-    if differing.any() and not (replaces_all or options.dry_run):
-        _refuse_mixing(batch, now, scored_before & (differing | kept))
+    may_mix = options.dry_run or (options.switch_policy and not options.only_missing)
+    if not may_mix and differing.any() and (affected := scored_before & (differing | kept)).any():
+        _refuse_mixing(batch, now, affected)
     counts = (mask.sum() for mask in (differing, same, kept, deleted, moved, overtaken))
     return Published(len(batch), *map(int, counts)), batch.index[differing]
 
 
 def _refuse_mixing(batch: pd.DataFrame, now: pd.DataFrame, affected: npt.NDArray[np.bool_]) -> None:
     """Raise UserError if the batch's rows would stand beside, or replace, stored scores of other rules."""
-    if not affected.any():
-        return
     made = batch.loc[affected, ["policy", "scoring_version"]].reset_index(drop=True)
     both = list(rules_among(pd.concat([made, now.loc[affected, STAMP].reset_index(drop=True)], axis=1)))
     for _, mine in both:
