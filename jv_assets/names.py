@@ -38,5 +38,5 @@ class Job:
 
 
 PUT_BACK = "put_back"
-"""The op of the job `undo`."""
+"""The op of the job `undo`: Dagster takes no op with the name of a job."""
 JOBS = (Job.RESCORE, Job.EMBED, Job.REFRESH, Job.NIGHTLY, Job.REPORT, Job.DISCOVER, Job.UNDO, Job.PURGE)

@@ -10,8 +10,6 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
 
-"""The op of the job `undo`: Dagster takes no op with the name of a job."""
-
 
 class UndoConfig(dg.Config):
     """`run`: the id of the run to undo, or its first eight characters or more."""
