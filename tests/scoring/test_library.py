@@ -207,9 +207,21 @@ def test_a_misspelt_key_of_a_dict_and_what_is_no_dict() -> None:
     assert score_pair({**PLAIN, **others}, PLAIN) == score_pair(PLAIN, PLAIN)
 
 
-def test_the_page_about_the_library_runs(capsys: pytest.CaptureFixture[str]) -> None:
+WHOLE = 1_000_000
+
+
+@pytest.mark.parametrize("pairs", [100_000, pytest.param(WHOLE, marks=pytest.mark.long)])
+def test_the_cells_of_the_page_print_what_stands_below_them(capsys: pytest.CaptureFixture[str], pairs: int) -> None:
     page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    exec(compile(code, "library.md", "exec"), {})
-    first, *rest = capsys.readouterr().out.splitlines()
-    assert float(first.split()[0]) == float(rest[-1].split()[-1]) > 0
+    cells = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(cells) == page.count("```python")
+    notebook: dict[str, object] = {}
+    *before, (code, printed) = cells
+    for cell, below in before:
+        exec(compile(cell, "cell", "exec"), notebook)
+        assert capsys.readouterr().out == below
+    assert f"{WHOLE:_}" in code
+    exec(compile(code.replace(f"{WHOLE:_}", str(pairs)), "cell", "exec"), notebook)
+    said = capsys.readouterr().out
+    assert (said == printed) == (pairs == WHOLE)
+    assert said.split()[:2] == ["count", f"{pairs}.00"]
