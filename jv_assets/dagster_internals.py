@@ -27,7 +27,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._serdes import ConfigurableClassData
 
 # The ticks of a cron schedule. `TimeWindowPartitionsDefinition` has them too, but as the text of partition keys.
-from dagster._utils.schedules import cron_string_iterator
+from dagster._utils.schedules import cron_string_iterator, reverse_cron_string_iterator
 
 if TYPE_CHECKING:
     # Which backfills go on. `DagsterInstance.get_backfills` takes only this filter. The public way is the GraphQL API,
@@ -68,6 +68,7 @@ __all__ = [
     "SqlEventLogStorageTable",
     "WorkerStatus",
     "cron_string_iterator",
+    "reverse_cron_string_iterator",
 ]
 
 _WHEN_ASKED = {

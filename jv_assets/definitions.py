@@ -24,6 +24,7 @@ from jv_assets.assets.top_matches import top_matches
 from jv_assets.automation import schedules
 from jv_assets.automation.alerts import alert
 from jv_assets.automation.finishing import finish_the_other_ranges
+from jv_assets.automation.late_ranges import late_ranges
 from jv_assets.automation.report_after_nightly import report_after_nightly
 from jv_assets.automation.retention_job import every_day, purge_runs
 from jv_assets.automation.sensors import edited_profiles, new_matches, score_concerned
@@ -31,6 +32,7 @@ from jv_assets.automation.undo_job import undo
 from jv_assets.checks.audit import audit
 from jv_assets.checks.candidates import allocation_right, candidates_right
 from jv_assets.checks.health import health_of_embeddings, health_of_profiles, health_of_scores
+from jv_assets.checks.late import every_range_published
 from jv_assets.checks.verify import verify
 from jv_assets.pipeline.database.stored_cut import read_cut
 from jv_assets.platform import postgres
@@ -57,7 +59,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),
         asset_checks=[
-            *(audit, verify, candidates_right, allocation_right),
+            *(audit, verify, every_range_published, candidates_right, allocation_right),
             *(health_of_scores, health_of_embeddings, health_of_profiles),
         ],
         jobs=[
@@ -67,7 +69,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
         ],
         schedules=[schedules.every_night, schedules.every_week, every_day],
         sensors=[
-            *(finish_the_other_ranges, report_after_nightly, alert),
+            *(finish_the_other_ranges, report_after_nightly, alert, late_ranges),
             *(new_matches, edited_profiles, score_concerned),
         ],
         resources={

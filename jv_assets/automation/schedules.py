@@ -41,7 +41,7 @@ NIGHTLY_REPORTS = (
 REPORTS = (MOMENTUM_OPTIONS, *NIGHTLY_REPORTS)
 """momentum_options takes longer than all other reports together, and its result does not change over night."""
 
-_A_RUN = timedelta(hours=2)
+A_RUN = timedelta(hours=2)
 """How long a nightly run and its reports may take before they are late."""
 
 
@@ -50,7 +50,7 @@ def every_night_anew() -> dg.FreshnessPolicy:
     ticks = cron_string_iterator(time.time(), settings.nightly_cron(), settings.nightly_timezone())
     # Fifteen ticks, so that a weekend is among them.
     longest = max(after - before for before, after in pairwise(islice(ticks, 15)))
-    return dg.FreshnessPolicy.time_window(warn_window=longest + _A_RUN, fail_window=2 * longest + _A_RUN)
+    return dg.FreshnessPolicy.time_window(warn_window=longest + A_RUN, fail_window=2 * longest + A_RUN)
 
 
 rescore = dg.define_asset_job(
