@@ -163,6 +163,25 @@ KEYS: dict[str, dict[str, str]] = {
         "policy embedding_model as_of": "what the values were made under and with, and the age of their oldest input",
         "file_bytes": "the size of its Parquet file",
     },
+    "similarity_calibration": {
+        "json": "where the file with all figures is",
+        "steps": "a table of the steps in force beside the proposed ones",
+        "embedding_model profiles": "the measured model, and how many profiles were drawn",
+        "offering_seeking_pairs audience_alignment_pairs": "random pairs of each factor",
+        "offering_seeking_mean audience_alignment_mean": "the mean cosine of random pairs",
+        "offering_seeking_first_step_rate audience_alignment_first_step_rate": (
+            "the share of random pairs that reach the lowest step in force, 0–1"
+        ),
+        "offering_seeking_drift audience_alignment_drift": (
+            "the greatest difference from the last measurement's distribution, 0–1"
+        ),
+        "offering_seeking_auc_random_pairs audience_alignment_auc_random_pairs": (
+            "how often a paraphrase has a higher cosine than a random pair, 0–1"
+        ),
+        "offering_seeking_auc_near_misses audience_alignment_auc_near_misses": (
+            "how often a paraphrase has a higher cosine than a near miss, 0–1"
+        ),
+    },
     "top_matches": {
         "csv": "where the file is",
         "without_score not_scorable": "matches left out: without a score, and scored once but never again",

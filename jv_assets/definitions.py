@@ -20,6 +20,7 @@ from jv_assets.assets.production_impact import production_impact
 from jv_assets.assets.profile_embeddings import profile_embeddings
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.published_scores import published_scores
+from jv_assets.assets.similarity_calibration import similarity_calibration
 from jv_assets.assets.top_matches import top_matches
 from jv_assets.automation import schedules
 from jv_assets.automation.alerts import alert
@@ -52,7 +53,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
             *(production.PROFILES, production.MATCHES),
             *(profiles, profile_embeddings, match_scores, published_scores),
             *(embedding_isolation, momentum_bottleneck, aggregation_comparison, momentum_options),
-            *(match_candidates, candidate_allocation),
+            *(match_candidates, candidate_allocation, similarity_calibration),
             *(production_impact, evaluation, diagnostic_report, top_matches),
         ],
     )
@@ -64,7 +65,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
         ],
         jobs=[
             *(schedules.rescore, schedules.embed, schedules.refresh, schedules.nightly, schedules.report),
-            schedules.discover,
+            *(schedules.discover, schedules.calibrate),
             *(undo, purge_runs),
         ],
         schedules=[schedules.every_night, schedules.every_week, every_day],

@@ -16,11 +16,13 @@ TOP_MATCHES = "top_matches"
 
 MATCH_CANDIDATES = "match_candidates"
 CANDIDATE_ALLOCATION = "candidate_allocation"
+SIMILARITY_CALIBRATION = "similarity_calibration"
 
 ASSETS = (
     *(PROFILES, PROFILE_EMBEDDINGS, MATCH_SCORES, PUBLISHED_SCORES),
     *(EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON, MOMENTUM_OPTIONS, PRODUCTION_IMPACT),
     *(EVALUATION, DIAGNOSTIC_REPORT, TOP_MATCHES, MATCH_CANDIDATES, CANDIDATE_ALLOCATION),
+    SIMILARITY_CALIBRATION,
 )
 
 
@@ -33,10 +35,12 @@ class Job:
     NIGHTLY = "nightly"
     REPORT = "report"
     DISCOVER = "discover"
+    CALIBRATE = "calibrate"
     UNDO = "undo"
     PURGE = "forget"
 
 
 PUT_BACK = "put_back"
 """The op of the job `undo`: Dagster takes no op with the name of a job."""
-JOBS = (Job.RESCORE, Job.EMBED, Job.REFRESH, Job.NIGHTLY, Job.REPORT, Job.DISCOVER, Job.UNDO, Job.PURGE)
+JOBS = (Job.RESCORE, Job.EMBED, Job.REFRESH, Job.NIGHTLY, Job.REPORT, Job.DISCOVER, Job.CALIBRATE, Job.UNDO,
+        Job.PURGE)  # fmt: skip

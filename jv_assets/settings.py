@@ -236,6 +236,21 @@ def score_log_days() -> int:
     return _whole_number("JV_SCORE_LOG_DAYS", default=400)
 
 
+def calibration_rates() -> tuple[float, ...]:
+    """`JV_CALIBRATION_FPR`: the false positive rates of the four proposed steps, the lowest step first."""
+    text = os.environ.get("JV_CALIBRATION_FPR") or "0.5,0.2,0.08,0.02"
+    try:
+        rates = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        rates = ()
+    if len(rates) != 4 or not 1 > rates[0] > rates[1] > rates[2] > rates[3] > 0:
+        raise UserError(
+            f"JV_CALIBRATION_FPR={_short(text)}: set it to four shares between 1 and 0 in falling order, such as "
+            "0.5,0.2,0.08,0.02"
+        )
+    return rates
+
+
 def outcome_days() -> int:
     """`JV_OUTCOME_DAYS`: after how many days a match that somebody saw and ignored counts as not acted upon."""
     return _whole_number("JV_OUTCOME_DAYS", default=30, most=36_500)

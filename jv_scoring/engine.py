@@ -185,8 +185,8 @@ def compare_texts(pairs: Pairs, texts: tuple[str, str], calibration: Calibration
     vectors.settle(cosines, lambda values: _distance(values, calibration.steps))
     by_words = np.flatnonzero(~semantic | overlap)
     overlap_scores = np.full(len(semantic), np.nan)
-    overlap_scores[by_words] = _step_scores(pairs.take(by_words).overlap_shares(*texts), OVERLAP_STEPS)
-    scores = np.where(semantic, _step_scores(cosines, calibration.steps), overlap_scores)
+    overlap_scores[by_words] = step_scores(pairs.take(by_words).overlap_shares(*texts), OVERLAP_STEPS)
+    scores = np.where(semantic, step_scores(cosines, calibration.steps), overlap_scores)
     return _Similarity(scores, semantic, cosines, overlap_scores if overlap else None)
 
 
@@ -198,7 +198,7 @@ def _distance(values: Floats, steps: Steps) -> Floats:
     return distance
 
 
-def _step_scores(values: Floats, steps: Steps) -> Floats:
+def step_scores(values: Floats, steps: Steps) -> Floats:
     """Return `similarity.step_score` of each value."""
     scores = np.full(len(values), LOWEST_SCORE)
     for limit, score in reversed(steps):

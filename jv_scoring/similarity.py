@@ -24,12 +24,14 @@ class Calibration:
     """The meaning of a model's cosines.
 
     `random` and `synonym` are the model's mean cosines of random pairs and of synonym pairs; `dimension` is the length
-    of its vectors.
+    of its vectors. A named calibration has a `name` and its own `measured` steps, by the column of the factor.
     """
 
     dimension: int
     random: float
     synonym: float
+    name: str | None = None
+    measured: tuple[tuple[str, Steps], ...] = ()
 
     @property
     def steps(self) -> Steps:
@@ -38,6 +40,10 @@ class Calibration:
         return tuple(
             (round(self.random + (limit - _REFERENCE_RANDOM) * scale, 3), score) for limit, score in _REFERENCE_STEPS
         )
+
+    def steps_of(self, factor: str) -> Steps:
+        """Return the steps of a similarity factor, by its column."""
+        return dict(self.measured).get(factor, self.steps)
 
 
 CALIBRATIONS = {

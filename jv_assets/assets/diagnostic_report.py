@@ -34,10 +34,10 @@ class ReportConfig(dg.Config):
     description="""
 One page that says what the scores mean. Its questions: Do the scores predict what people do? Did embeddings help? Why
 are scores low? How much of a score is about the pair? What would another policy do? How could Momentum improve? Where
-do fallbacks come from? Is everybody sent to the same few? What did the older matcher miss?
+do fallbacks come from? Is everybody sent to the same few? What did the older matcher miss? What does a cosine mean?
 
-Merges the report assets of all partitions, the last `momentum_options` and `candidate_allocation`, people's ratings,
-and what the last runs took.
+Merges the report assets of all partitions, the last `momentum_options`, `candidate_allocation` and
+`similarity_calibration`, people's ratings, and what the last runs took.
 The page names partitions that are missing or stale: those that were never tallied, or rescored since. Refuses
 partitions that were scored under several policies.
 

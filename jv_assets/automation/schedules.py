@@ -22,6 +22,7 @@ from jv_assets.names import (
     PROFILE_EMBEDDINGS,
     PROFILES,
     PUBLISHED_SCORES,
+    SIMILARITY_CALIBRATION,
     TOP_MATCHES,
     Job,
 )
@@ -86,6 +87,11 @@ discover = dg.define_asset_job(
     dg.AssetSelection.assets(*DISCOVER),
     description="Find the best pairs that no match joins yet, and spread them over the profiles. Writes nothing to the "
     "platform's tables.",
+)
+calibrate = dg.define_asset_job(
+    Job.CALIBRATE,
+    dg.AssetSelection.assets(SIMILARITY_CALIBRATION),
+    description="Measure what the model's cosines mean, and propose steps. Changes no score.",
 )
 
 

@@ -34,6 +34,31 @@ def lines(records: Sequence[Json], x: str, y: str, series: str, titles: tuple[st
     )
 
 
+def lines_with_rules(records: Sequence[Json], series: str, rules: Sequence[Json], titles: tuple[str, str]) -> str:
+    """Return outlines of distributions, as `lines` draws `x` and `y`, with a vertical line at each rule's `at`.
+
+    `rules` have a `label`, which stands at the top; one with `dashed` is drawn in dashes, its label lower.
+    """
+    alt: Any = _altair()
+    outline = (
+        alt.Chart(alt.Data(values=list(records)))
+        .mark_area(fillOpacity=0.15, line=True, interpolate="monotone")
+        .encode(
+            x=alt.X("x:Q", title=titles[0], scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("y:Q", title=titles[1], axis=alt.Axis(format="%"), stack=None),
+            color=_color(alt, records, series),
+        )
+    )
+    layers = [outline]
+    for dashed in (False, True):
+        of = alt.Chart(alt.Data(values=[each for each in rules if each["dashed"] == dashed])).encode(x="at:Q")
+        layers.append(of.mark_rule(color=_TEXT, size=1, strokeDash=[4, 3] if dashed else [1, 0]))
+        height = 14 if dashed else 4
+        layers.append(of.mark_text(color=_TEXT, fontSize=10, align="left", dx=2).encode(
+            text="label:N", y=alt.value(height)))  # fmt: skip
+    return _svg(alt.layer(*layers).properties(width=WIDTH, height=220))
+
+
 def facets(records: Sequence[Json], x: str, y: str, facet: str, titles: tuple[str, str], *, series: str | None = None,
            ) -> str:  # fmt: skip
     """Return small charts of distributions over 0–10, one below the other for each value of `facet`."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from jv_assets.names import EMBEDDING_ISOLATION, EVALUATION, MATCH_CANDIDATES, PRODUCTION_IMPACT
+from jv_assets.names import EMBEDDING_ISOLATION, EVALUATION, MATCH_CANDIDATES, PRODUCTION_IMPACT, SIMILARITY_CALIBRATION
 from jv_assets.reports import (
     aggregation_comparison,
     congestion,
@@ -15,6 +15,7 @@ from jv_assets.reports import (
     nights,
     pair_share,
     production_impact,
+    similarity_calibration,
 )
 from jv_assets.reports.figures import NOTHING, Figure, Section, number, percent, with_interval
 from jv_assets.reports.tallies import TALLIED
@@ -45,6 +46,7 @@ def sections(report: Json) -> list[Section]:
         ),
         *nights.sections(report.get("nights")),
         *match_candidates.sections(report.get(MATCH_CANDIDATES)),
+        *similarity_calibration.sections(report.get(SIMILARITY_CALIBRATION)),
     ]
 
 

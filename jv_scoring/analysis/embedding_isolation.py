@@ -120,7 +120,12 @@ def _sums(rows: pd.DataFrame, sides: Mapping[str, Floats]) -> dict[str, Sums]:
 
 def words_only(rows: pd.DataFrame, policy: Policy) -> dict[str, Floats]:
     """Return each of `MEASURES` as it would be without any vector."""
-    values = {f"{factor}_{of}": column(rows, f"{factor}_overlap_{of}") for factor in SIMILARITIES for of in DIRECTIONS}
+    words = {f"{factor}_{of}": column(rows, f"{factor}_overlap_{of}") for factor in SIMILARITIES for of in DIRECTIONS}
+    return with_similarities(rows, policy, words)
+
+
+def with_similarities(rows: pd.DataFrame, policy: Policy, values: dict[str, Floats]) -> dict[str, Floats]:
+    """Return each of `MEASURES` as it would be with other `values` of the similarity factors, both ways."""
     raw = []
     for direction in DIRECTIONS:
         factors = [

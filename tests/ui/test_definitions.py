@@ -58,7 +58,7 @@ def test_every_job_schedule_sensor_and_check_says_what_it_is() -> None:
     repository = defs.get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     assert {job.name for job in jobs} == {
-        *("discover", "embed", "forget", "nightly", "refresh", "report", "rescore", "undo"),
+        *("calibrate", "discover", "embed", "forget", "nightly", "refresh", "report", "rescore", "undo"),
     }
     for each in [*jobs, *repository.schedule_defs, *repository.sensor_defs]:
         assert each.description, each.name
