@@ -30,8 +30,8 @@ from dagster._serdes import ConfigurableClassData
 from dagster._utils.schedules import cron_string_iterator, reverse_cron_string_iterator
 
 if TYPE_CHECKING:
-    # Which backfills go on. `DagsterInstance.get_backfills` takes only this filter. The public way is the GraphQL API,
-    # which needs a webserver.
+    # Which backfills are in progress. `DagsterInstance.get_backfills` takes only this filter. The public way is the
+    # GraphQL API, which needs a webserver.
     from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 
     # The tables of events and of asset checks: which runs hold the latest of something, and the verdicts that

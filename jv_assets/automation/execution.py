@@ -150,11 +150,11 @@ def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
     """Return one line for each run that waits or is in progress, and each unfinished backfill."""
     waiting = _our_runs(instance, [dg.DagsterRunStatus.QUEUED])
     lines = [f"{_named(run)} waits for the daemon (jv ui)" for run in waiting]
-    lines += [f"{_named(run)} goes on{_nevertheless(instance, run)}" for run in at_work(instance)]
+    lines += [f"{_named(run)} is still running{_nevertheless(instance, run)}" for run in at_work(instance)]
     requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
     for backfill in instance.get_backfills(filters=requested):
         if is_our_backfill(instance, backfill):
-            lines.append(f"backfill {backfill.backfill_id} goes on while the daemon runs (jv ui)")
+            lines.append(f"backfill {backfill.backfill_id} continues while the daemon runs (jv ui)")
     return lines
 
 
@@ -251,7 +251,7 @@ def _in_process(
     run = instance.get_run_by_id(result.run_id)
     assert run
     if _was_interrupted(instance, run):
-        instance.report_run_canceled(run, message=f"jv was stopped; to go on, type: {again(run)}")
+        instance.report_run_canceled(run, message=f"jv was stopped; to continue, type: {again(run)}")
         raise KeyboardInterrupt
     return run
 

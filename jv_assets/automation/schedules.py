@@ -116,7 +116,7 @@ def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Ski
     # A second run would only repeat the first one's work.
     runs = context.instance.get_runs(dg.RunsFilter(job_name=nightly.name, statuses=NOT_ENDED))
     if going := [run for run in runs if is_ours(context.instance, run)]:
-        return dg.SkipReason(f"the nightly run {going[0].run_id} still goes on")
+        return dg.SkipReason(f"the nightly run {going[0].run_id} is still running")
     return dg.RunRequest(tags=all_ranges_tags())
 
 

@@ -95,7 +95,7 @@ def _tick(
     """
     mine = dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}, statuses=NOT_ENDED)
     if going := [run for run in context.instance.get_runs(mine) if is_ours(context.instance, run)]:
-        return dg.SkipReason(f"run {going[0].run_id} still goes on")
+        return dg.SkipReason(f"run {going[0].run_id} is still running")
 
     def work(connection: Connection) -> tuple[str, int, Sequence[str]]:
         refuse_unfit(connection)

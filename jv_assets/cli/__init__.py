@@ -46,7 +46,7 @@ def _called() -> tuple[int, str | None]:
         message = " ".join(error.format_message().split())
         return error.exit_code, f"{message.rstrip('.')}; see: {_help()}" if message else None
     if code == _INTERRUPTED:
-        return code, "stopped; what was done is kept. To go on: jv retry, or the same again"
+        return code, "stopped; what was done is kept. To continue: jv retry, or the same command again"
     return code, None
 
 

@@ -173,7 +173,7 @@ def show_status(
     if texts:
         out.print(f"texts that wait to be embedded, new or edited: {texts:,}", soft_wrap=True)
     if command := next_command(status, older, texts, any(left.values())):
-        wait = "wait for the run that goes on, then: [bold]jv status[/]"
+        wait = "wait for the run in progress, then: [bold]jv status[/]"
         out.print(f"Next: {wait if at_work else f'[bold]{command}[/]'}")
 
 

@@ -29,7 +29,7 @@ class _Lasting(io.FileIO):
 
 
 def lasting(descriptor: int, encoding: str = "utf-8") -> TextIO:
-    """Return a text stream that writes whole lines to `descriptor`, and goes on after its reader has gone."""
+    """Return a text stream that writes whole lines to `descriptor`, and keeps working after its reader has gone."""
     raw = io.BufferedWriter(_Lasting(descriptor, "w", closefd=False))
     return io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
 

@@ -74,7 +74,7 @@ def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool =
             family.wait_for(lambda: False)
     except KeyboardInterrupt:
         if settings.database_url() is None:
-            print("The embedded Postgres goes on running. To stop it: jv stop", flush=True)
+            print("The embedded Postgres keeps running. To stop it: jv stop", flush=True)
         return 0
     except DiedError as error:
         print(f"jv: {error}", file=sys.stderr)

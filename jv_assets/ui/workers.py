@@ -51,4 +51,4 @@ def _until_none_is_left(family: Family) -> None:
         except DiedError as error:
             if not family.end_orphans():
                 raise
-            print(f"jv: {error}; the others go on", file=sys.stderr, flush=True)
+            print(f"jv: {error}; the others keep running", file=sys.stderr, flush=True)

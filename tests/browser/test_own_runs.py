@@ -31,7 +31,7 @@ def pages(program: Program) -> Iterator[Running]:
         pages.process.send_signal(signal.SIGTERM)
         pages.process.wait(SECONDS)
         assert pages.process.stdout
-        assert "The embedded Postgres goes on running. To stop it: jv stop\n" in pages.process.stdout.read()
+        assert "The embedded Postgres keeps running. To stop it: jv stop\n" in pages.process.stdout.read()
 
 
 def test_a_run_of_jv_stands_where_any_other_does(page: Page, program: Program, pages: Running) -> None:

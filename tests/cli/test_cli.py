@@ -429,7 +429,10 @@ def test_stopped_in_the_middle(rescored: Program, number: signal.Signals) -> Non
         out, err = process.communicate(timeout=SECONDS)
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert (out, err) == ("", "jv: stopped; what was done is kept. To go on: jv retry, or the same again\n")
+        assert (out, err) == (
+            "",
+            "jv: stopped; what was done is kept. To continue: jv retry, or the same command again\n",
+        )
     before = rescored.matches()
     assert {range_of(match_id) for match_id in scored(before)} == {"0", "4"}
 
@@ -455,7 +458,7 @@ def test_stopped_before_anything_was_done(shared: Program) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
-    assert (out, err) == ("", "jv: stopped; what was done is kept. To go on: jv retry, or the same again\n")
+    assert (out, err) == ("", "jv: stopped; what was done is kept. To continue: jv retry, or the same command again\n")
 
 
 def test_two_at_once(loaded: Program) -> None:

@@ -139,8 +139,8 @@ def test_while_a_rescore_runs_status_advises_no_other(program: Program) -> None:
         wait_until(lambda: waits_for_a_lock(program))
         for settings in ({}, policy):
             out = program.well("status", **settings).out
-            assert " of rescore, ranges 8 to 8, goes on\n" in out
-            assert out.endswith("Next: wait for the run that goes on, then: jv status\n")
+            assert " of rescore, ranges 8 to 8, is still running\n" in out
+            assert out.endswith("Next: wait for the run in progress, then: jv status\n")
             assert "jv rescore" not in out
     assert process.wait() == 0
     program.well("rescore")

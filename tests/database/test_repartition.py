@@ -93,7 +93,9 @@ def test_a_table_of_v7_is_cut_anew_on_purpose(whole: Pipeline) -> None:
     assert ranges_even(uneven, "profiles").passed
 
     going = create_run_for_test(whole.instance, job_name="nightly", status=dg.DagsterRunStatus.STARTED)
-    with pytest.raises(UserError, match=r"^run .* goes on: let it end, or end it in jv ui; then type: jv repartition$"):
+    with pytest.raises(
+        UserError, match=r"^run .* is still running: let it end, or end it in jv ui; then type: jv repartition$"
+    ):
         jv(whole, "repartition")
     assert "Nothing was changed. To change the partitions: jv repartition" in jv(whole, "repartition", "--dry-run")
     whole.instance.delete_run(going.run_id)

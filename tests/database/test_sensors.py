@@ -166,7 +166,7 @@ def test_a_tick_waits_for_the_run_of_the_one_before(whole: Pipeline) -> None:
         whole.defs.resolve_job_def("refresh"), tags={"dagster/sensor_name": "new_matches"}
     )
     data, _ = tick(whole, new_matches, "2020-01-01")
-    assert (data.run_requests, data.skip_message) == ([], f"run {run.run_id} still goes on")
+    assert (data.run_requests, data.skip_message) == ([], f"run {run.run_id} is still running")
     assert data.cursor == "2020-01-01"
     whole.instance.report_run_canceled(run)
     data, _ = tick(whole, new_matches, "2020-01-01")

@@ -131,7 +131,7 @@ def test_a_worker_and_a_run_of_another_one_killed(scaled_out: Production, instan
         wait_until(lambda: is_done(instance), SECONDS)
         assert workers.poll() is None
     assert re.search(
-        r"^jv: the worker [12] has ended by itself \(code -9\): .+; the others go on$", said(workers), re.M
+        r"^jv: the worker [12] has ended by itself \(code -9\): .+; the others keep running$", said(workers), re.M
     )
     assert statuses(instance) == {**once, "8": ["FAILURE", "SUCCESS"], "c": ["FAILURE", "SUCCESS"]}
     kept = "; what it had done is kept, and it is tried again; else type: jv retry"

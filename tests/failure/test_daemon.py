@@ -60,7 +60,7 @@ def test_a_run_and_the_daemon_killed_while_a_backfill_goes_on(production: Produc
         in status
     )
     assert f"published_scores: failed in 2 ranges (c, e): {STOPPED}; {kept}" in status
-    assert " goes on while the daemon runs (jv ui)\n" in status
+    assert " continues while the daemon runs (jv ui)\n" in status
     assert status.endswith("Next: jv retry\n")
     assert statuses(production) == {**others, "8": "FAILURE", "c": "FAILURE"}
     log = production.log()

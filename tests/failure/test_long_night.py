@@ -11,7 +11,7 @@ from tests.support.telling import assert_retried, ended
 from tests.support.waiting import wait_until
 
 RANGE_8 = lock_of("8")
-WAIT = "Next: wait for the run that goes on, then: jv status\n"
+WAIT = "Next: wait for the run in progress, then: jv status\n"
 MARKS: dict[str, Callable[[dg.DagsterInstance, dg.DagsterRun], object]] = {
     "failed": lambda instance, run: instance.report_run_failed(run, "Exceeded maximum runtime of 86400 seconds."),
     "cancelled": lambda instance, run: instance.report_run_canceled(run),
@@ -26,13 +26,13 @@ def test_a_night_that_was_marked_as_ended_goes_on(production: Production, mark: 
         process = jv.start("nightly")
         wait_until(lambda: waiting(production))
         told = jv.well("status").out
-        assert " goes on\n" in told
+        assert " is still running\n" in told
         assert told.endswith(WAIT)
         with jv.instance() as instance:
             [run] = instance.get_runs()
             MARKS[mark](instance, run)
         told = jv.well("status").out
-        assert f"run {run.run_id[:8]} of nightly, ranges 0 to e, goes on, although " in told
+        assert f"run {run.run_id[:8]} of nightly, ranges 0 to e, is still running, although " in told
         assert "never done" not in told
         assert told.endswith(WAIT)
         assert jv.well("retry").out == "No range has failed and none is left to do.\n"

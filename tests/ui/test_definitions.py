@@ -152,7 +152,7 @@ def test_one_nightly_run_over_all_ranges(tmp_path: Path) -> None:
             run = create_run_for_test(instance, job_name="nightly", status=status)
             skipped = schedule.evaluate_tick(context).skip_message
             ended = status.name in ("SUCCESS", "FAILURE", "CANCELED", "MANAGED")
-            assert skipped == (None if ended else f"the nightly run {run.run_id} still goes on")
+            assert skipped == (None if ended else f"the nightly run {run.run_id} is still running")
             instance.delete_run(run.run_id)
     assert schedule.job.name == "nightly"
     assert range_tags("0", "c").items() <= request.tags.items()

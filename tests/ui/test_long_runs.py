@@ -95,7 +95,7 @@ def test_what_makes_progress_has_no_maximum(instance: dg.DagsterInstance, url: s
     assert {run.run_id: run.status.name for run in instance.get_runs()} == dict.fromkeys(
         [here.run_id, elsewhere.run_id, launched.run_id], "STARTED"
     )
-    assert all(line.endswith(" goes on") for line in under_way(instance))
+    assert all(line.endswith(" is still running") for line in under_way(instance))
 
 
 def test_a_run_elsewhere_that_says_nothing_is_ended(instance: dg.DagsterInstance, url: str) -> None:
@@ -158,7 +158,7 @@ def test_what_ended_a_run_from_outside_is_named(instance: dg.DagsterInstance, ur
     assert message_of(instance, ended)["causes"] == [cause]
     assert [one.run_id for one in at_work(instance)] == [run.run_id]
     [line] = under_way(instance)
-    assert line == f"run {run.run_id[:8]} of nightly, ranges {FIRST} to {LAST}, goes on, although {cause}"
+    assert line == f"run {run.run_id[:8]} of nightly, ranges {FIRST} to {LAST}, is still running, although {cause}"
 
     gone = begun(instance, {STARTED_BY_JV: f"{socket.gethostname()}:{2**22 + 1}"})
     instance.report_run_failed(gone)
@@ -194,7 +194,7 @@ def test_a_signal_is_told_after_somebody_marked_the_run(instance: dg.DagsterInst
         execute(instance, definitions.resolve_job_def("nightly"), parts(("profiles",), [FIRST]))
     [run] = instance.get_runs()
     assert run.status == dg.DagsterRunStatus.CANCELED
-    assert run_causes(instance, run) == ["jv was stopped; to go on, type: jv retry"]
+    assert run_causes(instance, run) == ["jv was stopped; to continue, type: jv retry"]
 
 
 def test_a_step_that_a_signal_ended_says_so(instance: dg.DagsterInstance) -> None:

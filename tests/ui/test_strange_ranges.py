@@ -19,9 +19,9 @@ def test_they_are_shown_as_they_are_tagged() -> None:
         here = a_run(instance, range_tags(ID_RANGES.get_partition_keys()[0], ID_RANGES.get_partition_keys()[1]))
         assert keys_of_run(old) == ["04", "fc"]
         assert set(under_way(instance)) == {
-            f"run {old.run_id[:8]} of nightly, ranges 04 to fc, goes on",
-            f"run {one.run_id[:8]} of nightly, ranges 3c to 3c, goes on",
-            f"run {here.run_id[:8]} of nightly, ranges 0 to 4, goes on",
+            f"run {old.run_id[:8]} of nightly, ranges 04 to fc, is still running",
+            f"run {one.run_id[:8]} of nightly, ranges 3c to 3c, is still running",
+            f"run {here.run_id[:8]} of nightly, ranges 0 to 4, is still running",
         }
 
 
