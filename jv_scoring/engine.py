@@ -181,13 +181,20 @@ def _synergy_factors(pairs: Pairs, calibration: Calibration, overlap: bool) -> d
 
 def compare_texts(pairs: Pairs, texts: tuple[str, str], calibration: Calibration, overlap: bool) -> _Similarity:
     vectors = pairs.vectors(*texts)
-    cosines, semantic = vectors.cosines(), vectors.semantic
-    vectors.settle(cosines, lambda values: _distance(values, calibration.steps))
+    semantic = vectors.semantic
+    cosines, semantic_scores = cosine_scores(vectors, calibration)
     by_words = np.flatnonzero(~semantic | overlap)
     overlap_scores = np.full(len(semantic), np.nan)
     overlap_scores[by_words] = step_scores(pairs.take(by_words).overlap_shares(*texts), OVERLAP_STEPS)
-    scores = np.where(semantic, step_scores(cosines, calibration.steps), overlap_scores)
+    scores = np.where(semantic, semantic_scores, overlap_scores)
     return _Similarity(scores, semantic, cosines, overlap_scores if overlap else None)
+
+
+def cosine_scores(vectors: PairVectors, calibration: Calibration) -> tuple[Floats, Floats]:
+    """Return the cosines of pairs, and their scores; without meaning where a vector is missing."""
+    cosines = vectors.cosines()
+    vectors.settle(cosines, lambda values: _distance(values, calibration.steps))
+    return cosines, step_scores(cosines, calibration.steps)
 
 
 def _distance(values: Floats, steps: Steps) -> Floats:

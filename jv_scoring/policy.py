@@ -11,7 +11,7 @@ SCORING_VERSION = "ismc_v2_embeddings"
 this.
 """
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """The name of what the code makes from the same inputs under the same rules: the rows of `profiles` and `match_scores`.
 
 Rows of another version are not reused. A test over golden rows fails if results change and the version does not.

@@ -42,12 +42,12 @@ STORED_COLUMNS = (
     "stored_version",
     "stored_policy",
     "stored_inputs_hash",
-    "stored_word_overlap",
+    "stored_fallbacks",
     "stored_fits",
     "stored_row",
 )
 """What is read of a match before it is scored: the older matcher's score; what was published last (null if nothing
-was); how many of its four text comparisons were by word overlap (null if unknown); the policies that give the stored
+was); how many of its three text comparisons were by word overlap (null if unknown); the policies that give the stored
 scores from the stored breakdown (`match_states.fits`); and the version of that row (`version_of`).
 """
 

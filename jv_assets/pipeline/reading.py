@@ -20,6 +20,7 @@ from jv_assets.pipeline.matches.match_states import context_of, fits
 from jv_assets.pipeline.texts.stored_vectors import dimension_of, model_of
 from jv_assets.resources.database import Database
 from jv_assets.tables import cast, frame, selected
+from jv_scoring.analysis.stored import COMPARISONS, SIMILARITIES
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import combine_offering
 from jv_scoring.similarity import WORD_OVERLAP
@@ -30,18 +31,19 @@ _PROFILES = f"""
     SELECT id::text, {selected("profiles", INPUT_COLUMNS)} FROM profiles WHERE {{}} ORDER BY id
 """  # noqa: S608 - of our own constants
 _METHODS = ", ".join(
-    f"c.breakdown_{of} -> 'synergy' -> 'factors' -> {place} ->> 'method'" for of in ("ab", "ba") for place in (0, 1)
+    f"c.breakdown_{of} -> 'synergy' -> 'factors' -> {SIMILARITIES.index(factor)} ->> 'method'"
+    for factor, of in COMPARISONS
 )
-"""SQL for how each of the two similarity factors was compared in each direction."""
+"""SQL for the method of each of a match's comparisons of texts."""
 _MATCHES = f"""
     SELECT id::text, profile_id::text, suggested_profile_id::text, {selected("match_suggestions", ["match_score"])},
         {cast("match_suggestions", "score_ab")} AS stored_score_ab,
         {cast("match_suggestions", "score_ba")} AS stored_score_ba,
         {cast("match_suggestions", "harmonic_mean")} AS stored_harmonic_mean,
         c.scoring_version AS stored_version, c.policy AS stored_policy, c.inputs_hash AS stored_inputs_hash,
-        CASE WHEN harmonic_mean IS NOT NULL AND num_nonnulls({_METHODS}) = 4
+        CASE WHEN harmonic_mean IS NOT NULL AND num_nonnulls({_METHODS}) = {len(COMPARISONS)}
             THEN cardinality(array_positions(ARRAY[{_METHODS}], '{WORD_OVERLAP}'))
-        END AS stored_word_overlap,
+        END AS stored_fallbacks,
         CASE WHEN harmonic_mean IS NOT NULL THEN {fits("match_suggestions")} END AS stored_fits,
         {version_of("match_suggestions")} AS stored_row,
         match_context IS NOT NULL AND ({cast("match_suggestions", "match_context")}) IS NULL AS is_unreadable
@@ -95,7 +97,7 @@ def matches_within(connection: Connection, low: str, high: str, known: pd.DataFr
 _MATCH = ["id", "profile_id", "suggested_profile_id", *STORED_COLUMNS]
 _NO_SCORE = 1e10
 """From here on, the older matcher's score is none: reports count pairs of scores in 64 bits."""
-_NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith(("mean", "overlap"))]
+_NUMBERS = [name for name in STORED_COLUMNS if "score" in name or name.endswith(("mean", "fallbacks"))]
 
 
 def _matches(connection: Connection, where: str, values: Mapping[str, object]) -> pd.DataFrame:

@@ -19,19 +19,21 @@ from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.fallbacks import rise_of
+from jv_scoring.analysis.stored import GROUPS, METHODS
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
-from jv_scoring.factors import INPUT_COLUMNS, MOMENTUM
+from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.inputs import inputs_hashes, profile_hashes
 from jv_scoring.policy import CODE_VERSION, SCORING_VERSION, parse_policy
 from jv_scoring.prepare import NULLS, Prepared, profile_features
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
-from jv_scoring.synergy import SYNERGY
 from jv_scoring.vectors import Positions, Vectors
 
 STORED_BEFORE = ["id", "stored_harmonic_mean", "stored_policy", "stored_version", "stored_inputs_hash"]
 
+_NULLABLE = ("synergy", "momentum")
+"""The dimensions that have nullable factors."""
 PAIRS_AT_ONCE = 5_000
 """How many pairs are scored at once. Memory grows with it: 5,000 pairs take 0.3 GB less than 15,000."""
 
@@ -140,26 +142,31 @@ def score_range(
 def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy: str) -> ScoredRange:
     """Score matches whose profiles' vectors are all in memory.
 
-    A row also has what the reports compare with: both null treatments of Synergy and Momentum, the similarity factors
-    by word overlap alone, and what was stored before.
+    A row also has what the reports compare with: the columns of `for_reports`, and what was stored before.
     """
     scored = score_pairs(prepared, matches, policy, calibration_of(model), overlap=True)
     contexts, hashes = match_contexts(
         prepared, scored, policy=policy, model=model, scored_at=datetime.now(UTC).isoformat(timespec="seconds")
     )
-    both: dict[str, object] = {}
-    for direction in DIRECTIONS:
-        for dimension, factors in (("synergy", SYNERGY), ("momentum", MOMENTUM)):
-            columns = [scored[f"{factor.column}_{direction}"].to_numpy(np.float64) for factor in factors]
-            both |= {f"{dimension}_{nulls}_{direction}": weighted_means(columns, factors, nulls) for nulls in NULLS}
-    of_policy = [f"{dimension}_{direction}" for dimension in ("synergy", "momentum") for direction in DIRECTIONS]
     skipped = scored.attrs["unscorable"]
     before = matches.loc[~matches["id"].isin(list(skipped)), list(STORED_COLUMNS)].reset_index(drop=True)
     stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "code_version": CODE_VERSION}
     made = {name: np.full(len(hashes), value, object) for name, value in (stamp | {"match_context": contexts}).items()}
     made["reused"] = np.zeros(len(hashes), np.bool_)
-    rows = pd.concat([scored.drop(columns=of_policy), pd.DataFrame(both | made), before], axis=1)
+    rows = pd.concat([for_reports(scored), pd.DataFrame(made), before], axis=1)
     return ScoredRange(rows, skipped)
+
+
+def for_reports(scored: pd.DataFrame) -> pd.DataFrame:
+    """Return scored pairs with both null treatments of Synergy and Momentum in place of the policy's."""
+    both: dict[str, object] = {}
+    for direction in DIRECTIONS:
+        for dimension in _NULLABLE:
+            factors = GROUPS[dimension]
+            columns = [scored[f"{factor.column}_{direction}"].to_numpy(np.float64) for factor in factors]
+            both |= {f"{dimension}_{nulls}_{direction}": weighted_means(columns, factors, nulls) for nulls in NULLS}
+    of_policy = [f"{dimension}_{direction}" for dimension in _NULLABLE for direction in DIRECTIONS]
+    return pd.concat([scored.drop(columns=of_policy), pd.DataFrame(both, index=scored.index)], axis=1)
 
 
 class ToldOfRange:
@@ -189,14 +196,13 @@ class ToldOfRange:
         return {**counts, "skipped": self._skipped, "fingerprint": self._fingerprint.value}
 
 
-_METHODS = [f"{factor.column}_method_{direction}" for factor in SYNERGY[:2] for direction in DIRECTIONS]
-_SUMMED_UP = [*_METHODS, "harmonic_mean", "stored_harmonic_mean"]
+_SUMMED_UP = [*METHODS, "harmonic_mean", "stored_harmonic_mean"]
 
 
 def range_summary(scored: ScoredRange) -> dict[str, int | float]:
     """Return what the asset shows of a partition: counts, and the distribution of the match's score, 0..100."""
     rows, reasons = scored.rows, pd.Series(scored.skipped, dtype=object)
-    methods = [rows[name] for name in _METHODS]
+    methods = [rows[name] for name in METHODS]
     fallback = sum(int((method == WORD_OVERLAP).sum()) for method in methods)
     stored = rise_of(rows)
     summary: dict[str, int | float] = {

@@ -19,8 +19,9 @@ from jv_assets.reports.figures import (
     words,
 )
 from jv_assets.reports.numbers import record
-from jv_scoring.analysis.embedding_isolation import MEASURES, ONE_WAY
+from jv_scoring.analysis.embedding_isolation import MEASURES
 from jv_scoring.analysis.rows import BOTH
+from jv_scoring.analysis.stored import ONE_WAY
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import SCORES
 from jv_scoring.prepare import COMPARED

@@ -51,17 +51,13 @@ def tally(rows: pd.DataFrame) -> Aggregation:
     of_nulls = {nulls: {of: dimensions(rows, of, nulls) for of in DIRECTIONS} for nulls in NULLS}
     histograms: dict[str, Histogram] = {}
     scored_by = policy_of(rows)
-    current_scores = finals(
-        of_nulls[POLICIES[scored_by or CURRENT_POLICY].nulls], POLICIES[scored_by or CURRENT_POLICY]
-    )
+    scores = {name: finals(of_nulls[policy.nulls], policy) for name, policy in POLICIES.items()}
+    current_scores = scores[scored_by or CURRENT_POLICY]
+    matches = {name: of_policy["harmonic_mean"] for name, of_policy in scores.items()}
     now = current_scores["harmonic_mean"]
-    matches: dict[str, Floats] = {}
-    changes = {}
-    for name, policy in POLICIES.items():
-        scores = finals(of_nulls[policy.nulls], policy)
-        histograms |= {f"{name} {of}": Histogram.of(values, SCORES) for of, values in scores.items()}
-        matches[name] = scores["harmonic_mean"]
-        changes[name] = hundredths(matches[name]) - hundredths(now)
+    changes = {name: hundredths(then) - hundredths(now) for name, then in matches.items()}
+    for name in POLICIES:
+        histograms |= {f"{name} {of}": Histogram.of(values, SCORES) for of, values in scores[name].items()}
         histograms[f"{name} change"] = Histogram.of(changes[name] / 100, SCORE_CHANGES)
     at_random = {RANDOM: np.array([random_place(match) for match in rows["id"].tolist()], np.float64)}
     ranked = pd.DataFrame({name: rows[name] for name in IDS} | matches | at_random)
@@ -256,7 +252,7 @@ def beyond_chance(kept: float | None, matches: Ints) -> Json:
 
 
 def _best_overlap(best: Largest, now: str, policy: str) -> Json:
-    """Return how much of each profile's best 10 stays under another policy.
+    """Return how much of each profile's best 10 by the column `now` stays by the column `policy`.
 
     A profile with 10 matches or fewer always keeps all of them. So the same figures follow for those with more.
     """

@@ -13,6 +13,8 @@ import pandas as pd
 from jv_scoring.analysis.clustered import Mean, by_profile, difference, interval, mean_of
 from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import BOTH, DIMENSION_COLUMNS, column, dimensions, policy_of, share
+from jv_scoring.analysis.stored import COMPARISONS, ONE_WAY, SIMILARITIES
+from jv_scoring.analysis.stored import METHODS as METHOD_COLUMNS
 from jv_scoring.analysis.sums import Sums
 from jv_scoring.analysis.tallies import (
     POINT_CHANGES,
@@ -34,15 +36,6 @@ from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
 from jv_scoring.synergy import SYNERGY
 
 METHODS = (SEMANTIC, WORD_OVERLAP)
-SIMILARITIES = tuple(factor.column for factor in SYNERGY[:2])
-ONE_WAY = SIMILARITIES[1]
-"""Audience Alignment compares the same two texts in both directions, so it is counted once, from A to B."""
-COMPARISONS = tuple(
-    (factor, direction)
-    for factor in SIMILARITIES
-    for direction in (DIRECTIONS[:1] if factor == ONE_WAY else DIRECTIONS)
-)
-"""The three comparisons of texts of a match."""
 MEASURES = (*FINAL, *(f"{factor}_{direction}" for factor, direction in COMPARISONS))
 """The compared measures: three scores, 0..100, and the factors of `COMPARISONS`, 0..10."""
 MOST_CHANGED, BEST = 20, 50
@@ -51,7 +44,7 @@ COLUMNS = [
     *IDS, *FINAL, *DIMENSION_COLUMNS, "match_score", "policy",
     *(f"{factor.column}_{direction}" for factor in SYNERGY for direction in DIRECTIONS),
     *(f"{factor}_overlap_{direction}" for factor in SIMILARITIES for direction in DIRECTIONS),
-    *(f"{factor}_method_{direction}" for factor in SIMILARITIES for direction in DIRECTIONS),
+    *METHOD_COLUMNS,
 ]  # fmt: skip
 """The columns of a partition's file that `tally` reads."""
 

@@ -11,8 +11,8 @@ from jv_scoring.analysis.rows import column
 from jv_scoring.analysis.stored import METHODS
 from jv_scoring.similarity import WORD_OVERLAP
 
-STORED = "stored_word_overlap"
-"""Column of a partition's file: how many of a match's four comparisons were by word overlap in the stored score."""
+STORED = "stored_fallbacks"
+"""Column of a partition's file: how many of a match's three comparisons were by word overlap in the stored score."""
 COLUMNS = [*METHODS, STORED]
 """The columns of a partition's file that `rise_of` reads."""
 RISE = 0.10

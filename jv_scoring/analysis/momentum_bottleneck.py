@@ -39,7 +39,7 @@ class Momentum(Tally):
 
     histograms: `dimension_direction`, and `factor_state` of both directions. counts: `weakest`, direction by
     combination; `costliest`, the same of what each costs; `fields`, direction by field by data by state; `floor`,
-    direction by whether any field has data. sums: `lost` and `raised`, as in `waterfall_sums`.
+    direction by whether any field has data. sums: `lost` and `raised`, as in `waterfall.waterfall`.
     """
 
 
@@ -63,13 +63,14 @@ def tally(rows: pd.DataFrame) -> Momentum:
         histograms[f"{field}_bottleneck"] = Histogram.of(round2(scores[held_back]), POINTS)
         histograms[f"{field}_other"] = Histogram.of(round2(scores[~held_back]), POINTS)
     direction = np.repeat(np.arange(len(DIRECTIONS)), len(rows))
+    sums, costliest = waterfall.waterfall(rows, parsed)
     counts = {
         "weakest": weakest_counts(of_direction),
-        "costliest": waterfall.costliest_counts(rows, parsed),
+        "costliest": costliest,
         "fields": _field_counts(factors, direction, held_back),
         "floor": Counts.of((DIRECTIONS, DATA), direction, np.isnan(factors).all(axis=0).astype(np.intp)),
     }
-    return Momentum(policy, histograms, counts, sums=waterfall.waterfall_sums(rows, parsed))
+    return Momentum(policy, histograms, counts, sums=sums)
 
 
 def tally_profiles(features: pd.DataFrame) -> Coverage:

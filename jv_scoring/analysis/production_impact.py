@@ -7,10 +7,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from jv_scoring.analysis.attribution import INPUTS, UNIT, shares
-from jv_scoring.analysis.embedding_isolation import COMPARISONS
 from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import column, policy_of
-from jv_scoring.analysis.stored import FACTORS, METHODS, SIMILARITIES, Factors, stored_factors, told_policies
+from jv_scoring.analysis.stored import (
+    COMPARISONS,
+    FACTORS,
+    METHODS,
+    SIMILARITIES,
+    Factors,
+    stored_factors,
+    told_policies,
+)
 from jv_scoring.analysis.tallies import SCORE_CHANGES, Counts, Histogram, Ints, Joint, Tally, hundredths
 from jv_scoring.columns import Floats
 from jv_scoring.engine import IDS
@@ -161,15 +168,14 @@ def _evaluations(pairs: _Rows, both: npt.NDArray[np.bool_], new: npt.NDArray[np.
     then = now.copy()
     if touched.any():
         then[touched] = _made_by(stored_factors(pairs.rows["before_context"][touched]))
-    once = [METHODS.index(f"{factor}_method_{direction}") for factor, direction in COMPARISONS]
     factors = [SIMILARITIES.index(factor) for factor, _ in COMPARISONS]
-    sides = [each[:, once] for each in (then[both], now[both], now[new])]
+    sides = (then[both], now[both], now[new])
     codes = zip(*(np.broadcast_arrays(side, factors, made_by) for side, made_by in enumerate(sides)), strict=True)
     return Counts.of((SIDES, SIMILARITIES, MADE_BY), *(np.concatenate(each, axis=None) for each in codes))
 
 
 def _made_by(rows: pd.DataFrame) -> Ints:
-    """(rows, 4) the method of each of `METHODS`, as a place in `MADE_BY`."""
+    """(rows, 3) the method of each of `METHODS`, as a place in `MADE_BY`."""
     is_one = np.array([[rows[name] == method for name in METHODS] for method in MADE_BY[:2]], np.bool_)
     return np.select(list(is_one), [0, 1], MADE_BY.index(NOT_KNOWN)).T
 

@@ -27,7 +27,16 @@ GROUPS: dict[str, tuple[Factor[Any], ...]] = {
 SIMILARITIES = tuple(factor.column for factor in SYNERGY[:2])
 """The two factors that compare texts, by their vectors or their words."""
 FACTORS = [f"{factor.column}_{of}" for of in DIRECTIONS for group in GROUPS.values() for factor in group]
-METHODS = [f"{factor}_method_{of}" for factor in SIMILARITIES for of in DIRECTIONS]
+ONE_WAY = SIMILARITIES[1]
+"""Audience Alignment compares the same two texts in both directions, so it is counted once, from A to B."""
+COMPARISONS = tuple(
+    (factor, direction)
+    for factor in SIMILARITIES
+    for direction in (DIRECTIONS[:1] if factor == ONE_WAY else DIRECTIONS)
+)
+"""The three comparisons of texts of a match."""
+METHODS = [f"{factor}_method_{direction}" for factor, direction in COMPARISONS]
+"""The columns that name the method of each comparison."""
 
 Factors = dict[str, Floats]
 """The sixteen factors of both directions by `FACTORS`: (rows,) 0..10, NaN where a nullable factor has no data."""

@@ -33,36 +33,30 @@ COLUMNS = [f"{name}_{direction}" for name in NAMES for direction in DIRECTIONS]
 """The columns of a partition's file that this reads, beside the dimensions."""
 
 
-def waterfall_sums(rows: pd.DataFrame, policy: Policy) -> dict[str, Sums]:
-    """Return `lost`, by factor, and `raised`, by dimension, in millionths of a point, over both directions.
+def waterfall(rows: pd.DataFrame, policy: Policy) -> tuple[dict[str, Sums], Counts]:
+    """Return sums over both directions, in millionths of a point, and direction by the dimensions that cost most there.
 
-    Columns of `lost`: `ten`, against 10, and `best`, against the best attainable. Of `raised`: `points`, what a
-    direction would win if the dimension alone were the best attainable.
+    Sums: `lost`, by factor, with the columns `ten`, against 10, and `best`, against the best attainable; `raised`, by
+    dimension, with `points`, what a direction would win if the dimension alone were the best attainable. The dimensions
+    that cost most are those against 10, with ties as in `rows.COMBINATIONS`.
     """
-    lost, raised = [], []
+    lost, raised, costs = [], [], {}
     for direction in DIRECTIONS:
         of = dimensions(rows, direction, policy.nulls)
-        best = _best_dimensions()
-        ten = _of_factors(rows, direction, policy, _lost(of, _TEN, policy), dict.fromkeys(NAMES, 10.0))
+        to_ten = _lost(of, _TEN, policy)
+        costs[direction] = [-np.rint(each * UNIT) for each in to_ten]
+        ten = _of_factors(rows, direction, policy, to_ten, dict.fromkeys(NAMES, 10.0))
         against = {"ten": ten, "best": lost_to_best(rows, direction, policy)}
         lost.append(Sums.of(NAMES, {name: [int(of[each].sum()) for each in NAMES] for name, of in against.items()}))
-        raised.append(Sums.of(DIMENSIONS, {"points": [_raised(of, k, best[k], policy) for k in range(len(of))]}))
-    return {"lost": lost[0] + lost[1], "raised": raised[0] + raised[1]}
+        points = [_raised(of, k, best, policy) for k, best in enumerate(_BEST_DIMENSIONS)]
+        raised.append(Sums.of(DIMENSIONS, {"points": points}))
+    return {"lost": lost[0] + lost[1], "raised": raised[0] + raised[1]}, weakest_counts(costs)
 
 
 def lost_to_best(rows: pd.DataFrame, direction: str, policy: Policy) -> dict[str, Ints]:
     """Return by factor (rows,) what it costs against the best attainable, in millionths of a point."""
     of = dimensions(rows, direction, policy.nulls)
-    return _of_factors(rows, direction, policy, _lost(of, _best_dimensions(), policy), BEST)
-
-
-def costliest_counts(rows: pd.DataFrame, policy: Policy) -> Counts:
-    """Direction by the dimensions that cost most there, against 10: ties as in `rows.COMBINATIONS`."""
-    found = {}
-    for direction in DIRECTIONS:
-        lost = _lost(dimensions(rows, direction, policy.nulls), _TEN, policy)
-        found[direction] = [-np.rint(each * UNIT) for each in lost]
-    return weakest_counts(found)
+    return _of_factors(rows, direction, policy, _lost(of, _BEST_DIMENSIONS, policy), BEST)
 
 
 def waterfall_report(lost: Sums, raised: Sums, costliest: Counts, policy: str | None) -> Json:
@@ -92,20 +86,17 @@ def waterfall_report(lost: Sums, raised: Sums, costliest: Counts, policy: str | 
         for factor in group
     ]  # fmt: skip
     best = aggregates(
-        [np.array([each]) for each in _best_dimensions()], parse_policy(policy or CURRENT_POLICY).aggregation
+        [np.array([each]) for each in _BEST_DIMENSIONS], parse_policy(policy or CURRENT_POLICY).aggregation
     )
     return {"directions": directions, "best": float(best[0]), "dimensions": records, "factors": factors}
 
 
 _TEN = [10.0] * len(DIMENSIONS)
-
-
-def _best_dimensions() -> list[float]:
-    """Return each dimension of a direction whose factors are all the best attainable."""
-    return [
-        float(weighted_means([np.array([BEST[factor.column]]) for factor in group], group, "impute")[0])
-        for group in GROUPS.values()
-    ]
+_BEST_DIMENSIONS = [
+    float(weighted_means([np.array([BEST[factor.column]]) for factor in group], group, "impute")[0])
+    for group in GROUPS.values()
+]
+"""Each dimension of a direction whose factors are all the best attainable."""
 
 
 def _lost(scores: Sequence[Floats], limits: Sequence[float], policy: Policy) -> list[Floats]:

@@ -175,12 +175,12 @@ def test_a_rise_is_told_by_the_stored_contexts_without_files_of_before(renamed: 
 def test_of_few_matches_and_of_files_from_before_nothing_is_said() -> None:
     import pandas as pd
 
-    rises = [Rise(29, 0, 29 * 4), Rise(30, 0, 12), Rise(30, 0, 13), Rise(30, 60, 0), Rise()]
+    rises = [Rise(29, 0, 29 * 3), Rise(30, 0, 9), Rise(30, 0, 10), Rise(30, 60, 0), Rise()]
     assert [rise.is_beyond for rise in rises] == [False, False, True, False, False]
     assert Rise().shares is None
     rows = pd.DataFrame({name: ["word_overlap", "semantic", "word_overlap"] for name in COLUMNS if name != STORED})
     assert rise_of(rows) == Rise()
-    assert rise_of(rows.assign(**{STORED: [1.0, 4.0, None]})) == Rise(2, 5, 4)
+    assert rise_of(rows.assign(**{STORED: [1.0, 3.0, None]})) == Rise(2, 4, 3)
 
 
 def test_names_are_quoted_and_cut() -> None:

@@ -137,7 +137,7 @@ def test_matches_arrive_with_what_was_stored(database: Database) -> None:
         "stored_score_ab": pytest.approx(np.nan, nan_ok=True), "stored_score_ba": pytest.approx(np.nan, nan_ok=True),
         "stored_harmonic_mean": 51.25, "stored_version": "v", "stored_policy": "harmonic/impute",
         "stored_inputs_hash": "h", "stored_fits": None,
-        "stored_word_overlap": pytest.approx(np.nan, nan_ok=True),
+        "stored_fallbacks": pytest.approx(np.nan, nan_ok=True),
         "stored_row": read_row_versions(database, "match_suggestions", TWO, TWO)[TWO],
     }  # fmt: skip
     assert rows.loc[0, ["stored_version", "stored_policy", "stored_inputs_hash"]].tolist() == [None, None, None]
