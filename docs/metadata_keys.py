@@ -38,7 +38,7 @@ KEYS: dict[str, dict[str, str]] = {
         "scored skipped": "matches that could be scored, and that could not",
         "reused": "of those scored: reused rows, whose inputs and stored row are unchanged",
         "skipped_profile_gone skipped_matched_with_itself": "skipped matches by reason, if there are any",
-        "semantic word_overlap": "comparisons of texts by either method; four a match",
+        "semantic word_overlap": "comparisons of texts by either method; three a match",
         "stored_comparisons stored_word_overlap": (
             "comparisons of texts of which the stored scores name the method, and those of them by word overlap"
         ),
@@ -103,6 +103,11 @@ KEYS: dict[str, dict[str, str]] = {
         "json": "where all its numbers are",
         "decision": "the table of options",
         "matches repeats": "that it was made of, and how often each option was drawn",
+    },
+    "text_robustness": {
+        "json": "where all its numbers are",
+        "profiles matches": "that were compared again",
+        "not_made": "why nothing was measured, if nothing was",
     },
     "diagnostic_report": {
         "page html txt json": "where the report is",

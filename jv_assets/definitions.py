@@ -21,6 +21,7 @@ from jv_assets.assets.profile_embeddings import profile_embeddings
 from jv_assets.assets.profiles import profiles
 from jv_assets.assets.published_scores import published_scores
 from jv_assets.assets.similarity_calibration import similarity_calibration
+from jv_assets.assets.text_robustness import text_robustness
 from jv_assets.assets.top_matches import top_matches
 from jv_assets.automation import schedules
 from jv_assets.automation.alerts import alert
@@ -52,7 +53,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
         [
             *(production.PROFILES, production.MATCHES),
             *(profiles, profile_embeddings, match_scores, published_scores),
-            *(embedding_isolation, momentum_bottleneck, aggregation_comparison, momentum_options),
+            *(embedding_isolation, momentum_bottleneck, aggregation_comparison, momentum_options, text_robustness),
             *(match_candidates, candidate_allocation, similarity_calibration),
             *(production_impact, evaluation, diagnostic_report, top_matches),
         ],

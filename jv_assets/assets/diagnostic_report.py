@@ -8,7 +8,7 @@ import dagster as dg
 from jv_assets import settings
 from jv_assets.assets.tallies import known_numbers
 from jv_assets.automation.schedules import every_night_anew
-from jv_assets.names import EVALUATION, MOMENTUM_OPTIONS, PROFILES
+from jv_assets.names import EVALUATION, MOMENTUM_OPTIONS, PROFILES, TEXT_ROBUSTNESS
 from jv_assets.partitions import one_line_failure
 from jv_assets.reports.beside import beside
 from jv_assets.reports.evaluation import evaluated, headline
@@ -36,7 +36,7 @@ One page that says what the scores mean. Its questions: Do the scores predict wh
 are scores low? How much of a score is about the pair? What would another policy do? How could Momentum improve? Where
 do fallbacks come from? Is everybody sent to the same few? What did the older matcher miss? What does a cosine mean?
 
-Merges the report assets of all partitions, the last `momentum_options`, `candidate_allocation` and
+Merges the report assets of all partitions, the last `momentum_options`, `text_robustness`, `candidate_allocation` and
 `similarity_calibration`, people's ratings, and what the last runs took.
 The page names partitions that are missing or stale: those that were never tallied, or rescored since. Refuses
 partitions that were scored under several policies.
@@ -47,6 +47,7 @@ is a bucket. report.html loads nothing and runs nothing, so it can be mailed. Ta
     deps=[
         *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (*TALLIED, EVALUATION, PROFILES)),
         MOMENTUM_OPTIONS,
+        TEXT_ROBUSTNESS,
     ],
     freshness_policy=every_night_anew(),
 )

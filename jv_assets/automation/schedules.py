@@ -23,6 +23,7 @@ from jv_assets.names import (
     PROFILES,
     PUBLISHED_SCORES,
     SIMILARITY_CALIBRATION,
+    TEXT_ROBUSTNESS,
     TOP_MATCHES,
     Job,
 )
@@ -39,8 +40,8 @@ NIGHTLY_REPORTS = (
     *(TOP_MATCHES, EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON),
     *(PRODUCTION_IMPACT, EVALUATION, DIAGNOSTIC_REPORT),
 )
-REPORTS = (MOMENTUM_OPTIONS, *NIGHTLY_REPORTS)
-"""momentum_options takes longer than all other reports together, and its result does not change over night."""
+REPORTS = (MOMENTUM_OPTIONS, TEXT_ROBUSTNESS, *NIGHTLY_REPORTS)
+"""The first two take longer than all other reports together, and their results hardly change over night."""
 
 A_RUN = timedelta(hours=2)
 """How long a nightly run and its reports may take before they are late."""

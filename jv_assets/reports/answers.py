@@ -13,7 +13,7 @@ from jv_assets.names import (
     MOMENTUM_OPTIONS,
     PRODUCTION_IMPACT,
 )
-from jv_assets.reports import congestion, evaluation, momentum_options, pair_share
+from jv_assets.reports import congestion, evaluation, momentum_options, pair_share, text_robustness
 from jv_assets.reports.figures import Answer, number, percent, signed, with_interval, words
 from jv_scoring.analysis.evaluation_figures import TOO_FEW
 from jv_scoring.analysis.rows import BOTH
@@ -226,5 +226,5 @@ def _congestion(report: Json) -> Answer | None:
 
 
 _ANSWERS: tuple[Callable[[Json], Answer | None], ...] = (
-    _embeddings, _low, _pair, _policy, _momentum, _fallbacks, _impact, _congestion,
+    _embeddings, text_robustness.answer, _low, _pair, _policy, _momentum, _fallbacks, _impact, _congestion,
 )  # fmt: skip

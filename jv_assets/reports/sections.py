@@ -16,6 +16,7 @@ from jv_assets.reports import (
     pair_share,
     production_impact,
     similarity_calibration,
+    text_robustness,
 )
 from jv_assets.reports.figures import NOTHING, Figure, Section, number, percent, with_interval
 from jv_assets.reports.tallies import TALLIED
@@ -30,10 +31,11 @@ def sections(report: Json) -> list[Section]:
     return [
         *exactness.section(report),
         *evaluation.sections(report.get(EVALUATION)),
+        *_of_sample(report, [embedding_isolation.section(report)]),
+        *text_robustness.sections(report),
         *_of_sample(
             report,
             [
-                embedding_isolation.section(report),
                 momentum_bottleneck.section(report),
                 pair_share.section(report),
                 aggregation_comparison.section(report),

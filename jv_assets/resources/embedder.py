@@ -66,6 +66,11 @@ class Embedder:
         """Return which texts have more tokens than the model takes, and so lose their end."""
         return self.token_counts(texts) > (self._loaded.max_seq_length or np.inf)
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the model is on this machine, with the known files. Loads and downloads nothing."""
+        return model_files.is_at_hand(self.model)
+
     @cached_property
     def place(self) -> str:
         """Where the model is, or from where it will be downloaded."""

@@ -31,6 +31,15 @@ def available(model: str) -> str:
     return str(folder) if folder else f"{_hub()}, downloaded at first use ({_hub_bytes(model) / 1e9:.1f} GB)"
 
 
+def is_at_hand(model: str) -> bool:
+    """Return whether the model's files are on this machine, and are the known ones."""
+    quiet()
+    try:
+        return _local_folder(model) is not None
+    except UserError:
+        return False
+
+
 def model_folder(model: str) -> Path:
     """Return the folder of the model's verified files, downloaded if necessary."""
     return _local_folder(model) or _downloaded_folder(model)

@@ -15,6 +15,7 @@ SERVED = {
     "report.json": "application/json",
     "refused.html": "text/html",
     "momentum_options.json": "application/json",
+    "text_robustness.json": "application/json",
     "top_matches.csv": "text/csv",
 }
 """By file name in the folder of the reports: its content type. No other file is ever read."""

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from jv_scoring.analysis import embedding_isolation
-from jv_scoring.analysis.stored import COMPARISONS, SIMILARITIES
 from jv_scoring.analysis.rows import column, policy_of
+from jv_scoring.analysis.stored import COMPARISONS, SIMILARITIES
 from jv_scoring.analysis.tallies import Json, hundredths
 from jv_scoring.columns import Floats
 from jv_scoring.engine import DIRECTIONS, step_scores

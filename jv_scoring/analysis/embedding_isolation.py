@@ -14,7 +14,6 @@ from jv_scoring.analysis.clustered import Mean, by_profile, difference, interval
 from jv_scoring.analysis.largest import Largest
 from jv_scoring.analysis.rows import BOTH, DIMENSION_COLUMNS, column, dimensions, policy_of, share
 from jv_scoring.analysis.stored import COMPARISONS, ONE_WAY, SIMILARITIES
-from jv_scoring.analysis.stored import METHODS as METHOD_COLUMNS
 from jv_scoring.analysis.sums import Sums
 from jv_scoring.analysis.tallies import (
     POINT_CHANGES,
@@ -44,7 +43,7 @@ COLUMNS = [
     *IDS, *FINAL, *DIMENSION_COLUMNS, "match_score", "policy",
     *(f"{factor.column}_{direction}" for factor in SYNERGY for direction in DIRECTIONS),
     *(f"{factor}_overlap_{direction}" for factor in SIMILARITIES for direction in DIRECTIONS),
-    *METHOD_COLUMNS,
+    *(f"{factor}_method_{direction}" for factor in SIMILARITIES for direction in DIRECTIONS),
 ]  # fmt: skip
 """The columns of a partition's file that `tally` reads."""
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from jv_assets.reports.random_pairs import RandomPairs
 from jv_assets.reports.sections import sections
 from jv_assets.reports.tallies import TALLIED
 from jv_assets.reports.text import headline_text
+from jv_assets.reports.text_robustness import TITLE as ROBUSTNESS
+from jv_assets.resources.known_models import KNOWN
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring.analysis.momentum_options import momentum_options
 from jv_scoring.policy import POLICIES
@@ -177,6 +180,68 @@ def test_random_pairs_are_those_of_the_reference(whole: Reports) -> None:
     assert found["beyond_random"]["low"] < found["beyond_random"]["value"] < found["beyond_random"]["high"]
 
 
+def harmless_edits(whole: Reports) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads((whole.home / "reports" / "text_robustness.json").read_text(encoding="utf-8"))
+    return made
+
+
+def test_edited_texts_are_scored_as_the_reference_scores_edited_profiles(whole: Reports) -> None:
+    """Each profile with more than 10 matches, its text as it is and edited, by the real model and in plain loops."""
+    found, rows, profiles = harmless_edits(whole), whole.rows(), profiles_by_id(whole)
+    of_a = {a: mine for a, mine in rows.groupby("profile_id") if len(mine) > 10 and has_vector(profiles[a]["seeking"])}
+    assert (found["profiles"], found["matches"]) == (len(of_a), sum(map(len, of_a.values())))
+    assert found["profiles"] > 5
+    for record, edit in zip(found["edits"], (lambda text: text + ".", lambda text: f"I am looking for {text}"),
+                            strict=True):  # fmt: skip
+        pairs, kept, moved = 0, [], 0
+        for a, mine in of_a.items():
+            text, best = profiles[a]["seeking"].strip(), []
+            for variant in (text, edit(text)):
+                (vector,) = whole.embedder.embed([variant])
+                source = profiles[a] | {"embedding_seeking": vector.tolist()}
+                scored = {
+                    match.id: score_pair(source, profiles[match.suggested_profile_id], "harmonic/impute",
+                                         calibration_of(MINILM))
+                    for match in mine.itertuples()
+                }  # fmt: skip
+                steps = [each.breakdown_ab["synergy"]["factors"][0] for each in scored.values()]
+                best.append((sorted(scored, key=lambda k: (-scored[k].harmonic_mean, k))[:10], steps))
+            (first, before), (second, after) = best
+            kept.append(len({*first} & {*second}) / 10)
+            semantic = [each["method"] == "semantic" for each in before]
+            pairs += sum(semantic)
+            both = zip(before, after, semantic, strict=True)
+            moved += sum(one["score"] != two["score"] for one, two, by_vectors in both if by_vectors)
+        chance = float(np.mean([10 / len(mine) for mine in of_a.values()]))
+        assert record["pairs"] == pairs
+        assert record["moved"] == pytest.approx(moved / pairs)
+        assert record["kept"] == pytest.approx(np.mean(kept))
+        assert record["beyond_chance"] == pytest.approx((np.mean(kept) - chance) / (1 - chance))
+    assert any(each["moved"] for each in found["edits"])
+    (shown,) = [each for each in sections(whole.report()) if each.title == ROBUSTNESS]
+    assert [row[0] for row in shown.figures[0].table.rows] == [each["edit"] for each in found["edits"]]
+    assert ROBUSTNESS in [each["question"] for each in whole.report()["answers"]]
+
+
+def has_vector(text: object) -> bool:
+    return isinstance(text, str) and len(text.strip()) >= 5
+
+
+def test_without_the_model_nothing_is_said_of_edits(whole: Reports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jv_assets.resources.model_files.KNOWN", {MINILM: replace(KNOWN[MINILM], package="not_there")})
+    try:
+        result = whole.run(assets=["text_robustness", "diagnostic_report"])
+        assert result.success
+        shown = whole.metadata("text_robustness", result.run_id)[None]
+        assert shown["not_made"] == "the embedding model is not on this machine"
+        assert whole.report()["text_robustness"] is None
+        assert ROBUSTNESS not in [each.title for each in sections(whole.report())]
+        assert ROBUSTNESS not in whole.made("html")
+    finally:
+        monkeypatch.undo()
+        assert whole.run(assets=["text_robustness", "diagnostic_report"]).success
+
+
 def test_all_of_the_page_is_of_the_policy_that_scored_the_matches(whole: Reports) -> None:
     policy = "geometric/impute"
     try:
@@ -278,6 +343,7 @@ def test_a_second_report_is_the_same(whole: Reports) -> None:
         "report.html",
         "report.json",
         "report.txt",
+        "text_robustness.json",
         "top_matches.csv",
     ]
 
@@ -367,7 +433,7 @@ def test_a_nightly_run_of_the_daemon_is_followed_by_a_report_of_all_ranges(
     else:
         (request,) = requests
         assert request.tags == range_tags("0", "c")
-        assert request.asset_selection == [dg.AssetKey(name) for name in REPORTS if name != "momentum_options"]
+        assert request.asset_selection == [dg.AssetKey(name) for name in NIGHTLY_REPORTS]
 
 
 def test_reports_go_to_a_local_folder_even_where_the_files_are_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
