@@ -27,6 +27,20 @@ ASSETS = (
 )
 
 
+class Group:
+    """The groups of the assets, in the order in which the asset graph's arrows run from one to the next."""
+
+    PRODUCTION = "production"
+    PREPARE = "prepare"
+    SCORE = "score"
+    PUBLISH = "publish"
+    DISCOVER = "discover"
+    REPORTS = "reports"
+
+
+GROUPS = (Group.PRODUCTION, Group.PREPARE, Group.SCORE, Group.PUBLISH, Group.DISCOVER, Group.REPORTS)
+
+
 class Job:
     """The names of the jobs. They stand in Dagster's database, so a new name would lose the runs of the old one."""
 

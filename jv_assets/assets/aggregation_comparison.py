@@ -3,7 +3,8 @@
 import dagster as dg
 
 from jv_assets.assets.match_scores import match_scores
-from jv_assets.assets.tallies import TALLY, Tallied, TallyConfig, keep_each, known_numbers
+from jv_assets.assets.tallies import Tallied, TallyConfig, keep_each, known_numbers, tally_metadata
+from jv_assets.names import MATCH_SCORES, Group
 from jv_assets.partitions import BACKFILL, ID_RANGES, one_line_failure
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import scored, tallied
@@ -13,19 +14,21 @@ from jv_scoring.policy import POLICIES
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.REPORTS,
     kinds={"python", "parquet"},
     description="""
 What would another policy do? Compares the score of every match under all six policies with the current one.
 
 Reads the dimensions of `match_scores` under both null treatments. Writes one row of JSON per partition under JV_HOME:
 histograms of the scores under each policy, the joint distribution of each pair of policies, and each profile's best
-matches. Changes neither scores nor the policy. Takes about 30 microseconds per match.
+matches. Changes neither scores nor the policy.
+
+Runs after every night and in `jv report`. Takes about 30 microseconds per match.
 """,
     deps=[match_scores],
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,
-    metadata={"dagster/column_schema": TALLY},
+    metadata=tally_metadata({MATCH_SCORES: analysis.COLUMNS}),
 )
 def aggregation_comparison(
     context: dg.AssetExecutionContext, config: TallyConfig, files: dg.ResourceParam[RangeFiles]

@@ -6,10 +6,11 @@ import dagster as dg
 import pandas as pd
 
 from jv_assets import settings
-from jv_assets.assets import lineage
-from jv_assets.assets.match_candidates import COLUMNS, DEPS, ground_of, match_candidates
+from jv_assets.assets import score_columns
+from jv_assets.assets.columns import column_metadata
+from jv_assets.assets.match_candidates import DEPS, ground_of, match_candidates
 from jv_assets.errors import UserError
-from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES
+from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES, Group
 from jv_assets.partitions import ID_RANGES, one_line_failure
 from jv_assets.pipeline.candidate_store import keep
 from jv_assets.pipeline.candidates import FIGURES, RIVALS, WHOLE, Ground, both_sides, joined_rows
@@ -36,7 +37,7 @@ CAPS = (1, 3, 10, 30)
 
 
 @dg.asset(
-    group_name="discover",
+    group_name=Group.DISCOVER,
     kinds={"python", "parquet"},
     description="""
 Candidate pairs, spread so that no profile is in more than `cap` pairs.
@@ -47,9 +48,11 @@ considers only the best 200 candidates of each, and counts the profiles that ran
 
 Writes one Parquet file under JV_HOME, and marks the accepted pairs in jv.match_candidates. Also measures for the report
 how many of the best pairs exist as matches, and what spreading costs. Writes nothing to the platform's tables.
+
+Runs in `jv discover`, and on Sundays if `every_week` is on. Takes about 3 seconds for 3,500 profiles.
 """,
     deps=[*DEPS, dg.AssetDep(match_candidates, partition_mapping=dg.AllPartitionMapping())],
-    metadata={"dagster/column_schema": dg.TableSchema(COLUMNS), "dagster/column_lineage": lineage.CANDIDATES},
+    metadata=column_metadata(score_columns.OF_CANDIDATES),
 )
 def candidate_allocation(
     context: dg.AssetExecutionContext,

@@ -8,7 +8,7 @@ import dagster as dg
 from jv_assets import settings
 from jv_assets.assets.tallies import known_numbers
 from jv_assets.automation.schedules import every_night_anew
-from jv_assets.names import EVALUATION, MOMENTUM_OPTIONS, PROFILES, TEXT_ROBUSTNESS
+from jv_assets.names import EVALUATION, MOMENTUM_OPTIONS, PROFILES, TEXT_ROBUSTNESS, Group
 from jv_assets.partitions import one_line_failure
 from jv_assets.reports.beside import beside
 from jv_assets.reports.evaluation import evaluated, headline
@@ -29,7 +29,7 @@ class ReportConfig(dg.Config):
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.REPORTS,
     kinds={"python", "altair"},
     description="""
 One page that says what the scores mean. Its questions: Do the scores predict what people do? Did embeddings help? Why
@@ -42,7 +42,9 @@ The page names partitions that are missing or stale: those that were never talli
 partitions that were scored under several policies.
 
 Writes report.html, report.txt, report.json and evaluation.json into the folder reports of JV_HOME, or of .jv if JV_HOME
-is a bucket. report.html loads nothing and runs nothing, so it can be mailed. Takes some seconds.
+is a bucket. report.html loads nothing and runs nothing, so it can be mailed.
+
+Runs after every night and in `jv report`. Takes some seconds.
 """,
     deps=[
         *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (*TALLIED, EVALUATION, PROFILES)),

@@ -2,9 +2,12 @@
 
 import dagster as dg
 
+from jv_assets.assets.columns import joined
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
-from jv_assets.assets.tallies import TALLY, Tallied, TallyConfig, keep_each, known_numbers
+from jv_assets.assets.score_columns import SCORED_FROM
+from jv_assets.assets.tallies import Tallied, TallyConfig, keep_each, known_numbers, tally_metadata
+from jv_assets.names import MATCH_SCORES, Group
 from jv_assets.partitions import BACKFILL, ID_RANGES, one_line_failure
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.reports.numbers import record
@@ -19,7 +22,7 @@ from jv_scoring.analysis.rows import BOTH
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.REPORTS,
     kinds={"python", "parquet"},
     description="""
 Did embeddings help? Compares the score of every match with the score that it would have by word overlap alone, and
@@ -28,7 +31,9 @@ does the same for pairs of profiles at random: only what suggested pairs change 
 Reads the scores, dimensions and Synergy factors of `match_scores`, and for about 20,000 random pairs the features of
 `profiles` and the vectors of the configured model. Writes one row of JSON per partition under JV_HOME: histograms of
 both scores and of the change, sums by profile, how often each method was used, and the most changed matches. Changes no
-score. Takes about 50 microseconds per match, and 200 per random pair.
+score.
+
+Runs after every night and in `jv report`. Takes about 50 microseconds per match, and 200 per random pair.
 """,
     deps=[
         match_scores,
@@ -36,7 +41,7 @@ score. Takes about 50 microseconds per match, and 200 per random pair.
     ],
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,
-    metadata={"dagster/column_schema": TALLY},
+    metadata=tally_metadata(joined({MATCH_SCORES: analysis.COLUMNS}, SCORED_FROM)),
 )
 def embedding_isolation(
     context: dg.AssetExecutionContext,

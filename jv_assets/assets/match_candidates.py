@@ -7,9 +7,10 @@ import dagster as dg
 import pandas as pd
 
 from jv_assets import settings
-from jv_assets.assets import lineage, production
+from jv_assets.assets import production, score_columns
+from jv_assets.assets.columns import Column, column_metadata
 from jv_assets.errors import UserError
-from jv_assets.names import MATCH_CANDIDATES, PROFILE_EMBEDDINGS, PROFILES
+from jv_assets.names import MATCH_CANDIDATES, PROFILE_EMBEDDINGS, PROFILES, Group
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, keys_of_step, one_line_failure
 from jv_assets.pipeline import candidate_store
 from jv_assets.pipeline.candidates import Ground, joined_rows, read_ground
@@ -21,12 +22,6 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.match_candidates import gini
 from jv_scoring.discovery import Looked
 
-COLUMNS = [
-    dg.TableColumn("profile_id, candidate_id", "uuid", "a profile, and one that no match joins it to"),
-    dg.TableColumn("harmonic_mean", "double", "the pair's value, 0-100, 2 decimals, as scoring would publish it"),
-    dg.TableColumn("score_ab, score_ba", "double", "what the candidate is worth to the profile, and the reverse"),
-    dg.TableColumn("inputs_hash", "text", "a hash of what the value was computed from, as a match has it"),
-]
 DEPS: list[dg.AssetSpec | dg.AssetDep] = [
     *(production.PROFILES, production.MATCHES),
     *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (PROFILES, PROFILE_EMBEDDINGS)),
@@ -41,7 +36,7 @@ class CandidatesConfig(dg.Config):
 
 
 @dg.asset(
-    group_name="discover",
+    group_name=Group.DISCOVER,
     kinds={"python", "parquet"},
     description="""
 The best pairs that nobody suggested yet: for every profile, its best candidates by the scoring rules.
@@ -51,15 +46,15 @@ search is exact: the result is the same as scoring all pairs, but it skips pairs
 
 Reads the features of all profiles, the vectors of the configured model, and the ids in match_suggestions. Writes one
 Parquet file per partition under JV_HOME, and replaces the partition's rows of jv.match_candidates. Writes nothing to
-the platform's tables. Takes some seconds per run to read all profiles, then about one second for 3,500 profiles.
+the platform's tables.
+
+Runs in `jv discover`, and on Sundays if `every_week` is on.
+Takes some seconds per run to read all profiles, then about one second for 3,500 profiles.
 """,
     deps=DEPS,
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,
-    metadata={
-        "dagster/column_schema": dg.TableSchema([*COLUMNS, dg.TableColumn("rank", "bigint", "from 1, the best")]),
-        "dagster/column_lineage": lineage.CANDIDATES,
-    },
+    metadata=column_metadata([*score_columns.OF_CANDIDATES, Column("rank", "bigint", "from 1, the best")]),
 )
 def match_candidates(
     context: dg.AssetExecutionContext,

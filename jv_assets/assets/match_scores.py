@@ -6,8 +6,9 @@ import dagster as dg
 import pandas as pd
 
 from jv_assets import settings
-from jv_assets.assets import lineage, production
-from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
+from jv_assets.assets import production, score_columns
+from jv_assets.assets.columns import column_metadata
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, Group
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.changes import former_matches
 from jv_assets.pipeline.database.id_spans import id_spans
@@ -21,25 +22,6 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
 from jv_scoring.policy import CODE_VERSION
 
-_SCORED_COLUMNS = dg.TableSchema(
-    columns=[
-        dg.TableColumn("id, profile_id, suggested_profile_id", "uuid", "the match, A and B"),
-        dg.TableColumn("score_ab, score_ba", "double", "0-100, 2 decimals, as they will be published"),
-        dg.TableColumn("harmonic_mean", "double", "the match's score, 0-100, 2 decimals, as it will be published"),
-        dg.TableColumn("intent_ab, context_ab, …_ba", "double", "dimensions of each direction, 0-10"),
-        dg.TableColumn("synergy_impute_ab, synergy_redistribute_ab, momentum_…", "double", "both null treatments"),
-        dg.TableColumn("offering_seeking_ab, …", "double", "the sixteen factors of each direction; null: no data"),
-        dg.TableColumn("offering_seeking_method_ab, …_cosine_ab, …_overlap_ab", "", "of the two similarity factors: "
-                       "semantic or word_overlap, the cosine, and the score by word overlap alone"),
-        dg.TableColumn("policy, scoring_version, inputs_hash, code_version", "text", "what made the score"),
-        dg.TableColumn("reused", "bool", "the row is reused: its inputs and its stored row are unchanged"),
-        dg.TableColumn("match_context", "text", "the breakdown, published beside the score; null for a reused row"),
-        dg.TableColumn("match_score", "double", "the older matcher's score, as read"),
-        dg.TableColumn("stored_score_ab, … stored_inputs_hash", "", "what production held when this was scored"),
-        dg.TableColumn("stored_row", "bigint", "version of that stored row; every change gives another one"),
-    ]
-)  # fmt: skip
-
 
 class ScoreConfig(dg.Config):
     """`policy`: the policy to score under. Publishing refuses a policy that differs from the stored scores' policy."""
@@ -48,7 +30,7 @@ class ScoreConfig(dg.Config):
 
 
 @dg.asset(
-    group_name="score",
+    group_name=Group.SCORE,
     code_version=CODE_VERSION,
     kinds={"python", "parquet"},
     description="""
@@ -61,6 +43,7 @@ if one of its profiles is gone, or if it names one profile twice; such matches a
 Writes one Parquet file per partition under JV_HOME: the scores, the numbers for the reports, and what was stored
 before. Writes nothing to the database, so materializing this asset alone is a dry run. `published_scores` writes.
 
+Runs every night, in `jv rescore`, and over the partitions of new matches and of edited profiles.
 Takes some seconds per run to read all profiles, then about 20 microseconds per rescored match.
 """,
     deps=[
@@ -70,7 +53,7 @@ Takes some seconds per run to read all profiles, then about 20 microseconds per 
     ],
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,
-    metadata={"dagster/column_schema": _SCORED_COLUMNS, "dagster/column_lineage": lineage.MATCHES},
+    metadata=column_metadata(score_columns.OF_SCORES),
 )
 def match_scores(
     context: dg.AssetExecutionContext,

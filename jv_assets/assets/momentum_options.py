@@ -13,7 +13,7 @@ from jv_assets import progress
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
 from jv_assets.errors import UserError
-from jv_assets.names import MATCH_SCORES, MOMENTUM_OPTIONS, PROFILES
+from jv_assets.names import MATCH_SCORES, MOMENTUM_OPTIONS, PROFILES, Group
 from jv_assets.partitions import ID_RANGES, one_line_failure
 from jv_assets.pipeline.changes import fingerprint_of_all
 from jv_assets.reports.exporting import reports_folder, write_whole
@@ -51,7 +51,7 @@ class OptionsConfig(dg.Config):
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.REPORTS,
     kinds={"python"},
     description="""
 How could Momentum improve: by more data, by another policy, or by both? Simulates each option on all matches.
@@ -61,8 +61,10 @@ profiles, and rescores everything under each policy. Repeats this 200 times (`re
 the numbers are reproducible. Also counts the profiles whose score a true value would lower under `redistribute`.
 
 Reads `match_scores` and `profiles` of all partitions. Writes momentum_options.json, which the report shows, and puts
-the decision table into the metadata. Changes neither weights nor scores. `jv report` makes it; the nightly run does
-not. Takes about 20 seconds for 30,000 matches. """,
+the decision table into the metadata. Changes neither weights nor scores.
+
+Runs in `jv report` only, not every night. Takes about 20 seconds for 30,000 matches.
+""",
     deps=[
         dg.AssetDep(match_scores, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(profiles, partition_mapping=dg.AllPartitionMapping()),

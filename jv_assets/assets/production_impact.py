@@ -9,8 +9,10 @@ import pandas as pd
 from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.match_scores import match_scores
-from jv_assets.assets.tallies import TALLY, Tallied, keep_each
+from jv_assets.assets.score_columns import PAIRS
+from jv_assets.assets.tallies import Tallied, keep_each, tally_metadata
 from jv_assets.errors import UserError
+from jv_assets.names import MATCH_SCORES, Group
 from jv_assets.partitions import BACKFILL, ID_RANGES, one_line_failure
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.reports.impact_rows import Moment, begins, causes_lost, hours_ago, moment_of, row_chunks
@@ -38,7 +40,7 @@ class ImpactConfig(dg.Config):
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.REPORTS,
     kinds={"python", "postgres", "parquet"},
     description="""
 What changed in production, and for whom? Compares the scores of `hours` ago with the scores that were computed last.
@@ -48,11 +50,14 @@ moment instead of the last computed ones. Before a publish, it shows what the pu
 
 Reads `match_scores`, the stored scores, the log of published scores, and the scores that `jv undo` keeps. Compares
 scores of the same policy and version only, and counts the others. Writes one row of JSON per partition under JV_HOME,
-and nothing to the database. Takes about 0.3 ms per match whose inputs changed. """,
+and nothing to the database.
+
+Runs after every night and in `jv report`. Takes about 0.3 ms per match whose inputs changed.
+""",
     deps=[match_scores, production.MATCHES],
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,
-    metadata={"dagster/column_schema": TALLY},
+    metadata=tally_metadata({MATCH_SCORES: analysis.COLUMNS, PAIRS: ["harmonic_mean", "match_context"]}),
 )
 def production_impact(
     context: dg.AssetExecutionContext,

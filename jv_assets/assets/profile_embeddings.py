@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from jv_assets.assets import lineage
+from jv_assets.assets import score_columns
+from jv_assets.assets.columns import column_metadata
 from jv_assets.assets.profiles import profiles
+from jv_assets.names import Group
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline import embedding
 from jv_assets.pipeline.database.id_spans import id_spans
@@ -18,25 +20,10 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
-from jv_scoring.text import EMBEDDED_FIELDS
 
 _SECONDS_BETWEEN_LOG_LINES = 5
 _NAMED = 3
 """How many texts a line names at most."""
-
-_COLUMNS = dg.TableSchema(
-    columns=[
-        dg.TableColumn("id", "uuid", "the profile"),
-        *(
-            dg.TableColumn(
-                f"embedding_{name}", "vector", f"vector of the text `{name}`, length 1; NULL if the text is unusable"
-            )
-            for name in EMBEDDED_FIELDS
-        ),
-        dg.TableColumn("embeddings_model", "varchar(100)", "the model that made all vectors of the row"),
-        dg.TableColumn("embeddings_updated_at", "timestamptz", "when one of the row's vectors was last written"),
-    ]
-)
 
 _DESCRIPTION = """
 One vector for each text of a profile. Vectors let scoring compare meaning: "I help authors" matches "we serve writers".
@@ -49,6 +36,8 @@ text to `jv.embedded_texts`.
 The first run adopts vectors that it finds under the configured model's name, unless the profile was written to after
 `embeddings_updated_at`.
 
+Runs every night, in `jv embed`, and when a sensor sees new matches or edited profiles.
+
 Takes seconds if nothing changed. Otherwise each run loads the model of JV_EMBEDDING_MODEL once; the production model is
 a download of 1.3 GB at first use. A new text takes from 2 ms (small model) to 50 ms (production model without a GPU).
 Vectors are written batch by batch, so an interrupted run resumes where it stopped.
@@ -56,17 +45,13 @@ Vectors are written batch by batch, so an interrupted run resumes where it stopp
 
 
 @dg.asset(
-    group_name="embed",
+    group_name=Group.PREPARE,
     kinds={"python", "postgres", "huggingface"},
     description=_DESCRIPTION,
     deps=[profiles],
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,
-    metadata={
-        "dagster/column_schema": _COLUMNS,
-        "dagster/column_lineage": lineage.EMBEDDINGS,
-        "dagster/table_name": "profiles",
-    },
+    metadata=column_metadata(score_columns.OF_EMBEDDINGS) | {"dagster/table_name": "profiles"},
 )
 def profile_embeddings(
     context: dg.AssetExecutionContext,

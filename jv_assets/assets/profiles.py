@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from jv_assets.assets import lineage, production
-from jv_assets.names import PROFILES
+from jv_assets.assets import production, score_columns
+from jv_assets.assets.columns import column_metadata
+from jv_assets.names import PROFILES, Group
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
 from jv_assets.pipeline.database.origins import reading
 from jv_assets.pipeline.profile_rows import file_metadata, profile_chunks
@@ -23,35 +24,22 @@ texts. Vectors are separate, in `profile_embeddings`.
 
 Reads the rows of the table profiles that changed since the last run. Checks their types, and fails the partition if a
 value has a wrong type. Counts values that are allowed but irregular: a blank text, an unknown role, a negative number.
-Writes one Parquet file per partition under JV_HOME, and nothing to the database. Takes about 0.4 ms per changed
+Writes one Parquet file per partition under JV_HOME, and nothing to the database.
+
+Runs every night, in `jv rescore`, and when a sensor sees new matches or edited profiles. Takes about 0.4 ms per changed
 profile.
 """
 
-_COLUMNS = dg.TableSchema(
-    columns=[
-        dg.TableColumn("id", "uuid", "the profile"),
-        dg.TableColumn("intent, momentum, momentum_redistribute, context", "double", "the dimensions, 0-10"),
-        dg.TableColumn("jv_history … contact_available", "double", "a column a factor, 0-10; null: no data"),
-        dg.TableColumn("intent_json …", "text", "the same dimensions as fragments of match_context"),
-        dg.TableColumn("role, tier", "text", "normalised; null: unknown"),
-        dg.TableColumn("words_seeking, words_offering, words_who_you_serve", "text", "words for word overlap"),
-        dg.TableColumn("characters_seeking, …", "int", "length of each text in characters; 0: no text"),
-        dg.TableColumn("blank_texts, …", "int", "how many values are irregular, by kind"),
-        dg.TableColumn("row_version", "bigint", "the transaction that wrote the row"),
-        dg.TableColumn("vectors_model, vectors_digest", "", "the model that made the vectors, and their hash"),
-    ]
-)
-
 
 @dg.asset(
-    group_name="score",
+    group_name=Group.PREPARE,
     code_version=CODE_VERSION,
     kinds={"python", "parquet"},
     description=_DESCRIPTION,
     deps=[production.PROFILES],
     partitions_def=ID_RANGES,
     backfill_policy=BACKFILL,
-    metadata={"dagster/column_schema": _COLUMNS, "dagster/column_lineage": lineage.PROFILES},
+    metadata=column_metadata(score_columns.OF_PROFILES),
 )
 def profiles(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], files: dg.ResourceParam[RangeFiles]

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from jv_assets.assets.columns import Column, Sources, column_metadata
 from jv_assets.partitions import each_range
 from jv_assets.reports.sampling import Sample
 from jv_assets.reports.tallies import keep
@@ -13,7 +14,11 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.evaluation import Evaluation
 from jv_scoring.analysis.tallies import Tally
 
-TALLY = dg.TableSchema([dg.TableColumn("tally", "text", "JSON: exact counts that add up over partitions")])
+
+def tally_metadata(sources: Sources, *beside: Column) -> dict[str, Any]:
+    """Return the metadata of a tally asset: `tally`, made from these columns, and the columns `beside` it."""
+    tally = Column("tally", "text", "JSON: exact counts that add up over partitions", sources, "counted")
+    return column_metadata([tally, *beside])
 
 
 class TallyConfig(dg.Config):

@@ -2,7 +2,10 @@
 
 import dagster as dg
 
+from jv_assets.assets.columns import Column, column_metadata, copied, several
 from jv_assets.assets.published_scores import published_scores
+from jv_assets.assets.score_columns import PAIRS
+from jv_assets.names import PUBLISHED_SCORES, Group
 from jv_assets.partitions import one_line_failure
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.reports.exporting import reports_folder, write_csv
@@ -10,16 +13,18 @@ from jv_assets.reports.exporting import top_matches as best_matches
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 
-_COLUMNS = dg.TableSchema(
-    columns=[
-        dg.TableColumn("id, profile_id, suggested_profile_id", "uuid", "the match, A and B"),
-        dg.TableColumn("match_score", "numeric(5,2)", "the published harmonic_mean, under the name its consumers know"),
-        dg.TableColumn("score_ab, score_ba", "numeric(5,2)", "what B is worth to A, and A to B, 0-100"),
-        dg.TableColumn("tier", "text", "Excellent, Good, Fair or Poor"),
-        dg.TableColumn("policy, scoring_version", "text", "what made the score"),
-        dg.TableColumn("other_id", "text", "other matches of the same two profiles, with a space between"),
-    ]
-)
+_COLUMNS = [
+    Column("id", "uuid", "the match", {PUBLISHED_SCORES: ["id"]}),
+    *copied(["profile_id", "suggested_profile_id"], "uuid", "A and B", PAIRS),
+    Column("match_score", "numeric(5,2)", "the published harmonic_mean, under the name its consumers know",
+           {PUBLISHED_SCORES: ["harmonic_mean"]}),
+    *copied(["score_ab"], "numeric(5,2)", "what B is worth to A, 0-100", PUBLISHED_SCORES),
+    *copied(["score_ba"], "numeric(5,2)", "what A is worth to B, 0-100", PUBLISHED_SCORES),
+    Column("tier", "text", "Excellent, Good, Fair or Poor", {PUBLISHED_SCORES: ["harmonic_mean"]}, "by its bounds"),
+    *several(["policy", "scoring_version"], "text", "what made the score", {PUBLISHED_SCORES: ["match_context"]}),
+    Column("other_id", "text", "other matches of the same two profiles, with a space between",
+           {PAIRS: ["id", "profile_id", "suggested_profile_id"]}, "grouped by pair"),
+]  # fmt: skip
 
 
 class TopConfig(dg.Config):
@@ -29,7 +34,7 @@ class TopConfig(dg.Config):
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.REPORTS,
     kinds={"python", "csv"},
     description="""
 The best matches as a CSV file, in the form that its consumers read: `harmonic_mean` has the name `match_score` there.
@@ -37,10 +42,12 @@ The best matches as a CSV file, in the form that its consumers read: `harmonic_m
 Reads the published scores in one statement. Leaves out matches without a score and matches whose profile is gone, and
 counts them. Exports each pair of profiles once; `other_id` has the ids of further matches of the same pair. Writes
 top_matches.csv with `top` rows beside the report, and nothing to the database. `jv export` writes the same file for any
-number of matches, or for one profile. Takes under a second for 30,000 matches.
+number of matches, or for one profile.
+
+Runs after every night and in `jv report`. Takes under a second for 30,000 matches.
 """,
     deps=[dg.AssetDep(published_scores, partition_mapping=dg.AllPartitionMapping())],
-    metadata={"dagster/column_schema": _COLUMNS},
+    metadata=column_metadata(_COLUMNS),
 )
 def top_matches(
     context: dg.AssetExecutionContext,

@@ -19,6 +19,7 @@ from pathlib import Path
 from jv_assets import settings
 from jv_assets.dagster_internals import DAEMON
 from jv_assets.errors import UserError
+from jv_assets.names import Group
 from jv_assets.platform.own_runs import LOCATION, MODULE
 from jv_assets.ui.ports import free_port
 from jv_assets.ui.processes import DiedError, Family, alone, interrupts
@@ -29,6 +30,9 @@ READY_SECONDS = 180
 _LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on PythonError"
 _LOCATIONS += " { message cause { message cause { message } } } } } } } }"
 
+_OPEN = (Group.PRODUCTION, Group.PREPARE, Group.SCORE, Group.PUBLISH)
+GRAPH = f"/asset-groups?expanded={','.join(f'global@global:{group}' for group in _OPEN)}"
+"""The asset graph with the way of a score opened. By itself, Dagster shows each group as a closed box."""
 _QUIET = ("--log-level", "warning")
 """Otherwise each tick of a sensor, some thousands a day, writes lines into a log."""
 
@@ -70,6 +74,7 @@ def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool =
                 settings.note_reports_port(reports)
                 uses = "choose assets there and materialize them"
                 print(f"{address} is the Dagster UI: {uses}. Ctrl-C ends it.", flush=True)
+                print(f"{address}{GRAPH} shows how a score is made, from left to right.", flush=True)
                 print(f"{settings.report_url()} is the report of jv report.", flush=True)
             family.wait_for(lambda: False)
     except KeyboardInterrupt:

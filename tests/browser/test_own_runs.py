@@ -7,12 +7,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from jv_assets.assets.columns import MADE_FROM
+from jv_assets.names import GROUPS
 from jv_assets.platform.own_runs import STARTED_BY_JV, started_by_jv
+from jv_assets.ui.serving import GRAPH
 from tests.support.program import Program, removed_at_last
 from tests.support.serving import SECONDS, SERVE, Running, running
 from tests.support.waiting import wait_until
 
 MILLISECONDS = 60_000
+expect.set_options(timeout=MILLISECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +35,13 @@ def pages(program: Program) -> Iterator[Running]:
         pages.process.send_signal(signal.SIGTERM)
         pages.process.wait(SECONDS)
         assert pages.process.stdout
-        assert "The embedded Postgres keeps running. To stop it: jv stop\n" in pages.process.stdout.read()
+        printed = pages.process.stdout.read()
+        assert f":{pages.port}{GRAPH} shows how a score is made, from left to right.\n" in printed
+        assert "The embedded Postgres keeps running. To stop it: jv stop\n" in printed
 
 
 def test_a_run_of_jv_stands_where_any_other_does(page: Page, program: Program, pages: Running) -> None:
     page.set_default_timeout(MILLISECONDS)
-    expect.set_options(timeout=MILLISECONDS)
     with program.instance() as instance:
         (run,) = instance.get_runs()
     address, short = f"http://127.0.0.1:{pages.port}", run.run_id[:8]
@@ -69,3 +74,37 @@ def test_a_run_of_jv_stands_where_any_other_does(page: Page, program: Program, p
         assert STARTED_BY_JV in each.tags
         assert "jv_process" not in page.content()
         assert "jv_host" not in page.content()
+
+
+def test_the_graph_that_jv_ui_names_shows_the_way_of_a_score(page: Page, pages: Running) -> None:
+    page.set_default_timeout(MILLISECONDS)
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto(f"http://127.0.0.1:{pages.port}/asset-groups")
+    for group in GROUPS:  # as it is by itself: closed boxes
+        expect(page.get_by_text(group, exact=True).first).to_be_visible()
+    expect(page.locator("#root").get_by_text("match_scores", exact=True)).to_have_count(0)
+    page.goto(f"http://127.0.0.1:{pages.port}{GRAPH}")
+    places = []
+    for name in ("profile_embeddings", "match_scores", "published_scores"):
+        asset = page.get_by_text(name, exact=True).first
+        expect(asset).to_be_visible()
+        box = asset.bounding_box()
+        assert box
+        places.append(box["x"])
+    assert places == sorted(places)
+
+
+def test_column_lineage_is_a_table_with_links_to_the_assets(page: Page, pages: Running) -> None:
+    page.set_default_timeout(MILLISECONDS)
+    address = f"http://127.0.0.1:{pages.port}"
+    page.goto(f"{address}/assets/match_scores")
+    row = page.get_by_role("row").filter(has_text=MADE_FROM)
+    row.get_by_text("[Show Markdown]").click()
+    table = page.get_by_role("dialog")
+    made = table.get_by_role("row").filter(has=page.get_by_text("offering_seeking_ab", exact=True))
+    expect(made).to_be_visible()
+    for said in ("profile_embeddings", "embedding_seeking", "words_offering", "similarity in steps"):
+        expect(made).to_contain_text(said)
+    made.get_by_role("link", name="profile_embeddings").click()
+    expect(page).to_have_url(re.compile("/assets/profile_embeddings"))
+    expect(page.get_by_role("row").filter(has_text="embedding_seeking").first).to_be_visible()

@@ -285,26 +285,3 @@ def test_which_matches_have_no_score_and_why(page: Page, ui: Served, shoot: Shoo
         row = page.get_by_role("row").filter(has=page.get_by_text(match_id, exact=True)).last
         expect(row.get_by_text(re.compile("^(profile gone|matched with itself)$")).first).to_be_visible()
     shoot(page, "ui-without-a-score")
-
-
-COLUMNS = """{ assetNodes { assetKey { path } metadataEntries { label
-  ... on TableColumnLineageMetadataEntry { lineage { columnName columnDeps { assetKey { path } columnName } } } } } }"""
-
-
-def test_column_lineage_leads_from_the_score_to_the_texts(ui: Served) -> None:
-    sources = {
-        ("/".join(node["assetKey"]["path"]), column["columnName"]): [
-            ("/".join(source["assetKey"]["path"]), source["columnName"]) for source in column["columnDeps"]
-        ]
-        for node in ui.pages.ask(COLUMNS)["assetNodes"]
-        for entry in node["metadataEntries"]
-        for column in entry.get("lineage") or ()
-    }
-    seen, left = set(), [("published_scores", "harmonic_mean")]
-    while left:
-        column = left.pop()
-        seen.add(column)
-        left += [source for source in sources.get(column, ()) if source not in seen]
-    texts = ("seeking", "offering", "who_you_serve", "what_you_do")
-    assert {("production/profiles", name) for name in texts} <= seen
-    assert ("match_scores", "harmonic_mean") in seen

@@ -1,6 +1,7 @@
 """What Dagster loads: everything described, nothing slow imported, the ranges whole, jobs and schedule right."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,14 @@ import dagster as dg
 import pytest
 
 from jv_assets import partitions, settings
+from jv_assets.assets.columns import MADE_FROM
 from jv_assets.automation import schedules
 from jv_assets.definitions import defs
 from jv_assets.errors import UserError
+from jv_assets.names import GROUPS
 from jv_assets.partition_cut import equal_width, listed, range_keys
 from jv_assets.partitions import range_tags
+from jv_scoring.text import EMBEDDED_FIELDS
 from tests.support.dagster_internals import create_run_for_test
 
 GRAPH = defs.resolve_asset_graph()
@@ -50,8 +54,56 @@ def test_every_asset_says_what_it_is(key: dg.AssetKey) -> None:
     node = GRAPH.get(key)
     assert node.description
     assert len(node.description.strip()) > 50
-    assert node.group_name != "default"
     assert node.kinds
+    if node.is_materializable:
+        assert re.search(r"^Runs .*(every night|`jv discover`|`jv report` only)", node.description, re.MULTILINE)
+        assert "Takes " in node.description
+
+
+def test_the_arrows_between_groups_run_one_way() -> None:
+    places = list(GROUPS)
+    for key in GRAPH.get_all_asset_keys():
+        for parent in GRAPH.get(key).parent_keys:
+            groups = [GRAPH.get(each).group_name for each in (parent, key)]
+            assert places.index(str(groups[0])) <= places.index(str(groups[1])), (parent, key)
+
+
+def columns_of(key: dg.AssetKey) -> list[str]:
+    schema = GRAPH.get(key).metadata.get("dagster/column_schema")
+    return [column.name for column in schema.columns] if schema else []
+
+
+@pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=dg.AssetKey.to_user_string)
+def test_every_column_is_a_row_and_names_columns_that_are_there(key: dg.AssetKey) -> None:
+    metadata, columns = GRAPH.get(key).metadata, columns_of(key)
+    assert all(re.fullmatch(r"\w+", name) for name in columns), columns
+    assert len(set(columns)) == len(columns)
+    lineage = metadata.get("dagster/column_lineage")
+    if lineage is None:
+        assert key.path[0] == "production" or not columns
+        return
+    assert set(lineage.deps_by_column) <= set(columns)
+    rows = {row.split(" | ")[0].strip("|` "): row for row in metadata[MADE_FROM].value.splitlines()[2:]}
+    assert rows.keys() == lineage.deps_by_column.keys()
+    before = GRAPH.get_ancestor_asset_keys(key)
+    for column, sources in lineage.deps_by_column.items():
+        for source in sources:
+            assert source.asset_key in before
+            assert source.column_name in columns_of(source.asset_key)
+            assert f"(/assets/{source.asset_key.to_user_string()})" in rows[column]
+            assert source.column_name in rows[column]
+
+
+def test_a_score_leads_back_to_its_texts() -> None:
+    seen, left = set(), [(dg.AssetKey("published_scores"), "harmonic_mean")]
+    while left:
+        key, column = left.pop()
+        seen.add((key.to_user_string(), column))
+        lineage = GRAPH.get(key).metadata.get("dagster/column_lineage")
+        sources = lineage.deps_by_column.get(column, ()) if lineage else ()
+        left += [(source.asset_key, source.column_name) for source in sources]
+    assert {("production/profiles", name) for name in EMBEDDED_FIELDS} <= seen
+    assert ("match_scores", "harmonic_mean") in seen
 
 
 def test_every_job_schedule_sensor_and_check_says_what_it_is() -> None:

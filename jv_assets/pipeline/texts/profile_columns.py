@@ -95,5 +95,6 @@ _IRREGULAR: dict[str, tuple[Sequence[str], Callable[[object], bool]]] = {
 }  # fmt: skip
 """By name: the columns to check, and whether a value of them is irregular."""
 IRREGULAR_VALUES = tuple(_IRREGULAR)
+IRREGULAR_COLUMNS = {name: among for name, (among, _) in _IRREGULAR.items()}
 ODD = ("numbers_without_meaning", "engagement_over_1", "jv_history_not_a_list")
 """The kinds that only a fault of another program makes: list_size -5, NaN, a jv_history that is a number."""
