@@ -4,7 +4,10 @@ PYTHON ?= python3
 
 PIP := .venv/bin/python -m pip --require-virtualenv --disable-pip-version-check --no-input
 # Nothing is built: what a source would need for that, no hash here would vouch for.
-LOCKED := $(PIP) -q install --no-compile --no-deps --only-binary :all: --require-hashes -r
+LOCKED := install --no-compile --no-deps --only-binary :all: --require-hashes -r
+# Installs, and says every 20 packages and at each large file that it goes on; the exit code is that of pip.
+SHOWN = { { $(PIP) $(LOCKED) $(1); echo $$? >.venv/code; } | awk '/^ *Collecting/ && !(++n % 20) { print "  " n " packages" } \
+	/^ *Downloading.*[0-9][0-9][.0-9]* MB/ || /^Installing/ { print "  " substr($$0, 1, 70) } { fflush() }'; exit $$(cat .venv/code); }
 INTACT = test -x .venv/bin/python && test "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)"
 
 .PHONY: help install demo test test-fast wheel programs lint types test-browser test-long bench bench-large bench-workers soak docs ui constraints audit clean FORCE
@@ -86,8 +89,8 @@ ui: install ## open Dagster's web pages
 	@rm -f $@
 	@echo "Installing into .venv: some minutes the first time"
 	@if $(PIP) index versions torch 2>/dev/null | grep -qF "$$(sed -n 's/^torch==\([^ ]*\).*/\1/p' constraints-cpu.txt)"; \
-		then $(LOCKED) constraints-cpu.txt; else $(LOCKED) constraints-gpu.txt; fi
-	@$(LOCKED) constraints.txt
+		then $(call SHOWN,constraints-cpu.txt); else $(call SHOWN,constraints-gpu.txt); fi
+	@$(call SHOWN,constraints.txt)
 	@$(PIP) -q install --no-deps --no-build-isolation -e .
 	@$(PIP) -q check
 	@# pip would use one processor for that; a file of a package's that is no Python of today is no error

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
-from jv_assets.automation.attempts import by_id, is_dry, last_attempts, last_made
+from jv_assets.automation.attempts import by_id, last_attempts, last_made
 from jv_assets.automation.causes import ENDS, NEVER_DONE, Causes, is_interruption, run_causes
-from jv_assets.automation.finishing import Part, config_for, failed_ranges, parts, rest_of
+from jv_assets.automation.finishing import Part, config_for, parts, rest_of
+from jv_assets.automation.outcome import Outcome, take_in
 from jv_assets.automation.schedules import NIGHTLY, OF_MATCHES, RESCORE
 from jv_assets.dagster_internals import BulkActionsFilter, BulkActionStatus
 from jv_assets.errors import CallError
@@ -25,41 +25,6 @@ _HAVE_FILES = (PROFILES, MATCH_SCORES)
 
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The terminal shows a progress bar; the UI has the log."""
-
-
-Metadata = dict[str, dict[str, dict[str, Any]]]
-
-
-@dataclass
-class Outcome:
-    """The outcome of some runs: the metadata of each partition by asset, and the failures."""
-
-    run_ids: list[str] = field(default_factory=list)
-    done: Metadata = field(default_factory=dict)
-    failed: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By asset and partition: the cause."""
-    broken: list[str] = field(default_factory=list)
-    """Failures that are not of one partition, one line each."""
-    dry_run: bool = False
-    seconds: float = 0.0
-
-    @property
-    def succeeded(self) -> bool:
-        return not self.failed and not self.broken
-
-    def add(self, other: "Outcome") -> None:
-        """Add the outcome of later runs."""
-        self.run_ids += other.run_ids
-        self.done |= other.done
-        self.failed |= other.failed
-        self.broken += other.broken
-        self.dry_run |= other.dry_run
-        self.seconds += other.seconds
-
-    def total(self, asset: str, name: str) -> float:
-        """Return the sum of one number over the partitions of an asset; 0 if there is none."""
-        values = [metadata.get(name) for metadata in self.done.get(asset, {}).values()]
-        return sum(value for value in values if isinstance(value, (int, float)))
 
 
 def execute(
@@ -80,7 +45,7 @@ def execute(
         run = _run(instance, job, part, ops or {}, unit)
         if PUBLISHED_SCORES in part.assets:
             unit = {UNIT: unit_of(run)}
-        _take_in(instance, run, outcome)
+        take_in(instance, run, outcome)
         if run.status != dg.DagsterRunStatus.SUCCESS:
             todo = rest_of(instance, run, part.assets) + todo
     outcome.seconds = time.perf_counter() - started
@@ -217,7 +182,7 @@ def retry_plan(instance: dg.DagsterInstance, files: RangeFiles) -> list[Part]:
 def execute_op(instance: dg.DagsterInstance, job: dg.JobDefinition, op: str, config: Mapping[str, object]) -> Outcome:
     """Run a job that is one op. KeyboardInterrupt marks the run as cancelled and is raised again."""
     outcome, started = Outcome(), time.perf_counter()
-    _take_in(instance, _in_process(instance, job, {"ops": {op: {"config": dict(config)}}}, {}), outcome)
+    take_in(instance, _in_process(instance, job, {"ops": {op: {"config": dict(config)}}}, {}), outcome)
     outcome.seconds = time.perf_counter() - started
     return outcome
 
@@ -262,28 +227,3 @@ def _was_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     If somebody marked the run as ended before, only the step says so.
     """
     return any(is_interruption(entry) for entry in instance.all_logs(run.run_id, of_type=ENDS))
-
-
-def _take_in(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
-    outcome.run_ids.append(run.run_id)
-    outcome.dry_run |= is_dry(run)
-    _collect(instance, run, outcome)
-    if run.status != dg.DagsterRunStatus.SUCCESS:
-        _collect_failure(instance, run, outcome)
-
-
-def _collect(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
-    kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
-    for entry in instance.all_logs(run.run_id, of_type=kinds):
-        event = entry.asset_materialization or entry.asset_observation
-        if event and event.partition:
-            values = {name: value.value for name, value in event.metadata.items()}
-            outcome.done.setdefault(event.asset_key.to_user_string(), {})[event.partition] = values
-
-
-def _collect_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
-    failed = dict(failed_ranges(instance, run.run_id))
-    for asset, causes in failed.items():
-        outcome.failed.setdefault(asset, {}).update(causes)
-    if not failed:
-        outcome.broken += run_causes(instance, run)

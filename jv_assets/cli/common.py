@@ -16,8 +16,8 @@ from jv_assets.names import Job
 if TYPE_CHECKING:
     import dagster as dg
 
-    from jv_assets.automation.execution import Outcome
     from jv_assets.automation.finishing import Part
+    from jv_assets.automation.outcome import Outcome
     from jv_assets.resources.database import Database
     from jv_assets.resources.range_files import RangeFiles
     from jv_assets.setup.writability import Use

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from jv_assets import progress
 from jv_assets.cli.streams import lasting
-from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS
+from jv_assets.names import ASSETS, MATCH_SCORES, PROFILE_EMBEDDINGS
 from jv_assets.partition_cut import listed
 
 if TYPE_CHECKING:  # Not every command needs what these load.
-    from jv_assets.automation.execution import Outcome
+    from jv_assets.automation.outcome import Outcome
     from jv_assets.setup.doctor import Finding
     from jv_assets.setup.repartition import Proposal
     from jv_assets.setup.status import Status
@@ -33,8 +33,9 @@ errors = Console(file=lasting(os.dup(2), sys.stderr.encoding), highlight=False, 
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """Show progress bars on a terminal while the context is open."""
-    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    """Show progress bars on a terminal while the context is open, with the time left at the speed so far."""
+    left = (TextColumn("left, at this speed:"), TimeRemainingColumn())
+    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), *left)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
         tasks = {}
 
@@ -79,7 +80,11 @@ def show_outcome(outcome: "Outcome", again: str = "jv retry") -> None:
         )
         for asset in dict.fromkeys([*outcome.done, *outcome.failed])
     ]
-    work = sum(outcome.total(asset, "seconds") for asset in outcome.done)
+    rows += [(asset, 1, 0, "", f"{seconds:.1f}") for asset, seconds in outcome.whole.items() if asset in ASSETS]
+    checks = sum(seconds for step, seconds in outcome.whole.items() if step not in ASSETS)
+    if outcome.whole:
+        rows.append(("checks", "", "", "", f"{checks:.1f}"))
+    work = sum(outcome.total(asset, "seconds") for asset in outcome.done) + sum(outcome.whole.values())
     rows.append(("Dagster and reading", "", "", "", f"{max(0.0, outcome.seconds - work):.1f}"))
     rows.append(("together", "", "", "", f"{outcome.seconds:.1f}"))
     table("", ("stage", "done", "failed", "what", "seconds"), rows)

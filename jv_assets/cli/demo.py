@@ -7,6 +7,7 @@ from sqlalchemy import text
 from jv_assets import settings
 from jv_assets.automation.execution import execute
 from jv_assets.automation.finishing import parts
+from jv_assets.automation.outcome import Outcome
 from jv_assets.automation.schedules import RESCORE
 from jv_assets.cli.console import out, progress_bars, show_outcome, table, waiting
 from jv_assets.cli.json_answer import answer_outcome
@@ -14,12 +15,12 @@ from jv_assets.definitions import defs
 from jv_assets.demo.interrupted import write_interrupted_scores
 from jv_assets.demo.population import make_population
 from jv_assets.errors import UserError
-from jv_assets.names import PROFILE_EMBEDDINGS, PUBLISHED_SCORES, Job
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PUBLISHED_SCORES, Job
 from jv_assets.partitions import ID_RANGES
 from jv_assets.platform.instance import open_instance
 from jv_assets.resources.database import Database
 from jv_assets.setup.loading import load_frames
-from jv_assets.setup.status import Status, read_status
+from jv_assets.setup.status import NOT_NAMED, Status, read_status
 
 _NO_DEMO = "the database holds other matches than the demo's: set JV_HOME to a new folder to try the demo there"
 
@@ -30,7 +31,7 @@ def tell(database: Database, model: str) -> int:
         _load_once(database)
     keys = list(ID_RANGES.get_partition_keys())
     with open_instance() as instance:
-        out.print(f"1. Embedding what has no vector yet, with {model} (a minute or two the first time)", soft_wrap=True)
+        out.print(f"1. Embedding what has no vector yet, with {model}", soft_wrap=True)
         with progress_bars():
             embedded = execute(instance, defs.resolve_job_def(Job.EMBED), parts((PROFILE_EMBEDDINGS,), keys))
         answer_outcome(embedded, "jv demo")
@@ -42,7 +43,9 @@ def tell(database: Database, model: str) -> int:
         if written:
             out.print(f"2. Wrote {written:,} scores, as the script had when its connection was closed")
         before = read_status(database, model)
-        out.print(f"3. Finishing through Dagster: {before.waiting:,} matches have no score")
+        incomplete = sum(count for (policy, *_), count in before.scored.items() if policy.endswith(NOT_NAMED))
+        waiting_for = f"{before.waiting:,} matches have no score{_incomplete(incomplete)}"
+        out.print(f"3. Finishing through Dagster: {waiting_for}", soft_wrap=True)
         with progress_bars():
             finished = execute(instance, defs.resolve_job_def(Job.RESCORE), parts(RESCORE, keys))
     show_outcome(finished)
@@ -54,7 +57,8 @@ def tell(database: Database, model: str) -> int:
         return 1
     if rows:
         seconds = finished.total(PUBLISHED_SCORES, "seconds")
-        out.print(f"{rows:,} rows written in {seconds:.1f} s, {rows / seconds:,.0f} rows a second.")
+        speed = f"{rows:,} rows written in {seconds:.1f} s, {rows / seconds:,.0f} rows a second"
+        out.print(f"{speed}{_completed(finished)}.", soft_wrap=True)
     else:
         out.print("Nothing had to be written: every score in the database is up to date.")
     jv = ".venv/bin/jv" if settings.in_checkout() else "jv"
@@ -80,6 +84,22 @@ def _load_once(database: Database) -> None:
         f"0. Loaded {len(population.profiles):,} synthetic profiles and {len(population.matches):,} matches "
         f"in {time.perf_counter() - started:.1f} s"
     )
+
+
+def _incomplete(matches: int) -> str:
+    """Say why more rows will be written than matches have no score; nothing if none is incomplete."""
+    if not matches:
+        return ""
+    return f", and {matches:,} have one without policy, model and inputs hash, which the script did not store"
+
+
+def _completed(finished: Outcome) -> str:
+    """Say how many of the written rows had no score, and why the others were written."""
+    missing = int(finished.total(MATCH_SCORES, "null_before"))
+    completed = int(finished.total(PUBLISHED_SCORES, "written")) - missing
+    if completed <= 0:
+        return ""
+    return f": {missing:,} had no score, and {completed:,} got the policy, model and inputs hash that they lacked"
 
 
 def _compare(before: Status, after: Status) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jv_assets.cli.streams import write_document
 
 if TYPE_CHECKING:
-    from jv_assets.automation.execution import Outcome
+    from jv_assets.automation.outcome import Outcome
 
 _fields: dict[str, object] = {}
 

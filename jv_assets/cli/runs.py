@@ -110,7 +110,8 @@ def nightly(*, as_json: AsJson = False) -> None:
 def retry(*, as_json: AsJson = False) -> None:
     """Retry only the partitions that failed, were interrupted or were never done."""
     from jv_assets.automation.discovery_retry import rest_of_discovery
-    from jv_assets.automation.execution import Outcome, retry_plan
+    from jv_assets.automation.execution import retry_plan
+    from jv_assets.automation.outcome import Outcome
     from jv_assets.platform.instance import open_instance
 
     chosen_policy(None)

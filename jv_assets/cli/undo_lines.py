@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from jv_assets.automation.execution import Outcome
+from jv_assets.automation.outcome import Outcome
 from jv_assets.cli.console import out, show_failures, table
 from jv_assets.names import PUBLISHED_SCORES
 from jv_assets.pipeline.matches.undo_units import Unit

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jv_assets.automation.schedules import REPORTS
 from tests.support.program import KEYS, Program, removed_at_last
 
 
@@ -34,6 +35,9 @@ def test_it_says_what_it_found_and_where_it_is(program: Program) -> None:
     matches = [row for row in program.matches().values() if row["harmonic_mean"] is not None]
     assert report["headline"]["matches"] == len(matches)
     assert f"Matches scored               {len(matches)}\n" in done.out
+    assert {*REPORTS, "Dagster and reading"} <= done.cells.keys()
+    parts = [float(row[3]) for name, row in done.cells.items() if len(row) == 4 and name not in ("stage", "together")]
+    assert sum(parts) == pytest.approx(float(done.cells["together"][3]), abs=0.1 * len(parts))
     assert done.cells["momentum_bottleneck"][:3] == [str(len(KEYS)), "0", f"{len(matches)} rows, 40 profiles"]
     assert program.versions() == before
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -172,6 +173,42 @@ def test_stop_the_embedded_server(program: Program) -> None:
     assert program.well("stop").out.startswith("Stopped. The data stay in ")
     assert program.well("stop").out == "No embedded Postgres is running.\n"
     assert program.versions() == before
+
+
+PIP = """#!/bin/sh
+case "$*" in
+  *constraints.txt)
+    for n in $(seq 1 45); do echo "Collecting package$n==1.0 (from -r constraints.txt (line $n))"; done
+    echo "  Downloading package45-1.0-py3-none-any.whl (24.1 MB)"
+    echo "  Downloading package45-1.0-py3-none-any.whl (24 kB)"
+    echo "Installing collected packages: package1, package2"
+    exit $CODE;;
+  "-m venv"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python;;
+esac
+"""
+"""Stands for Python and for pip."""
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_make_install_says_that_it_goes_on_and_fails_as_pip_does(tmp_path: Path, code: int) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "constraints-cpu.txt", "constraints-gpu.txt"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    pip = tmp_path / "pip"
+    pip.write_text(PIP)
+    pip.chmod(0o755)
+    done = subprocess.run(
+        ["make", "install", f"PIP={pip}", f"PYTHON={pip}"],
+        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "CODE": str(code)}, check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0) == (code == 0) == (tmp_path / ".venv" / "installed").exists(), done.stderr
+    said = done.stdout.splitlines()
+    assert said[0] == "Installing into .venv: some minutes the first time"
+    assert [line for line in said if line.startswith("  ")] == [
+        "  20 packages",
+        "  40 packages",
+        "    Downloading package45-1.0-py3-none-any.whl (24.1 MB)",
+        "  Installing collected packages: package1, package2",
+    ]
 
 
 def test_make_clean_says_what_it_deletes(tmp_path: Path) -> None:

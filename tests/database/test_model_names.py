@@ -12,7 +12,7 @@ from rich.console import Console
 from sqlalchemy import text
 from test_gates import evaluations
 
-from jv_assets.automation.execution import Outcome
+from jv_assets.automation.outcome import Outcome
 from jv_assets.automation.schedules import NIGHTLY
 from jv_assets.checks.health import irregular_vectors
 from jv_assets.cli import console
