@@ -8,7 +8,7 @@ from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.tallies import known_numbers
 from jv_assets.errors import UserError
-from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS
+from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, Group
 from jv_assets.partitions import one_line_failure
 from jv_assets.pipeline.calibration import PAIRS, Wanted, measure, write_file
 from jv_assets.pipeline.database.identity import require_home
@@ -29,7 +29,7 @@ class CalibrationConfig(dg.Config):
 
 
 @dg.asset(
-    group_name="discover",
+    group_name=Group.DISCOVER,
     kinds={"python"},
     description="""
 What does a cosine of the model mean? Measures for each similarity factor how many random pairs of profiles reach each
@@ -42,7 +42,9 @@ the package, written by hand. Embeds them the first time.
 
 Writes one JSON file a model under JV_HOME, with the histograms. Has no partition a model, because the profiles hold the
 vectors of one model at a time. Changes no score: a proposal is used only as a named calibration (`jv calibration
-save`). Takes about 20 seconds.
+save`).
+
+Runs in `jv calibration measure` only, not every night. Takes about 20 seconds.
 """,
     deps=[
         *(production.PROFILES, production.MATCHES),
