@@ -9,7 +9,7 @@ from jv_assets import progress
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
 from jv_assets.errors import UserError
-from jv_assets.names import MATCH_SCORES, TEXT_ROBUSTNESS
+from jv_assets.names import MATCH_SCORES, TEXT_ROBUSTNESS, Group
 from jv_assets.partitions import ID_RANGES, one_line_failure
 from jv_assets.pipeline.changes import fingerprint_of_all
 from jv_assets.pipeline.database.identity import require_home
@@ -27,7 +27,7 @@ _NOT_AT_HAND = "the embedding model is not on this machine"
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.REPORTS,
     kinds={"python"},
     description=f"""
 How much do scores depend on the wording of a text? Edits what {MOST_PROFILES} profiles seek without changing what it
@@ -35,8 +35,10 @@ says (a full stop at the end, "I am looking for" in front), embeds it again, and
 
 Reads `match_scores`, and the texts and vectors of these profiles and their matches. A hash of the ids draws the
 profiles. Writes text_robustness.json, which the report shows. Changes neither scores nor texts. If the embedding model
-is not on this machine, downloads nothing, and the report says nothing of it. `jv report` makes it; the nightly run does
-not. Embeds at most {3 * MOST_PROFILES} texts: some seconds with a small model, minutes with a large one.
+is not on this machine, downloads nothing, and the report says nothing of it.
+
+Runs in `jv report` only, not every night. Takes some seconds with a small model, minutes with a large one, because it
+embeds at most {3 * MOST_PROFILES} texts.
 """,
     deps=[
         dg.AssetDep(match_scores, partition_mapping=dg.AllPartitionMapping()),
