@@ -139,7 +139,11 @@ def _by_name(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping
 
 
 def _value(row: Mapping[str, Any] | None) -> str:
-    return f"{row['value']:,.3g}" if row else ""
+    """Return a figure with three digits or more, and without an exponent: 349,000, not 3.49e+05."""
+    if not row:
+        return ""
+    value = float(f"{row['value']:.3g}")
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
 def _summary(node: Any) -> Iterator[tuple[str, str]]:

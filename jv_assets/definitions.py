@@ -41,15 +41,23 @@ from jv_assets.platform import postgres
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
+from jv_scoring.policy import CODE_VERSION
 
 # Set for every asset, at every start of every process.
 warnings.filterwarnings("ignore", message=".*(source_code_ref|CodeRef)", category=dg.BetaWarning)
 
 
+def _ours(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Return the spec with an owner, and with the code version if the pipeline makes the asset."""
+    if spec.owners:  # The platform's tables.
+        return spec
+    return spec.replace_attributes(owners=["team:matching"], code_version=CODE_VERSION)
+
+
 def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Definitions:
     """Return all definitions over these resources. No resource connects, loads or reads before an asset needs it."""
     assets = dg.map_asset_specs(
-        lambda spec: spec if spec.owners else spec.replace_attributes(owners=["team:matching"]),
+        _ours,
         [
             *(production.PROFILES, production.MATCHES),
             *(profiles, profile_embeddings, match_scores, published_scores),

@@ -20,7 +20,6 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
-from jv_scoring.policy import CODE_VERSION
 
 
 class ScoreConfig(dg.Config):
@@ -31,7 +30,6 @@ class ScoreConfig(dg.Config):
 
 @dg.asset(
     group_name=Group.SCORE,
-    code_version=CODE_VERSION,
     kinds={"python", "parquet"},
     description="""
 The score of every match, in both directions, by the ISMC rules.

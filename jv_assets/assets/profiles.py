@@ -16,7 +16,6 @@ from jv_assets.pipeline.texts.profile_columns import IRREGULAR_VALUES
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
-from jv_scoring.policy import CODE_VERSION
 
 _DESCRIPTION = """
 The profile features that scoring needs: the factors of Intent, Momentum and Context, role, tier, and the words of the
@@ -33,7 +32,6 @@ profile.
 
 @dg.asset(
     group_name=Group.PREPARE,
-    code_version=CODE_VERSION,
     kinds={"python", "parquet"},
     description=_DESCRIPTION,
     deps=[production.PROFILES],

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from jv_assets.cli import app
+from jv_assets.definitions import defs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -63,5 +64,23 @@ def test_each_figure_of_the_benchmarks_stands_under_its_own_name(end: str) -> No
     page = "\n".join(runpy.run_path(str(ROOT / "docs" / "hooks.py"))["benchmarks"]())
     (table,) = re.findall(rf"^## make bench{end}\n\n?(.*?)(?:\n## |\Z)", page, re.DOTALL | re.MULTILINE)
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
-    shown = [(name, value) for name, _, _, value, *_ in cells[2:]]
-    assert shown == [(row["name"], f"{row['value']:,.3g}") for row in newest["rows"]]
+    shown = [(name, float(value.replace(",", ""))) for name, _, _, value, *_ in cells[2:]]
+    assert shown == [(row["name"], float(f"{row['value']:.3g}")) for row in newest["rows"]]
+
+
+def test_the_page_of_checks_has_each_of_them() -> None:
+    page = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+    checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
+    assert {name for name in checks if f"`{name}`" not in page} == set()
+
+
+def test_no_two_pages_have_one_title() -> None:
+    titles = [page.read_text(encoding="utf-8").splitlines()[0] for page in PAGES[2:]]
+    assert sorted(set(titles)) == sorted(titles)
+
+
+def test_figures_of_the_benchmarks_have_no_exponent() -> None:
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    shown = [hooks["_value"]({"value": value}) for value in (349_123.0, 8_642_000.0, 24.56, 0.0312, 1e-5, 0)]
+    assert shown == ["349,000", "8,640,000", "24.6", "0.0312", "0.00001", "0"]
+    assert not re.search(r"\de[+-]\d", "\n".join(hooks["benchmarks"]()))

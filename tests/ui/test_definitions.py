@@ -17,6 +17,7 @@ from jv_assets.errors import UserError
 from jv_assets.names import GROUPS
 from jv_assets.partition_cut import equal_width, listed, range_keys
 from jv_assets.partitions import range_tags
+from jv_scoring.policy import CODE_VERSION
 from jv_scoring.text import EMBEDDED_FIELDS
 from tests.support.dagster_internals import create_run_for_test
 
@@ -56,6 +57,7 @@ def test_every_asset_says_what_it_is(key: dg.AssetKey) -> None:
     assert len(node.description.strip()) > 50
     assert node.kinds
     if node.is_materializable:
+        assert node.code_version == CODE_VERSION
         assert re.search(r"^Runs .*(every night|`jv discover`|only, not every night)", node.description, re.MULTILINE)
         assert "Takes " in node.description
 
