@@ -251,6 +251,26 @@ def calibration_rates() -> tuple[float, ...]:
     return rates
 
 
+def calibration() -> str | None:
+    """`JV_CALIBRATION`: the named calibration that scores similarity; by default the package's own steps."""
+    return os.environ.get("JV_CALIBRATION") or None
+
+
+def calibrations_dir() -> Path:
+    """`JV_CALIBRATIONS`: the folder of named calibrations; by default `calibrations` in the checkout, or beside
+    JV_HOME's files if `jv` was installed from a wheel.
+    """
+    if given := os.environ.get("JV_CALIBRATIONS"):
+        path = Path(given)
+        if not path.is_absolute():
+            raise UserError(
+                f"JV_CALIBRATIONS={given} would be another folder in each directory; write "
+                f"{os.path.normpath(path.absolute())}"
+            )
+        return path
+    return (ROOT if in_checkout() else state_dir()) / "calibrations"
+
+
 def outcome_days() -> int:
     """`JV_OUTCOME_DAYS`: after how many days a match that somebody saw and ignored counts as not acted upon."""
     return _whole_number("JV_OUTCOME_DAYS", default=30, most=36_500)

@@ -30,12 +30,13 @@ _THOUSANDTHS = [f"{k / 1000:.3f}" for k in range(1001)]
 
 
 def match_contexts(
-    prepared: Prepared, scored: pd.DataFrame, *, policy: str, model: str, scored_at: str
+    prepared: Prepared, scored: pd.DataFrame, *, policy: str, model: str, scored_at: str, version: str = SCORING_VERSION
 ) -> tuple[list[str], list[str]]:
     """Return the match_context of each row of `scored`, which `score_pairs` made of `prepared` under `policy`.
 
     Returns the contexts (JSON text, docs/ismc.md, match_context) and their inputs hashes: 32 hex digits of all inputs
-    beside policy and version, that is both profiles' features, their vectors or words, and the model.
+    beside policy and version, that is both profiles' features, their vectors or words, and the model. `version`: the
+    name of the rules, which is another one under a named calibration.
     """
     chosen = parse_policy(policy)
     pairs = Pairs.of(prepared, scored)
@@ -49,7 +50,7 @@ def match_contexts(
     synergy_ab = _synergy_json(pairs, scored, "ab", chosen.nulls)
     synergy_ba = _synergy_json(pairs.swapped(), scored, "ba", chosen.nulls)
     final_ab, final_ba = (round2(score / 10).tolist() for score in raw_directions(scored, chosen))
-    stamp = {"scored_at": scored_at, "scoring_version": SCORING_VERSION, "policy": policy, "embedding_model": model}
+    stamp = {"scored_at": scored_at, "scoring_version": version, "policy": policy, "embedding_model": model}
     tail = json.dumps(stamp)[1:-1]
     rows = zip(a.tolist(), b.tolist(), synergy_ab, synergy_ba, final_ab, final_ba, hashes, strict=True)
     contexts = [

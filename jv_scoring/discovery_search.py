@@ -22,7 +22,7 @@ from jv_scoring.discovery_bounds import (
     levels_of,
 )
 from jv_scoring.discovery_words import WordOverlap
-from jv_scoring.engine import AUDIENCES, OFFERINGS, Pairs, compare_texts
+from jv_scoring.engine import AUDIENCES, FACTOR_OF, OFFERINGS, Pairs, compare_texts
 from jv_scoring.policy import Policy
 from jv_scoring.prepare import COMPARED, Prepared
 from jv_scoring.similarity import OVERLAP_STEPS, Calibration
@@ -89,9 +89,10 @@ class Population:
         return len(self.profile)
 
     @cached_property
-    def limits(self) -> Floats:
-        """Limits of the levels, for cosines and then for shares of common words."""
-        return np.stack([level_limits(self.calibration.steps), level_limits(OVERLAP_STEPS)])
+    def limits(self) -> dict[tuple[str, str], Floats]:
+        """By compared texts, in both orders: the limits of the levels for cosines."""
+        found = {texts: level_limits(self.calibration.steps_of(factor)) for texts, factor in FACTOR_OF.items()}
+        return found | {texts[::-1]: limits for texts, limits in found.items()}
 
     @cached_property
     def error(self) -> dict[str, float]:
@@ -164,7 +165,7 @@ class Population:
     def overlap_levels(self, texts: tuple[str, str], rows: Positions, columns: Positions) -> Levels:
         """Return (rows, columns) levels by word overlap, of the texts of profiles at these places."""
         shares = self._words.shares(*texts, self.profile[rows], self.profile[columns])
-        return levels_of(shares, self.limits[1])
+        return levels_of(shares, level_limits(OVERLAP_STEPS))
 
 
 class Block:
@@ -215,7 +216,7 @@ class Block:
         unsettled = np.zeros(self._levels[0].shape, np.bool_)
         for texts, products, levels in zip(self._texts, self._similarities, self._levels, strict=True):
             source, target = self._rows(texts)
-            near = levels_of(products, self.of.limits[0] + self.of.error[texts[0]]) != levels
+            near = levels_of(products, self.of.limits[texts] + self.of.error[texts[0]]) != levels
             near |= (source == IRREGULAR)[:, None] | (target == IRREGULAR)
             near[source == MISSING] = False
             near[:, target == MISSING] = False
@@ -224,7 +225,7 @@ class Block:
 
     def _hopeful(self, texts: tuple[str, str], products: Matrix) -> Levels:
         """Return the highest level that each pair may have: exact by words, within float error by vectors."""
-        levels = levels_of(products, self.of.limits[0] - self.of.error[texts[0]])
+        levels = levels_of(products, self.of.limits[texts] - self.of.error[texts[0]])
         source, target = self._rows(texts)
         wordy, others = np.flatnonzero(source == MISSING), np.flatnonzero(target == MISSING)
         levels[source == IRREGULAR] = TOP
@@ -245,7 +246,7 @@ class Block:
         """
         texts, similarities = self._texts[k], self._similarities[k][row, column]
         source, target = self._rows(texts)
-        error, limits = self.of.error[texts[0]], self.of.limits[0]
+        error, limits = self.of.error[texts[0]], self.of.limits[texts]
         near: Mask = levels_of(similarities, limits - error) != levels_of(similarities, limits + error)
         near |= (source == IRREGULAR)[row] | (target == IRREGULAR)[column]
         near &= (source != MISSING)[row] & (target != MISSING)[column]

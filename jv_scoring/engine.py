@@ -30,6 +30,8 @@ IDS = ["id", "profile_id", "suggested_profile_id"]
 SCORES = ["score_ab", "score_ba", "harmonic_mean"]
 OFFERINGS, AUDIENCES = ("seeking", "offering"), ("who_you_serve", "who_you_serve")
 """The compared texts of the two similarity factors, the source's first."""
+FACTOR_OF = {OFFERINGS: SYNERGY[0].column, AUDIENCES: SYNERGY[1].column}
+"""By compared texts, the column of the factor."""
 
 _METHODS = pd.CategoricalDtype([SEMANTIC, WORD_OVERLAP])
 ROLE_TABLE = np.array([[role_compatibility(a, b) for b in ROLE_NAMES] for a in ROLE_NAMES])
@@ -182,7 +184,7 @@ def _synergy_factors(pairs: Pairs, calibration: Calibration, overlap: bool) -> d
 def compare_texts(pairs: Pairs, texts: tuple[str, str], calibration: Calibration, overlap: bool) -> _Similarity:
     vectors = pairs.vectors(*texts)
     semantic = vectors.semantic
-    cosines, semantic_scores = cosine_scores(vectors, calibration)
+    cosines, semantic_scores = cosine_scores(vectors, calibration.steps_of(FACTOR_OF[texts]))
     by_words = np.flatnonzero(~semantic | overlap)
     overlap_scores = np.full(len(semantic), np.nan)
     overlap_scores[by_words] = step_scores(pairs.take(by_words).overlap_shares(*texts), OVERLAP_STEPS)
@@ -190,11 +192,11 @@ def compare_texts(pairs: Pairs, texts: tuple[str, str], calibration: Calibration
     return _Similarity(scores, semantic, cosines, overlap_scores if overlap else None)
 
 
-def cosine_scores(vectors: PairVectors, calibration: Calibration) -> tuple[Floats, Floats]:
-    """Return the cosines of pairs, and their scores; without meaning where a vector is missing."""
+def cosine_scores(vectors: PairVectors, steps: Steps) -> tuple[Floats, Floats]:
+    """Return the cosines of pairs, and their scores by steps; without meaning where a vector is missing."""
     cosines = vectors.cosines()
-    vectors.settle(cosines, lambda values: _distance(values, calibration.steps))
-    return cosines, step_scores(cosines, calibration.steps)
+    vectors.settle(cosines, lambda values: _distance(values, steps))
+    return cosines, step_scores(cosines, steps)
 
 
 def _distance(values: Floats, steps: Steps) -> Floats:

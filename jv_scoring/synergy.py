@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from jv_scoring import roles, similarity
 from jv_scoring.factors import NO_DATA, Factor, Profile, Reading, known_tier
-from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP, Calibration
+from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP, Calibration, Steps
 from jv_scoring.text import words
 
 Vector = npt.NDArray[np.float64]
@@ -56,10 +56,10 @@ def tier_detail(a: str | None, b: str | None) -> str:
 
 
 def _similarity(source: Vector | None, target: Vector | None, source_text: object, target_text: object,
-                calibration: Calibration) -> Reading:  # fmt: skip
+                steps: Steps) -> Reading:  # fmt: skip
     if source is not None and target is not None:
         cosine = similarity.cosine(source, target)
-        score = similarity.step_score(cosine, calibration.steps)
+        score = similarity.step_score(cosine, steps)
         return Reading(score, semantic_detail(f"{cosine:.3f}", score), SEMANTIC)
     share = similarity.word_overlap(words(source_text), words(target_text))
     score = similarity.step_score(share, similarity.OVERLAP_STEPS)
@@ -71,12 +71,15 @@ def _offering_seeking(source: Profile, target: Profile, calibration: Calibration
     if offered is None:
         offered = similarity.as_vector(target.get("embedding_what_you_do"))
     sought = similarity.as_vector(source.get("embedding_seeking"))
-    return _similarity(sought, offered, source.get("seeking"), offering_text(target), calibration)
+    return _similarity(
+        sought, offered, source.get("seeking"), offering_text(target), calibration.steps_of("offering_seeking")
+    )
 
 
 def _audience_alignment(source: Profile, target: Profile, calibration: Calibration) -> Reading:
     a, b = (similarity.as_vector(profile.get("embedding_who_you_serve")) for profile in (source, target))
-    return _similarity(a, b, source.get("who_you_serve"), target.get("who_you_serve"), calibration)
+    steps = calibration.steps_of("audience_alignment")
+    return _similarity(a, b, source.get("who_you_serve"), target.get("who_you_serve"), steps)
 
 
 def _role_compatibility(source: Profile, target: Profile, calibration: Calibration) -> Reading:

@@ -15,6 +15,7 @@ from jv_assets.pipeline.database.id_spans import id_spans
 from jv_assets.pipeline.database.origins import read_origins, reading
 from jv_assets.pipeline.gone_matches import GoneRows
 from jv_assets.pipeline.reading import read_matches
+from jv_assets.pipeline.rules import in_force
 from jv_assets.pipeline.scoring import ToldOfRange, known_policy, profiles_of_files, score_range
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -73,12 +74,13 @@ def match_scores(
                 yield scored.rows
             gone.keep()
 
-        metadata = {"policy": config.policy, **origin.stamp(*inputs)}
+        metadata = {"policy": config.policy, "scoring_version": version, **origin.stamp(*inputs)}
         size = files.write_chunks(MATCH_SCORES, key, chunks(), lambda: told.file_metadata | metadata)
         return {**told.summary, "policy": config.policy, "embedding_model": embedder.model, "file_bytes": size}
 
     with one_line_failure():
         known_policy(config.policy)
+        version = in_force(embedder.model).version
     with reading(context, database, files) as origin:
         with one_line_failure():
             require_writable(database, "dry run")

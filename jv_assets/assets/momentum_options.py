@@ -9,20 +9,20 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from jv_assets import progress
+from jv_assets import progress, settings
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, MOMENTUM_OPTIONS, PROFILES, Group
 from jv_assets.partitions import ID_RANGES, one_line_failure
 from jv_assets.pipeline.changes import fingerprint_of_all
+from jv_assets.pipeline.rules import in_force
 from jv_assets.reports.exporting import reports_folder, write_whole
 from jv_assets.reports.sampling import sample_of
 from jv_assets.reports.tallies import no_scores, one_policy, scored
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import momentum_options as analysis
 from jv_scoring.analysis.momentum_bottleneck import FIELDS
-from jv_scoring.policy import SCORING_VERSION
 
 _SHOWN = {
     "option": "option",
@@ -93,7 +93,7 @@ def momentum_options(
         )
         made_of = {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "scoring_version": SCORING_VERSION,
+            "scoring_version": in_force(settings.embedding_model()).version,
             "fingerprint": fingerprint_of_all(files),
             "sample": asdict(sample) if sample else None,
         }

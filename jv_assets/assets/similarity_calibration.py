@@ -12,13 +12,13 @@ from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, Group
 from jv_assets.partitions import one_line_failure
 from jv_assets.pipeline.calibration import PAIRS, Wanted, measure, write_file
 from jv_assets.pipeline.database.identity import require_home
+from jv_assets.pipeline.rules import in_force
 from jv_assets.reports.calibration_moves import moved
 from jv_assets.reports.similarity_calibration import proposal_rows
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.tallies import Json
-from jv_scoring.similarity import calibration_of
 
 
 class CalibrationConfig(dg.Config):
@@ -63,7 +63,7 @@ def similarity_calibration(
             raise UserError(f"pairs {config.pairs}, seed {config.seed}: give 1 pair or more, and a seed of 0 or more")
         require_home(database, files)
         wanted = Wanted(config.pairs, config.seed, settings.calibration_rates())
-        report = measure(database, files, embedder, calibration_of(embedder.model), wanted)
+        report = measure(database, files, embedder, in_force(embedder.model).calibration, wanted)
         report["moves"] = moved(files, report)
         path = write_file(files, report)
     for factor in report["factors"]:

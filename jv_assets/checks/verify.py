@@ -13,11 +13,11 @@ from jv_assets.explain import explain
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
 from jv_assets.partitions import keys_of_run
 from jv_assets.pipeline.database.counted_writes import seeing_all
+from jv_assets.pipeline.rules import in_force
 from jv_assets.platform.own_runs import config_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
-from jv_scoring.policy import SCORING_VERSION
 
 _ASSET = PUBLISHED_SCORES
 SAMPLE = 20
@@ -97,7 +97,7 @@ def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -
         except UserError:  # The match was deleted meanwhile.
             continue
         stored = told.stored
-        if stored is None or told.stale is not False or stored.version != SCORING_VERSION:
+        if stored is None or told.stale is not False or stored.version != in_force(model).version:
             continue
         compared += 1
         if len(told.versions) > 1:

@@ -1,5 +1,7 @@
 """Commands that measure what cosines mean, and keep a proposal under a name."""
 
+from typing import Annotated
+
 import typer
 
 from jv_assets import settings
@@ -30,3 +32,21 @@ def measure(*, as_json: AsJson = False) -> None:
     table(f"steps of {model}", *proposal_rows(report))
     answer(model=model, out=str(path_of(files, model)), calibration={
         each["factor"]: each["proposal"] for each in report["factors"]})  # fmt: skip
+
+
+@calibration.command()
+def save(
+    name: Annotated[str, typer.Argument(help="A new name: small letters, digits, - and _.")], *, as_json: AsJson = False
+) -> None:
+    """Write the proposed steps of the last measurement to a file of this name. Changes no score."""
+    from jv_assets.pipeline.calibration import save_named
+    from jv_assets.pipeline.rules import version_of
+
+    files = range_files(ready_database("read"))
+    path, content = save_named(files, settings.embedding_model(), name)
+    version = version_of(content)
+    answer(name=name, model=content["model"], out=str(path), scoring_version=version)
+    typer.echo(f"{path}: calibration {name} of {content['model']}. Commit it; no score has changed.")
+    typer.echo(
+        f"To score under it (version {version}): set JV_CALIBRATION={name}, then type: jv rescore --switch-policy"
+    )

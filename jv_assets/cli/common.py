@@ -74,6 +74,7 @@ def ready_database(use: "Use" = "write") -> "Database":
     from jv_assets.setup.migrations.run import migrate as apply
 
     require_bucket()
+    require_calibration()
     database = production_database()
     if settings.database_url() is None and not is_migrated(database):
         apply(database)
@@ -82,6 +83,17 @@ def ready_database(use: "Use" = "write") -> "Database":
     for warning in warnings:
         typer.echo(f"jv: warning: {warning}; what is hidden counts as deleted below", err=True)
     return database
+
+
+def require_calibration() -> None:
+    """Raise UserError if JV_CALIBRATION names a calibration that cannot be used."""
+    if settings.calibration() is not None:
+        from jv_assets.pipeline.rules import in_force
+
+        try:
+            in_force(settings.embedding_model())
+        except ValueError as error:
+            raise UserError(f"JV_EMBEDDING_MODEL: {error}") from None
 
 
 def range_files(database: "Database") -> "RangeFiles":

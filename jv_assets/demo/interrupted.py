@@ -8,12 +8,12 @@ from sqlalchemy import text
 from jv_assets.demo.population import MATCHES
 from jv_assets.pipeline.publishing import write_scores
 from jv_assets.pipeline.reading import matches_within, read_profiles
+from jv_assets.pipeline.rules import in_force
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of
 from jv_assets.resources.database import Database
 from jv_scoring.breakdown import match_contexts
 from jv_scoring.engine import score_pairs
 from jv_scoring.policy import CURRENT_POLICY
-from jv_scoring.similarity import calibration_of
 
 SCORED = 25_619
 _FIRST, _LAST = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -43,8 +43,11 @@ def _scored(database: Database, matches: pd.DataFrame, model: str) -> pd.DataFra
     profiles = ProfilesToScore(database, features_of(read_profiles(database, _FIRST, _LAST)), model)
     parts = []
     for part, prepared in profiles.in_chunks(matches):
-        scored = score_pairs(prepared, part, CURRENT_POLICY, calibration_of(model))
-        contexts, _ = match_contexts(prepared, scored, policy=CURRENT_POLICY, model=model, scored_at=_SCORED_AT)
+        rules = in_force(model)
+        scored = score_pairs(prepared, part, CURRENT_POLICY, rules.calibration)
+        contexts, _ = match_contexts(
+            prepared, scored, policy=CURRENT_POLICY, model=model, scored_at=_SCORED_AT, version=rules.version
+        )
         parts.append(scored.assign(match_context=[_as_written_then(context) for context in contexts]))
     return pd.concat(parts, ignore_index=True).iloc[: round(len(matches) * SCORED / MATCHES)]
 

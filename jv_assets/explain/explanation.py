@@ -12,11 +12,12 @@ from jv_assets import settings
 from jv_assets.errors import CallError, UserError
 from jv_assets.explain.changes import SIDES, Embed, embedded, typed
 from jv_assets.explain.reading import PROFILE_FIELDS, Match, Stored, find_id, read_match
+from jv_assets.pipeline.rules import in_force
 from jv_assets.resources.database import Database
 from jv_assets.tables import frame
 from jv_scoring.explain import explain_pair
 from jv_scoring.inputs import inputs_hashes
-from jv_scoring.policy import DIMENSIONS, POLICIES, SCORING_VERSION, parse_policy
+from jv_scoring.policy import DIMENSIONS, POLICIES, parse_policy
 from jv_scoring.prepare import prepare
 from jv_scoring.reference import PairScore
 from jv_scoring.similarity import calibration_of
@@ -113,7 +114,7 @@ def explained(
     assert a is not None
     assert b is not None
     (changes_a, changes_b), notes = embedded((a, b), changes, embed)
-    pair = explain_pair(a, b, policy, calibration_of(model), changes_a=changes_a, changes=changes_b)
+    pair = explain_pair(a, b, policy, in_force(model).calibration, changes_a=changes_a, changes=changes_b)
     explanation = Explanation(
         match_id=match.id,
         profiles=match.profile_ids,
@@ -223,11 +224,12 @@ def _notes(explanation: Explanation, now: PairScore, asked: str | None, waiting:
         notes.append(f"the stored score was made under another policy, {made_under}; now: {explanation.policy}")
     elif asked is None and made_under != settings.policy():
         notes.append(f"the stored score was made under {made_under}; the next rescore would be {settings.policy()}")
-    if stored.version != SCORING_VERSION:
-        notes.append(f"the stored score was made by rules {stored.version or 'without a name'}; now: {SCORING_VERSION}")
+    version = in_force(explanation.model).version
+    if stored.version != version:
+        notes.append(f"the stored score was made by rules {stored.version or 'without a name'}; now: {version}")
     if stored.model not in (None, explanation.model):
         notes.append(f"the stored score was made with vectors of {stored.model}; now: {explanation.model}")
-    same_rules = (made_under, stored.version) == (explanation.policy, SCORING_VERSION)
+    same_rules = (made_under, stored.version) == (explanation.policy, version)
     differs = _numbers(stored.pair) != _numbers(now)
     if explanation.stale:
         though = ", though the same numbers come out of it" if same_rules and not differs else ""

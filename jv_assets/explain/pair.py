@@ -8,10 +8,10 @@ from jv_assets.errors import CallError
 from jv_assets.explain.changes import SIDES, Embed, typed
 from jv_assets.explain.explanation import Explanation, check_options, checked, explained, inputs_hash
 from jv_assets.explain.reading import Match, find_id, read_pair
+from jv_assets.pipeline.rules import in_force
 from jv_assets.resources.database import Database
 from jv_scoring.policy import parse_policy
 from jv_scoring.reference import PairScore, score_pair
-from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 
 
@@ -45,7 +45,7 @@ def score_now(database: Database, model: str, profile_ids: tuple[str, str], poli
     a, b = match.profiles
     assert a is not None
     assert b is not None
-    return inputs_hash(match, model), score_pair(a, b, policy, calibration_of(model))
+    return inputs_hash(match, model), score_pair(a, b, policy, in_force(model).calibration)
 
 
 def _profile_id(database: Database, given: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from upath import UPath
 
 from jv_assets.errors import UserError
 from jv_assets.names import SIMILARITY_CALIBRATION
+from jv_assets.pipeline import rules
 from jv_assets.pipeline.calibration_inputs import CalibrationInputs, read_inputs
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -147,3 +149,34 @@ def proposed(report: Json) -> dict[str, Steps]:
         for each in report["factors"]
         if each["proposal"]["verdict"] == ENOUGH
     }
+
+
+def save_named(files: RangeFiles, model: str, name: str) -> tuple[Path, Json]:
+    """Write the proposed steps of the last measurement as a named calibration; return its path and content.
+
+    UserError if nothing was measured, if the proposal lacks data, or if the name is taken: a name keeps its meaning.
+    """
+    path, report = rules.path_of(name), read_file(files, model)
+    if report is None:
+        raise UserError(f"nothing was measured for {model}; type: jv calibration measure")
+    steps = proposed(report)
+    if lacking := [each for each in report["factors"] if each["factor"] not in steps]:
+        why = "; ".join(f"{each['factor']}: {each['proposal']['why']}" for each in lacking)
+        raise UserError(f"there is not enough data to propose steps ({why}): measure again with more profiles")
+    content = {
+        "format": rules.FORMAT,
+        "name": name,
+        "model": model,
+        "steps": {factor: [list(step) for step in of] for factor, of in steps.items()},
+        "evidence": {each: report[each] for each in ("made_at", "pairs", "seed", "rates", "profiles", "text_pairs")}
+        | {each["factor"]: each["proposal"]["steps"] for each in report["factors"]},
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    except FileExistsError:
+        raise UserError(f"{path} is there already: choose another name, because a name keeps its meaning") from None
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; see JV_CALIBRATIONS") from None
+    return path, content

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 
 from jv_assets.pipeline.database.counted_writes import require_count, run_counted, seeing_all
 from jv_assets.pipeline.database.id_locks import lock_ids
+from jv_assets.pipeline.rules import in_force
 from jv_assets.resources.database import Database
-from jv_scoring.policy import SCORING_VERSION
 
 TABLE = "jv.match_candidates"
 _PAIR = ("profile_id", "candidate_id")
@@ -79,7 +79,9 @@ def store(database: Database, bounds: tuple[str, str], rows: pd.DataFrame, stamp
     UserError if the database does not hold exactly these rows afterwards; then it keeps what it held before.
     """
     low, high = bounds
-    values = rows.assign(**{name: stamp[name] for name in _STAMPED}, scoring_version=SCORING_VERSION)
+    values = rows.assign(
+        **{name: stamp[name] for name in _STAMPED}, scoring_version=in_force(stamp["embedding_model"]).version
+    )
     values["accepted"] = values["accepted"].map({"true": True, "false": False, "": None})
     values = values[list(COLUMNS)].astype(object)
     batch = list(values.where(values.notna(), None).itertuples(index=False, name=None))

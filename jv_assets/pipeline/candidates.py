@@ -13,6 +13,7 @@ from jv_assets.partition_cut import every_range
 from jv_assets.pipeline.database.counted_writes import seeing_all
 from jv_assets.pipeline.database.id_spans import id_spans
 from jv_assets.pipeline.reading import read_vectors
+from jv_assets.pipeline.rules import in_force
 from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -60,7 +61,7 @@ class Ground:
 
     @property
     def calibration(self) -> Calibration:
-        return calibration_of(self.model)
+        return in_force(self.model).calibration
 
     @property
     def eligible(self) -> pd.Index:

@@ -15,6 +15,7 @@ from jv_assets.names import PROFILES
 from jv_assets.partition_cut import every_range
 from jv_assets.pipeline.changes import STORED_COLUMNS, Fingerprint, still_right, vector_digests
 from jv_assets.pipeline.reading import read_vectors
+from jv_assets.pipeline.rules import in_force
 from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -25,7 +26,7 @@ from jv_scoring.columns import weighted_means
 from jv_scoring.engine import DIRECTIONS, Pairs, score_pairs
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.inputs import inputs_hashes, profile_hashes
-from jv_scoring.policy import CODE_VERSION, SCORING_VERSION, parse_policy
+from jv_scoring.policy import CODE_VERSION, parse_policy
 from jv_scoring.prepare import NULLS, Prepared, profile_features
 from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.vectors import Positions, Vectors
@@ -124,7 +125,8 @@ def score_range(
     """Score the matches that `read_matches` read, and reuse the `former` rows of the partition that are unchanged."""
     kept = pd.DataFrame({"id": []}, dtype=object)
     if former is not None and len(former):
-        made_of = {"policy": policy, "scoring_version": SCORING_VERSION, "code_version": CODE_VERSION}
+        version = in_force(profiles.model).version
+        made_of = {"policy": policy, "scoring_version": version, "code_version": CODE_VERSION}
         hashes = pd.DataFrame({"inputs_hash": profiles.inputs_hashes(matches)})
         kept = still_right(former, matches, hashes.assign(**made_of))
     rest = matches.loc[~matches["id"].isin(kept["id"])]
@@ -144,13 +146,14 @@ def score_matches(prepared: Prepared, matches: pd.DataFrame, model: str, policy:
 
     A row also has what the reports compare with: the columns of `for_reports`, and what was stored before.
     """
-    scored = score_pairs(prepared, matches, policy, calibration_of(model), overlap=True)
+    rules, scored_at = in_force(model), datetime.now(UTC).isoformat(timespec="seconds")
+    scored = score_pairs(prepared, matches, policy, rules.calibration, overlap=True)
     contexts, hashes = match_contexts(
-        prepared, scored, policy=policy, model=model, scored_at=datetime.now(UTC).isoformat(timespec="seconds")
+        prepared, scored, policy=policy, model=model, scored_at=scored_at, version=rules.version
     )
     skipped = scored.attrs["unscorable"]
     before = matches.loc[~matches["id"].isin(list(skipped)), list(STORED_COLUMNS)].reset_index(drop=True)
-    stamp = {"scoring_version": SCORING_VERSION, "policy": policy, "inputs_hash": hashes, "code_version": CODE_VERSION}
+    stamp = {"scoring_version": rules.version, "policy": policy, "inputs_hash": hashes, "code_version": CODE_VERSION}
     made = {name: np.full(len(hashes), value, object) for name, value in (stamp | {"match_context": contexts}).items()}
     made["reused"] = np.zeros(len(hashes), np.bool_)
     rows = pd.concat([for_reports(scored), pd.DataFrame(made), before], axis=1)

@@ -11,13 +11,13 @@ import pandas as pd
 from jv_assets.names import MATCH_SCORES
 from jv_assets.pipeline.database.id_spans import some_at_once
 from jv_assets.pipeline.reading import read_profiles_of, read_vectors
+from jv_assets.pipeline.rules import in_force
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.aggregation_comparison import BEST
 from jv_scoring.analysis.text_robustness import COLUMNS, EDITS, Compared
-from jv_scoring.engine import cosine_scores
-from jv_scoring.similarity import calibration_of
+from jv_scoring.engine import FACTOR_OF, OFFERINGS, cosine_scores
 from jv_scoring.text import text_to_embed
 from jv_scoring.vectors import MISSING, PairVectors, Vectors
 
@@ -46,7 +46,8 @@ def edited(database: Database, files: RangeFiles, embedder: Embedder, keys: list
     ]  # fmt: skip
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({name: [] for name in COLUMNS})
     targets = pd.Index(rows["suggested_profile_id"].unique(), dtype=object)
-    calibration = calibration_of(embedder.model)
+    calibration = in_force(embedder.model).calibration
+    steps = calibration.steps_of(FACTOR_OF[OFFERINGS])
     if not texts:
         nothing = Compared(np.zeros(0, np.bool_), np.zeros(0))
         return Edited(rows, nothing, dict.fromkeys(EDITS, nothing))
@@ -60,7 +61,7 @@ def edited(database: Database, files: RangeFiles, embedder: Embedder, keys: list
         matrix = embedder.embed(variant)
         row = np.where(np.isfinite(matrix).all(axis=1), np.arange(len(matrix)), MISSING)
         pairs = PairVectors(Vectors.from_matrix(np.nan_to_num(matrix), row), offering, a, b)
-        return Compared(pairs.semantic, cosine_scores(pairs, calibration)[1])
+        return Compared(pairs.semantic, cosine_scores(pairs, steps)[1])
 
     original = list(texts.values())
     return Edited(rows, compared(original), {name: compared([*map(edit, original)]) for name, edit in EDITS.items()})

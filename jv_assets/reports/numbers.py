@@ -3,8 +3,10 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from jv_assets import settings
 from jv_assets.names import AGGREGATION_COMPARISON, EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, PRODUCTION_IMPACT
 from jv_assets.partitions import ID_RANGES
+from jv_assets.pipeline.rules import in_force
 from jv_assets.reports import pair_share
 from jv_assets.reports.congestion_numbers import baselines, congestion
 from jv_assets.reports.exactness import intervals
@@ -19,7 +21,7 @@ from jv_scoring.analysis.production_impact import Impact
 from jv_scoring.analysis.rows import BOTH
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.engine import DIRECTIONS
-from jv_scoring.policy import DIMENSIONS, SCORING_VERSION
+from jv_scoring.policy import DIMENSIONS
 
 _POINT, _HALF, _QUARTER = 100, 50, 25
 """Widths of bars, in hundredths."""
@@ -51,7 +53,7 @@ def report_of(merged: Merged, *, old_sample: bool = False) -> Json:
     profiles = merged.coverage.counts["floor"].at(None)
     report = {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "scoring_version": SCORING_VERSION,
+        "scoring_version": in_force(settings.embedding_model()).version,
         "policy": embeddings["policy"],
         "ranges": len(ID_RANGES.get_partition_keys()),
         "missing_ranges": {asset: list(keys) for asset, keys in merged.missing.items() if keys},

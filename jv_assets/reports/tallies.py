@@ -26,6 +26,7 @@ from jv_scoring.analysis.evaluation import Evaluation
 from jv_scoring.analysis.momentum_bottleneck import Coverage, Momentum
 from jv_scoring.analysis.production_impact import Impact
 from jv_scoring.analysis.tallies import Histogram, Json, Tally, total
+from jv_scoring.policy import SCORING_VERSION
 from jv_scoring.similarity import SEMANTIC, WORD_OVERLAP
 
 TALLIED = (EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON, PRODUCTION_IMPACT)
@@ -94,6 +95,8 @@ def keep(
     # With another policy, if the moment had another one.
     policy = None if compared and compared["until"] else tally.policy
     metadata = {"rows": rows, "policy": policy, "fingerprint": fingerprint_of(files, key), "format": FORMAT}
+    if policy is not None:
+        metadata["scoring_version"] = files.metadata(MATCH_SCORES, key).get("scoring_version")
     metadata[_RANDOM] = random is not None
     more = {"sample": asdict(sample) if sample else None, "hours": hours, "compared": compared}
     return files.write(asset, key, row, metadata | more)
@@ -193,11 +196,17 @@ _FileMetadata = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 def refuse_several_policies(metadata: _FileMetadata) -> None:
     """Raise UserError if the partitions were scored under several policies; `metadata` by asset and partition."""
-    ranges = _ranges_by(metadata, lambda of: of["policy"])
+    ranges = _ranges_by(metadata, _rules_of)
     if len(ranges) > 1:
         raise UserError(
             f"ranges were scored under several policies ({_listed(ranges)}): score all under one (jv rescore) first"
         )
+
+
+def _rules_of(metadata: Mapping[str, Any]) -> str | None:
+    """Return the policy of a file, with the version of the rules if a named calibration scored it."""
+    policy, version = metadata["policy"], metadata.get("scoring_version") or SCORING_VERSION
+    return policy if version == SCORING_VERSION or policy is None else f"{policy} of {version}"
 
 
 def _refuse_policies_of_then(metadata: Mapping[str, Mapping[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from jv_assets.errors import UserError
 from jv_assets.pipeline.database.id_spans import id_spans
 from jv_assets.pipeline.matches.match_states import context_of, fits, gone, with_itself
 from jv_assets.pipeline.reading import read_profiles
+from jv_assets.pipeline.rules import in_force
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of
 from jv_assets.pipeline.texts.embedding_plan import stale_texts
 from jv_assets.pipeline.texts.stored_vectors import model_of
@@ -20,7 +21,6 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.tables import comparable
 from jv_scoring.engine import GONE, SELF
-from jv_scoring.policy import SCORING_VERSION
 from jv_scoring.stored_rules import OTHER_RULES, is_whole, told_policy
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -62,7 +62,7 @@ class Status:
     def other_rules(self, policy: str) -> int:
         """Return how many scores were not made under this policy and the current version of the rules."""
         names = (policy, policy + NOT_NAMED)
-        current = (SCORING_VERSION, NO_VERSION)
+        current = (in_force(settings.embedding_model()).version, NO_VERSION)
         return sum(n for (of, version, _), n in self.scored.items() if of not in names or version not in current)
 
 

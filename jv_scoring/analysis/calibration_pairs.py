@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from jv_scoring.analysis.tallies import Ints
 from jv_scoring.columns import Floats
-from jv_scoring.engine import AUDIENCES, OFFERINGS
-from jv_scoring.synergy import SYNERGY
+from jv_scoring.engine import AUDIENCES, FACTOR_OF
 from jv_scoring.vectors import PairVectors, Positions, Vectors
 
-FACTORS = {SYNERGY[0].column: OFFERINGS, SYNERGY[1].column: AUDIENCES}
+FACTORS = {factor: texts for texts, factor in FACTOR_OF.items()}
 """By similarity factor its two compared texts, the source's first."""
 PARAPHRASE, NEAR_MISS = "paraphrase", "near miss"
 TEXT_PAIRS = "text_pairs_v1.jsonl"

@@ -195,6 +195,8 @@ def _why_not(pairs: int, found: Sequence[Json]) -> str:
     limits = [each["limit"] for each in found]
     if any(low >= high for low, high in pairwise(limits)):
         return "two steps fall on the same cosine"
+    if limits[0] <= 0 or limits[-1] >= 1:
+        return "a step falls on cosine 0 or 1"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -20,9 +21,15 @@ from jv_scoring.analysis.calibration_pairs import (
 )
 from jv_scoring.analysis.languages import language_of
 from jv_scoring.analysis.tallies import Json
+from jv_scoring.discovery import discover
+from jv_scoring.engine import score_pairs
+from jv_scoring.policy import CURRENT_POLICY
+from jv_scoring.reference import score_pair
 from jv_scoring.similarity import CALIBRATIONS, REFERENCE_MODEL
 from jv_scoring.text import text_to_embed
 from jv_scoring.vectors import Vectors
+from tests.support.profile_strategies import everyone_with_everyone, frame, pairs_of
+from tests.support.score_rows import population
 
 OFFERING, AUDIENCE = FACTORS
 STEPS = CALIBRATIONS[REFERENCE_MODEL].steps
@@ -235,3 +242,28 @@ def test_the_file_has_240_varied_pairs_with_a_source_each() -> None:
 def test_cosines_of_rows_come_two_by_two() -> None:
     vectors = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     assert cosines_of(vectors) == pytest.approx([1, 0, 2**-0.5])
+
+
+# Steps of their own for each factor
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_engines_and_discovery_use_the_steps_of_each_factor(seed: int) -> None:
+    measured = (
+        (OFFERING, ((0.9, 10.0), (0.5, 8.0), (0.2, 6.0), (0.1, 4.5))),
+        (AUDIENCE, ((0.99, 10.0), (0.95, 8.0), (0.9, 6.0), (0.4, 4.5))),
+    )
+    calibration = replace(CALIBRATIONS[REFERENCE_MODEL], name="own", measured=measured)
+    profiles, _ = population(seed, 9)
+    places = everyone_with_everyone(len(profiles))
+    pairs = pairs_of(*places)
+    scored = score_pairs(frame(profiles), pairs, CURRENT_POLICY, calibration)
+    expected = [score_pair(profiles[a], profiles[b], CURRENT_POLICY, calibration) for a, b in places]
+    assert scored["harmonic_mean"].tolist() == [each.harmonic_mean for each in expected]
+    own = [score_pair(profiles[a], profiles[b], CURRENT_POLICY).harmonic_mean for a, b in places]
+    assert own != scored["harmonic_mean"].tolist()
+    found = discover(frame(profiles), pairs.iloc[:0], 100, CURRENT_POLICY, calibration)
+    values = {frozenset((f"p{a}", f"p{b}")): each.harmonic_mean for (a, b), each in zip(places, expected, strict=True)}
+    assert len(found)
+    for row in found.itertuples():
+        assert row.harmonic_mean == values[frozenset((row.profile_id, row.candidate_id))]
