@@ -177,6 +177,7 @@ KEYS: dict[str, dict[str, str]] = {
         "offering_seeking_first_step_rate audience_alignment_first_step_rate": (
             "the share of random pairs that reach the lowest step in force, 0–1"
         ),
+        "offering_seeking_labels audience_alignment_labels": "matches whose outcome and cosine are known",
         "offering_seeking_drift audience_alignment_drift": (
             "the greatest difference from the last measurement's distribution, 0–1"
         ),

@@ -8,11 +8,12 @@ from jv_assets import settings
 from jv_assets.assets import production
 from jv_assets.assets.tallies import known_numbers
 from jv_assets.errors import UserError
-from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, Group
+from jv_assets.names import EVALUATION, MATCH_SCORES, PROFILE_EMBEDDINGS, Group
 from jv_assets.partitions import one_line_failure
 from jv_assets.pipeline.calibration import PAIRS, Wanted, measure, write_file
 from jv_assets.pipeline.database.identity import require_home
 from jv_assets.pipeline.rules import in_force
+from jv_assets.reports.calibration_labels import of_labels
 from jv_assets.reports.calibration_moves import moved
 from jv_assets.reports.similarity_calibration import proposal_rows
 from jv_assets.resources.database import Database
@@ -38,7 +39,8 @@ positive rates (JV_CALIBRATION_FPR), or says that there is not enough data.
 
 Draws at most 5,000 profiles with vectors of the configured model and 40,000 pairs a factor, by a seed. Leaves out
 suggested pairs, pairs of equal texts, and a profile with itself. The paraphrases and near misses are 240 text pairs of
-the package, written by hand. Embeds them the first time.
+the package, written by hand. Embeds them the first time. With 200 labels of `evaluation`, also says whether people's
+actions follow the cosine better than the steps do.
 
 Writes one JSON file a model under JV_HOME, with the histograms. Has no partition a model, because the profiles hold the
 vectors of one model at a time. Changes no score: a proposal is used only as a named calibration (`jv calibration
@@ -48,7 +50,10 @@ Runs in `jv calibration measure` only, not every night. Takes about 20 seconds.
 """,
     deps=[
         *(production.PROFILES, production.MATCHES),
-        *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in (PROFILE_EMBEDDINGS, MATCH_SCORES)),
+        *(
+            dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
+            for name in (PROFILE_EMBEDDINGS, MATCH_SCORES, EVALUATION)
+        ),
     ],
 )
 def similarity_calibration(
@@ -63,13 +68,16 @@ def similarity_calibration(
             raise UserError(f"pairs {config.pairs}, seed {config.seed}: give 1 pair or more, and a seed of 0 or more")
         require_home(database, files)
         wanted = Wanted(config.pairs, config.seed, settings.calibration_rates())
-        report = measure(database, files, embedder, in_force(embedder.model).calibration, wanted)
+        calibration = in_force(embedder.model).calibration
+        report = measure(database, files, embedder, calibration, wanted)
+        report["labels"] = of_labels(files, calibration)
         report["moves"] = moved(files, report)
         path = write_file(files, report)
     for factor in report["factors"]:
         if why := factor["proposal"]["why"]:
             context.log.warning(f"{factor['factor']}: not enough data for a proposal: {why}")
-    numbers = {name: value for factor in report["factors"] for name, value in _numbers(factor)}
+    labels = {f"{each['factor']}_labels": each["labels"] for each in report["labels"]}
+    numbers = labels | {name: value for factor in report["factors"] for name, value in _numbers(factor)}
     return dg.MaterializeResult(
         metadata={
             "json": dg.MetadataValue.path(str(path)),

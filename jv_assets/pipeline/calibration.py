@@ -171,12 +171,12 @@ def save_named(files: RangeFiles, model: str, name: str) -> tuple[Path, Json]:
         "evidence": {each: report[each] for each in ("made_at", "pairs", "seed", "rates", "profiles", "text_pairs")}
         | {each["factor"]: each["proposal"]["steps"] for each in report["factors"]},
     }
+    if path.exists():
+        raise UserError(f"{path} is there already: choose another name, because a name keeps its meaning")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    except FileExistsError:
-        raise UserError(f"{path} is there already: choose another name, because a name keeps its meaning") from None
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}; see JV_CALIBRATIONS") from None
     return path, content

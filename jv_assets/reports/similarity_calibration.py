@@ -25,7 +25,13 @@ def sections(report: Json | None) -> list[Section]:
         return []
     factors = report["factors"]
     figures = [each for factor in factors for each in (_reached(factor), _proposed(factor))]
-    return [Section(TITLE, _answer(report), [*figures, *_moves(report["moves"]), *_languages(factors)])]
+    return [
+        Section(
+            TITLE,
+            _answer(report),
+            [*figures, *_moves(report["moves"]), *_labels(report["labels"]), *_languages(factors)],
+        )
+    ]
 
 
 def _answer(report: Json) -> str:
@@ -154,6 +160,26 @@ def _moves(moves: Json | None) -> list[Figure]:
         "how strict the scale is."
     )
     return [Figure("What moves if the steps move?", table(rows, columns), None, note)]
+
+
+def _labels(labels: Sequence[Json]) -> list[Figure]:
+    if not any(each["labels"] for each in labels):
+        return []
+    columns: dict[str, Callable[[Json], str]] = {
+        "factor": lambda each: NAMES[each["factor"]],
+        "labels": of("labels"),
+        "label 1": of("positive"),
+        "fall of log loss": of("improvement", lambda value: signed(value, 4)),
+        "95 % from": of("low", lambda value: signed(value, 4)),
+        "to": of("high", lambda value: signed(value, 4)),
+        "verdict": lambda each: f"{each['verdict']}: {each['why']}" if each["why"] else str(each["verdict"]),
+    }
+    note = (
+        "Isotonic regression of people's actions along the cosine, against one rate for each step in force. Both are "
+        "fitted on some profiles and judged on others. It is accepted only if the whole interval is above 0."
+    )
+    shown = table(labels, columns, texts=(0, 6))
+    return [Figure("Do people's actions follow the cosine more closely?", shown, None, note)]
 
 
 def _languages(factors: Sequence[Json]) -> list[Figure]:

@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def written(folder: Path, name: str = "strict", **changes: Any) -> dict[str, Any]:
+def written(folder: Path, name: str = "strict", /, **changes: Any) -> dict[str, Any]:
     content = {"format": 1, "name": name, "model": MINILM, "steps": STRICT, "evidence": {}} | changes
     (folder / f"{name}.json").write_text(json.dumps(content))
     return content

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from jv_assets.names import SIMILARITY_CALIBRATION
 from jv_assets.pipeline.calibration import path_of, read_file
 from jv_assets.pipeline.calibration_inputs import read_inputs
+from jv_assets.reports.evaluation import evaluated
 from jv_assets.reports.similarity_calibration import TITLE, sections
 from jv_scoring.analysis.calibration_pairs import FACTORS, draw, text_pairs, texts_of
 from jv_scoring.similarity import calibration_of
@@ -174,3 +175,18 @@ def test_a_damaged_file_is_named(pipeline: Pipeline) -> None:
     assert told.endswith("): delete it, then type: jv calibration measure")
     path.unlink()
     assert read_file(pipeline.files, MINILM) is None
+
+
+def test_labels_of_evaluation_are_counted_with_their_cosines(pipeline: Pipeline) -> None:
+    assert pipeline.run("report", ["evaluation"]).success
+    report, metadata = measured(pipeline)
+    found = evaluated(pipeline.database, pipeline.files)
+    assert found
+    used = sum(of["labels"]["acted"]["used"] for of in found["analyses"].values())
+    for labels in report["labels"]:
+        assert 0 < labels["labels"] <= used
+        assert 0 < labels["positive"] < labels["labels"]
+        assert metadata[f"{labels['factor']}_labels"] == labels["labels"]
+        assert labels["verdict"] in ("not enough data", "not better")
+    (section,) = sections(report)
+    assert "Do people's actions follow the cosine more closely?" in [figure.question for figure in section.figures]
