@@ -18,11 +18,12 @@ from sqlalchemy import text
 
 from benchmarks.figures import Row, figure, jv, timed
 from jv_assets import settings
+from jv_assets.assets.published_scores import AT_ONCE
 from jv_assets.demo.population import MATCHES, PROFILES, make_population
 from jv_assets.names import MATCH_SCORES, PUBLISHED_SCORES
 from jv_assets.names import PROFILES as PROFILES_ASSET
 from jv_assets.partition_cut import equal_width
-from jv_assets.partitions import ID_RANGES
+from jv_assets.partitions import ID_RANGES, side_by_side
 from jv_assets.pipeline.changes import STORED_COLUMNS
 from jv_assets.pipeline.publishing import NEEDED, PublishOptions, publish_range
 from jv_assets.pipeline.reading import read_matches, read_profiles, read_vectors
@@ -150,14 +151,15 @@ def _note_what_is_stored(database: Database, files: RangeFiles) -> None:
 
 
 def _publish_all(database: Database, files: RangeFiles, run: str) -> int:
-    """As a run does it, which keeps what it replaces."""
-    written = 0
-    for key in KEYS:
+    """As a run does it, which keeps what it replaces, and publishes some partitions at the same time."""
+
+    def publish(key: str) -> int:
         scored = files.read(MATCH_SCORES, key, sorted({*NEEDED, *STORED_COLUMNS}))
         chunk = scored, partial(_contexts, files, key)
-        published = publish_range(database, BOUNDS(key), [chunk], PublishOptions(), run_id=run)
-        written += published.written
-    return written
+        return publish_range(database, BOUNDS(key), [chunk], PublishOptions(), run_id=run).written
+
+    with side_by_side(publish, KEYS, AT_ONCE) as published:
+        return sum(written for _, written in published)
 
 
 def _contexts(files: RangeFiles, key: str) -> "pd.Series[str]":

@@ -3,9 +3,12 @@
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from contextvars import copy_context
+from functools import partial
+from typing import Any, TypeVar
 
 import dagster as dg
 import psycopg
@@ -13,6 +16,8 @@ import psycopg
 from jv_assets import progress, settings
 from jv_assets.errors import UserError
 from jv_assets.partition_cut import range_keys
+
+T = TypeVar("T")
 
 # Shared by every partitioned asset, and built at every start of every process.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
@@ -73,15 +78,20 @@ def each_range(
     work: Callable[[str], Mapping[str, Any]],
     record: bool = True,
     again: str = "jv retry",
+    *,
+    at_once: int = 1,
+    stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run `work(key)`, which returns the metadata to show, for every partition of this run.
+    """Run `work(key)`, which returns the metadata to show, for every partition of this run; `at_once` and `stop` as
+    `side_by_side` takes them.
 
     One bad partition does not stop the others: those that succeed are materialized, and at the end the run fails with
     the key and the cause of each that failed. `again` is what to type then. If `record` is false, partitions are only
     observed, and the asset must not yield an output.
     """
     asset, keys = context.asset_key.to_user_string(), keys_of_step(context)
-    done, failed = _try_each(context, asset, keys, work)
+    with side_by_side(partial(_outcome, asset, work), keys, at_once, stop) as outcomes:
+        done, failed = _sorted_out(context, asset, len(keys), outcomes)
     if failed or not record:
         # A failed step records nothing by itself, so record the partitions that succeeded.
         event = dg.AssetMaterialization if record else dg.AssetObservation
@@ -99,40 +109,73 @@ def observe_each(
 ) -> None:
     """Run `work` as `each_range` does, for an op, which has no partitions: observe every partition of `asset`."""
     keys = list(ID_RANGES.get_partition_keys())
-    done, failed = _try_each(context, asset, keys, work)
+    with side_by_side(partial(_outcome, asset, work), keys) as outcomes:
+        done, failed = _sorted_out(context, asset, len(keys), outcomes)
     for key, metadata in done.items():
         context.log_event(dg.AssetObservation(asset, partition=key, metadata=dict(metadata)))
     if failed:
         raise _failure(asset, keys, failed, again)
 
 
-def _try_each(
+@contextmanager
+def side_by_side(
+    work: Callable[[str], T], keys: Sequence[str], at_once: int = 1, stop: Callable[[], None] = lambda: None
+) -> Iterator[Iterable[tuple[str, T]]]:
+    """Give each key with `work(key)`, in order; so many at the same time, each in a thread, if `at_once` is over 1.
+
+    At an interrupt, no other key is begun, and `stop` is called until those that are being worked on have ended.
+    """
+    if at_once == 1:
+        yield ((key, work(key)) for key in keys)
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = {key: pool.submit(copy_context().run, work, key) for key in keys}
+        try:
+            yield ((key, future.result()) for key, future in futures.items())
+        finally:
+            open_ = [future for future in futures.values() if not future.cancel()]
+            while wait(open_, timeout=0).not_done:
+                stop()
+                wait(open_, timeout=_SECONDS_BETWEEN_STOPS)
+
+
+_SECONDS_BETWEEN_STOPS = 0.2
+
+
+def _outcome(asset: str, work: Callable[[str], Mapping[str, Any]], key: str) -> Mapping[str, Any] | Exception:
+    """Return the metadata of a partition, or why it failed."""
+    started = time.perf_counter()
+    progress.doing.set(f"{asset}, range {key}")
+    try:
+        metadata = work(key)
+    except Exception as error:
+        return error
+    rows = {"dagster/partition_row_count": metadata["rows"]} if "rows" in metadata else {}
+    return {**metadata, **rows, "seconds": round(time.perf_counter() - started, 3)}
+
+
+def _sorted_out(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
     asset: str,
-    keys: Sequence[str],
-    work: Callable[[str], Mapping[str, Any]],
+    total: int,
+    outcomes: Iterable[tuple[str, Mapping[str, Any] | Exception]],
 ) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
     """Return by partition the metadata of those that succeeded, and the cause of each that failed."""
     done: dict[str, Mapping[str, Any]] = {}
     failed: dict[str, str] = {}
     said = time.monotonic()
-    for number, key in enumerate(keys, start=1):
-        started = time.perf_counter()
-        progress.doing.set(f"{asset}, range {key}")
-        try:
-            metadata = work(key)
-            rows = {"dagster/partition_row_count": metadata["rows"]} if "rows" in metadata else {}
-            done[key] = {**metadata, **rows, "seconds": round(time.perf_counter() - started, 3)}
-        except Exception as error:
-            failed[key] = f"{type(error).__name__}: {error}".splitlines()[0]
-            if isinstance(error, (UserError, psycopg.Error)):
-                failed[key] = _in_one_line(error)
-                context.log.error(f"{asset}, range {key}: {failed[key]}")
-            else:
-                context.log.exception(f"{asset}, range {key}: {error}")
-        progress.report(asset, number, len(keys))
+    for number, (key, outcome) in enumerate(outcomes, start=1):
+        if not isinstance(outcome, Exception):
+            done[key] = outcome
+        elif isinstance(outcome, (UserError, psycopg.Error)):
+            failed[key] = _in_one_line(outcome)
+            context.log.error(f"{asset}, range {key}: {failed[key]}")
+        else:
+            failed[key] = f"{type(outcome).__name__}: {outcome}".splitlines()[0]
+            context.log.error(f"{asset}, range {key}: {outcome}", exc_info=outcome)
+        progress.report(asset, number, total)
         if time.monotonic() - said > _SECONDS_BETWEEN_SIGNS:
-            context.log.info(f"{asset}: {number:,} of {len(keys):,} ranges are done")
+            context.log.info(f"{asset}: {number:,} of {total:,} ranges are done")
             said = time.monotonic()
     return done, failed
 

@@ -26,6 +26,9 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.catalogue import require_fit
 from jv_assets.setup.writability import require_writable
 
+AT_ONCE = 2
+"""How many partitions are published at the same time: Python prepares one while Postgres writes the other."""
+
 
 class PublishConfig(dg.Config):
     """`only_missing`: write only where harmonic_mean is NULL. `dry_run`: count what would be written, and write
@@ -97,7 +100,7 @@ def published_scores(
             with one_line_failure():
                 require_fit(database)  # A schedule's run has no command that asked the doctor.
                 _refuse_as_a_whole(config, database, files, files.made(MATCH_SCORES, keys_of_step(context)))
-        each_range(context, work, record=not config.dry_run)
+        each_range(context, work, record=not config.dry_run, at_once=AT_ONCE, stop=database.stop)
     if not config.dry_run:
         yield dg.MaterializeResult()
 

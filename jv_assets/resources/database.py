@@ -3,8 +3,10 @@ is lost.
 """
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -30,6 +32,10 @@ out the backoff. That is about two minutes.
 """
 _OLDEST_CONNECTION = 1
 """Age in seconds above which a connection is not used for another transaction."""
+_KEPT_CONNECTIONS = 2
+"""As many as the threads that publish: see `assets.published_scores.AT_ONCE`."""
+_LONGEST_TURN = 60.0
+"""After so many seconds, a transaction no longer waits for another thread's connection, but retries with backoff."""
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = "120s", "60s"
 
 _log = logging.getLogger(__name__)
@@ -65,16 +71,28 @@ _LOCAL_SETTINGS = text(
 )
 
 
+@dataclass(eq=False)
+class _Transaction:
+    """A transaction that is open or about to be, of a thread; its connection, once it has one."""
+
+    thread: int
+    connection: psycopg.Connection | None = None
+
+
 class Database:
     """The database at `url`, which may be a function that is called when a connection is made.
 
-    PgBouncer is the pool. One idle connection is kept for the next transaction, but only for a second: connecting costs
-    more than publishing a partition, and poolers cut connections that wait longer.
+    PgBouncer is the pool. An idle connection is kept for the next transaction, but only for a second: connecting costs
+    more than publishing a partition, and poolers cut connections that wait longer. Threads may use it at the same time,
+    each with a connection of its own; if the server has no more, they take turns.
     """
 
     def __init__(self, url: str | Callable[[], str]) -> None:
         self._url = url
         self._given_up = 0
+        self._transactions: list[_Transaction] = []
+        self._one_ended = threading.Condition()
+        self._stopped = threading.Event()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -84,8 +102,16 @@ class Database:
         without the password, if the database cannot be reached or refuses. No error shows the statement, its parameters
         or what a row holds.
         """
-        with self._opened(retrying(ATTEMPTS, tenacity.retry_if_exception_type(BusyError))) as connection:
+        with self._opened(ATTEMPTS) as connection:
             yield connection
+
+    def stop(self) -> None:
+        """Cancel the statement of every open transaction, whatever its thread, and let no other transaction begin."""
+        self._stopped.set()
+        for transaction in tuple(self._transactions):
+            if transaction.connection:
+                with suppress(psycopg.Error):
+                    transaction.connection.cancel_safe()
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction, and return its result.
@@ -95,7 +121,7 @@ class Database:
         """
         attempts = ATTEMPTS if self._given_up < PATIENCE else 1
         try:
-            result: T = retrying(attempts, tenacity.retry_if_exception(is_passing))(self._once, work)
+            result: T = self._retrying(attempts, tenacity.retry_if_exception(is_passing))(self._once, work)
         except Exception as error:
             self._given_up += is_passing(error)
             raise
@@ -104,26 +130,60 @@ class Database:
 
     def _once(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._opened(retrying(1, tenacity.retry_never)) as connection:
+            with self._opened(attempts=1) as connection:
                 return work(connection)
         except (UserError, psycopg.Error) as error:
             error.__context__ = None  # The driver's own error, which quotes rows.
             raise
 
     @contextmanager
-    def _opened(self, retrying: tenacity.Retrying) -> Iterator[Connection]:
-        """Open `transaction`, and retry its beginning as `retrying` says."""
+    def _opened(self, attempts: int) -> Iterator[Connection]:
+        """Open `transaction`, with so many attempts to begin it."""
         with self._explained(), ExitStack() as stack:
-            connection: Connection = retrying(self._begin, stack)
+            busy = tenacity.retry_if_exception_type(BusyError)
+            connection: Connection = self._retrying(attempts, busy)(self._begin, stack)
             yield connection
 
     def _begin(self, stack: ExitStack) -> Connection:
-        """Begin a transaction, which ends with `stack`."""
+        """Begin a transaction, which ends with `stack`, as soon as there is a connection for it."""
+        while not self._stopped.is_set():
+            try:
+                return self._begin_now(stack)
+            except BusyError:
+                if not self._has_another_ended():
+                    raise
+        raise UserError("interrupted; type: jv retry")
+
+    def _begin_now(self, stack: ExitStack) -> Connection:
         with self._explained(), ExitStack() as begun:
+            transaction = begun.enter_context(self._noted())
             connection = begun.enter_context(self._engine.begin())
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, psycopg.Connection)
+            transaction.connection = raw
             connection.execute(_LOCAL_SETTINGS, {"statement": STATEMENT_TIMEOUT, "lock": LOCK_TIMEOUT})
             stack.enter_context(begun.pop_all())
             return connection
+
+    @contextmanager
+    def _noted(self) -> Iterator["_Transaction"]:
+        """Note a transaction from before it has a connection until it has given that back."""
+        transaction = _Transaction(threading.get_ident())
+        self._transactions.append(transaction)
+        try:
+            yield transaction
+        finally:
+            with self._one_ended:
+                self._transactions.remove(transaction)
+                self._one_ended.notify_all()
+
+    def _has_another_ended(self) -> bool:
+        """Wait for the end of a transaction of another thread, which leaves its connection; False if there is none."""
+        with self._one_ended:
+            others = [other for other in self._transactions if other.thread != threading.get_ident()]
+            return bool(others) and self._one_ended.wait_for(
+                lambda: any(other not in self._transactions for other in others), timeout=_LONGEST_TURN
+            )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -149,10 +209,14 @@ class Database:
             self._parsed,
             connect_args=_CONNECT,
             hide_parameters=True,
-            pool_size=1,
+            pool_size=_KEPT_CONNECTIONS,
             max_overflow=-1,
             pool_recycle=_OLDEST_CONNECTION,
         )
+
+    def _retrying(self, attempts: int, which: tenacity.retry_base) -> tenacity.Retrying:
+        """Return `retrying` that `stop` ends."""
+        return retrying(attempts, which).copy(sleep=tenacity.sleep_using_event(self._stopped))
 
     @property
     def _parsed(self) -> URL:
