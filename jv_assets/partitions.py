@@ -90,6 +90,7 @@ def each_range(
     observed, and the asset must not yield an output.
     """
     asset, keys = context.asset_key.to_user_string(), keys_of_step(context)
+    progress.doing.set(asset)  # Each thread says which partition.
     with side_by_side(partial(_outcome, asset, work), keys, at_once, stop) as outcomes:
         done, failed = _sorted_out(context, asset, len(keys), outcomes)
     if failed or not record:

@@ -24,9 +24,9 @@ def policies(production: Production) -> dict[str, int]:
 @pytest.mark.parametrize("way", ["undone", "finished"])
 def test_a_switch_of_the_policy_killed(production: Production, way: str) -> None:
     jv = production.jv
-    with held(production, lock_of("8")):
+    with held(production, lock_of("8")), held(production, lock_of("a")):  # Two are published at a time.
         process = jv.start(*SWITCH)
-        wait_until(lambda: waiting(production))
+        wait_until(lambda: waiting(production, 2))
         process.kill()
         process.communicate(timeout=SECONDS)
     wait_until(lambda: not waiting(production))
