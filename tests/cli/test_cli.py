@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from jv_assets.assets.published_scores import AT_ONCE
 from jv_assets.platform import postgres
 from jv_scoring.text import EMBEDDED_FIELDS, text_to_embed
 from tests.support.models import MINILM
@@ -92,9 +93,9 @@ def held_up(program: Program) -> Iterator[None]:
         yield
 
 
-def waits_for_a_lock(program: Program) -> bool:
+def waits_for_a_lock(program: Program, transactions: int = 1) -> bool:
     waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'jv' AND wait_event_type = 'Lock'"
-    return bool(program.sql(f"SELECT EXISTS ({waiting}) AS yes")[0]["yes"])
+    return len(program.sql(waiting)) == transactions
 
 
 # --- wrong calls -----------------------------------------------------------------------------------------------------
@@ -424,7 +425,7 @@ def test_stopped_in_the_middle(rescored: Program, number: signal.Signals) -> Non
     unscored = rescored.matches()
     with held_up(rescored):
         process = rescored.start("rescore")
-        wait_until(lambda: waits_for_a_lock(rescored))
+        wait_until(lambda: waits_for_a_lock(rescored, AT_ONCE))
         process.send_signal(number)
         out, err = process.communicate(timeout=SECONDS)
     if number == signal.SIGINT:

@@ -240,5 +240,5 @@ def backends_terminated(production: Production) -> Iterator[None]:
     """
     terminate_all(production)
     production.tarry(0)
-    with repeatedly(0.8, lambda: terminate_all(production), growth=1.1):
+    with repeatedly(0.8, lambda: terminate_all(production), growth=1.3):
         yield
