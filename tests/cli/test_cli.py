@@ -94,7 +94,7 @@ def held_up(program: Program) -> Iterator[None]:
 
 
 def waits_for_a_lock(program: Program, transactions: int = 1) -> bool:
-    waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'jv' AND wait_event_type = 'Lock'"
+    waiting = "SELECT pid FROM pg_stat_activity WHERE application_name = 'jv' AND wait_event_type = 'Lock'"
     return len(program.sql(waiting)) == transactions
 
 
