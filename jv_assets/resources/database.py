@@ -216,7 +216,8 @@ class Database:
 
     def _retrying(self, attempts: int, which: tenacity.retry_base) -> tenacity.Retrying:
         """Return `retrying` that `stop` ends."""
-        return retrying(attempts, which).copy(sleep=tenacity.sleep_using_event(self._stopped))
+        ends = tenacity.stop_after_attempt(attempts) | tenacity.stop_when_event_set(self._stopped)
+        return retrying(attempts, which).copy(stop=ends, sleep=tenacity.sleep_using_event(self._stopped))
 
     @property
     def _parsed(self) -> URL:

@@ -425,7 +425,8 @@ def test_stopped_in_the_middle(rescored: Program, number: signal.Signals) -> Non
     unscored = rescored.matches()
     with held_up(rescored):
         process = rescored.start("rescore")
-        wait_until(lambda: waits_for_a_lock(rescored, AT_ONCE))
+        wait_until(lambda: waits_for_a_lock(rescored, AT_ONCE) or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
         process.send_signal(number)
         out, err = process.communicate(timeout=SECONDS)
     if number == signal.SIGINT:
