@@ -30,7 +30,7 @@ class CalibrationConfig(dg.Config):
 
 
 @dg.asset(
-    group_name=Group.DISCOVER,
+    group_name=Group.REPORTS,
     kinds={"python"},
     description="""
 What does a cosine of the model mean? Measures for each similarity factor how many random pairs of profiles reach each
