@@ -2,6 +2,7 @@
 
 `discover` looks at few pairs, because a pair's value is bounded by what each profile contributes alone
 (`discovery_bounds`). The result is the same, to the last digit, as scoring every pair by `reference.score_pair`.
+docs/discovery.md has the rules and the proof, docs/ismc.md what a value is.
 """
 
 from collections.abc import Iterable
@@ -13,15 +14,18 @@ import pandas as pd
 
 from jv_scoring.discovery_field import Field
 from jv_scoring.discovery_lists import BestLists, Keys
-from jv_scoring.discovery_search import Block, Hits, Mask, Tile, tile_pairs
+from jv_scoring.discovery_search import Block, Hits, Mask, Matrix, Tile, tile_pairs
 from jv_scoring.policy import CURRENT_POLICY
 from jv_scoring.prepare import Prepared
 from jv_scoring.similarity import CALIBRATIONS, REFERENCE_MODEL, Calibration
-from jv_scoring.vectors import Floats, Positions
+from jv_scoring.vectors import Positions
 
 COLUMNS = ("profile_id", "candidate_id", "rank", "harmonic_mean", "score_ab", "score_ba")
-_ROUNDING = 0.5 + 1e-6
-"""In hundredths of a point: a sum of terms that is worse than a value by more cannot round to that value."""
+_ROUNDING = 0.5 + 0.01
+"""In hundredths of a point: a sum of terms that is worse than a value by more cannot round to that value.
+
+Sums of float32 are off by 4 roundings, and bounds by one: together at most 0.003 hundredths of the highest value.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,10 @@ def discover(
     find candidates for; by default every eligible one. ValueError for an unknown policy, and for a `k` below 0.
 
     Returns one row per profile and candidate, ordered by `profile_id` and `rank` (from 1): both ids, `rank`,
-    `harmonic_mean`, `score_ab` (the candidate for the profile) and `score_ba`, 0..100 with 2 decimals. Equal values are
-    ranked by the candidate's id. `levels` is for `discovery_update.update`. `.attrs["looked"]` is a `Looked`.
+    `harmonic_mean`, `score_ab` (the candidate for the profile) and `score_ba`, float64 0..100 with 2 decimals. Ids are
+    as given, dtype object. Equal values are ranked by the candidate's id. `levels` (int64, 0..124) is for
+    `discovery_update.update`: 25 times the level of Offering↔Seeking for the profile, 5 times that for the candidate,
+    and that of Audience Alignment. `.attrs["looked"]` is a `Looked`.
     """
     if k < 0:
         raise ValueError(f"{k} candidates a profile cannot be found; give a number from 0")
@@ -62,17 +68,22 @@ def discover(
 
 
 class Search:
-    """One search for the best K of every wanted profile."""
+    """One search for the best K of every wanted profile.
+
+    lists: the best candidates so far. looked_at: how many candidate pairs went into matrix products. An update enters
+    known candidates into `lists`, and calls `tighten`, before `run`.
+    """
 
     def __init__(self, field: Field, k: int) -> None:
         self.field, self.of = field, field.population
         self.k = min(k, max(len(self.of) - 1, 0))
         self.lists = BestLists.new(len(self.of), max(self.k, 1))
         self.worst = np.where(field.wanted, np.inf, -np.inf)
-        """Return (places,) the highest sum of terms with which a pair could still be among the best of a profile."""
+        """(places,) float64: the highest sum of terms with which a pair could still be among the best of a profile."""
         self.looked_at = 0
 
     def run(self) -> None:
+        """Fill `lists`: the best K of each wanted profile, of all pairs with a fresh profile."""
         if self.k:
             for tile, other in tile_pairs(self.of):
                 self._meet(tile, other)
@@ -81,19 +92,19 @@ class Search:
         rows, columns = self._needed(tile, other)
         if not len(rows) or not len(columns):
             return
-        block = self.of.block(tile, rows, other, columns)
+        block = Block(self.of, tile, rows, other, columns)
         allowed = self.field.allowed(block)
         self.looked_at += int(allowed.sum())
         sums = block.sums()
         sums[~allowed] = np.inf
         self._seed(block, sums)
-        worst = np.maximum(self.worst[block.one][:, None], self.worst[block.other])
-        hits = block.hits(sums, (sums <= worst) & allowed)
-        self._keep(hits)
+        worst = self.worst.astype(np.float32)
+        chosen = (sums <= np.maximum(worst[block.one][:, None], worst[block.other])) & allowed
+        self._keep(block.hits(chosen))
 
     def _needed(self, tile: Tile, other: Tile) -> tuple[Positions, Positions]:
         """Return rows and columns, from the tiles' starts, of all pairs that could be among the best of either
-        profile.
+        profile: their least terms reach its worst sum.
         """
         ours, theirs = self.of.least_terms(tile, other), self.of.least_terms(other, tile)
         worst, others_worst = self.worst[slice(*tile)], self.worst[slice(*other)]
@@ -101,10 +112,10 @@ class Search:
         columns = (theirs + ours.min() <= others_worst) | (theirs <= (worst - ours).max())
         return np.flatnonzero(rows), np.flatnonzero(columns)
 
-    def _seed(self, block: Block, sums: Floats) -> None:
+    def _seed(self, block: Block, sums: Matrix) -> None:
         """Give profiles without K candidates a first bound, from the pairs of this block that are certain."""
         unfilled = [~self.lists.full(places) & np.isinf(self.worst[places]) for places in (block.one, block.other)]
-        certain: Floats | None = None
+        certain: Matrix | None = None
         for axis, (places, new) in enumerate(zip((block.one, block.other), unfilled, strict=True)):
             if sums.shape[1 - axis] <= self.k or not new.any():
                 continue
@@ -131,7 +142,7 @@ class Search:
         self.tighten(changed, lists.floors(changed))
 
     def tighten(self, places: Positions, floors: npt.NDArray[np.number]) -> None:
-        """Lower the bound to what can round to these values, in hundredths."""
+        """Lower `worst` at `places` to what can round to `floors`, in hundredths of a point; -1 for any value."""
         least = np.asarray(floors, np.float64) - _ROUNDING
         with np.errstate(divide="ignore"):
             sums = np.where(least > 0, 200 / np.maximum(least, 0), np.inf)
@@ -141,27 +152,30 @@ class Search:
         """Return what `discover` returns."""
         hits, ranks = self.listed()
         score_ab, score_ba, value = self.of.scores(hits)
-        ids = self.field.ids
-        order = np.lexsort((ranks, self.field.rank[hits.one]))
+        ids = self.field.ids.to_numpy(object)[self.of.profile]
         columns = {
-            "profile_id": ids[self.of.profile[hits.one]],
-            "candidate_id": ids[self.of.profile[hits.other]],
+            "profile_id": ids[hits.one],
+            "candidate_id": ids[hits.other],
             "rank": ranks,
             "harmonic_mean": value,
             "score_ab": score_ab,
             "score_ba": score_ba,
             "levels": _levels(hits.ab, hits.ba, hits.audience),
         }
-        frame = pd.DataFrame({name: np.asarray(values)[order] for name, values in columns.items()})
+        # With the type given, pandas does not look at every id to find one.
+        frame = pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()})
         frame.attrs["looked"] = Looked(self.field.possible, self.looked_at)
         return frame
 
     def listed(self) -> tuple[Hits, Positions]:
-        """Return each profile (`one`) with its candidates (`other`), and their ranks from 1."""
-        one, number = np.nonzero(self.lists.keys != self.lists.empty)
-        value, ranks, codes = self.lists.parts(self.lists.keys[one, number])
-        return Hits(one, np.argsort(self.field.rank)[ranks], value, codes // 25, codes // 5 % 5, codes % 5), number + 1
+        """Return each profile (`one`) with its candidates (`other`), by id and rank, and their ranks from 1."""
+        by_rank = np.argsort(self.field.rank)
+        keys = self.lists.keys[by_rank]
+        row, number = np.nonzero(keys != self.lists.empty)
+        value, ranks, codes = self.lists.parts(keys[row, number])
+        return Hits(by_rank[row], by_rank[ranks], value, codes // 25, codes // 5 % 5, codes % 5), number + 1
 
 
 def _levels(ab: Positions, ba: Positions, audience: Positions) -> Positions:
+    """Return the three levels, 0..4 each, in one number."""
     return 25 * ab + 5 * ba + audience

@@ -82,6 +82,9 @@ def _of_groups(table: Floats, axis: int) -> Floats:
     return table[of_group[:, None], of_group]
 
 
+Numbers = npt.NDArray[np.floating]
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts of a direction's term, 1 / score.
@@ -92,9 +95,9 @@ class Parts:
     """
 
     aggregation: Aggregation
-    own: Floats
+    own: Numbers
     missing: Positions
-    shared: Floats
+    shared: Numbers
 
     @classmethod
     def of(cls, prepared: Prepared, policy: Policy, synergy: Floats) -> "Parts":
@@ -118,7 +121,12 @@ class Parts:
             own, shared = own / weight * 10, [_SYNERGY_WEIGHT * of_synergy / w * 10 for w in weights]
         return cls(policy.aggregation, own, missing, np.array(shared))
 
-    def term(self, own: Floats, shared: Floats) -> Floats:
+    def in_single(self) -> "Parts":
+        """Return the parts as float32, for sums that only have to bound a value: they take half the time."""
+        own, shared = (values.astype(np.float32) for values in (self.own, self.shared))
+        return Parts(self.aggregation, own, self.missing, shared)
+
+    def term(self, own: Numbers, shared: Numbers) -> Numbers:
         """Return 1 / score of a direction from both parts, which broadcast."""
         if self.aggregation == "geometric":
             return own * shared
@@ -128,7 +136,10 @@ class Parts:
 def exact_scores(
     prepared: Prepared, policy: Policy, a: Positions, b: Positions, *, synergy_ab: Floats, synergy_ba: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Return score_ab, score_ba and harmonic_mean of pairs, as scoring publishes them, from their Synergy."""
+    """Return score_ab, score_ba and harmonic_mean of pairs, (pairs,) 0..100, as scoring publishes them.
+
+    a, b: (pairs,) positions in `prepared`. synergy_ab, synergy_ba: (pairs,) 0..10, rounded as scores have it.
+    """
     numbers, columns = prepared.numbers, {"synergy_ab": synergy_ab, "synergy_ba": synergy_ba}
     for direction, target in (("ab", b), ("ba", a)):
         columns |= {f"{name}_{direction}": numbers[name][target] for name in ("intent", "context")}
@@ -141,7 +152,7 @@ Levels = npt.NDArray[np.uint8]
 
 
 def levels_of(similarities: npt.NDArray[np.floating], limits: Floats) -> Levels:
-    """Return how many of the limits each similarity reaches."""
+    """Return how many of the limits each similarity reaches, in the shape of the similarities."""
     reached: Levels = np.greater_equal(similarities, limits.astype(similarities.dtype)[0]).view(np.uint8)
     for limit in limits.astype(similarities.dtype)[1:]:
         reached += np.greater_equal(similarities, limit).view(np.uint8)

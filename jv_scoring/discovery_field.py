@@ -29,8 +29,9 @@ class Field:
     """The field of a search; a place is a profile's number in the order of the search.
 
     ids: (profiles,) as given; `names`: as text. place: (profiles,) and -1 at the end, for a profile that is gone or not
-    eligible. rank: (places,) of the profile's id. wanted: (places,) whether its candidates are wanted. taken: (pairs,)
-    ascending `first * places + second` of the places that a match joins, the smaller one first.
+    eligible. rank: (places,) of the profile's id. wanted: (places,) whether its candidates are wanted. joined: (2,
+    matches) positions of the profiles that a match joins, -1 if one is gone. taken: (pairs,) ascending `first *
+    places + second` of the places that a match joins, the smaller one first.
     """
 
     ids: pd.Index
@@ -39,13 +40,14 @@ class Field:
     place: Positions
     rank: Positions
     wanted: Mask
+    joined: Positions
     taken: Positions
 
     @classmethod
     def of(
         cls,
         profiles: pd.DataFrame | Prepared,
-        existing: pd.DataFrame,
+        existing: pd.DataFrame | Positions,
         policy: str,
         calibration: Calibration,
         *,
@@ -53,11 +55,15 @@ class Field:
         only: Iterable[object] | None = None,
         fresh: Iterable[object] | None = None,
     ) -> "Field":
-        """Only pairs with a `fresh` profile are considered: those named, or those of `only`, or all."""
+        """Return the field of a search for these arguments of `discover`.
+
+        `existing`: also the `joined` of another field of the same profiles. Only pairs with a `fresh` profile are
+        considered: those named, or those of `only`, or all.
+        """
         chosen = parse_policy(policy)
         prepared = profiles if isinstance(profiles, Prepared) else prepare(profiles)
         ids = prepared.features.index
-        names = ids if all(type(name) is str and name.islower() for name in ids) else plain_ids(ids)
+        names = names_of(ids)
         if among is None:
             among = np.ones(len(ids), np.bool_) if isinstance(profiles, Prepared) else eligible(profiles)
         wanted = _named(names, only)
@@ -72,10 +78,14 @@ class Field:
         rank[by_id(names[of.profile])] = np.arange(len(of))
         place = np.full(len(ids) + 1, -1, np.intp)
         place[of.profile] = np.arange(len(of))
-        ends = [place[positions_of(names, existing[name])] for name in ("profile_id", "suggested_profile_id")]
-        low, high = np.minimum(*ends), np.maximum(*ends)
+        joined = (
+            existing
+            if isinstance(existing, np.ndarray)
+            else np.stack([positions_of(names, existing[name]) for name in ("profile_id", "suggested_profile_id")])
+        )
+        low, high = np.sort(place[joined], axis=0)
         taken = np.unique((low * len(of) + high)[(low >= 0) & (low < high)])
-        return cls(ids, names, of, place, rank, wanted[of.profile], taken)
+        return cls(ids, names, of, place, rank, wanted[of.profile], joined, taken)
 
     @property
     def possible(self) -> int:
@@ -108,12 +118,28 @@ class Field:
         return found
 
 
+def names_of(ids: pd.Index) -> pd.Index:
+    """Return ids as `plain_ids` does; quickly if all of them are lower-case text already."""
+    names = ids.astype(object)  # Not the type of `ids`: no match can be looked up among integers, if there are no ids.
+    try:
+        joined = "".join(names)
+    except TypeError:  # Not all of them are text.
+        return plain_ids(names)
+    return names if joined == joined.lower() else plain_ids(names)
+
+
 def _named(names: pd.Index, chosen: Iterable[object] | None) -> Mask:
     return np.ones(len(names), np.bool_) if chosen is None else np.asarray(names.isin(plain_ids(chosen)))
 
 
 def positions_of(known: pd.Index, names: pd.Series) -> Positions:
-    """Return each name's place in `known`, -1 where it has none."""
+    """Return each name's place in `known`, -1 where it has none. `known`: dtype object.
+
+    Of a categorical column, each category is looked up once.
+    """
+    if isinstance(names.dtype, pd.CategoricalDtype):
+        places = np.append(positions_of(known, names.cat.categories.to_series()), -1)
+        return places[names.cat.codes]
     # With the dtype given, pandas does not look at every id to find one.
     positions = known.get_indexer(pd.Index(names, dtype=known.dtype))
     strange = np.flatnonzero(positions < 0)

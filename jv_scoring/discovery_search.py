@@ -13,6 +13,7 @@ from jv_scoring.discovery_bounds import (
     LEVEL_SCORES,
     TOP,
     Levels,
+    Numbers,
     Parts,
     SynergyTable,
     code,
@@ -65,7 +66,11 @@ class Hits:
 
 
 class Population:
-    """Eligible profiles in the order of a search: places 0, 1, … stand for the positions in `profile`."""
+    """Eligible profiles in the order of a search: places 0, 1, … stand for the positions in `profile`.
+
+    profile: (places,) the position in `prepared`. fresh: (places,) whether pairs with it are considered. group:
+    (places,) as in `groups_of`. parts: by place, float64; single_parts: float32. tiles: of fresh places or of others.
+    """
 
     def __init__(
         self, prepared: Prepared, profile: Positions, fresh: Mask, policy: Policy, calibration: Calibration
@@ -82,7 +87,9 @@ class Population:
         self.parts = Parts(policy.aggregation, parts.own[self.profile], parts.missing[self.profile], parts.shared)
         self.tiles = _tiles(np.stack([self.fresh, self.group if large else self.fresh]), _TILE_SIZES[large])
         self._words = WordOverlap(prepared)
-        self._least: dict[tuple[Tile, Tile], Floats] = {}
+        self._least: dict[tuple[Tile, Tile], Numbers] = {}
+        self.single_parts = self.parts.in_single()
+        self._groups: dict[Tile, tuple[Positions, Positions]] = {}
         self._matrices: OrderedDict[tuple[str, int], Matrix] = OrderedDict()
 
     def __len__(self) -> int:
@@ -90,28 +97,33 @@ class Population:
 
     @cached_property
     def limits(self) -> dict[tuple[str, str], Floats]:
-        """By compared texts, in both orders: the limits of the levels for cosines."""
+        """By compared texts, in both orders: (4,) float64: limits of levels 1 to 4, for cosines."""
         found = {texts: level_limits(self.calibration.steps_of(factor)) for texts, factor in FACTOR_OF.items()}
         return found | {texts[::-1]: limits for texts, limits in found.items()}
 
     @cached_property
     def error(self) -> dict[str, float]:
-        """By the text of the source: how far a cosine from a matrix product can be from the true one."""
+        """By the text of the source: how far a cosine from a matrix product in float32 can be from the true one."""
         eps = float(np.finfo(np.float32).eps)
         return {name: (self.prepared.vectors[name].matrix.shape[1] / 2 + _NORMALISING) * eps for name in COMPARED}
 
-    def least_terms(self, tile: Tile, other: Tile) -> Floats:
-        """Return for each profile of `tile` the least 1 / score that it can have as the target of one in `other`."""
+    def least_terms(self, tile: Tile, other: Tile) -> Numbers:
+        """Return (profiles of `tile`,) the least 1 / score that each can have as the target of one in `other`."""
         if (tile, other) in self._least:
             return self._least[tile, other]
-        places, partners = slice(*tile), np.unique(self.group[slice(*other)])
-        groups, each = np.unique(self.group[places], return_inverse=True)
+        places, (partners, _), (groups, each) = slice(*tile), self._groups_of(other), self._groups_of(tile)
         base, best = self.table.base[np.ix_(groups, partners)], self.table.best[np.ix_(groups, partners)]
         codes = np.take_along_axis(base, best.argmax(axis=1)[:, None], axis=1)[:, 0][each] + code(TOP, TOP)
         least = self.parts.term(self.parts.own[places], self.parts.shared[self.parts.missing[places], codes])
         if len(self.tiles) <= _FEW_TILES:
             self._least[tile, other] = least
         return least
+
+    def _groups_of(self, tile: Tile) -> tuple[Positions, Positions]:
+        """Return the groups of a tile's profiles, each once, and each profile's place among them."""
+        if tile not in self._groups:
+            self._groups[tile] = np.unique(self.group[slice(*tile)], return_inverse=True)
+        return self._groups[tile]
 
     def matrix(self, name: str, tile: Tile) -> Matrix:
         """Return (profiles of the tile, numbers) normalised vectors of a compared text; zeros if there is none."""
@@ -130,10 +142,6 @@ class Population:
         self._matrices.move_to_end(key)
         return self._matrices[key]
 
-    def block(self, tile: Tile, rows: Positions, other: Tile, columns: Positions) -> "Block":
-        """Pair these profiles of a tile with those of another; `rows` and `columns` count from the tiles' starts."""
-        return Block(self, tile, rows, other, columns)
-
     def codes(self, hits: Hits) -> tuple[Positions, Positions]:
         """Return the codes of the pairs in the Synergy table, with `other` as target and with `one`."""
         base = self.table.base[self.group[hits.one], self.group[hits.other]] + hits.audience
@@ -145,17 +153,17 @@ class Population:
         one, other = self.profile[hits.one], self.profile[hits.other]
         return exact_scores(self.prepared, self.policy, one, other, synergy_ab=synergy_ab, synergy_ba=synergy_ba)
 
-    def sums(self, hits: Hits) -> Floats:
-        """Return 1 / score_ab + 1 / score_ba of the pairs, within float error."""
+    def sums(self, hits: Hits) -> Numbers:
+        """Return 1 / score_ab + 1 / score_ba of the pairs, within float64 error."""
         parts, (ab, ba) = self.parts, self.codes(hits)
         one, other = hits.one, hits.other
         return parts.term(parts.own[other], parts.shared[parts.missing[other], ab]) + parts.term(
             parts.own[one], parts.shared[parts.missing[one], ba]
         )
 
-    def valued(self, hits: Hits, sums: Floats) -> Hits:
+    def valued(self, hits: Hits) -> Hits:
         """Return the pairs with their values, as scoring rounds them."""
-        hundredths = 200 / sums
+        hundredths = 200 / self.sums(hits)
         value = np.rint(hundredths)
         tied = np.flatnonzero(np.abs(np.abs(hundredths - value) - 0.5) < _TIE)
         if len(tied):
@@ -169,7 +177,12 @@ class Population:
 
 
 class Block:
-    """Some profiles of two tiles paired: bounds of their values, and the values."""
+    """Some profiles of two tiles paired: bounds of their values, and the values.
+
+    one, other: (rows,) and (columns,) places. Similarities, float32, and levels, uint8, are (rows, columns): of
+    Offering↔Seeking with `other` as target, the same with `one` as target, and of Audience Alignment. The arguments
+    `rows` and `columns` count from the tiles' starts.
+    """
 
     def __init__(self, of: Population, tile: Tile, rows: Positions, other: Tile, columns: Positions) -> None:
         self.of, self.one, self.other = of, tile[0] + rows, other[0] + columns
@@ -182,34 +195,29 @@ class Block:
             self._hopeful(texts, products) for texts, products in zip(self._texts, self._similarities, strict=True)
         ]
 
-    def sums(self) -> Floats:
-        """Return (rows, columns) the least that 1 / score_ab + 1 / score_ba of each pair can be."""
-        parts, table = self.of.parts, self.of.table
-        groups_one, groups_other = self.of.group[self.one], self.of.group[self.other]
-        base = table.base[groups_one][:, groups_other] + self._levels[2]
-        sums = np.zeros(base.shape)
-        for level, own, missing in (
-            (self._levels[0], parts.own[self.other], parts.missing[self.other]),
-            (self._levels[1], parts.own[self.one][:, None], parts.missing[self.one][:, None]),
-        ):
-            codes = base + code(1, 0) * level
-            shared = parts.shared[0].take(codes) if not missing.any() else parts.shared[missing, codes]
-            sums += parts.term(own, shared)
-        return sums
+    def sums(self) -> Matrix:
+        """Return (rows, columns) the least 1 / score_ab + 1 / score_ba of each pair, within float32 error."""
+        of, parts = self.of, self.of.single_parts
+        base = of.table.base[of.group[self.one]].take(of.group[self.other], axis=1)
+        base += self._levels[2]
+        ab, ba = (
+            parts.term(own, parts.shared.take(base + code(1, 0) * level + parts.shared.shape[1] * missing))
+            for level, own, missing in (
+                (self._levels[0], parts.own[self.other], parts.missing[self.other]),
+                (self._levels[1], parts.own[self.one][:, None], parts.missing[self.one][:, None]),
+            )
+        )
+        ab += ba
+        return ab
 
-    def hits(self, sums: Floats, chosen: Mask) -> Hits:
+    def hits(self, chosen: Mask) -> Hits:
         """Return the chosen pairs, each level settled as scoring does, with their values."""
         row, column = np.nonzero(chosen)
         levels = [level[row, column].astype(np.intp) for level in self._levels]
-        unsettled = np.zeros(len(row), np.bool_)
         for k in range(len(levels)):
             near = np.flatnonzero(self._open(k, row, column))
             levels[k][near] = self._settled(k, self.one[row[near]], self.other[column[near]])
-            unsettled[near] = True
-        hits = Hits(self.one[row], self.other[column], np.zeros(len(row), np.intp), *levels)
-        values, settled = sums[row, column], np.flatnonzero(unsettled)
-        values[settled] = self.of.sums(hits.take(settled))
-        return self.of.valued(hits, values)
+        return self.of.valued(Hits(self.one[row], self.other[column], np.zeros(len(row), np.intp), *levels))
 
     def unsettled(self) -> Mask:
         """Return (rows, columns) whether a level of the pair may turn out lower."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from jv_scoring.discovery import Looked, Search
-from jv_scoring.discovery_field import Field, positions_of
+from jv_scoring.discovery_field import Field, names_of, positions_of
 from jv_scoring.discovery_lists import MOST_CODES, Keys
 from jv_scoring.discovery_search import Mask
 from jv_scoring.library import plain_ids
@@ -33,12 +33,16 @@ def update(
     `known`: what `discover` or `update` returned for the same policy and calibration. Find some more than `k` at first:
     a list that loses changed candidates then seldom becomes too short, and only short ones are searched again.
     `changed`: the profiles whose inputs changed since, and one profile of each match that was deleted since. New and
-    deleted profiles and new matches need not be named. The rows of rank 1 to `k` are exactly those that `discover`
-    returns for the same arguments.
+    deleted profiles and new matches need not be named. The other arguments are those of `discover`. ValueError for an
+    unknown policy.
+
+    Returns the columns of `discover`. The rows of rank 1 to `k` are exactly those that `discover` returns for the same
+    arguments; those of higher ranks are candidates in order, for the next update. A list that is not whole above `k`
+    ends where it is not known to be.
     """
     longest = max(int(known["rank"].max()) if len(known) else 0, k)
     ids = (profiles.features if isinstance(profiles, Prepared) else profiles).index
-    names = plain_ids(ids)
+    names = names_of(ids)
     fresh = [*plain_ids(changed), *names[~names.isin(known["profile_id"][known["rank"] == 1])]]
     field = Field.of(profiles, existing, policy, calibration, among=among, fresh=fresh)
     search = Search(field, longest if k else 0)
@@ -53,7 +57,7 @@ def update(
     among[field.population.profile] = True
     only = field.names[field.population.profile[short]]
     prepared = field.population.prepared
-    again = Search(Field.of(prepared, existing, policy, calibration, among=among, only=only), longest)
+    again = Search(Field.of(prepared, field.joined, policy, calibration, among=among, only=only), longest)
     again.run()
     return _joined(search, again, short)
 

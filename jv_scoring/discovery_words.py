@@ -1,10 +1,10 @@
 """Word overlap of every profile of one tile with every profile of another, for texts without a vector."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from jv_scoring.prepare import Prepared
 from jv_scoring.vectors import Floats, Positions
@@ -12,12 +12,12 @@ from jv_scoring.vectors import Floats, Positions
 
 @dataclass(frozen=True)
 class WordLists:
-    """The words of one compared text as numbers: those of profile k are `words[first[k]:first[k + 1]]`."""
+    """The words of one compared text as numbers, (words,): those of profile k are `words[first[k]:first[k + 1]]`."""
 
-    words: Positions
+    words: npt.NDArray[np.int32]
     first: Positions
 
-    def take(self, profiles: Positions) -> tuple[Positions, Positions]:
+    def take(self, profiles: Positions) -> tuple[npt.NDArray[np.int32], Positions]:
         """Return the words of these profiles, and for each the place in `profiles` of the profile that has it."""
         begin, count = self.first[profiles], self.first[profiles + 1] - self.first[profiles]
         owner = np.repeat(np.arange(len(profiles)), count)
@@ -29,9 +29,13 @@ class WordOverlap:
     """Shares of common words, as `similarity.word_overlap` has them, for blocks of pairs."""
 
     def __init__(self, prepared: Prepared) -> None:
-        """Number the words only when a first block asks for them: most populations need few."""
         self._prepared = prepared
-        self._lists = cache(self._numbered)
+
+    @cached_property
+    def _lists(self) -> dict[str, WordLists]:
+        """Return the words as numbers; only a block with a text that has no vector asks for them."""
+        counts, numbers = self._prepared.word_counts, self._prepared.word_numbers
+        return {name: WordLists(numbers[name], np.concatenate([[0], np.cumsum(counts[name])])) for name in numbers}
 
     def shares(self, source: str, target: str, rows: Positions, columns: Positions) -> Floats:
         """Return (rows, columns) shares, 0..1, of the compared text `source` of one with `target` of the other."""
@@ -46,7 +50,7 @@ class WordOverlap:
 
     def _common(self, source: str, target: str, rows: Positions, columns: Positions) -> Positions:
         """(rows, columns) how many words two texts have in common."""
-        lists = self._lists()
+        lists = self._lists
         words, row = lists[source].take(rows)
         others, column = lists[target].take(columns)
         order = np.argsort(others, kind="stable")
@@ -56,13 +60,3 @@ class WordOverlap:
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         met = np.repeat(row, count) * len(columns) + column[np.repeat(first, count) + within]
         return np.bincount(met, minlength=len(rows) * len(columns)).reshape(len(rows), len(columns))
-
-    def _numbered(self) -> dict[str, WordLists]:
-        spelled = self._prepared.words
-        numbers = pd.factorize(np.array(" ".join(" ".join(texts) for texts in spelled.values()).split(), object))[0]
-        lists, start = {}, 0
-        for name, counts in self._prepared.word_counts.items():
-            first = np.concatenate([[0], np.cumsum(counts)])
-            lists[name] = WordLists(numbers[start : start + first[-1]].astype(np.intp), first)
-            start += int(first[-1])
-        return lists

@@ -79,6 +79,14 @@ class Prepared:
             for name, spelled in self.words.items()
         }
 
+    @cached_property
+    def word_numbers(self) -> dict[str, npt.NDArray[np.int32]]:
+        """The words of each compared text as numbers, one profile after the other: a word has one number in all."""
+        texts = [" ".join(spelled) for spelled in self.words.values()]
+        numbers = pd.factorize(np.array(" ".join(texts).split(), object))[0].astype(np.int32)
+        ends = np.cumsum([counts.sum() for counts in self.word_counts.values()])
+        return dict(zip(self.words, np.split(numbers, ends[:-1]), strict=True))
+
     def word_sets(self, name: str, positions: npt.NDArray[np.intp]) -> dict[int, frozenset[str]]:
         """Return the words of one compared text, by profile position."""
         spelled = self.words[name]

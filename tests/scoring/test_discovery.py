@@ -145,3 +145,13 @@ def test_an_unknown_policy_and_a_negative_number_are_refused() -> None:
 def test_more_than_there_are_costs_no_more_than_all() -> None:
     table = frame(seeded_population(5, 8, 1))
     assert found(table, NO_MATCHES, 10**12) == found(table, NO_MATCHES, 4)
+
+
+def test_matches_of_no_profiles_and_ids_that_are_numbers() -> None:
+    nobody = pd.DataFrame({"seeking": []}, dtype=object)  # Indexed by integers, for want of ids.
+    assert found(nobody, matches_of([("gone", "left")]), 3) == []
+    table = frame(seeded_population(6, 8, 2)).set_axis(range(6))
+    matches = pd.DataFrame({"profile_id": [0, 3], "suggested_profile_id": [1, 9]})
+    candidates = discover(table, matches, 6)
+    assert (0, 1) not in set(zip(candidates["profile_id"], candidates["candidate_id"], strict=True))
+    assert len(candidates) == 6 * 5 - 2
