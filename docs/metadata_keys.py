@@ -145,6 +145,9 @@ KEYS: dict[str, dict[str, str]] = {
         ),
         "not_stored": "why nothing was written there",
         "search_seconds": "of the whole run: how long the search took, without reading and writing",
+        "profiles_changed": (
+            "of the whole run: profiles that changed since the lists that it updated; missing if it searched all pairs"
+        ),
         "pairs_possible pairs_looked_at share_looked_at": (
             "of the whole run: candidate pairs, those that went into matrix products, and their share, 0–1"
         ),

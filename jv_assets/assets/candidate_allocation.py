@@ -12,7 +12,8 @@ from jv_assets.assets.match_candidates import DEPS, ground_of, match_candidates
 from jv_assets.errors import UserError
 from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES, Group
 from jv_assets.partitions import ID_RANGES, one_line_failure
-from jv_assets.pipeline.candidate_store import keep
+from jv_assets.pipeline.candidate_lists import find
+from jv_assets.pipeline.candidate_store import Keeper
 from jv_assets.pipeline.candidates import FIGURES, RIVALS, WHOLE, Ground, both_sides, joined_rows
 from jv_assets.pipeline.database.origins import ORIGIN, Origin, reading
 from jv_assets.pipeline.scoring import known_policy
@@ -72,7 +73,7 @@ def candidate_allocation(
         seconds = round(time.perf_counter() - started, 3)
         # Counted here for the check `stable`, because only this step holds the values of all pairs.
         rivals = {RIVALS: allocator.rivals(pairs, config.cap)}
-        numbers = _figures(ground, config, allocator, pairs)
+        numbers = _figures(files, ground, config, allocator, pairs)
         stamp = origin.stamp(*inputs)
         made = {"policy": config.policy, "embedding_model": embedder.model}
         known = {"rows": len(pairs), "cap": config.cap, **made, "horizon": ground.horizon, **rivals, FIGURES: numbers}
@@ -84,11 +85,14 @@ def candidate_allocation(
     return dg.MaterializeResult(metadata=_spread(numbers, config.cap, pairs.attrs["ranged"]) | told)
 
 
-def _figures(ground: Ground, config: AllocationConfig, allocator: Allocator, pairs: pd.DataFrame) -> Json:
+def _figures(
+    files: RangeFiles, ground: Ground, config: AllocationConfig, allocator: Allocator, pairs: pd.DataFrame
+) -> Json:
     """Return the figures of the report: the older matcher's choice, and what each cap costs."""
     caps = sorted({*CAPS, config.cap})
     spread = ((cap, pairs if cap == config.cap else allocator.spread(cap)) for cap in caps)
-    best = ground.best(BEST, config.policy, ground.eligible.tolist())
+    # The lists that match_candidates left are the best ones already, unless something changed since.
+    best = find(files, ground, BEST, config.policy, ground.eligible.tolist(), keep=False).rows
     return figures(ground.existing_pairs(config.policy), best, spread)
 
 
@@ -96,7 +100,7 @@ def _mark_accepted(
     database: Database, files: RangeFiles, origin: Origin, accepted: pd.DataFrame, stamp: dict[str, str]
 ) -> dict[str, object]:
     """Store the lists again with the accepted pairs, for the partitions whose lists are of the same rules and state."""
-    rows = 0
+    rows, keeper = 0, Keeper(database)
     for key in files.made(MATCH_CANDIDATES, ID_RANGES.get_partition_keys()):
         metadata = files.metadata(MATCH_CANDIDATES, key)
         if any(metadata.get(name) != stamp[name] for name in ("policy", "embedding_model")) or not origin.has(metadata):
@@ -104,7 +108,7 @@ def _mark_accepted(
         lists = files.read(MATCH_CANDIDATES, key, [*LISTED, "inputs_hash"])
         oldest = min(stamp["as_of"], metadata[ORIGIN]["as_of"])
         marked = joined_rows(lists, accepted)
-        stored = keep(database, files.cut.profiles.bounds(key), marked, stamp | {"as_of": oldest})
+        stored = keeper.keep(files.cut.profiles.bounds(key), marked, stamp | {"as_of": oldest})
         if "not_stored" in stored:
             return stored
         rows += len(marked)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
-import pandas as pd
 
 from jv_assets import settings
 from jv_assets.assets import production, score_columns
@@ -12,7 +11,8 @@ from jv_assets.assets.columns import Column, column_metadata
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_CANDIDATES, PROFILE_EMBEDDINGS, PROFILES, Group
 from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, keys_of_step, one_line_failure
-from jv_assets.pipeline import candidate_store
+from jv_assets.pipeline.candidate_lists import Found, find
+from jv_assets.pipeline.candidate_store import Keeper
 from jv_assets.pipeline.candidates import Ground, joined_rows, read_ground
 from jv_assets.pipeline.database.origins import ORIGIN, Origin, read_origins, reading
 from jv_assets.pipeline.scoring import known_policy
@@ -20,7 +20,6 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis.match_candidates import gini
-from jv_scoring.discovery import Looked
 
 DEPS: list[dg.AssetSpec | dg.AssetDep] = [
     *(production.PROFILES, production.MATCHES),
@@ -69,7 +68,7 @@ def match_candidates(
         known = {"rows": len(rows), "top": config.top, **made, "horizon": ground.horizon}
         size = files.write(MATCH_CANDIDATES, key, rows, known | stamp)
         state = {**made, "as_of": stamp[ORIGIN]["as_of"]}
-        stored = candidate_store.keep(database, bounds, joined_rows(rows, None), {**state, "run": context.run.run_id})
+        stored = keeper.keep(bounds, joined_rows(rows, None), {**state, "run": context.run.run_id})
         mean = {"mean_value": round(float(rows["harmonic_mean"].mean()), 2)} if len(rows) else {}
         profiles = {"rows": len(rows), "profiles": rows["profile_id"].nunique()}
         return {**profiles, **mean, **of_run, "file_bytes": size, **state, **stored}
@@ -84,10 +83,10 @@ def match_candidates(
             within = [files.cut.profiles.bounds(key) for key in keys_of_step(context)]
             ids = [name for name in ground.eligible if any(low <= name <= high for low, high in within)]
             started = time.perf_counter()
-            found = ground.best(config.top, config.policy, ids)
+            found = find(files, ground, config.top, config.policy, ids)
             seconds = round(time.perf_counter() - started, 3)
             of_run = {"search_seconds": seconds} | _of_run(ground, found, config, ids)
-            candidates = ground.with_inputs(found)
+            candidates, keeper = ground.with_inputs(found.rows), Keeper(database)
         each_range(context, work)
 
 
@@ -97,15 +96,14 @@ def ground_of(
     return read_origins(files, origin), read_ground(database, files, model)
 
 
-def _of_run(ground: Ground, found: pd.DataFrame, config: CandidatesConfig, ids: Sequence[str]) -> dict[str, float]:
+def _of_run(ground: Ground, found: Found, config: CandidatesConfig, ids: Sequence[str]) -> dict[str, float]:
     """Return figures of the whole run, shown on each of its partitions."""
-    looked: Looked = found.attrs["looked"]
-    existing = ground.existing_pairs(config.policy)
-    best = existing.best_of_all(found, config.top, ids)
-    return {
+    looked, existing = found.looked, ground.existing_pairs(config.policy)
+    best = existing.best_of_all(found.rows, config.top, ids)
+    return ({} if found.changed is None else {"profiles_changed": found.changed}) | {
         "pairs_possible": looked.possible,
         "pairs_looked_at": looked.looked_at,
         "share_looked_at": round(looked.looked_at / looked.possible if looked.possible else 0.0, 4),
         "share_suggested": round(float(best.exists.mean()) if len(best.exists) else 0.0, 4),
-        "gini": round(gini(existing.named(existing.found(found))), 4),
+        "gini": round(gini(existing.named(existing.found(found.rows))), 4),
     }

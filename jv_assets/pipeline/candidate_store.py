@@ -45,17 +45,21 @@ _OBSTACLE = """
 """
 
 
-def keep(
-    database: Database, bounds: tuple[str, str], rows: pd.DataFrame, stamp: Mapping[str, str]
-) -> dict[str, object]:
-    """Replace the candidates of the profiles within `bounds` by these rows, if this role may.
+class Keeper:
+    """Keeps the candidates of one run. Asks once whether this role may write, not for each partition."""
 
-    `rows`: `candidates.CSV_COLUMNS` and `inputs_hash`. `stamp`: `policy`, `embedding_model`, `as_of` and `run`. Returns
-    metadata: how many rows were stored, and how many stale ones deleted; or why nothing was.
-    """
-    if cause := obstacle(database):
-        return {"not_stored": cause}
-    return {"stored": len(rows), "stale_deleted": store(database, bounds, rows, stamp)}
+    def __init__(self, database: Database) -> None:
+        self._database, self._obstacle = database, obstacle(database)
+
+    def keep(self, bounds: tuple[str, str], rows: pd.DataFrame, stamp: Mapping[str, str]) -> dict[str, object]:
+        """Replace the candidates of the profiles within `bounds` by these rows, if this role may.
+
+        `rows`: `candidates.CSV_COLUMNS` and `inputs_hash`. `stamp`: `policy`, `embedding_model`, `as_of` and `run`.
+        Returns metadata: how many rows were stored, and how many stale ones deleted; or why nothing was.
+        """
+        if self._obstacle:
+            return {"not_stored": self._obstacle}
+        return {"stored": len(rows), "stale_deleted": store(self._database, bounds, rows, stamp)}
 
 
 def obstacle(database: Database) -> str | None:
@@ -74,7 +78,7 @@ def obstacle(database: Database) -> str | None:
 
 
 def store(database: Database, bounds: tuple[str, str], rows: pd.DataFrame, stamp: Mapping[str, str]) -> int:
-    """Do what `keep` does, in one transaction; return how many stale rows were deleted.
+    """Do what `Keeper.keep` does, in one transaction; return how many stale rows were deleted.
 
     UserError if the database does not hold exactly these rows afterwards; then it keeps what it held before.
     """

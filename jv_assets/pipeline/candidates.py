@@ -23,6 +23,7 @@ from jv_scoring.analysis.match_candidates import ExistingPairs
 from jv_scoring.discovery import COLUMNS, discover
 from jv_scoring.discovery_field import eligible
 from jv_scoring.discovery_search import Mask
+from jv_scoring.discovery_update import update
 from jv_scoring.inputs import inputs_hashes
 from jv_scoring.prepare import Prepared
 from jv_scoring.similarity import Calibration, calibration_of
@@ -71,6 +72,11 @@ class Ground:
     def best(self, top: int, policy: str, only: Sequence[str]) -> pd.DataFrame:
         """Return the best candidates of these profiles, as `jv_scoring.discovery.discover` does."""
         return discover(self.prepared, self.existing, top, policy, self.calibration, among=self.among, only=only)
+
+    def updated(self, top: int, policy: str, known: pd.DataFrame, changed: Sequence[str]) -> pd.DataFrame:
+        """Return the best candidates of all profiles, from those `known`, as `discovery_update.update` does."""
+        return update(self.prepared, self.existing, top, policy, self.calibration, known=known, changed=changed,
+                      among=self.among)  # fmt: skip
 
     def allocator(self, policy: str) -> Allocator:
         """Return what spreads the candidate pairs under any cap."""

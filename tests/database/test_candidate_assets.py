@@ -231,7 +231,7 @@ def test_a_role_without_rights_on_the_table_is_told_what_to_type(pipeline: Pipel
     pipeline.sql(f"REVOKE TEMP ON DATABASE {url.database} FROM PUBLIC")
     narrow = Database(url=url.set(username="narrow", password="not-shown").render_as_string(hide_password=False))
     try:
-        told = candidate_store.keep(narrow, pipeline.files.cut.profiles.bounds(KEYS[0]), rows, {})
+        told = candidate_store.Keeper(narrow).keep(pipeline.files.cut.profiles.bounds(KEYS[0]), rows, {})
         cause = str(told["not_stored"])
         assert set(told) == {"not_stored"}
         assert cause.startswith(

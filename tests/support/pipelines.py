@@ -105,6 +105,23 @@ def _make_nightly(folder: Path) -> None:
 
 
 @contextmanager
+def vectors_drawn(folder: Path) -> Iterator[Pipeline]:
+    """150 profiles with random vectors, and 900 matches; nothing was run, and no text was embedded."""
+    with _running(folder, Pipeline) as pipeline:
+        migrate(pipeline.database, dimension=384)
+        population = make_population(150, 900)
+        load_frames(pipeline.database, population.profiles, population.matches)
+        drawn = (
+            "(SELECT array_agg(0.5 + random() * :spread) FROM generate_series(1, 384) WHERE p.id IS NOT NULL)::vector"
+        )
+        columns = ", ".join(
+            f"embedding_{name} = CASE WHEN {name} IS NOT NULL THEN {drawn} END" for name in EMBEDDED_FIELDS
+        )
+        pipeline.sql(f"UPDATE profiles p SET embeddings_model = :model, {columns}", model=MINILM, spread=2)
+        yield pipeline
+
+
+@contextmanager
 def _running(folder: Path, kind: type[Some]) -> Iterator[Some]:
     """Over the server of `folder`, which has Dagster's storage too, as `jv` makes it."""
     with pytest.MonkeyPatch.context() as patch:
