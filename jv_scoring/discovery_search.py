@@ -179,9 +179,8 @@ class Population:
 class Block:
     """Some profiles of two tiles paired: bounds of their values, and the values.
 
-    one, other: (rows,) and (columns,) places. Similarities, float32, and levels, uint8, are (rows, columns): of
-    Offering↔Seeking with `other` as target, the same with `one` as target, and of Audience Alignment. The arguments
-    `rows` and `columns` count from the tiles' starts.
+    one, other: (rows,) and (columns,) places; arguments count from the tiles' starts. Similarities, float32, and
+    levels, uint8, are (rows, columns): Offering↔Seeking with `other` as target, with `one`, and Audience Alignment.
     """
 
     def __init__(self, of: Population, tile: Tile, rows: Positions, other: Tile, columns: Positions) -> None:

@@ -7,6 +7,7 @@ join. So the file stays valid if the database is restored from a backup.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ MOST_CHANGED = 0.1
 """If a greater share of the profiles changed, a first search is about as fast as an update."""
 _NUMBERS = {"candidate": np.int32, "value": np.int16, "levels": np.uint8, "matched": np.int32}
 """The lists of a row, as bytes of these types. `candidate`, `matched`: row numbers; `value`: hundredths of a point."""
-_RULES = ("policy", "embedding_model", "scoring_version", "code_version")
+_RULES = ("policy", "embedding_model", "scoring_version", "code_version", "calibration")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def find(files: RangeFiles, ground: Ground, top: int, policy: str, ids: Sequence
     Updates the lists of an earlier run if they are of the same rules and long enough, and if few profiles changed.
     `keep`: leave the lists for the next run, if they are those of all profiles.
     """
-    rules = dict(zip(_RULES, (policy, ground.model, SCORING_VERSION, CODE_VERSION), strict=True))
+    calibration = sha256(repr(ground.calibration).encode()).hexdigest()
+    rules = dict(zip(_RULES, (policy, ground.model, SCORING_VERSION, CODE_VERSION, calibration), strict=True))
     earlier, eligible = _read(files, rules, top), ground.eligible
     changed = None if earlier is None else earlier.changed(ground)
     if earlier and changed is not None and len(changed) <= MOST_CHANGED * len(eligible):
