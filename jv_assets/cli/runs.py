@@ -1,6 +1,7 @@
 """Commands that run the pipeline, and show what is left to do."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from jv_assets.cli.common import (
     ready_database,
     run,
 )
+from jv_assets.cli.discovery import discover_as
 from jv_assets.cli.json_answer import answer, answer_outcome
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES, PUBLISHED_SCORES, PUT_BACK, Job
@@ -109,7 +111,7 @@ def nightly(*, as_json: AsJson = False) -> None:
 @app.command()
 def retry(*, as_json: AsJson = False) -> None:
     """Retry only the partitions that failed, were interrupted or were never done."""
-    from jv_assets.automation.discovery_retry import rest_of_discovery
+    from jv_assets.automation.discovery_retry import rest_of_discovery, unfinished_request
     from jv_assets.automation.execution import retry_plan
     from jv_assets.automation.outcome import Outcome
     from jv_assets.platform.instance import open_instance
@@ -118,12 +120,15 @@ def retry(*, as_json: AsJson = False) -> None:
     files = range_files(ready_database())
     with open_instance() as instance:
         plan, discovery = retry_plan(instance, files), rest_of_discovery(instance)
+        request = unfinished_request(instance, files)
     outcome = Outcome()
-    if not plan and discovery is None:
+    if not plan and discovery is None and request is None:
         typer.echo("No range has failed and none is left to do.")
     if plan:
         outcome.add(execute(Job.NIGHTLY, plan))
-    if discovery:
+    if request and request.out:
+        outcome.add(discover_as(request, Path(request.out)))
+    elif discovery:
         outcome.add(execute(Job.DISCOVER, discovery.plan, discovery.ops, use="dry run"))
     answer_outcome(outcome, "jv retry")
     if not outcome.succeeded:

@@ -59,6 +59,11 @@ def write_document(text: str) -> None:
     _Document.stream.flush()
 
 
+def is_standard_output(out: Path) -> bool:
+    """Return whether a file name stands for standard output."""
+    return out == _DASH
+
+
 def refuse_two_documents(out: Path, as_json: bool) -> None:
     """Keep standard output for the table of `--out -`; CallError if `--json` needs it too."""
     if out == _DASH:

@@ -202,6 +202,7 @@ def test_a_run_that_is_killed_leaves_whole_partitions_and_is_retried(
     program.well("retry")
     before, after = expected_lists(scores, 2), expected_lists(scores, 3)
     assert stored(program) == before
+    assert program.well("retry").out == "No range has failed and none is left to do.\n"
     killed = program.run(
         "discover", "--top", "3", "--out", str(tmp_path / "none.csv"), first=die_in_the_second_partition
     )
@@ -211,4 +212,5 @@ def test_a_run_that_is_killed_leaves_whole_partitions_and_is_retried(
     assert stored(program) == before | first
     program.well("retry")
     assert stored(program) == after
+    assert lists_of(rows_of(tmp_path / "none.csv")) == after
     assert program.well("retry").out == "No range has failed and none is left to do.\n"
