@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jv_assets.errors import UserError
+from jv_assets.variables import decimal, digits, short, whole_number
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -158,7 +159,20 @@ def embedding_devices() -> list[str]:
 
 def embedding_batch() -> int:
     """`JV_EMBEDDING_BATCH`: how many texts the model embeds at once, on each device."""
-    return _whole_number("JV_EMBEDDING_BATCH", default=32)
+    return whole_number("JV_EMBEDDING_BATCH", default=32)
+
+
+def embed_hours() -> float:
+    """`JV_EMBED_HOURS`: how many hours a run may embed, as estimated before it begins."""
+    return decimal("JV_EMBED_HOURS", default=24)
+
+
+def matched_only() -> bool:
+    """`JV_PROFILES`: which profiles to read and embed, `all` or `matched`: those that a match names."""
+    given = os.environ.get("JV_PROFILES") or "all"
+    if given not in {"all", "matched"}:
+        raise UserError(f"JV_PROFILES={short(given)}: set it to all or matched")
+    return given == "matched"
 
 
 def policy() -> str:
@@ -169,15 +183,15 @@ def policy() -> str:
 def id_ranges() -> int:
     """`JV_ID_RANGES`: the number of partitions of each table; a power of two from 1 to 4,096."""
     text = os.environ.get("JV_ID_RANGES") or "64"
-    count = _number(text) or 0
+    count = digits(text) or 0
     if not 1 <= count <= 4096 or count & (count - 1):
-        raise UserError(f"JV_ID_RANGES={_short(text)}: set it to a power of two from 1 to 4096")
+        raise UserError(f"JV_ID_RANGES={short(text)}: set it to a power of two from 1 to 4096")
     return count
 
 
 def ranges_per_run() -> int:
     """`JV_RANGES_PER_RUN`: how many partitions one run of a backfill covers at most."""
-    return _whole_number("JV_RANGES_PER_RUN", default=64)
+    return whole_number("JV_RANGES_PER_RUN", default=64)
 
 
 def reports_port() -> int | None:
@@ -185,9 +199,9 @@ def reports_port() -> int | None:
     text = os.environ.get("JV_REPORTS_PORT")
     if not text:
         return None
-    port = _number(text)
+    port = digits(text)
     if port is None or not 1 <= port <= 65535:
-        raise UserError(f"JV_REPORTS_PORT={_short(text)}: set it to a port, 1 to 65535")
+        raise UserError(f"JV_REPORTS_PORT={short(text)}: set it to a port, 1 to 65535")
     return port
 
 
@@ -213,7 +227,7 @@ def _reports_port_file() -> Path:
 
 def kept_runs() -> int:
     """`JV_KEPT_RUNS`: how many runs can be undone with `jv undo`."""
-    return _whole_number("JV_KEPT_RUNS", default=10)
+    return whole_number("JV_KEPT_RUNS", default=10)
 
 
 def alert_webhook() -> str | None:
@@ -228,12 +242,12 @@ def ui_url() -> str:
 
 def kept_days() -> int:
     """`JV_KEPT_DAYS`: the retention of Dagster's runs with their events and logs, in days."""
-    return _whole_number("JV_KEPT_DAYS", default=30, most=36_500)
+    return whole_number("JV_KEPT_DAYS", default=30, most=36_500)
 
 
 def score_log_days() -> int:
     """`JV_SCORE_LOG_DAYS`: the retention of the log of published scores, in days."""
-    return _whole_number("JV_SCORE_LOG_DAYS", default=400)
+    return whole_number("JV_SCORE_LOG_DAYS", default=400)
 
 
 def calibration_rates() -> tuple[float, ...]:
@@ -273,7 +287,7 @@ def calibrations_dir() -> Path:
 
 def outcome_days() -> int:
     """`JV_OUTCOME_DAYS`: after how many days a match that somebody saw and ignored counts as not acted upon."""
-    return _whole_number("JV_OUTCOME_DAYS", default=30, most=36_500)
+    return whole_number("JV_OUTCOME_DAYS", default=30, most=36_500)
 
 
 def feedback_labels() -> dict[str, int]:
@@ -288,7 +302,7 @@ def feedback_labels() -> dict[str, int]:
         return feedback_map(json.loads(text))
     except (ValueError, RecursionError):
         raise UserError(
-            f"JV_FEEDBACK_LABELS={_short(text)}: set it to a JSON object of words and 1 or 0, such as "
+            f"JV_FEEDBACK_LABELS={short(text)}: set it to a JSON object of words and 1 or 0, such as "
             '{"good": 1, "bad": 0}'
         ) from None
 
@@ -314,21 +328,3 @@ def nightly_timezone() -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name is a folder of time zones, such as Europe.
         raise UserError(f"JV_NIGHTLY_TIMEZONE={name}: no such time zone; use a name such as Europe/Berlin") from None
     return name
-
-
-def _whole_number(variable: str, default: int, most: int = 999_999_999) -> int:
-    """Return a number from 1 to `most`; UserError for anything else."""
-    text = os.environ.get(variable) or str(default)
-    number = _number(text)
-    if number is None or not 1 <= number <= most:
-        raise UserError(f"{variable}={_short(text)}: set it to a whole number from 1 to {most}")
-    return number
-
-
-def _number(text: str) -> int | None:
-    """Return the digits of a text as a number; None for anything else, or for more digits than any setting has."""
-    return int(text) if text.isdecimal() and len(text) <= 18 else None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:60] + "…"

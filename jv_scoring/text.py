@@ -8,7 +8,7 @@ _STOP_WORDS = frozenset({
     "about", "more", "also", "just", "some", "like", "into", "other", "what", "your", "help",
 })  # fmt: skip
 EMBEDDED_FIELDS = ("seeking", "offering", "who_you_serve", "what_you_do")
-_SHORTEST_EMBEDDED = 5
+SHORTEST_EMBEDDED = 5
 
 
 def has_text(value: object) -> bool:
@@ -26,4 +26,4 @@ def words(text: object) -> set[str]:
 def text_to_embed(value: object) -> str | None:
     """Return the stripped text to embed, or None if it is null or shorter than 5 characters: it has no vector."""
     text = value.strip() if isinstance(value, str) else ""
-    return text if len(text) >= _SHORTEST_EMBEDDED else None
+    return text if len(text) >= SHORTEST_EMBEDDED else None

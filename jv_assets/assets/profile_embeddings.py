@@ -2,19 +2,23 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import dagster as dg
+import psycopg
 
 from jv_assets.assets import score_columns
 from jv_assets.assets.columns import column_metadata
 from jv_assets.assets.profiles import profiles
+from jv_assets.errors import UserError
 from jv_assets.names import Group
-from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, one_line_failure
+from jv_assets.partitions import BACKFILL, ID_RANGES, each_range, keys_of_step, one_line_failure
 from jv_assets.pipeline import embedding
-from jv_assets.pipeline.database.id_spans import id_spans
 from jv_assets.pipeline.database.identity import require_home
+from jv_assets.pipeline.database.profile_spans import Span, profile_spans
 from jv_assets.pipeline.embedding import NOT_FINITE
+from jv_assets.pipeline.embedding_estimate import count_texts, estimate, refuse_too_long
 from jv_assets.pipeline.texts import embedding_plan
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -22,6 +26,9 @@ from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.writability import require_writable
 
 _SECONDS_BETWEEN_LOG_LINES = 5
+_OF_WRITING = ("adopted", "cleared", "older_than_edit", "overwritten", "embedded_texts", "distinct_texts",
+               "truncated_texts", "edited_meanwhile", "deleted_meanwhile")  # fmt: skip
+"""The counts of what a partition's texts took, which add up over two passes."""
 _NAMED = 3
 """How many texts a line names at most."""
 
@@ -37,6 +44,10 @@ The first run adopts vectors that it finds under the configured model's name, un
 `embeddings_updated_at`.
 
 Runs every night, in `jv embed`, and when a sensor sees new matches or edited profiles.
+
+With JV_PROFILES=matched, only the profiles that a match names are embedded; otherwise these come first. Before it
+begins, a run counts the texts that have no vector and measures the model's speed. It stops if that would take longer
+than JV_EMBED_HOURS.
 
 Takes seconds if nothing changed. Otherwise each run loads the model of JV_EMBEDDING_MODEL once; the production model is
 a download of 1.3 GB at first use. A new text takes from 2 ms (small model) to 50 ms (production model without a GPU).
@@ -62,7 +73,7 @@ def profile_embeddings(
     with one_line_failure():
         require_home(database, files)
         require_writable(database)
-    said = 0.0
+    said, first = 0.0, dict[str, dict[str, int]]()
 
     def say(key: str, done: int, total: int) -> None:
         nonlocal said
@@ -70,10 +81,10 @@ def profile_embeddings(
             context.log.info(f"range {key}: {done:,} of {total:,} texts embedded")
             said = time.monotonic()
 
-    def embed_some(key: str, low: str, high: str) -> tuple[dict[str, int], Sequence[embedding_plan.Text]]:
-        plan = embedding_plan.plan_range(database, embedder, low, high)
+    def embed_some(key: str, span: Span) -> tuple[dict[str, int], Sequence[embedding_plan.Text]]:
+        plan = embedding_plan.plan_range(database, embedder, *span)
         embedding.adopt(database, embedder, plan)
-        embedding.delete_orphans(database, low, high)
+        embedding.delete_orphans(database, span.low, span.high)
         cleared = embedding.clear(database, embedder, plan)
         if plan.embed:
             context.log.info(f"range {key}: {len(plan.embed):,} texts to embed; the model is {embedder.place}")
@@ -94,17 +105,41 @@ def profile_embeddings(
         }
         return counts, embedded.not_finite
 
-    def work(key: str) -> dict[str, int | str]:
+    def spans(key: str, matched: bool | None = None) -> Iterator[Span]:
+        return profile_spans(database, *files.cut.profiles.bounds(key), matched=matched)
+
+    def matched_spans(keys: Sequence[str]) -> Iterator[Span]:
+        return (span for key in keys for span in spans(key, matched=True))
+
+    def embed_matched(key: str) -> dict[str, int]:
+        """Embed what a match needs; a failure is told when the partition meets it again."""
         counts: Counter[str] = Counter()
+        with suppress(UserError, psycopg.Error):
+            for span in spans(key, matched=True):
+                counts.update(embed_some(key, span)[0])
+        return {name: counts[name] for name in _OF_WRITING}
+
+    def work(key: str) -> dict[str, int | str]:
+        counts: Counter[str] = Counter(first.get(key, {}))
+        counts["current"] -= counts["embedded_texts"] + counts["adopted"]
         not_finite: list[embedding_plan.Text] = []
-        for low, high in id_spans(database, "profiles", *files.cut.profiles.bounds(key)):
-            of_some, texts = embed_some(key, low, high)
+        for span in spans(key):
+            of_some, texts = embed_some(key, span)
             counts.update(of_some)
             not_finite += texts
         if not_finite:
             context.log.error(f"range {key}: {NOT_FINITE.format(_named(not_finite))}")
         return {**counts, "not_finite": len(not_finite), "not_finite_texts": _named(not_finite)}
 
+    with one_line_failure():
+        keys = keys_of_step(context)
+        whole = estimate(database, embedder, [span for key in keys for span in spans(key)])
+        context.log.info(f"{whole}")
+        matched = count_texts(database, embedder.model, matched_spans(keys)) if whole.seconds_each else whole.texts
+        refuse_too_long(whole, matched)
+        if whole.texts > matched:
+            context.log.info(f"first the {matched:,} texts of the profiles that a match names")
+            first.update({key: embed_matched(key) for key in keys})
     each_range(context, work)
 
 

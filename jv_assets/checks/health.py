@@ -12,7 +12,7 @@ from jv_assets.checks.shift import in_words, moved_within
 from jv_assets.names import MATCH_SCORES, PROFILE_EMBEDDINGS, PROFILES
 from jv_assets.partition_cut import every_range
 from jv_assets.partitions import keys_of_run
-from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.database.profile_spans import profile_spans
 from jv_assets.pipeline.reading import read_profiles_of
 from jv_assets.pipeline.texts.embedding_plan import stale_texts
 from jv_assets.pipeline.texts.profile_columns import IRREGULAR_VALUES, ODD, odd_fields
@@ -81,8 +81,8 @@ def health_of_scores(
     yield _warning(MATCH_SCORES, "few_skipped", _above(share, SKIPPED), {"share": share, "which": skipped(metadata)})
     yield _ranges_even(MATCH_SCORES, metadata)
     within = files.cut.profiles.intervals(keys)
-    spans = (each for low, high in within for each in id_spans(database, "profiles", low, high))
-    stale = sum(stale_texts(database, embedder, low, high) for low, high in spans)
+    spans = (span for bounds in within for span in profile_spans(database, *bounds))
+    stale = sum(stale_texts(database, embedder, *span) for span in spans)
     problem = f"{stale:,} texts have no vector, or an older text's: type jv embed" if stale else None
     yield _warning(MATCH_SCORES, "embeddings_current", problem, {"texts": stale})
 

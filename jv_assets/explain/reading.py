@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pgvector import Vector
 from sqlalchemy import Connection, RowMapping, text
 
 from jv_assets import settings
 from jv_assets.errors import CallError, UserError
+from jv_assets.pipeline.database.profile_spans import Span
 from jv_assets.pipeline.database.values import parse_column
 from jv_assets.pipeline.matches.match_states import context_of, fits
 from jv_assets.pipeline.texts.embedding_plan import stale_plan
@@ -166,7 +168,7 @@ def _two_profiles(connection: Connection, model: str, a: str, b: str) -> tuple[P
 
 def _waiting(connection: Connection, model: str, profile_ids: Sequence[str]) -> Iterator[str]:
     for side, profile_id in zip("ab", profile_ids, strict=True):
-        plan = stale_plan(connection, model, calibration_of(model).dimension, profile_id, profile_id)
+        plan = stale_plan(connection, Span(profile_id, profile_id), model, calibration_of(model).dimension)
         yield from (f"{side}.{item.field}" for item in (*plan.embed, *plan.clear))
 
 
@@ -181,7 +183,7 @@ def _profile(row: RowMapping) -> Profile:
 
 
 def _vector(value: str | None) -> npt.NDArray[np.float32] | None:
-    return None if value is None else np.array(value.strip("[]").split(","), np.float32)
+    return None if value is None else Vector.from_text(value).to_numpy()
 
 
 def _stored(row: Any) -> Stored | None:

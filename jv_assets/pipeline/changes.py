@@ -25,7 +25,8 @@ from sqlalchemy import Connection, text
 from jv_assets.errors import UserError
 from jv_assets.names import MATCH_SCORES, PROFILES
 from jv_assets.partition_cut import every_range
-from jv_assets.pipeline.database.id_spans import id_spans, some_at_once
+from jv_assets.pipeline.database.id_spans import some_at_once
+from jv_assets.pipeline.database.profile_spans import WITHIN, profile_spans
 from jv_assets.pipeline.texts.stored_vectors import model_of
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -76,25 +77,29 @@ def version_of(table: str) -> str:
     return f"{table}.xmin::text::bigint"
 
 
-def read_row_versions(database: Database, table: str, low: str, high: str) -> pd.Series:
+def read_row_versions(
+    database: Database, table: str, low: str, high: str, ids: Sequence[str] | None = None
+) -> pd.Series:
     """Return `row_versions`, read in a transaction of its own."""
-    return _decoded(database.run(partial(_versions, table=table, low=low, high=high)))
+    return _decoded(database.run(partial(_versions, table=table, low=low, high=high, ids=ids)))
 
 
-def row_versions(connection: Connection, table: str, low: str, high: str) -> pd.Series:
+def row_versions(
+    connection: Connection, table: str, low: str, high: str, ids: Sequence[str] | None = None
+) -> pd.Series:
     """Return by id (uuid as text), in order, `version_of` the rows of `table` from low to high (both included),
-    int64.
+    int64; only of those among `ids`, if they are given.
     """
-    return _decoded(_versions(connection, table, low, high))
+    return _decoded(_versions(connection, table, low, high, ids))
 
 
-def _versions(connection: Connection, table: str, low: str, high: str) -> bytes:
+def _versions(connection: Connection, table: str, low: str, high: str, ids: Sequence[str] | None) -> bytes:
     # One value holds them all, because fetching rows one by one costs ten times as much as finding them.
     select = f"""
         SELECT string_agg(convert_to(id::text, 'UTF8') || int8send({version_of(table)}), '' ORDER BY id)
-        FROM {table} WHERE id BETWEEN :low AND :high
+        FROM {table} WHERE id {WITHIN.format(id="id")}
     """  # noqa: S608 - ours
-    return connection.scalar(text(select), {"low": low, "high": high}) or b""
+    return connection.scalar(text(select), {"low": low, "high": high, "ids": ids}) or b""
 
 
 def _decoded(versions: bytes) -> pd.Series:
@@ -127,7 +132,7 @@ def vector_digests(database: Database, features: pd.DataFrame, model: str) -> li
     """Return `vectors_digest` of each profile's vectors of `model`; read from the database if no file has it for the
     row.
     """
-    versions = pd.concat([read_row_versions(database, "profiles", *each) for each in id_spans(database, "profiles")])
+    versions = pd.concat([read_row_versions(database, "profiles", *span) for span in profile_spans(database)])
     place = unchanged(features.filter(items=["row_version"]).reset_index(names="id"), "row_version", versions)
     digests = read_vector_digests(database, versions.index[place < 0].tolist())
     if (known := features.iloc[place[place >= 0]]).size:

@@ -156,7 +156,7 @@ def write_vectors(connection: Connection, low: str, high: str, model: str) -> Se
     require_count(connection, TABLE, "locked", len(there), len(locked))
     connection.execute(text(_DROP_EDITED), values)
     by_field = connection.execute(text("SELECT field, count(*) FROM batch GROUP BY field"))
-    counts: dict[str, int] = dict(by_field.tuples().all())
+    counts: dict[str, int] = {name: count for name, count in by_field}  # noqa: C416 - a Row is no tuple for the types
     updates = [Update(_SET_VECTOR[name], values, counts[name]) for name in EMBEDDED_FIELDS if name in counts]
     update_rows(connection, TABLE, locked, updates, _OTHERWISE, kept=_KEPT)
     connection.execute(text(_UPSERT_TEXTS), values)

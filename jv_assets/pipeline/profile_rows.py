@@ -16,7 +16,7 @@ from jv_assets.pipeline.changes import (
     unchanged,
 )
 from jv_assets.pipeline.database.counted_writes import seeing_all
-from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.database.profile_spans import Span, profile_spans
 from jv_assets.pipeline.reading import read_profiles_of
 from jv_assets.pipeline.scoring import features_of
 from jv_assets.pipeline.texts.profile_columns import irregular_values, validate
@@ -32,21 +32,21 @@ def profile_chunks(
     key: str,
     may_reuse: MayReuse = lambda metadata: True,
 ) -> Iterator[pd.DataFrame]:
-    """Yield the profiles of a partition, in order of id, some thousands at a time.
+    """Yield the profiles of a partition, as `JV_PROFILES` says, in order of id, some thousands at a time.
 
     The columns: `id`, `features_of`, `text_lengths`, `irregular_values`, the row's version, `read_vector_digests`.
     `may_reuse` decides by the metadata of the partition's file. UserError if a value is not what its column must hold,
     or if rows may be hidden, because they would be missed.
     """
     former = former_profiles(files, key, may_reuse)
-    for low, high in id_spans(database, "profiles", *files.cut.profiles.bounds(key)):
-        yield _rows_within(database, low, high, former)
+    for span in profile_spans(database, *files.cut.profiles.bounds(key)):
+        yield _rows_within(database, span, former)
 
 
-def _rows_within(database: Database, low: str, high: str, rows_before: FormerRows) -> pd.DataFrame:
+def _rows_within(database: Database, span: Span, rows_before: FormerRows) -> pd.DataFrame:
     # Read the versions first: a write during the read is then noticed next time.
-    versions = database.run(seeing_all(lambda connection: row_versions(connection, "profiles", low, high)))
-    former = rows_before.until(high)
+    versions = database.run(seeing_all(lambda connection: row_versions(connection, "profiles", *span)))
+    former = rows_before.until(span.high)
     place = unchanged(former, "row_version", versions)
     kept, ids = former.iloc[place[place >= 0]], versions.index[place < 0].tolist()
     if len(kept) and not ids:

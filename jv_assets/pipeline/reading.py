@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pgvector import Vector
 from sqlalchemy import Connection, Row, text
 
 from jv_assets.errors import UserError
@@ -179,7 +180,7 @@ def _field_vectors(connection: Connection, name: str, model: str, dimension: int
     odd: dict[int, npt.NDArray[np.floating]] = {}
     for profile_id, vector in cursor.execute(f"{select} <> %s", asked).fetchall():
         (place,) = profiles.get_indexer(pd.Index([str(profile_id)])).tolist()
-        odd[place] = np.array(vector.strip("[]").split(","), np.float32)
+        odd[place] = Vector.from_text(vector).to_numpy()
     return Vectors.from_matrix(matrix, row, odd)
 
 

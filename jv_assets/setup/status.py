@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Row, text
 from jv_assets import settings
 from jv_assets.errors import UserError
 from jv_assets.pipeline.database.id_spans import id_spans
+from jv_assets.pipeline.database.profile_spans import profile_spans
 from jv_assets.pipeline.matches.match_states import context_of, fits, gone, with_itself
-from jv_assets.pipeline.reading import read_profiles
+from jv_assets.pipeline.reading import read_profiles_of
 from jv_assets.pipeline.rules import in_force
 from jv_assets.pipeline.scoring import ProfilesToScore, features_of
 from jv_assets.pipeline.texts.embedding_plan import stale_texts
@@ -34,7 +35,8 @@ NOT_NAMED = " (not named)"
 class Status:
     """Counts of profiles and of matches.
 
-    `profiles`: embedded (under the configured model's name), under another model, skipped (no usable text), waiting.
+    `profiles`: embedded (under the configured model's name), under another model, skipped (no usable text), waiting;
+    with `JV_PROFILES=matched` also those that do not wait, because no match names them.
     `null`: matches without a score, by reason. `scored`: matches with a score of ours, by policy, version and model.
     `foreign`: matches whose score another program wrote or changed: it has no breakdown, or differs from it. `once`:
     matches that have a score and can never be scored again, by reason.
@@ -70,9 +72,10 @@ def read_status(database: Database, model: str) -> Status:
     """Count everything in one transaction."""
 
     def work(connection: Connection) -> Status:
-        profiles = connection.execute(text(_PROFILES), {"model": model}).mappings().one()
+        asked = {"model": model, "all": not settings.matched_only()}
+        profiles = connection.execute(text(_PROFILES), asked).mappings().one()
         rows = connection.execute(text(_MATCHES), {"gone": GONE, "self": SELF, "not_yet": NOT_YET}).all()
-        return _counted(dict(profiles), rows)
+        return _counted({name: count for name, count in profiles.items() if count is not None}, rows)
 
     return database.run(work)
 
@@ -106,10 +109,12 @@ def _counted(profiles: dict[str, int], rows: Sequence[Row[Any]]) -> Status:
 def count_older(database: Database, model: str) -> int | None:
     """Return how many stored scores are stale: the current inputs hash differs from the stored one.
 
-    Reads all profiles and the digests of their vectors; scores nothing. None if a profile cannot be read.
+    Reads the profiles that a match names and the digests of their vectors; scores nothing. None if a profile cannot be
+    read.
     """
+    spans = profile_spans(database, matched=True)
     try:
-        features = pd.concat([features_of(read_profiles(database, *each)) for each in id_spans(database, "profiles")])
+        features = pd.concat([features_of(read_profiles_of(database, span.ids or ())) for span in spans])
     except (UserError, ValueError):
         return None
     profiles = ProfilesToScore(database, features, model)
@@ -119,7 +124,7 @@ def count_older(database: Database, model: str) -> int | None:
 def count_waiting_texts(database: Database, model: str) -> int:
     """Return how many texts have no vector, or a stale one."""
     embedder = Embedder(model)
-    return sum(stale_texts(database, embedder, *each) for each in id_spans(database, "profiles"))
+    return sum(stale_texts(database, embedder, *span) for span in profile_spans(database))
 
 
 def _older_within(database: Database, profiles: ProfilesToScore, low: str, high: str) -> int:
@@ -144,10 +149,14 @@ _PROFILES = f"""
     SELECT count(*) FILTER (WHERE has_vector AND ours) AS embedded,
         count(*) FILTER (WHERE has_vector AND NOT ours) AS under_another_model,
         count(*) FILTER (WHERE NOT has_vector AND NOT usable) AS skipped_no_text,
-        count(*) FILTER (WHERE NOT has_vector AND usable) AS waiting
+        count(*) FILTER (WHERE NOT has_vector AND usable AND named) AS waiting,
+        CASE WHEN NOT :all THEN count(*) FILTER (WHERE NOT has_vector AND usable AND NOT named) END AS named_by_no_match
     FROM (
         SELECT num_nonnulls({_VECTORS}) > 0 AS has_vector, coalesce({_USABLE}, false) AS usable,
-            coalesce({model_of("embeddings_model")} = :model, false) AS ours
+            coalesce({model_of("embeddings_model")} = :model, false) AS ours,
+            :all OR id IN (
+                SELECT profile_id FROM match_suggestions UNION SELECT suggested_profile_id FROM match_suggestions
+            ) AS named
         FROM profiles
     ) AS p
 """  # noqa: S608 - of our own constants

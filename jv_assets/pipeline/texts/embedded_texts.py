@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Row, text
 
+from jv_assets.pipeline.database.profile_spans import WITHIN, Span
 from jv_assets.pipeline.texts.stored_vectors import dimension_of, model_of
 from jv_assets.tables import comparable
 from jv_scoring.text import EMBEDDED_FIELDS
@@ -34,7 +35,7 @@ _READ = f"""
     FROM profiles p
     CROSS JOIN LATERAL (VALUES {{fields}}) AS f (field, stored, dimension, vector)
     LEFT JOIN jv.embedded_texts e ON e.profile_id = p.id AND e.field = f.field
-    WHERE p.id BETWEEN :low AND :high
+    WHERE p.id {WITHIN.format(id="p.id")}
 """  # noqa: S608 - of our own constants
 # True if there is nothing to do, so that most texts need not be read. It may be false although Python finds nothing to
 # do, because Postgres strips fewer characters. A text with two printed characters and three between them is never
@@ -52,20 +53,18 @@ def vector_hash(column: str) -> str:
     return f"sha256(vector_send(CAST({column} AS vector)))"
 
 
-def read_texts(connection: Connection, low: str, high: str) -> Sequence[Row[tuple[object, ...]]]:
-    """Return one row for each of the four fields of the profiles whose id is in low..high (both included).
+def read_texts(connection: Connection, span: Span) -> Sequence[Row[tuple[object, ...]]]:
+    """Return one row for each of the four fields of the profiles of a span.
 
     `is_overwritten`: the vector is not the stored one, although it has the same model's name. `is_older`: no hash of
     the vector is kept, and the profile was written to after the vector was made.
     """
-    return connection.execute(text(_sql(connection, _READ)), {"low": low, "high": high}).all()
+    return connection.execute(text(_sql(connection, _READ)), span._asdict()).all()
 
 
-def read_suspects(
-    connection: Connection, low: str, high: str, model: str, dimension: int
-) -> Sequence[Row[tuple[object, ...]]]:
+def read_suspects(connection: Connection, span: Span, model: str, dimension: int) -> Sequence[Row[tuple[object, ...]]]:
     """Return those rows of `read_texts` that may need work."""
-    asked = {"low": low, "high": high, "model": model, "dimension": dimension}
+    asked = {**span._asdict(), "model": model, "dimension": dimension}
     statement = _sql(connection, f"{_READ} AND NOT coalesce({_CURRENT}, false)")
     return connection.execute(text(statement), asked).all()
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jv_assets.pipeline.database.counted_writes import (
-    seeing_all,
-)
+from jv_assets.pipeline.database.counted_writes import seeing_all
+from jv_assets.pipeline.database.profile_spans import Span
 from jv_assets.pipeline.texts.embedded_texts import read_suspects, read_texts
 from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
@@ -56,26 +55,27 @@ class Plan:
     clear: list[Text] = field(default_factory=list)
 
 
-def plan_range(database: Database, embedder: Embedder, low: str, high: str) -> Plan:
-    """Read the partition's texts and decide on each."""
-    rows = database.run(seeing_all(lambda connection: read_texts(connection, low, high)))
-    return _plan(embedder.model, embedder.dimension, low, high, rows)
+def plan_range(database: Database, embedder: Embedder, low: str, high: str, ids: Sequence[str] | None = None) -> Plan:
+    """Read the texts of a `Span` and decide on each."""
+    span = Span(low, high, ids)
+    rows = database.run(seeing_all(lambda connection: read_texts(connection, span)))
+    return _plan(embedder.model, embedder.dimension, span, rows)
 
 
-def stale_texts(database: Database, embedder: Embedder, low: str, high: str) -> int:
-    """Return how many of the partition's texts lack their own vector, or have a vector and nothing to embed."""
-    look = seeing_all(lambda connection: stale_plan(connection, embedder.model, embedder.dimension, low, high))
-    plan = database.run(look)
+def stale_texts(database: Database, embedder: Embedder, low: str, high: str, ids: Sequence[str] | None = None) -> int:
+    """Return how many texts of a `Span` lack their own vector, or have a vector and nothing to embed."""
+    span, model, dimension = Span(low, high, ids), embedder.model, embedder.dimension
+    plan = database.run(seeing_all(lambda connection: stale_plan(connection, span, model, dimension)))
     return len(plan.embed) + len(plan.clear)
 
 
-def stale_plan(connection: Connection, model: str, dimension: int, low: str, high: str) -> Plan:
+def stale_plan(connection: Connection, span: Span, model: str, dimension: int) -> Plan:
     """Plan what to embed and clear. The plan may leave out texts that are current."""
-    return _plan(model, dimension, low, high, read_suspects(connection, low, high, model, dimension))
+    return _plan(model, dimension, span, read_suspects(connection, span, model, dimension))
 
 
-def _plan(model: str, dimension: int, low: str, high: str, rows: Sequence[Any]) -> Plan:
-    plan = Plan(low, high)
+def _plan(model: str, dimension: int, span: Span, rows: Sequence[Any]) -> Plan:
+    plan = Plan(span.low, span.high)
     profiles, profiles_with_text = set(), set()
     for row in rows:
         item = Text(row.id, row.field, row.stored, text_to_embed(row.stored))
