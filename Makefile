@@ -64,7 +64,7 @@ soak: install ## fifty nights with edits: is every night right, and does anythin
 bench: install ## measure the speed figures of the README
 	@.venv/bin/python -m benchmarks
 
-bench-large: install ## a rescore of a million matches and of two, and discovery at two sizes (two hours, 20 GB of disk)
+bench-large: install ## a million matches and two, discovery at two sizes, a million profiles unmatched (two hours, 20 GB of disk)
 	@.venv/bin/python -m benchmarks large
 
 bench-workers: install ## what a second worker of Celery is worth (a quarter of an hour; needs a redis-server)

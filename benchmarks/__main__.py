@@ -10,7 +10,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import database, discovery, embedding, evaluation, operation, reports, scale, score_log, scoring, uneven
+from benchmarks import (
+    database,
+    discovery,
+    embedding,
+    evaluation,
+    matched_only,
+    operation,
+    reports,
+    scale,
+    score_log,
+    scoring,
+    uneven,
+)
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -19,7 +31,11 @@ def main() -> None:
     """Run the benchmarks (with `large`: the large ones), print the table, and store the figures by commit."""
     large = sys.argv[1:] == ["large"]
     usual = (scoring, discovery, reports, evaluation, database, score_log, embedding, operation, uneven)
-    rows = [*scale.run(), *discovery.run_large()] if large else [row for each in usual for row in each.run()]
+    rows = (
+        [*scale.run(), *discovery.run_large(), *matched_only.run()]
+        if large
+        else [row for each in usual for row in each.run()]
+    )
     table = Table("", "measured", "target", "")
     for row in rows:
         met = "" if row["met"] is None else "met" if row["met"] else "missed"
