@@ -24,9 +24,6 @@ DISTRIBUTION = "jv-assets"
 PRODUCTION_MODEL = "BAAI/bge-large-en-v1.5"
 DEMO_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
-REPORTS_HOST, REPORTS_PORTS = "127.0.0.1", range(3100, 3200)
-"""Where the report is served: to this machine alone, on the first free port."""
-
 
 def home() -> str:
     """`JV_HOME`: the folder or bucket URL for partition files and reports.
@@ -37,7 +34,7 @@ def home() -> str:
     directory.
     """
     if given := os.environ.get("JV_HOME", "").removeprefix("file://"):
-        return given if "://" in given else _absolute(given)
+        return given if "://" in given else _absolute(given, "JV_HOME")
     url = database_url()
     return str(_default_folder() / (_place(url) if url else ""))
 
@@ -61,14 +58,14 @@ def _default_folder() -> Path:
     return folder
 
 
-def _absolute(folder: str) -> str:
+def _absolute(folder: str, variable: str) -> str:
     try:
         path = Path(folder).expanduser()
     except RuntimeError:  # There is no such user.
-        raise UserError(f"JV_HOME={folder}: there is no such user; write the folder from / on") from None
+        raise UserError(f"{variable}={folder}: there is no such user; write the folder from / on") from None
     if not path.is_absolute():
         raise UserError(
-            f"JV_HOME={folder} would be another folder in each directory; write {os.path.normpath(path.absolute())}"
+            f"{variable}={folder} would be another folder in each directory; write {os.path.normpath(path.absolute())}"
         )
     return str(path)
 
@@ -205,26 +202,6 @@ def reports_port() -> int | None:
     return port
 
 
-def report_url() -> str:
-    """Return the report's address: on JV_REPORTS_PORT, or the last port used, or the first one to try."""
-    port = reports_port()
-    if port is None:
-        try:
-            port = int(_reports_port_file().read_text())
-        except (OSError, ValueError):
-            port = REPORTS_PORTS[0]
-    return f"http://{REPORTS_HOST}:{port}/report.html"
-
-
-def note_reports_port(port: int) -> None:
-    """Store the address of the report for `report_url`."""
-    _reports_port_file().write_text(str(port))
-
-
-def _reports_port_file() -> Path:
-    return reports_dir().with_name("reports_port")
-
-
 def kept_runs() -> int:
     """`JV_KEPT_RUNS`: how many runs can be undone with `jv undo`."""
     return whole_number("JV_KEPT_RUNS", default=10)
@@ -259,7 +236,7 @@ def calibration_rates() -> tuple[float, ...]:
         rates = ()
     if len(rates) != 4 or not 1 > rates[0] > rates[1] > rates[2] > rates[3] > 0:
         raise UserError(
-            f"JV_CALIBRATION_FPR={_short(text)}: set it to four shares between 1 and 0 in falling order, such as "
+            f"JV_CALIBRATION_FPR={short(text)}: set it to four shares between 1 and 0 in falling order, such as "
             "0.5,0.2,0.08,0.02"
         )
     return rates
@@ -275,13 +252,7 @@ def calibrations_dir() -> Path:
     JV_HOME's files if `jv` was installed from a wheel.
     """
     if given := os.environ.get("JV_CALIBRATIONS"):
-        path = Path(given)
-        if not path.is_absolute():
-            raise UserError(
-                f"JV_CALIBRATIONS={given} would be another folder in each directory; write "
-                f"{os.path.normpath(path.absolute())}"
-            )
-        return path
+        return Path(_absolute(given, "JV_CALIBRATIONS"))
     return (ROOT if in_checkout() else state_dir()) / "calibrations"
 
 
@@ -295,11 +266,9 @@ def feedback_labels() -> dict[str, int]:
     # Imported here, because few commands need it.
     from jv_scoring.analysis.evaluation_labels import FEEDBACK_LABELS, feedback_map
 
-    text = os.environ.get("JV_FEEDBACK_LABELS")
-    if not text:
-        return FEEDBACK_LABELS
+    text = os.environ.get("JV_FEEDBACK_LABELS", "")
     try:
-        return feedback_map(json.loads(text))
+        return feedback_map(json.loads(text)) if text else FEEDBACK_LABELS
     except (ValueError, RecursionError):
         raise UserError(
             f"JV_FEEDBACK_LABELS={short(text)}: set it to a JSON object of words and 1 or 0, such as "

@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from jv_assets import settings
 from jv_assets.assets.tallies import known_numbers
 from jv_assets.automation.schedules import every_night_anew
 from jv_assets.names import EVALUATION, MOMENTUM_OPTIONS, PROFILES, TEXT_ROBUSTNESS, Group
@@ -18,6 +17,7 @@ from jv_assets.reports.nights import of_nights
 from jv_assets.reports.numbers import report_of
 from jv_assets.reports.stages import of_last_runs
 from jv_assets.reports.tallies import TALLIED, merge
+from jv_assets.resources import report_address
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 
@@ -83,5 +83,5 @@ def diagnostic_report(
     shown = {question: dg.MetadataValue.md(picture) for question, picture in pictures(sections(report)).items()}
     numbers = headlines | of_last_runs(context.instance)
     return dg.MaterializeResult(
-        metadata={"page": dg.MetadataValue.url(settings.report_url()), **paths, **numbers, **shown}
+        metadata={"page": dg.MetadataValue.url(report_address.report_url()), **paths, **numbers, **shown}
     )

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from jv_assets import settings
+from jv_assets.resources import report_address
 
 SERVED = {
     "report.html": "text/html",
@@ -49,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _found(self) -> tuple[HTTPStatus, str, bytes]:
         name = self.path.partition("?")[0].removeprefix("/") or "report.html"
         # Refuse other names: a foreign page could resolve its name to this address, and read what we serve.
-        if self.headers.get("Host", "").partition(":")[0] not in (settings.REPORTS_HOST, "localhost"):
+        if self.headers.get("Host", "").partition(":")[0] not in (report_address.REPORTS_HOST, "localhost"):
             return HTTPStatus.FORBIDDEN, "text/plain", b"This is served to this machine alone.\n"
         if name not in SERVED:
             return HTTPStatus.NOT_FOUND, "text/plain", f"Here are only {', '.join(SERVED)}.\n".encode()
@@ -64,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main(port: int) -> None:
     """Serve until the process is ended."""
-    with _Server((settings.REPORTS_HOST, port), _Handler) as server:
+    with _Server((report_address.REPORTS_HOST, port), _Handler) as server:
         server.serve_forever()
 
 

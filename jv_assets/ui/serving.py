@@ -21,6 +21,7 @@ from jv_assets.dagster_internals import DAEMON
 from jv_assets.errors import UserError
 from jv_assets.names import Group
 from jv_assets.platform.own_runs import LOCATION, MODULE
+from jv_assets.resources import report_address
 from jv_assets.ui.ports import free_port
 from jv_assets.ui.processes import DiedError, Family, alone, interrupts
 
@@ -67,15 +68,15 @@ def serve(host: str = "127.0.0.1", port: int | None = None, *, read_only: bool =
                 _start(family, scratch, host, port, read_only=True)
                 print(f"{address} is the Dagster UI, to look at only. Ctrl-C ends it.", flush=True)
             else:
-                wanted, among = settings.reports_port(), settings.REPORTS_PORTS
-                reports = free_port(settings.REPORTS_HOST, wanted, among, "JV_REPORTS_PORT")
+                wanted, among = settings.reports_port(), report_address.REPORTS_PORTS
+                reports = free_port(report_address.REPORTS_HOST, wanted, among, "JV_REPORTS_PORT")
                 family.start("report server", "jv_assets.ui.report_server", str(reports))
                 _start(family, scratch, host, port, read_only=False)
-                settings.note_reports_port(reports)
+                report_address.note_reports_port(reports)
                 uses = "choose assets there and materialize them"
                 print(f"{address} is the Dagster UI: {uses}. Ctrl-C ends it.", flush=True)
                 print(f"{address}{GRAPH} shows how a score is made, from left to right.", flush=True)
-                print(f"{settings.report_url()} is the report of jv report.", flush=True)
+                print(f"{report_address.report_url()} is the report of jv report.", flush=True)
             family.wait_for(lambda: False)
     except KeyboardInterrupt:
         if settings.database_url() is None:

@@ -27,6 +27,7 @@ from jv_assets.reports.sections import sections
 from jv_assets.reports.tallies import TALLIED
 from jv_assets.reports.text import headline_text
 from jv_assets.reports.text_robustness import TITLE as ROBUSTNESS
+from jv_assets.resources import report_address
 from jv_assets.resources.known_models import KNOWN
 from jv_assets.setup.migrations.run import migrate
 from jv_scoring.analysis.momentum_options import momentum_options
@@ -317,7 +318,7 @@ def test_metadata_is_there_for_each_range_and_for_the_report(whole: Reports) -> 
     assert all(values[question].startswith(f"![{question}](data:image/png;base64,") for question in PICTURED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JV_HOME", str(whole.home))
-        assert values["page"] == settings.report_url() == "http://127.0.0.1:3100/report.html"
+        assert values["page"] == report_address.report_url() == "http://127.0.0.1:3100/report.html"
 
 
 def test_its_metadata_are_documented(whole: Reports) -> None:

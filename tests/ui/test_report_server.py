@@ -12,6 +12,7 @@ import pytest
 
 from jv_assets import settings
 from jv_assets.errors import UserError
+from jv_assets.resources import report_address
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until
 
@@ -118,12 +119,12 @@ def test_another_sites_page_cannot_have_it_under_its_own_name(report: Client, ho
 
 
 def test_the_address_is_that_of_the_setting_or_of_the_last_jv_ui(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings.report_url() == "http://127.0.0.1:3100/report.html"
+    assert report_address.report_url() == "http://127.0.0.1:3100/report.html"
     home.mkdir()
-    settings.note_reports_port(3107)
-    assert settings.report_url() == "http://127.0.0.1:3107/report.html"
+    report_address.note_reports_port(3107)
+    assert report_address.report_url() == "http://127.0.0.1:3107/report.html"
     monkeypatch.setenv("JV_REPORTS_PORT", "4000")
-    assert settings.report_url() == "http://127.0.0.1:4000/report.html"
+    assert report_address.report_url() == "http://127.0.0.1:4000/report.html"
     for wrong in ("0", "65536", "http", "-1"):
         monkeypatch.setenv("JV_REPORTS_PORT", wrong)
         with pytest.raises(UserError, match=f"^JV_REPORTS_PORT={wrong}: set it to a port, 1 to 65535$"):
