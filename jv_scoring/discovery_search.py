@@ -61,8 +61,7 @@ class Hits:
     audience: Positions
 
     def take(self, chosen: Mask | Positions) -> "Hits":
-        columns = (self.one, self.other, self.value, self.ab, self.ba, self.audience)
-        return Hits(*(column[chosen] for column in columns))
+        return Hits(*(column[chosen] for column in vars(self).values()))
 
 
 class Population:
