@@ -100,10 +100,10 @@ def rows(records: Sequence[Json], y: str, x: str, title: str, *, series: str | N
     order.
     """
     alt: Any = _altair()
-    kinds = _distinct(records, series) if series else []
+    kinds, names = _distinct(records, series) if series else [], _distinct(records, y)
     more: dict[str, Any] = {}
     if series:
-        more["color"] = _color(alt, records, series, colors)
+        more["color"] = _color(alt, records, series, colors, WIDTH - _room(names))
         more["order"] = alt.Order("place:Q")
         if not stack:
             more["yOffset"] = alt.YOffset(f"{series}:N", sort=kinds)
@@ -111,7 +111,6 @@ def rows(records: Sequence[Json], y: str, x: str, title: str, *, series: str | N
         more["color"] = alt.value(_SERIES[0])
     values = [{**each, "place": kinds.index(each[series])} if series else each for each in records]
     axis = alt.Axis(format="%", tickCount=5) if share else alt.Axis()
-    names = _distinct(records, y)
     step = 26 if stack or not series else 14 * len(kinds) + 10
     return _svg(
         alt.Chart(alt.Data(values=values))
@@ -211,16 +210,22 @@ def _distinct(records: Sequence[Json], name: str) -> list[Any]:
 
 def _names(alt: Any, y: str, names: Sequence[str]) -> Any:
     """Return the axis of names, with room for them in any font, because the reader's font is unknown."""
-    room = 7 * max(map(len, names))
+    room = _room(names)
     return alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(minExtent=room, labelLimit=room))
 
 
-def _color(alt: Any, records: Sequence[Json], series: str, colors: Sequence[int] = (1, 2, 3, 4)) -> Any:
+def _room(names: Sequence[str]) -> int:
+    return 7 * max(map(len, names), default=0)
+
+
+def _color(
+    alt: Any, records: Sequence[Json], series: str, colors: Sequence[int] = (1, 2, 3, 4), width: int = WIDTH
+) -> Any:
     names = _distinct(records, series)
     scale = alt.Scale(domain=names, range=[_SERIES[k - 1] for k in colors[: len(names)]])
-    # Several lines of names where one would be wider than the chart.
+    # Several lines of names where one would be wider than what the names of an axis leave.
     longest = max((len(str(name)) for name in names), default=1)
-    columns = max(1, WIDTH // (7 * longest + 30))
+    columns = max(1, width // (7 * longest + 30))
     legend = alt.Legend(title=None, orient="top", symbolType="square", columnPadding=12, columns=columns)
     return alt.Color(f"{series}:N", scale=scale, legend=legend)
 
