@@ -124,7 +124,7 @@ def test_each_range_says_what_was_done(whole: Pipeline) -> None:
             0
         ]["count"]
         assert values["rows"] == count == values["scored"] + values["skipped"]
-        assert values["semantic"] + values["word_overlap"] == 4 * values["scored"]
+        assert values["semantic"] + values["word_overlap"] == 3 * values["scored"]
         assert values["p10"] <= values["p50"] <= values["p90"]
         assert values["policy"] == "harmonic/impute"
         assert published[key]["rows"] == values["scored"]

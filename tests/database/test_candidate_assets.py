@@ -1,5 +1,6 @@
 """The assets of discovery over a real database: metadata, checks, and the rows in jv.match_candidates."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from jv_assets.checks.candidates import of_allocation, of_pairs
 from jv_assets.errors import UserError
 from jv_assets.names import CANDIDATE_ALLOCATION, MATCH_CANDIDATES
 from jv_assets.pipeline import candidate_store
+from jv_assets.pipeline.candidate_lists import LISTS
 from jv_assets.pipeline.candidates import RIVALS, WHOLE, csv_rows
 from jv_assets.resources.database import Database
 from tests.support.models import MINILM
@@ -90,6 +92,7 @@ def test_a_run_stores_what_its_files_hold_and_passes_its_checks(pipeline: Pipeli
 
 
 def test_the_metadata_say_what_the_run_cost_and_found(pipeline: Pipeline) -> None:
+    shutil.rmtree(pipeline.home / LISTS, ignore_errors=True)  # An update would look at no pair.
     run_id = discovered(pipeline)
     of_range = pipeline.metadata(MATCH_CANDIDATES, run_id)
     assert set(of_range) == set(KEYS)
@@ -129,7 +132,7 @@ def test_a_write_that_is_not_whole_leaves_what_was_there(pipeline: Pipeline, mon
     bounds = pipeline.files.cut.profiles.bounds(KEYS[0])
     rows = pd.DataFrame(columns=[*csv_rows(pipeline.files.read(MATCH_CANDIDATES, KEYS[0]), None), "inputs_hash"])
     rows.loc[0] = [bounds[0], before[0]["candidate_id"], 1, 1.0, 1.0, 1.0, "", "x"]
-    stamp = {"policy": "p", "embedding_model": "m", "as_of": "2026-01-01T00:00:00+00:00", "run": "r"}
+    stamp = {"policy": "p", "embedding_model": MINILM, "as_of": "2026-01-01T00:00:00+00:00", "run": "r"}
     try:
         with pytest.raises(UserError, match=r"^jv\.match_candidates: 1 rows were to be stored, and 0 were, so nothing"):
             candidate_store.store(pipeline.database, bounds, rows, stamp)
