@@ -28,6 +28,7 @@ from jv_assets.setup.loading import load_frames
 from jv_assets.setup.migrations.run import migrate
 from jv_assets.ui import processes, serving
 from jv_assets.ui.ports import free_port
+from jv_assets.ui.serving import GRAPH
 from tests.support.servers import free_port as any_port
 from tests.support.serving import LAUNCH, SECONDS, SERVE, Running, running
 from tests.support.waiting import wait_until
@@ -95,7 +96,8 @@ def pages(embedded: Path) -> Iterator[Running]:
             other.listen()
         with running(SERVE, embedded) as pages:
             assert pages.process.stdout
-            yield replace(pages, printed=[*pages.printed, pages.process.stdout.readline()])
+            rest = [pages.process.stdout.readline() for _ in range(2)]
+            yield replace(pages, printed=[*pages.printed, *rest])
             pages.process.send_signal(signal.SIGTERM)
             assert pages.process.wait(SECONDS) == 0
             assert not pages.left()
@@ -132,14 +134,15 @@ def test_it_takes_the_next_port_where_3000_is_taken(pages: Running) -> None:
     assert 3000 < pages.port < 3100
 
 
-def test_it_says_three_lines(pages: Running) -> None:
-    _, where, report = pages.printed
+def test_it_says_four_lines(pages: Running) -> None:
+    _, where, graph, report = pages.printed
     assert "Ctrl-C ends it" in where
+    assert graph == f"http://127.0.0.1:{pages.port}{GRAPH} shows how a score is made, from left to right.\n"
     assert re.fullmatch(r"http://127\.0\.0\.1:31\d\d/report\.html is the report of jv report\.\n", report)
 
 
 def report_port(pages: Running) -> int:
-    return int(pages.printed[2].split("/report.html")[0].rpartition(":")[2])
+    return int(pages.printed[-1].split("/report.html")[0].rpartition(":")[2])
 
 
 def test_the_report_is_at_the_address_that_it_says(pages: Running, embedded: Path) -> None:
@@ -230,7 +233,9 @@ def test_it_says_which_process_has_died_and_ends_the_others(home: Path, elsewher
     with running(SERVE, home, **elsewhere) as pages:
         [daemon] = [process for process in pages.family if "dagster._daemon" in process.cmdline()]
         assert pages.process.stdout
-        assert "the report" in pages.process.stdout.readline()  # the last line before all is quiet
+        graph, report = (pages.process.stdout.readline() for _ in range(2))
+        assert "shows how a score is made" in graph
+        assert "the report" in report  # the last line before all is quiet
         daemon.kill()
         output, _ = pages.process.communicate(timeout=SECONDS)
         assert pages.process.returncode == 1
