@@ -13,6 +13,7 @@ from jv_assets.names import MATCH_SCORES, TEXT_ROBUSTNESS, Group
 from jv_assets.partitions import ID_RANGES, one_line_failure
 from jv_assets.pipeline.changes import fingerprint_of_all
 from jv_assets.pipeline.database.identity import require_home
+from jv_assets.pipeline.rules import in_force
 from jv_assets.reports.edited_texts import MOST_PROFILES, edited
 from jv_assets.reports.exporting import reports_folder, write_whole
 from jv_assets.reports.tallies import no_scores, one_policy
@@ -21,7 +22,6 @@ from jv_assets.resources.database import Database
 from jv_assets.resources.embedder import Embedder
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.analysis import text_robustness as analysis
-from jv_scoring.policy import SCORING_VERSION
 
 _NOT_AT_HAND = "the embedding model is not on this machine"
 
@@ -64,7 +64,7 @@ def text_robustness(
                 not_made = str(error)
         stamp = {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "scoring_version": SCORING_VERSION,
+            "scoring_version": in_force(embedder.model).version,
             "fingerprint": fingerprint_of_all(files),
             "model": embedder.model,
         }

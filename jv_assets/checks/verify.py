@@ -90,14 +90,14 @@ def _left_null(database: Database, rows: pd.DataFrame) -> int:
 
 def reference_sample(database: Database, model: str, match_ids: Sequence[str]) -> tuple[int, list[str]]:
     """Return how many of the matches were compared with the reference, and the ids of those that differ."""
-    compared, wrong = 0, []
+    compared, wrong, version = 0, [], in_force(model).version
     for match_id in match_ids:
         try:
             told = explain(database, model, match_id)
         except UserError:  # The match was deleted meanwhile.
             continue
         stored = told.stored
-        if stored is None or told.stale is not False or stored.version != in_force(model).version:
+        if stored is None or told.stale is not False or stored.version != version:
             continue
         compared += 1
         if len(told.versions) > 1:

@@ -12,13 +12,13 @@ import pandas as pd
 
 from jv_assets.names import MATCH_SCORES
 from jv_assets.partitions import ID_RANGES
+from jv_assets.pipeline.rules import in_force
 from jv_assets.pipeline.scoring import ProfilesToScore, for_reports, profiles_of_files
 from jv_assets.reports.sampling import Sample, sample_of
 from jv_assets.reports.tallies import scored
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_scoring.engine import IDS, score_pairs
-from jv_scoring.similarity import calibration_of
 
 MOST_PAIRS = 20_000
 """How many random pairs are scored, about; their matches are drawn by a hash of the id."""
@@ -46,7 +46,7 @@ class RandomPairs:
             pairs = chunk.assign(suggested_profile_id=drawn)
             there = pairs.loc[pairs["suggested_profile_id"].notna()]
             for part, prepared in self._profiles.in_chunks(there):
-                pairs_scored = score_pairs(prepared, part, policy, calibration_of(self.model), overlap=True)
+                pairs_scored = score_pairs(prepared, part, policy, in_force(self.model).calibration, overlap=True)
                 yield for_reports(pairs_scored).assign(policy=policy)
 
     def partner(self, match: str, profile: str) -> str | None:

@@ -14,6 +14,7 @@ from jv_assets.explain import explain
 from jv_assets.names import SIMILARITY_CALIBRATION
 from jv_assets.pipeline.calibration import path_of, save_named
 from jv_assets.pipeline.rules import in_force, version_of
+from jv_assets.reports.random_pairs import RandomPairs
 from jv_assets.setup.status import read_status
 from jv_scoring.analysis import similarity_calibration as analysis
 from jv_scoring.policy import SCORING_VERSION
@@ -21,6 +22,7 @@ from jv_scoring.reference import score_pair
 from jv_scoring.similarity import calibration_of
 from tests.support.models import BGE, MINILM
 from tests.support.pipelines import (
+    KEYS,
     Pipeline,
     assert_equal_to_reference,
     failure,
@@ -89,6 +91,11 @@ def test_scoring_under_it_is_refused_until_it_is_meant_and_can_be_taken_back(
     some = [row["id"] for row in matches(pipeline) if row["harmonic_mean"] is not None][:5]
     assert reference_sample(pipeline.database, MINILM, some) == (5, [])
     assert explain(pipeline.database, MINILM, some[0]).notes == ()
+
+    [chunk] = RandomPairs(pipeline.database, pipeline.files, MINILM).scored(KEYS[0])
+    for row in chunk.head(10).to_dict("records"):
+        ends = (profiles[row[name]] for name in ("profile_id", "suggested_profile_id"))
+        assert row["harmonic_mean"] == score_pair(*ends, "harmonic/impute", named.calibration).harmonic_mean
 
     rows = versions(pipeline)
     assert pipeline.run().success
