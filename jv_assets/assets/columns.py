@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
+from jv_assets.assets.markdown import markdown_table
+
 MADE_FROM = "columns_made_from"
 """Metadata key of the table: each column, the columns that it is made from, and the step that makes it."""
 Sources = Mapping[str, Sequence[str]]
@@ -61,9 +63,8 @@ def column_metadata(columns: Sequence[Column]) -> dict[str, dg.TableSchema | dg.
 
 
 def _table(columns: Sequence[Column]) -> str:
-    rows = [("column", "made from", "by"), ("---", "---", "---")]
-    rows += [(f"`{column.name}`", _linked(column.sources), column.step) for column in columns if column.sources]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    rows = [(f"`{column.name}`", _linked(column.sources), column.step) for column in columns if column.sources]
+    return markdown_table(("column", "made from", "by"), rows)
 
 
 def _linked(sources: Sources) -> str:

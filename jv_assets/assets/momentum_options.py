@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from jv_assets import progress, settings
+from jv_assets.assets.markdown import markdown_table
 from jv_assets.assets.match_scores import match_scores
 from jv_assets.assets.profiles import profiles
 from jv_assets.errors import UserError
@@ -116,9 +117,7 @@ def _all_profiles(files: RangeFiles) -> pd.DataFrame:
 
 
 def _markdown(decision: Sequence[dict[str, Any]]) -> str:
-    lines = [list(_SHOWN.values()), ["---"] * len(_SHOWN)]
-    lines += [[_cell(row[name]) for name in _SHOWN] for row in decision]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(list(_SHOWN.values()), [[_cell(row[name]) for name in _SHOWN] for row in decision])
 
 
 def _cell(value: object) -> str:

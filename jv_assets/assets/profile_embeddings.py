@@ -8,6 +8,7 @@ from contextlib import suppress
 import dagster as dg
 import psycopg
 
+from jv_assets import settings
 from jv_assets.assets import score_columns
 from jv_assets.assets.columns import column_metadata
 from jv_assets.assets.profiles import profiles
@@ -108,9 +109,6 @@ def profile_embeddings(
     def spans(key: str, matched: bool | None = None) -> Iterator[Span]:
         return profile_spans(database, *files.cut.profiles.bounds(key), matched=matched)
 
-    def matched_spans(keys: Sequence[str]) -> Iterator[Span]:
-        return (span for key in keys for span in spans(key, matched=True))
-
     def embed_matched(key: str) -> dict[str, int]:
         """Embed what a match needs; a failure is told when the partition meets it again."""
         counts: Counter[str] = Counter()
@@ -133,9 +131,12 @@ def profile_embeddings(
 
     with one_line_failure():
         keys = keys_of_step(context)
-        whole = estimate(database, embedder, [span for key in keys for span in spans(key)])
+        every = [Span(*files.cut.profiles.bounds(key)) for key in keys]  # To count them, a span may be of any size.
+        named = (span for key in keys for span in spans(key, matched=True))
+        whole = estimate(database, embedder, [*named] if settings.matched_only() else every)
         context.log.info(f"{whole}")
-        matched = count_texts(database, embedder.model, matched_spans(keys)) if whole.seconds_each else whole.texts
+        counted = whole.seconds_each is None or settings.matched_only()
+        matched = whole.texts if counted else count_texts(database, embedder.model, named)
         refuse_too_long(whole, matched)
         if whole.texts > matched:
             context.log.info(f"first the {matched:,} texts of the profiles that a match names")

@@ -20,13 +20,13 @@ from jv_assets.pipeline.database.origins import Origin, as_of_file, reading
 from jv_assets.pipeline.matches.stored_rules import refuse_other_rules
 from jv_assets.pipeline.matches.undo_units import unit_of
 from jv_assets.pipeline.publishing import NEEDED, Chunk, PublishOptions, publish_range
-from jv_assets.resources.database import Database
+from jv_assets.resources.database import KEPT_CONNECTIONS, Database
 from jv_assets.resources.range_file import ROW_GROUP, RangeFile
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.setup.catalogue import require_fit
 from jv_assets.setup.writability import require_writable
 
-AT_ONCE = 2
+AT_ONCE = KEPT_CONNECTIONS
 """How many partitions are published at the same time: Python prepares one while Postgres writes the other."""
 
 

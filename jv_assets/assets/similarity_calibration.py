@@ -6,6 +6,7 @@ import dagster as dg
 
 from jv_assets import settings
 from jv_assets.assets import production
+from jv_assets.assets.markdown import markdown_table
 from jv_assets.assets.tallies import known_numbers
 from jv_assets.errors import UserError
 from jv_assets.names import EVALUATION, MATCH_SCORES, PROFILE_EMBEDDINGS, Group
@@ -81,7 +82,7 @@ def similarity_calibration(
     return dg.MaterializeResult(
         metadata={
             "json": dg.MetadataValue.path(str(path)),
-            "steps": dg.MetadataValue.md(_markdown(report)),
+            "steps": dg.MetadataValue.md(markdown_table(*proposal_rows(report))),
             "embedding_model": report["model"],
             "profiles": report["profiles"],
             **known_numbers(numbers),
@@ -98,9 +99,3 @@ def _numbers(factor: Json) -> Iterator[tuple[str, float | None]]:
     yield f"{name}_drift", drift["distance"] if drift else None
     for auc in factor["auc"]:
         yield f"{name}_auc_{str(auc['against']).replace(' ', '_')}", auc["value"]
-
-
-def _markdown(report: Json) -> str:
-    columns, rows = proposal_rows(report)
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -57,11 +57,15 @@ class Request:
         return {MATCH_CANDIDATES: {"top": self.top, "policy": self.policy}, **cap}
 
 
-def remember(instance: dg.DagsterInstance | None, files: RangeFiles, request: Request | None) -> None:
-    """Keep a request before its runs begin, so that `jv retry` can finish it; None when its CSV file is written."""
-    last = _last_run(instance) if instance else None
-    kept = asdict(request) | {"after": last.run_id if last else None} if request else {}
-    files.put(files.home / _FILE, json.dumps(kept).encode())
+def remember(instance: dg.DagsterInstance, files: RangeFiles, request: Request) -> None:
+    """Keep a request before its runs begin, so that `jv retry` can finish it."""
+    last = _last_run(instance)
+    files.put(files.home / _FILE, json.dumps(asdict(request) | {"after": last.run_id if last else None}).encode())
+
+
+def forget(files: RangeFiles) -> None:
+    """Keep no request any more, because its CSV file is written."""
+    files.put(files.home / _FILE, b"{}")
 
 
 def unfinished_request(instance: dg.DagsterInstance, files: RangeFiles) -> Request | None:

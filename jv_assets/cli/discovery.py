@@ -43,7 +43,7 @@ def discover(
 
 def discover_as(request: "Request", out: Path) -> "Outcome":
     """Run discovery, and write the CSV file if that succeeded. Until it is written, `jv retry` finds the request."""
-    from jv_assets.automation.discovery_retry import remember
+    from jv_assets.automation.discovery_retry import forget, remember
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
     from jv_assets.automation.schedules import DISCOVER
@@ -72,7 +72,7 @@ def discover_as(request: "Request", out: Path) -> "Outcome":
     lists = files.read_all(MATCH_CANDIDATES, keys)
     rows = csv_rows(lists, None if cap is None else files.read(CANDIDATE_ALLOCATION, WHOLE))
     write_table(rows, out)
-    remember(None, files, None)
+    forget(files)
     profiles = lists["profile_id"].nunique()
     answer(rows=len(rows), profiles=profiles, out=out)
     typer.echo(f"{len(rows):,} candidates of {profiles:,} profiles in {told(out)}")

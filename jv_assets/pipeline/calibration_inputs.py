@@ -12,15 +12,13 @@ from sqlalchemy import Connection, text
 
 from jv_assets.pipeline.database.counted_writes import seeing_all
 from jv_assets.pipeline.database.id_spans import id_spans, some_at_once
-from jv_assets.pipeline.reading import read_vectors
+from jv_assets.pipeline.reading import read_all_vectors
 from jv_assets.pipeline.texts.stored_vectors import model_of
-from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database
 from jv_assets.tables import selected
 from jv_scoring.analysis.calibration_pairs import Texts
 from jv_scoring.analysis.languages import language_of
 from jv_scoring.analysis.tallies import Ints
-from jv_scoring.similarity import calibration_of
 from jv_scoring.synergy import offering_text
 from jv_scoring.text import EMBEDDED_FIELDS
 
@@ -58,14 +56,7 @@ def read_inputs(database: Database, model: str, seed: int, most: int = MOST_PROF
     """
     every = _all_ids(database, model)
     ids = sorted(nsmallest(most, every, key=partial(_place, seed)))
-    dimension, index = calibration_of(model).dimension, pd.Index(ids, dtype=object)
-    cache = VectorCache(
-        len(ids),
-        dimension,
-        lambda profiles: read_vectors(database, model, dimension, index[profiles]),
-        capacity=max(len(ids), 1),
-    )
-    cache.hold(np.arange(len(ids)))
+    index = pd.Index(ids, dtype=object)
     texts = _texts(database, ids)
     matched = [row for some in some_at_once(ids) for row in database.run(seeing_all(partial(_matched, some, ids)))]
     columns = list(zip(*matched, strict=True)) or [(), ()]
@@ -76,7 +67,7 @@ def read_inputs(database: Database, model: str, seed: int, most: int = MOST_PROF
             np.array([_hash(texts[each].get(name)) for each in ids], np.int64),
             np.array([language_of(texts[each].get(name)) for each in ids], object),
         )
-        for name, vectors in cache.vectors.items()
+        for name, vectors in read_all_vectors(database, model, index).items()
     }
     return CalibrationInputs(compared, pairs.astype(np.int64), len(every))
 

@@ -12,9 +12,8 @@ from jv_assets.names import PROFILES
 from jv_assets.partition_cut import every_range
 from jv_assets.pipeline.database.counted_writes import seeing_all
 from jv_assets.pipeline.database.id_spans import id_spans
-from jv_assets.pipeline.reading import read_vectors
+from jv_assets.pipeline.reading import read_all_vectors
 from jv_assets.pipeline.rules import in_force
-from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
 from jv_assets.tables import selected
@@ -26,7 +25,7 @@ from jv_scoring.discovery_search import Mask
 from jv_scoring.discovery_update import update
 from jv_scoring.inputs import inputs_hashes
 from jv_scoring.prepare import Prepared
-from jv_scoring.similarity import Calibration, calibration_of
+from jv_scoring.similarity import Calibration
 from jv_scoring.text import EMBEDDED_FIELDS
 
 WHOLE = "all"
@@ -100,20 +99,13 @@ def read_ground(database: Database, files: RangeFiles, model: str) -> Ground:
     """Read the input of discovery. UserError if rows may be hidden, because their pairs would count as candidates."""
     features = files.read_all(PROFILES, every_range()).set_index("id")
     features = features.set_axis(features.index.astype(object))
-    dimension = calibration_of(model).dimension
-    cache = VectorCache(
-        len(features),
-        dimension,
-        lambda profiles: read_vectors(database, model, dimension, features.index[profiles]),
-        capacity=max(len(features), 1),
-    )
-    cache.hold(np.arange(len(features)))
+    vectors = read_all_vectors(database, model, features.index)
     texts = _read(database, "profiles", _TEXTS, ("id", *EMBEDDED_FIELDS)).set_index("id")
     usable = texts.index[eligible(texts)]
     horizon = str(database.run(lambda connection: connection.scalar(text(_HORIZON))))
     existing = existing_matches(database)
     among = np.asarray(features.index.isin(usable))
-    return Ground(Prepared(features, cache.vectors), among, existing, model, horizon)
+    return Ground(Prepared(features, vectors), among, existing, model, horizon)
 
 
 def existing_matches(database: Database, before: str | None = None) -> pd.DataFrame:

@@ -92,7 +92,6 @@ def refuse_too_long(whole: Estimate, matched: int) -> None:
 
 
 def _in_words(hours: float) -> str:
-    for size, unit in ((48.0, "days"), (1.0, "hours")):
-        if hours >= size:
-            return f"{hours / (24 if unit == 'days' else 1):,.1f} {unit}"
-    return f"{max(hours * 60, 1):.0f} min"
+    if hours >= 48:
+        return f"{hours / 24:,.1f} days"
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{max(hours * 60, 1):.0f} min"

@@ -19,12 +19,13 @@ from jv_assets.pipeline.database.id_spans import some_at_once
 from jv_assets.pipeline.database.values import parse_column
 from jv_assets.pipeline.matches.match_states import context_of, fits
 from jv_assets.pipeline.texts.stored_vectors import dimension_of, model_of
+from jv_assets.pipeline.vector_cache import VectorCache
 from jv_assets.resources.database import Database
 from jv_assets.tables import cast, frame, selected
 from jv_scoring.analysis.stored import COMPARISONS, SIMILARITIES
 from jv_scoring.factors import INPUT_COLUMNS
 from jv_scoring.prepare import combine_offering
-from jv_scoring.similarity import WORD_OVERLAP
+from jv_scoring.similarity import WORD_OVERLAP, calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 from jv_scoring.vectors import MISSING, Vectors
 
@@ -158,6 +159,19 @@ def read_vectors(database: Database, model: str, dimension: int, profiles: pd.In
         "offering": combine_offering(by_field["offering"], by_field["what_you_do"]),
         "who_you_serve": by_field["who_you_serve"],
     }
+
+
+def read_all_vectors(database: Database, model: str, profiles: pd.Index) -> dict[str, Vectors]:
+    """Return `read_vectors` of any number of profiles, read in bounded parts. Memory holds them all."""
+    dimension = calibration_of(model).dimension
+    cache = VectorCache(
+        len(profiles),
+        dimension,
+        lambda some: read_vectors(database, model, dimension, profiles[some]),
+        capacity=max(len(profiles), 1),
+    )
+    cache.hold(np.arange(len(profiles)))
+    return cache.vectors
 
 
 def _field_vectors(connection: Connection, name: str, model: str, dimension: int, profiles: pd.Index) -> Vectors:

@@ -32,8 +32,8 @@ out the backoff. That is about two minutes.
 """
 _OLDEST_CONNECTION = 1
 """Age in seconds above which a connection is not used for another transaction."""
-_KEPT_CONNECTIONS = 2
-"""As many as the threads that publish: see `assets.published_scores.AT_ONCE`."""
+KEPT_CONNECTIONS = 2
+"""How many idle connections are kept, and so how many threads work at the same time without connecting anew."""
 _LONGEST_TURN = 60.0
 """After so many seconds, a transaction no longer waits for another thread's connection, but retries with backoff."""
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = "120s", "60s"
@@ -209,7 +209,7 @@ class Database:
             self._parsed,
             connect_args=_CONNECT,
             hide_parameters=True,
-            pool_size=_KEPT_CONNECTIONS,
+            pool_size=KEPT_CONNECTIONS,
             max_overflow=-1,
             pool_recycle=_OLDEST_CONNECTION,
         )
