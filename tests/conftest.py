@@ -17,6 +17,10 @@ RANGES = os.environ["JV_ID_RANGES"] = "4"
 
 from jv_assets.platform import postgres
 
+# Under `make test`, a `make` that a test runs would take itself for a part of it, and say so.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
+
 # How long an example takes is the machine's affair: no test fails by the clock.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")

@@ -3,7 +3,6 @@
 `jv` lines are in test_docs.py and, run, in test_docs_run.py.
 """
 
-import os
 import re
 import shlex
 import subprocess
@@ -116,9 +115,7 @@ def test_a_line_of_pytest_finds_tests(line: str) -> None:
 
 
 def make(*words: str) -> "subprocess.CompletedProcess[str]":
-    """In the checkout, without what an outer `make` tells its children."""
-    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    return subprocess.run(["make", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_make_help_lists_every_target() -> None:
