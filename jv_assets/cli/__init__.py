@@ -11,7 +11,7 @@ import typer
 from jv_assets.cli import setup, runs, answers, discovery, ratings, calibration, start, embedded  # noqa: F401
 
 # isort: on
-from jv_assets.cli.common import AS_JSON, app
+from jv_assets.cli.common import AS_JSON, app, load_without_collector
 from jv_assets.cli.json_answer import called, write_answer
 from jv_assets.cli.streams import keep_for_document, lasting
 from jv_assets.errors import CallError, UserError
@@ -19,6 +19,7 @@ from jv_assets.errors import CallError, UserError
 
 def main() -> None:
     """Run the program. Exit code 1: a partition failed. 2: a wrong call, or a database that cannot be used."""
+    load_without_collector()
     sys.stdout, sys.stderr = lasting(1, sys.stdout.encoding), lasting(2, sys.stderr.encoding)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     as_json = AS_JSON in sys.argv

@@ -82,6 +82,7 @@ def ready_database(use: "Use" = "write") -> "Database":
     refuse_other_home(database, RangeFiles())
     for warning in warnings:
         typer.echo(f"jv: warning: {warning}; what is hidden counts as deleted below", err=True)
+    start_collector()
     return database
 
 
@@ -115,14 +116,27 @@ def chosen_policy(name: str | None) -> str:
 
 
 def definitions() -> "dg.Definitions":
-    """Load the code location. Modules are no garbage, so nobody looks for any meanwhile, nor among them later."""
-    gc.disable()
+    """Load the code location."""
+    load_without_collector()
     try:
         from jv_assets.definitions import defs
     finally:
+        start_collector()
+    return defs
+
+
+def load_without_collector() -> None:
+    """Switch the garbage collector off while modules load: modules are no garbage, and looking for it takes a sixth of
+    a short command's time.
+    """
+    gc.disable()
+
+
+def start_collector() -> None:
+    """Switch the garbage collector on if it is off, and keep it from looking at the modules that are loaded."""
+    if not gc.isenabled():
         gc.freeze()
         gc.enable()
-    return defs
 
 
 def run(

@@ -10,14 +10,14 @@ from jv_assets.setup.migrations.run import _config, newest
 from tests.support.program import Program, removed_at_last
 
 LOADED = """
-import sys
+import gc, sys
 from jv_assets.cli import main
 sys.argv[0] = "jv"
 try:
     main()
 finally:
     print(*sorted({name.split(".")[0] for name in sys.modules} | {*sys.modules} & {"jv_assets.definitions"}),
-          file=sys.stderr)
+          f"collector={gc.isenabled()}", f"frozen={gc.get_freeze_count() > 100_000}", file=sys.stderr)
 """
 
 
@@ -38,6 +38,18 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     ],
 )
 def test_a_command_loads_only_what_it_needs(program: Program, command: str, without: set[str]) -> None:
+    loaded = _loaded(program, command)
+    assert "typer" in loaded
+    assert loaded & without == set()
+
+
+def test_garbage_is_collected_once_a_command_works_and_modules_are_none(program: Program) -> None:
+    assert {"collector=False", "frozen=False"} <= _loaded(program, "--help")
+    assert {"collector=True", "frozen=True"} <= _loaded(program, "status")
+
+
+def _loaded(program: Program, command: str) -> set[str]:
+    """Return the packages that a command has loaded at its end, and what it did with the garbage collector."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED, command],
         env=program.environment(),
@@ -46,9 +58,7 @@ def test_a_command_loads_only_what_it_needs(program: Program, command: str, with
         text=True,
         check=True,
     )
-    loaded = set(done.stderr.split())
-    assert "typer" in loaded
-    assert loaded & without == set()
+    return set(done.stderr.split())
 
 
 def test_the_newest_revision_is_that_of_alembic() -> None:
