@@ -72,8 +72,7 @@ bench-workers: install ## what a second worker of Celery is worth (a quarter of 
 
 docs: install ## build the pages of docs/ into build/site
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
-	@echo "Open $$(pwd)/build/site/index.html. The search box needs a server, which needs no net:"
-	@echo "  .venv/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
+	@echo "Open $$(pwd)/build/site/index.html: its pages and its search need no server and no net."
 
 ui: install ## open Dagster's web pages
 	@.venv/bin/jv ui
