@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from jv_scoring.discovery import Search
+from jv_scoring.discovery_block import all_blocks
 from jv_scoring.discovery_field import Field, positions_of
 from jv_scoring.discovery_lists import HIGHEST
-from jv_scoring.discovery_search import Block, Mask, tile_pairs
+from jv_scoring.discovery_search import Mask
 from jv_scoring.engine import score_pairs
 from jv_scoring.policy import CURRENT_POLICY
 from jv_scoring.prepare import Prepared
@@ -178,9 +179,8 @@ def _values(field: Field) -> Values:
     """(ranks, ranks) above the diagonal: 1 more than each candidate pair's value in hundredths; 0 for no candidate."""
     of, rank = field.population, field.rank
     values = np.zeros((len(of), len(of)), np.uint16)
-    for tile, other in tile_pairs(of):
-        block = Block(of, tile, np.arange(tile[1] - tile[0]), other, np.arange(other[1] - other[0]))
-        hits = block.hits(field.allowed(block))
+    for block in all_blocks(of):
+        hits = block.hits(field.allowed(block.one, block.other))
         ones, others = rank[hits.one], rank[hits.other]
         values[np.minimum(ones, others), np.maximum(ones, others)] = hits.value + 1
     return values

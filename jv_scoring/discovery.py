@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from jv_scoring.discovery_block import COLUMNS_AT_ONCE, Block
+from jv_scoring.discovery_bounds import TOP
 from jv_scoring.discovery_field import Field
 from jv_scoring.discovery_lists import BestLists, Keys
-from jv_scoring.discovery_search import Block, Hits, Mask, Matrix, Tile, tile_pairs
+from jv_scoring.discovery_search import Hits, Mask, Matrix, Tile
 from jv_scoring.policy import CURRENT_POLICY
 from jv_scoring.prepare import Prepared
 from jv_scoring.similarity import CALIBRATIONS, REFERENCE_MODEL, Calibration
@@ -85,16 +87,29 @@ class Search:
     def run(self) -> None:
         """Fill `lists`: the best K of each wanted profile, of all pairs with a fresh profile."""
         if self.k:
-            for tile, other in tile_pairs(self.of):
-                self._meet(tile, other)
+            for tile in self.of.tiles:
+                self._meet(tile)
 
-    def _meet(self, tile: Tile, other: Tile) -> None:
-        rows, columns = self._needed(tile, other)
-        if not len(rows) or not len(columns):
+    def _meet(self, tile: Tile) -> None:
+        """Look at the pairs of a tile with itself and with all later places that could be among the best of either."""
+        columns = self._reached(tile, np.arange(tile[0], len(self.of)))
+        for start in range(0, len(columns), COLUMNS_AT_ONCE):
+            # Again, because the lists got better meanwhile.
+            some = self._reached(tile, columns[start : start + COLUMNS_AT_ONCE])
+            if len(some):
+                self._look(tile, some)
+
+    def _reached(self, tile: Tile, columns: Positions) -> Positions:
+        return columns[self.of.reached(tile, columns, TOP, self.worst)]
+
+    def _look(self, tile: Tile, columns: Positions) -> None:
+        block = Block(self.of, tile, columns)
+        allowed = self.field.allowed(block.one, columns)
+        self.looked_at += int(np.count_nonzero(allowed))
+        hopeful = self._hopeful(tile, block)
+        if not hopeful.any():
             return
-        block = Block(self.of, tile, rows, other, columns)
-        allowed = self.field.allowed(block)
-        self.looked_at += int(allowed.sum())
+        block, allowed = block.take(hopeful), allowed[:, hopeful]
         sums = block.sums()
         sums[~allowed] = np.inf
         self._seed(block, sums)
@@ -102,19 +117,18 @@ class Search:
         chosen = (sums <= np.maximum(worst[block.one][:, None], worst[block.other])) & allowed
         self._keep(block.hits(chosen))
 
-    def _needed(self, tile: Tile, other: Tile) -> tuple[Positions, Positions]:
-        """Return rows and columns, from the tiles' starts, of all pairs that could be among the best of either
-        profile: their least terms reach its worst sum.
+    def _hopeful(self, tile: Tile, block: Block) -> Mask:
+        """Return (columns,) whether a pair could be among the best of either profile, by its level of Audience
+        Alignment.
         """
-        ours, theirs = self.of.least_terms(tile, other), self.of.least_terms(other, tile)
-        worst, others_worst = self.worst[slice(*tile)], self.worst[slice(*other)]
-        rows = (ours + theirs.min() <= worst) | (ours <= (others_worst - theirs).max())
-        columns = (theirs + ours.min() <= others_worst) | (theirs <= (worst - ours).max())
-        return np.flatnonzero(rows), np.flatnonzero(columns)
+        least = np.zeros(len(block.other), np.uint8)
+        for level in range(TOP):
+            least += ~self.of.reached(tile, block.other, level, self.worst)
+        return np.asarray((block.audience >= least).any(axis=0))
 
     def _seed(self, block: Block, sums: Matrix) -> None:
         """Give profiles without K candidates a first bound, from the pairs of this block that are certain."""
-        unfilled = [~self.lists.full(places) & np.isinf(self.worst[places]) for places in (block.one, block.other)]
+        unfilled = [~self.lists.full(places) & (self.worst[places] == np.inf) for places in (block.one, block.other)]
         certain: Matrix | None = None
         for axis, (places, new) in enumerate(zip((block.one, block.other), unfilled, strict=True)):
             if sums.shape[1 - axis] <= self.k or not new.any():

@@ -6,7 +6,6 @@ levels (`SynergyTable`). All numbers here are within float error; `exact_scores`
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -58,12 +57,6 @@ class SynergyTable:
         columns = [np.tile(LEVEL_SCORES[level], kinds.shape[1]) for level in (offering, audience)]
         columns += [np.repeat(scores, _LEVELS**2) for scores in (kinds[0], np.where(kinds[1] < 0, np.nan, kinds[1]))]
         return cls(kind.reshape(role.shape).astype(np.intp) * _LEVELS**2, weighted_means(columns, SYNERGY, nulls))
-
-    @cached_property
-    def best(self) -> Floats:
-        """Return (groups, groups) the highest Synergy that two groups can have."""
-        best: Floats = self.synergy[self.base + code(TOP, TOP)]
-        return best
 
 
 def code(offering: int, audience: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from jv_scoring.discovery_search import Block, Mask, Population
+from jv_scoring.discovery_search import Mask, Population
 from jv_scoring.library import plain_ids
 from jv_scoring.policy import parse_policy
 from jv_scoring.prepare import Prepared, prepare
@@ -84,7 +84,8 @@ class Field:
             else np.stack([positions_of(names, existing[name]) for name in ("profile_id", "suggested_profile_id")])
         )
         low, high = np.sort(place[joined], axis=0)
-        taken = np.unique((low * len(of) + high)[(low >= 0) & (low < high)])
+        taken = np.sort((low * len(of) + high)[(low >= 0) & (low < high)])
+        taken = taken[np.diff(taken, prepend=-1) > 0]  # As `np.unique`, which is slower.
         return cls(ids, names, of, place, rank, wanted[of.profile], joined, taken)
 
     @property
@@ -94,9 +95,11 @@ class Field:
         joined = (self.wanted[self.taken // max(count, 1)] | self.wanted[self.taken % max(count, 1)]).sum()
         return wanted * (count - wanted) + wanted * (wanted - 1) // 2 - int(joined)
 
-    def allowed(self, block: Block) -> Mask:
-        """Return (rows, columns) whether each pair of a block is a candidate pair, met for the first time."""
-        one, other, count = block.one, block.other, len(self.population)
+    def allowed(self, one: Positions, other: Positions) -> Mask:
+        """Return (rows, columns) whether each pair of these places, both ascending, is a candidate pair that was not
+        met in the other order.
+        """
+        count = len(self.population)
         allowed = np.ones((len(one), len(other)), np.bool_)
         if one[-1] >= other[0]:
             allowed &= one[:, None] < other

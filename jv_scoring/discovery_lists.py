@@ -75,7 +75,9 @@ class BestLists:
 
     def merge(self, profiles: Positions, keys: Keys) -> Positions:
         """Enter keys, each for its profile; return the profiles that got some. No candidate comes twice."""
-        changed = np.unique(profiles)
+        got = np.zeros(len(self.keys), np.bool_)
+        got[profiles] = True
+        changed = np.flatnonzero(got)
         if not len(changed):
             return changed
         k, bits = self.keys.shape[1], self._key_bits

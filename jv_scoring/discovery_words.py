@@ -50,13 +50,17 @@ class WordOverlap:
 
     def _common(self, source: str, target: str, rows: Positions, columns: Positions) -> Positions:
         """(rows, columns) how many words two texts have in common."""
+        if len(rows) < len(columns):  # The words of the fewer texts are sorted, and those of the others looked up.
+            return self._common(target, source, columns, rows).T
         lists = self._lists
         words, row = lists[source].take(rows)
         others, column = lists[target].take(columns)
         order = np.argsort(others, kind="stable")
         others, column = others[order], column[order]
-        first, last = np.searchsorted(others, words, "left"), np.searchsorted(others, words, "right")
-        count = last - first
+        first = np.searchsorted(others, words)
+        known = np.flatnonzero(others[np.minimum(first, len(others) - 1)] == words)
+        words, row, first = words[known], row[known], first[known]
+        count = np.searchsorted(others, words, "right") - first
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         met = np.repeat(row, count) * len(columns) + column[np.repeat(first, count) + within]
         return np.bincount(met, minlength=len(rows) * len(columns)).reshape(len(rows), len(columns))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jv_scoring import POLICIES, calibration_of, discovery_search
+from jv_scoring import POLICIES, calibration_of, discovery, discovery_search
 from jv_scoring.discovery import COLUMNS, Looked, discover
 from jv_scoring.prepare import prepare
 from jv_scoring.reference import score_pair
@@ -77,16 +77,16 @@ def test_candidates_are_those_of_scoring_every_pair(
     st.sampled_from([1, 3, 6]),
     st.sampled_from(sorted(POLICIES)),
     st.sampled_from([1, 3, 8]),
-    st.booleans(),
+    st.sampled_from([1, 5, 100]),
 )
-def test_neither_the_tiles_nor_the_order_matter(seed: int, k: int, policy: str, size: int, by_group: bool) -> None:
+def test_neither_the_tiles_nor_the_order_matter(seed: int, k: int, policy: str, size: int, columns: int) -> None:
     rng = np.random.default_rng(seed)
     drawn = seeded_population(18, 8, seed)
     ids = [f"p{number:02}" for number in rng.permutation(len(drawn))]
     matches = [(str(a), str(b)) for a, b in rng.choice(ids, (30, 2))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discovery_search, "_TILE_SIZES", (size, size))
-        patch.setattr(discovery_search, "_LARGE_POPULATION", 0 if by_group else 1_000)
+        patch.setattr(discovery_search, "_TILE_SIZE", size)
+        patch.setattr(discovery, "COLUMNS_AT_ONCE", columns)
         rows = found(frame(drawn, ids), matches_of(matches), k, policy)
     assert rows == expected(dict(zip(ids, drawn, strict=True)), matches, k, policy, BGE)
 
