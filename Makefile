@@ -27,7 +27,7 @@ test: programs install lint ## install what the tests need, then linters, types,
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: install lint types ## linters, types, and the tests that need no program beside Python
-	OMP_NUM_THREADS=1 .venv/bin/pytest -n 4 --dist loadfile tests/scoring tests/assets
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 4 --dist loadfile tests/scoring tests/demo tests/definitions tests/checks tests/ratings tests/reports
 
 wheel: install ## build the package for pip, into build/wheel
 	@rm -rf build/lib build/bdist.* build/wheel
@@ -55,7 +55,7 @@ test-long: install ## the tests that take minutes each: servers and workers kill
 	.venv/bin/pytest -m long tests/scoring
 	.venv/bin/pytest -m long tests/failure
 	.venv/bin/pytest -m long tests/database
-	.venv/bin/pytest -m long tests/cli
+	.venv/bin/pytest -m long tests/docs
 	.venv/bin/pytest -m long tests/browser
 
 soak: install ## fifty nights with edits: is every night right, and does anything grow (half an hour)

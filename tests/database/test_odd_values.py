@@ -11,7 +11,7 @@ from jv_assets.reports.exporting import top_matches
 from jv_assets.setup.status import count_older, count_waiting_texts, read_status
 from tests.support.models import MINILM
 from tests.support.odd import SCORED, TEMPLATE, Odd, Outcome, assert_right, assert_settled, first_profile
-from tests.support.pipelines import KEYS, failure
+from tests.support.pipelines import KEYS, evaluations, failure
 
 DIGITS = "9" * 5_000
 ONE = "id = (SELECT min(id::text)::uuid FROM profiles)"
@@ -159,7 +159,7 @@ def test_no_profile_is_left(odd_database: Callable[..., Odd], template: str, has
     for number in range(2):
         result = odd.run("nightly", NIGHTLY)
         assert result.success, failure(result)
-        checks = {one.check_name: one for one in result.get_asset_check_evaluations()}
+        checks = evaluations(result)
         assert checks["coverage_steady"].description == (NO_PROFILE if has_files and not number else None)
     assert odd.run("report", REPORTS).success
     assert odd.written() == before

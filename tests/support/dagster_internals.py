@@ -66,6 +66,7 @@ __all__ = [
     "execute_run_monitoring_iteration",
     "location_origins_from_yaml_paths",
     "mark_as_cancelled_by_force",
+    "origin",
 ]
 
 
@@ -74,3 +75,11 @@ def mark_as_cancelled_by_force(instance: dg.DagsterInstance, run_id: str) -> Non
     from dagster_graphql.implementation.execution import _force_mark_as_canceled  # here: it takes seconds
 
     _force_mark_as_canceled(instance, run_id)
+
+
+def origin(location: str, job: str) -> RemoteJobOrigin:
+    """The origin of a job of a code location that no process here loads."""
+    target = LoadableTargetOrigin(module_name=f"{location}_module")
+    return RemoteJobOrigin(
+        RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target, location_name=location), "__repository__"), job
+    )

@@ -70,7 +70,7 @@ _JSON = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_SCRIPTS, inner, max_size=3)),
     max_leaves=6,
 ).map(lambda value: json.dumps(value, ensure_ascii=False))
-# What Python's json cannot read, such as a number of 5,000 digits, fails its range (tests/database/test_assets.py).
+# What Python's json cannot read, such as a number of 5,000 digits, fails its range (tests/assets/test_assets.py).
 _JSONB = st.one_of(
     st.none(),
     _JSON,

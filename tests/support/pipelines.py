@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from jv_assets.automation.schedules import NIGHTLY, RESCORE
+from jv_assets.automation.sensors import CONCERNED
 from jv_assets.definitions import build
 from jv_assets.demo.population import make_population
 from jv_assets.partitions import ID_RANGES, range_tags
@@ -27,6 +28,7 @@ from jv_scoring.reference import PairScore, score_pair
 from jv_scoring.similarity import calibration_of
 from jv_scoring.text import EMBEDDED_FIELDS
 from tests.support.cuts import bounds
+from tests.support.dagster_internals import SensorExecutionData
 from tests.support.models import MINILM, minilm
 from tests.support.sharing import fill
 
@@ -194,3 +196,24 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     data = event.step_failure_data.user_failure_data
     assert data
     return str(data.description)
+
+
+def evaluations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    return {check.check_name: check for check in result.get_asset_check_evaluations()}
+
+
+def tick(pipeline: Pipeline, sensor: dg.SensorDefinition, cursor: str | None) -> tuple[SensorExecutionData, str]:
+    """What a tick comes to, and the cursor after it."""
+    repository = pipeline.defs.get_repository_def()
+    with dg.build_sensor_context(
+        pipeline.instance, cursor=cursor, sensor_name=sensor.name, repository_def=repository,
+        resources={"database": pipeline.database},
+    ) as context:  # fmt: skip
+        data = sensor.evaluate_tick(context)
+    return data, str(data.cursor)
+
+
+def concerned(data: SensorExecutionData) -> list[str]:
+    (request,) = data.run_requests or []
+    assert request.job_name in (None, "refresh")
+    return str(request.tags[CONCERNED]).split(",")

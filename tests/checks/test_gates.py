@@ -12,7 +12,15 @@ from jv_assets.checks.health import coverage, fallback_share, skew_of, skipped, 
 from jv_assets.partitions import ID_RANGES
 from tests.support.cuts import key_of
 from tests.support.models import MINILM
-from tests.support.pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
+from tests.support.pipelines import (
+    Pipeline,
+    assert_equal_to_reference,
+    evaluations,
+    failure,
+    matches,
+    nightly_done,
+    versions,
+)
 
 KEYS = list(ID_RANGES.get_partition_keys())
 
@@ -22,10 +30,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """Tests that change anything put it back."""
     with nightly_done(tmp_path_factory.mktemp("gates")) as pipeline:
         yield pipeline
-
-
-def evaluations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
-    return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
 
 def numbers(check: dg.AssetCheckEvaluation) -> dict[str, Any]:

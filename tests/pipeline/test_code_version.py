@@ -1,7 +1,7 @@
 """The code version: whoever changes what the code makes of the same inputs must raise it, and nobody else needs to.
 
 The golden file has a digest of each column of the rows of `profiles` and `match_scores`, by code version. To add
-those of a new version, raise CODE_VERSION and run `.venv/bin/python tests/assets/test_code_version.py`.
+those of a new version, raise CODE_VERSION and run `.venv/bin/python tests/pipeline/test_code_version.py`.
 """
 
 import json

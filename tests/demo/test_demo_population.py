@@ -325,7 +325,7 @@ def test_is_the_same_for_a_seed_in_every_process(population: Population) -> None
     assert small == digest(make_population(400, 900, seed=5))
     assert small != digest(make_population(400, 900, seed=6))
     script = (
-        "from tests.assets.test_demo_population import digest, make_population\n"
+        "from tests.demo.test_demo_population import digest, make_population\n"
         "print(digest(make_population(400, 900, seed=5)))"
     )
     for hash_seed in ("1", "2"):

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_sensors import concerned, tick
 
 from jv_assets.automation.sensors import new_matches
 from jv_assets.cli.console import out, show_status
@@ -23,10 +22,12 @@ from tests.support.pipelines import (
     KEYS,
     Pipeline,
     assert_equal_to_reference,
+    concerned,
     failure,
     matches,
     nightly_done,
     profiles_by_id,
+    tick,
 )
 
 NAMED = ("harmonic/impute", "ismc_v2_embeddings", MINILM)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pytest
 from rich.console import Console
 from sqlalchemy import text
-from test_gates import evaluations
 
 from jv_assets.automation.outcome import Outcome
 from jv_assets.automation.schedules import NIGHTLY
@@ -27,7 +26,15 @@ from jv_scoring.analysis.fallbacks import COLUMNS, STORED, Rise, rise_of
 from jv_scoring.text import EMBEDDED_FIELDS
 from tests.support.cuts import bounds
 from tests.support.models import BGE, MINILM
-from tests.support.pipelines import KEYS, Pipeline, assert_equal_to_reference, failure, nightly_done, versions
+from tests.support.pipelines import (
+    KEYS,
+    Pipeline,
+    assert_equal_to_reference,
+    evaluations,
+    failure,
+    nightly_done,
+    versions,
+)
 
 SPELLINGS = [
     "all-MiniLM-L6-v2",

@@ -23,14 +23,11 @@ from jv_assets.resources.range_files import RangeFiles
 from tests.support.dagster_internals import (
     AssetMaterializationPlannedData,
     BulkActionStatus,
-    InProcessCodeLocationOrigin,
-    LoadableTargetOrigin,
     PartitionBackfill,
-    RemoteJobOrigin,
     RemotePartitionSetOrigin,
-    RemoteRepositoryOrigin,
     StepMaterializationData,
     create_run_for_test,
+    origin,
 )
 
 DONE, GOES_ON = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED
@@ -43,13 +40,6 @@ NO_PROCESS = 2**22 + 1
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         yield instance
-
-
-def origin(location: str, job: str) -> RemoteJobOrigin:
-    target = LoadableTargetOrigin(module_name=f"{location}_module")
-    return RemoteJobOrigin(
-        RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target, location_name=location), "__repository__"), job
-    )
 
 
 def a_run(

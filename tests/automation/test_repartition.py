@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 from sqlalchemy import text
-from test_sensors import concerned, tick
 from typer.testing import CliRunner
 
 from jv_assets.automation.execution import left_over, retry_plan
@@ -22,7 +21,16 @@ from jv_assets.setup.repartition import propose
 from tests.support.dagster_internals import create_run_for_test
 from tests.support.ids import v1, v7
 from tests.support.models import MINILM
-from tests.support.pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions
+from tests.support.pipelines import (
+    KEYS,
+    Pipeline,
+    assert_equal_to_reference,
+    concerned,
+    matches,
+    nightly_done,
+    tick,
+    versions,
+)
 
 DICE = random.Random(19)
 MAKERS = {

@@ -19,7 +19,6 @@ import pytest
 
 from jv_assets import settings
 from jv_assets.errors import UserError
-from jv_assets.resources import model_files
 from jv_assets.resources.embedder import Embedder, available
 from jv_assets.resources.known_models import KNOWN, Known, verified
 from jv_scoring.similarity import CALIBRATIONS
@@ -336,7 +335,6 @@ def test_the_hub_is_asked_once_for_a_model_that_cannot_be_had(hub: Hub, cache: P
 
 @pytest.mark.usefixtures("cache")
 def test_a_hub_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_files, "_HUB_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -599,7 +597,7 @@ def test_a_device_without_memory_is_one_line(error: Exception, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Embedder, "_embed_batch", fail)
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer.forward", fail)
     with pytest.raises(UserError, match=r"has too little memory for 32 texts at once \(.*a smaller JV_EMBEDDING_BATCH"):
         minilm().embed(TEXTS)
 

@@ -25,7 +25,15 @@ from jv_assets.tables import MATCH_COLUMNS
 from tests.support.cuts import bounds, key_of
 from tests.support.documented import undocumented
 from tests.support.models import MINILM
-from tests.support.pipelines import Pipeline, assert_equal_to_reference, failure, matches, nightly_done, versions
+from tests.support.pipelines import (
+    Pipeline,
+    assert_equal_to_reference,
+    evaluations,
+    failure,
+    matches,
+    nightly_done,
+    versions,
+)
 
 KEYS = list(ID_RANGES.get_partition_keys())
 SOME = {"first": "0", "last": "8"}
@@ -290,10 +298,10 @@ def test_a_red_check_blocks_publishing(
     monkeypatch.setattr("jv_assets.assets.match_scores.score_range", badly)
     result = whole.run(**SOME)
     assert not result.success
-    evaluations = {check.check_name: check for check in result.get_asset_check_evaluations()}
-    assert set(evaluations) >= set(RULES)
-    assert {name for name, check in evaluations.items() if not check.passed} >= {rule}
-    assert evaluations[rule].description == f"broken in {', '.join(KEYS[:3])}: materialize match_scores again"
+    checks = evaluations(result)
+    assert set(checks) >= set(RULES)
+    assert {name for name, check in checks.items() if not check.passed} >= {rule}
+    assert checks[rule].description == f"broken in {', '.join(KEYS[:3])}: materialize match_scores again"
     assert set(whole.metadata("match_scores", result.run_id)) == set(KEYS[:3])
     assert not whole.metadata("published_scores", result.run_id)
     assert versions(whole) == before

@@ -9,7 +9,7 @@ import pytest
 from jv_assets.automation import late_ranges
 from jv_assets.automation.late_ranges import EVERY_RANGE_PUBLISHED, late_at
 from jv_assets.automation.schedules import OF_MATCHES
-from tests.support.pipelines import KEYS, Pipeline, nightly_done
+from tests.support.pipelines import KEYS, Pipeline, evaluations, nightly_done
 
 HOUR = 3600
 PUBLISHED = dg.AssetKey("published_scores")
@@ -27,12 +27,6 @@ def cron(done: Pipeline, monkeypatch: pytest.MonkeyPatch) -> datetime:
     tick = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     monkeypatch.setenv("JV_NIGHTLY_CRON", f"{tick.minute} {tick.hour} * * *")
     return tick
-
-
-def evaluation(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
-    assert result.success
-    (found,) = (check for check in result.get_asset_check_evaluations() if check.check_name == EVERY_RANGE_PUBLISHED)
-    return found
 
 
 def test_a_night_that_did_not_run_is_late_in_every_range(done: Pipeline, cron: datetime) -> None:
@@ -60,8 +54,9 @@ def test_one_range_that_a_sensor_published_does_not_hide_the_others(
     """The night of a tick ended in one range only, and a sensor published another one."""
     ticks = [datetime.now(UTC), datetime.now(UTC) - timedelta(days=1)]
     monkeypatch.setattr(late_ranges, "reverse_cron_string_iterator", lambda *_: iter(ticks))
-    assert evaluation(done.run("rescore", OF_MATCHES, KEYS[1], KEYS[1])).passed  # the night may still begin
-    said = evaluation(done.run("nightly", OF_MATCHES, KEYS[0], KEYS[0]))
+    # The night may still begin.
+    assert evaluations(done.run("rescore", OF_MATCHES, KEYS[1], KEYS[1]))[EVERY_RANGE_PUBLISHED].passed
+    said = evaluations(done.run("nightly", OF_MATCHES, KEYS[0], KEYS[0]))[EVERY_RANGE_PUBLISHED]
     assert (said.passed, said.severity, said.blocking) == (False, dg.AssetCheckSeverity.ERROR, False)
     left = [key for key in KEYS if key not in KEYS[:2]]
     assert f"{len(left)} of {len(KEYS)} ranges were not published since the tick of " in str(said.description)
@@ -73,7 +68,7 @@ def test_one_range_that_a_sensor_published_does_not_hide_the_others(
     assert isinstance(reported, dg.AssetCheckEvaluation)
     assert (reported.passed, reported.description) == (False, said.description)
     assert tick(done, now + 1, cursor, monkeypatch) == (said.description, cursor)
-    assert evaluation(done.run("nightly", OF_MATCHES)).passed
+    assert evaluations(done.run("nightly", OF_MATCHES))[EVERY_RANGE_PUBLISHED].passed
     reported, cursor = tick(done, now + 2, cursor, monkeypatch)
     assert isinstance(reported, dg.AssetCheckEvaluation)
     assert reported.passed

@@ -14,7 +14,7 @@ from jv_assets.pipeline.matches.match_states import scorable
 from jv_assets.resources.database import Database
 from tests.support.cuts import bounds, key_of
 from tests.support.dagster_internals import SensorExecutionData
-from tests.support.pipelines import Pipeline, assert_equal_to_reference, matches, nightly_done
+from tests.support.pipelines import Pipeline, assert_equal_to_reference, concerned, matches, nightly_done, tick
 
 KEYS = list(ID_RANGES.get_partition_keys())
 
@@ -23,23 +23,6 @@ KEYS = list(ID_RANGES.get_partition_keys())
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with nightly_done(tmp_path_factory.mktemp("sensors")) as pipeline:
         yield pipeline
-
-
-def tick(pipeline: Pipeline, sensor: dg.SensorDefinition, cursor: str | None) -> tuple[SensorExecutionData, str]:
-    """What a tick comes to, and the cursor after it."""
-    repository = pipeline.defs.get_repository_def()
-    with dg.build_sensor_context(
-        pipeline.instance, cursor=cursor, sensor_name=sensor.name, repository_def=repository,
-        resources={"database": pipeline.database},
-    ) as context:  # fmt: skip
-        data = sensor.evaluate_tick(context)
-    return data, str(data.cursor)
-
-
-def concerned(data: SensorExecutionData) -> list[str]:
-    (request,) = data.run_requests or []
-    assert request.job_name in (None, "refresh")
-    return str(request.tags[CONCERNED]).split(",")
 
 
 def add_match(pipeline: Pipeline, minutes_ago: int) -> str:

@@ -17,7 +17,15 @@ from jv_assets.pipeline.scoring import profiles_of_files, score_range
 from jv_assets.resources.range_files import RangeFiles
 from tests.support.cuts import bounds
 from tests.support.models import MINILM
-from tests.support.pipelines import KEYS, Pipeline, assert_equal_to_reference, matches, nightly_done, versions
+from tests.support.pipelines import (
+    KEYS,
+    Pipeline,
+    assert_equal_to_reference,
+    evaluations,
+    matches,
+    nightly_done,
+    versions,
+)
 
 POLICY = "harmonic/impute"
 SOME = {"first": KEYS[0], "last": KEYS[1]}
@@ -178,7 +186,7 @@ def test_what_another_run_published_meanwhile_is_left_until_the_next_run(whole: 
     before = versions(whole)
     result = whole.run(assets=["published_scores"], **SOME)
     assert (whole.total("published_scores", result.run_id, "overtaken"), versions(whole)) == (2, before)
-    check = {check.check_name: check for check in result.get_asset_check_evaluations()}["nothing_left_null"]
+    check = evaluations(result)["nothing_left_null"]
     assert check.description == f"in {KEYS[0]} scorable matches have no score: type jv retry"
     result = whole.run(**SOME)
     assert result.success

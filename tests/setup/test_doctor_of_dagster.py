@@ -5,12 +5,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from test_shared_instance import origin
 
 from jv_assets.platform.own_runs import LOCATION
 from jv_assets.platform.storage import dagster_home
 from jv_assets.setup.dagster_database import look_at_dagster_database
-from tests.support.dagster_internals import create_run_for_test
+from tests.support.dagster_internals import create_run_for_test, origin
 
 
 def look() -> tuple[str, str]:
