@@ -1,6 +1,7 @@
 """The one Dagster Definitions object, which lists everything."""
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 
 import dagster as dg
@@ -46,6 +47,16 @@ from jv_scoring.policy import CODE_VERSION
 # Set for every asset, at every start of every process.
 warnings.filterwarnings("ignore", message=".*(source_code_ref|CodeRef)", category=dg.BetaWarning)
 
+# What the page of a resource shows.
+_DATABASE = "The production database: the one of `JV_DATABASE_URL`, or the embedded Postgres."
+_EMBEDDER = "The model that embeds texts: `{model}`. Another one: `JV_EMBEDDING_MODEL`."
+_FILES = "The files of all partitions, in the folder or bucket of `JV_HOME`."
+
+
+def _resource(description: str, of_a_run: Callable[[], object]) -> dg.ResourceDefinition:
+    """Return a resource without fields: whoever launches a run could set another database or model for it alone."""
+    return dg.ResourceDefinition(lambda _: of_a_run(), config_schema={}, description=description)
+
 
 def _ours(spec: dg.AssetSpec) -> dg.AssetSpec:
     """Return the spec with an owner, and with the code version if the pipeline makes the asset."""
@@ -83,9 +94,9 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
             *(new_matches, edited_profiles, score_concerned),
         ],
         resources={
-            "database": database,
-            "embedder": embedder,
-            "files": dg.ResourceDefinition(lambda _: files.of_a_run()),
+            "database": _resource(_DATABASE, lambda: database),
+            "embedder": _resource(_EMBEDDER.format(model=embedder.model), lambda: embedder),
+            "files": _resource(_FILES, files.of_a_run),
         },
         # The executor runs in-process: a process per step would cost seconds each, and could not share the profiles.
         executor=dg.in_process_executor,

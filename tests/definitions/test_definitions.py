@@ -120,6 +120,16 @@ def test_every_job_schedule_sensor_and_check_says_what_it_is() -> None:
         assert GRAPH.get(check).description, check
 
 
+def test_every_resource_says_what_it_is_and_no_run_can_be_given_another() -> None:
+    resources = defs.resources or {}
+    assert sorted(resources) == ["database", "embedder", "files"]
+    for name, resource in resources.items():
+        assert len(resource.description or "") > 50, name
+        with pytest.raises(dg.DagsterInvalidConfigError, match="unexpected config"):
+            dg.validate_run_config(defs.resolve_job_def("embed"), {"resources": {name: {"config": {"model": "other"}}}})
+    assert settings.embedding_model() in str(resources["embedder"].description)
+
+
 def test_loading_them_imports_nothing_slow_and_writes_nothing(home: os.PathLike[str]) -> None:
     done = python(f"import sys, jv_assets.definitions; print([name for name in {SLOW} if name in sys.modules])")
     assert done.stdout == "[]\n", done.stderr
