@@ -57,10 +57,10 @@ class WordOverlap:
         others, column = lists[target].take(columns)
         order = np.argsort(others, kind="stable")
         others, column = others[order], column[order]
-        first = np.searchsorted(others, words)
-        known = np.flatnonzero(others[np.minimum(first, len(others) - 1)] == words)
-        words, row, first = words[known], row[known], first[known]
-        count = np.searchsorted(others, words, "right") - first
+        known = np.isin(words, others)  # Few are; with numbers this is a look into a table.
+        words, row = words[known], row[known]
+        first, last = np.searchsorted(others, words, "left"), np.searchsorted(others, words, "right")
+        count = last - first
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         met = np.repeat(row, count) * len(columns) + column[np.repeat(first, count) + within]
         return np.bincount(met, minlength=len(rows) * len(columns)).reshape(len(rows), len(columns))
