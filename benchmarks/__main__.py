@@ -21,6 +21,7 @@ from benchmarks import (
     scale,
     score_log,
     scoring,
+    trial,
     uneven,
 )
 
@@ -30,7 +31,7 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     """Run the benchmarks (with `large`: the large ones), print the table, and store the figures by commit."""
     large = sys.argv[1:] == ["large"]
-    usual = (scoring, discovery, reports, evaluation, database, score_log, embedding, operation, uneven)
+    usual = (scoring, discovery, reports, evaluation, database, score_log, embedding, operation, trial, uneven)
     rows = (
         [*scale.run(), *discovery.run_large(), *matched_only.run()]
         if large

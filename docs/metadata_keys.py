@@ -191,6 +191,11 @@ KEYS: dict[str, dict[str, str]] = {
             "how often a paraphrase has a higher cosine than a near miss, 0–1"
         ),
     },
+    "trial_scores": {
+        "trials": "trials that go on",
+        "criteria_pass criteria_fail criteria_not_enough": "criteria of all trials by their state",
+        "criteria": "a table of each criterion, its figures and its state",
+    },
     "top_matches": {
         "csv": "where the file is",
         "without_score not_scorable": "matches left out: without a score, and scored once but never again",

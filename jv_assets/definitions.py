@@ -24,6 +24,7 @@ from jv_assets.assets.published_scores import published_scores
 from jv_assets.assets.similarity_calibration import similarity_calibration
 from jv_assets.assets.text_robustness import text_robustness
 from jv_assets.assets.top_matches import top_matches
+from jv_assets.assets.trial_scores import trial_scores
 from jv_assets.automation import schedules
 from jv_assets.automation.alerts import alert
 from jv_assets.automation.finishing import finish_the_other_ranges
@@ -36,6 +37,7 @@ from jv_assets.checks.audit import audit
 from jv_assets.checks.candidates import allocation_right, candidates_right
 from jv_assets.checks.health import health_of_embeddings, health_of_profiles, health_of_scores
 from jv_assets.checks.late import every_range_published
+from jv_assets.checks.trials import trials_judged
 from jv_assets.checks.verify import verify
 from jv_assets.pipeline.database.stored_cut import read_cut
 from jv_assets.platform import postgres
@@ -71,7 +73,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
         _ours,
         [
             *(production.PROFILES, production.MATCHES),
-            *(profiles, profile_embeddings, match_scores, published_scores),
+            *(profiles, profile_embeddings, match_scores, published_scores, trial_scores),
             *(embedding_isolation, momentum_bottleneck, aggregation_comparison, momentum_options, text_robustness),
             *(match_candidates, candidate_allocation, similarity_calibration),
             *(production_impact, evaluation, diagnostic_report, top_matches),
@@ -81,7 +83,7 @@ def build(database: Database, embedder: Embedder, files: RangeFiles) -> dg.Defin
         assets=dg.with_source_code_references(assets),
         asset_checks=[
             *(audit, verify, every_range_published, candidates_right, allocation_right),
-            *(health_of_scores, health_of_embeddings, health_of_profiles),
+            *(health_of_scores, health_of_embeddings, health_of_profiles, trials_judged),
         ],
         jobs=[
             *(schedules.rescore, schedules.embed, schedules.refresh, schedules.nightly, schedules.report),

@@ -7,7 +7,7 @@ import dagster as dg
 
 from jv_assets.assets.tallies import known_numbers
 from jv_assets.automation.schedules import every_night_anew
-from jv_assets.names import EVALUATION, MOMENTUM_OPTIONS, PROFILES, TEXT_ROBUSTNESS, Group
+from jv_assets.names import EVALUATION, MOMENTUM_OPTIONS, PROFILES, TEXT_ROBUSTNESS, TRIAL_SCORES, Group
 from jv_assets.partitions import one_line_failure
 from jv_assets.reports.beside import beside
 from jv_assets.reports.evaluation import evaluated, headline
@@ -17,6 +17,7 @@ from jv_assets.reports.nights import of_nights
 from jv_assets.reports.numbers import report_of
 from jv_assets.reports.stages import of_last_runs
 from jv_assets.reports.tallies import TALLIED, merge
+from jv_assets.reports.trial_scores import read as read_trials
 from jv_assets.resources import report_address
 from jv_assets.resources.database import Database
 from jv_assets.resources.range_files import RangeFiles
@@ -35,9 +36,10 @@ class ReportConfig(dg.Config):
 One page that says what the scores mean. Its questions: Do the scores predict what people do? Did embeddings help? Why
 are scores low? How much of a score is about the pair? What would another policy do? How could Momentum improve? Where
 do fallbacks come from? Is everybody sent to the same few? What did the older matcher miss? What does a cosine mean?
+Is the policy on trial as good as the one in production?
 
 Merges the report assets of all partitions, the last `momentum_options`, `text_robustness`, `candidate_allocation` and
-`similarity_calibration`, people's ratings, and what the last runs took.
+`similarity_calibration`, people's ratings, the trials that go on, and what the last runs took.
 The page names partitions that are missing or stale: those that were never tallied, or rescored since. Refuses
 partitions that were scored under several policies.
 
@@ -68,7 +70,7 @@ def diagnostic_report(
     with one_line_failure():
         report = report_of(merge(files), old_sample=config.old_sample)
         folder, outcomes = reports_folder(), evaluated(database, files)
-        report |= beside(files, folder, report) | {EVALUATION: outcomes}
+        report |= beside(files, folder, report) | {EVALUATION: outcomes, TRIAL_SCORES: read_trials(database)}
         headlines = known_numbers(report["headline"] | (headline(outcomes) if outcomes else {}))
         report["nights"] = of_nights(context.instance, report["made_at"], headlines)
         report["answers"] = [asdict(each) for each in answers(report)]

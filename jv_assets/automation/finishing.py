@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from jv_assets.automation.schedules import NIGHTLY, RESCORE, nightly, rescore
-from jv_assets.names import MATCH_SCORES, Job
+from jv_assets.names import MATCH_SCORES, TRIAL_SCORES, Job
 from jv_assets.partitions import FAILED_RANGES, ID_RANGES, keys_of_run, range_tags
 from jv_assets.pipeline.matches.undo_units import UNIT, unit_of
 from jv_assets.platform.own_runs import started_by_jv
@@ -50,7 +50,8 @@ def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[s
     """Return the parts that a failed run over `assets` can still do.
 
     A partition of matches that was not scored is not published. Profiles concern all matches: if some of their
-    partitions failed, the later assets use what those partitions held before.
+    partitions failed, the later assets use what those partitions held before. Trials are left out: they count whole
+    nights only.
     """
     failed = next(failed_ranges(instance, run.run_id), None)
     if failed is None:
@@ -58,7 +59,7 @@ def rest_of(instance: dg.DagsterInstance, run: dg.DagsterRun, assets: Sequence[s
     asset, causes = failed
     keys = keys_of_run(run)
     good = [key for key in keys if key not in causes]
-    later = assets[assets.index(asset) + 1 :]
+    later = [each for each in assets[assets.index(asset) + 1 :] if each != TRIAL_SCORES]
     if not good or not later:
         return []
     return parts(later, good if asset == MATCH_SCORES else keys)

@@ -8,6 +8,7 @@ import dagster as dg
 from jv_assets.automation.attempts import is_dry
 from jv_assets.automation.causes import run_causes
 from jv_assets.automation.finishing import failed_ranges
+from jv_assets.names import TRIAL_SCORES
 
 Metadata = dict[str, dict[str, dict[str, Any]]]
 
@@ -58,13 +59,16 @@ def take_in(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) 
 
 def _collect(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome) -> None:
     kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
+    idle = {TRIAL_SCORES}  # Without a trial, its step does nothing, and is not shown.
     for entry in instance.all_logs(run.run_id, of_type=kinds):
         event = entry.asset_materialization or entry.asset_observation
         if event and event.partition:
             values = {name: value.value for name, value in event.metadata.items()}
             outcome.done.setdefault(event.asset_key.to_user_string(), {})[event.partition] = values
+        elif event:
+            idle.discard(event.asset_key.to_user_string())
     for step in instance.get_run_step_stats(run.run_id):
-        if step.status and step.status.value == "SUCCESS" and step.step_key not in outcome.done:
+        if step.status and step.status.value == "SUCCESS" and step.step_key not in {*outcome.done, *idle}:
             seconds = (step.end_time or 0) - (step.start_time or 0)
             outcome.whole[step.step_key] = outcome.whole.get(step.step_key, 0) + seconds
 

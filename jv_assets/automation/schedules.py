@@ -25,6 +25,7 @@ from jv_assets.names import (
     SIMILARITY_CALIBRATION,
     TEXT_ROBUSTNESS,
     TOP_MATCHES,
+    TRIAL_SCORES,
     Job,
 )
 from jv_assets.partitions import all_ranges_tags
@@ -36,6 +37,8 @@ RESCORE = (PROFILES, *OF_MATCHES)
 DISCOVER = (PROFILES, MATCH_CANDIDATES, CANDIDATE_ALLOCATION)
 _WEEKLY_CRON = "0 5 * * 0"
 NIGHTLY = (*OF_PROFILES, *OF_MATCHES)
+WITH_TRIALS = (*NIGHTLY, TRIAL_SCORES)
+"""A whole night. Whatever retries or finishes a part of one leaves the trials out: such a night does not count."""
 NIGHTLY_REPORTS = (
     *(TOP_MATCHES, EMBEDDING_ISOLATION, MOMENTUM_BOTTLENECK, AGGREGATION_COMPARISON),
     *(PRODUCTION_IMPACT, EVALUATION, DIAGNOSTIC_REPORT),
@@ -72,9 +75,9 @@ refresh = dg.define_asset_job(
 )
 nightly = dg.define_asset_job(
     Job.NIGHTLY,
-    dg.AssetSelection.assets(*NIGHTLY),
+    dg.AssetSelection.assets(*WITH_TRIALS),
     description="The whole pipeline: read the profiles, embed changed texts, score every match, publish the scores "
-    "that differ.",
+    "that differ, and look at the trials.",
 )
 report = dg.define_asset_job(
     Job.REPORT,

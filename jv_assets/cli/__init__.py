@@ -8,7 +8,7 @@ import typer
 
 # In the order of the help.
 # isort: off
-from jv_assets.cli import setup, runs, answers, discovery, ratings, calibration, start, embedded  # noqa: F401
+from jv_assets.cli import setup, runs, answers, discovery, ratings, calibration, trial, start, embedded  # noqa: F401
 
 # isort: on
 from jv_assets.cli.common import AS_JSON, app, load_without_collector

@@ -93,14 +93,14 @@ def nightly(*, as_json: AsJson = False) -> None:
     from jv_assets.automation.execution import chosen_keys
     from jv_assets.automation.finishing import parts
     from jv_assets.automation.retention import purge_old_runs
-    from jv_assets.automation.schedules import NIGHTLY
+    from jv_assets.automation.schedules import WITH_TRIALS
     from jv_assets.pipeline.matches.score_log import purge
     from jv_assets.platform.instance import open_instance
 
     chosen_policy(None)
     settings.kept_days()
     settings.score_log_days()
-    outcome = execute(Job.NIGHTLY, parts(NIGHTLY, chosen_keys(None)))
+    outcome = execute(Job.NIGHTLY, parts(WITH_TRIALS, chosen_keys(None)))
     with open_instance() as instance:
         purge_old_runs(instance)
     purge(production_database())

@@ -1,5 +1,7 @@
 """What became of the matches of a partition, and which score stood when each was seen."""
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 from sqlalchemy import Connection, text
 
@@ -46,17 +48,39 @@ def read_outcomes(database: Database, low: str, high: str) -> tuple[pd.DataFrame
     return database.run(seeing_all(lambda connection: _read(connection, low, high)))
 
 
+def read_seen(database: Database, low: str, high: str) -> pd.DataFrame:
+    """Read only the matches of these ids that somebody saw at a known time: the first frame of `read_outcomes`."""
+
+    def work(connection: Connection) -> pd.DataFrame:
+        names = _readable(connection)
+        times = [f"m.{name}" for name in names if OUTCOMES[name] == TIME]
+        seen = f"num_nonnulls({', '.join(times)}) > 0" if times else "false"
+        return _outcomes(connection, names, f"{_MATCHES} AND {seen}", {"low": low, "high": high})
+
+    return database.run(seeing_all(work))
+
+
 def _read(connection: Connection, low: str, high: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     ids = {"low": low, "high": high}
     names = _readable(connection)
-    times = {name: _MICROSECONDS.format(name) for name in names if OUTCOMES[name] == TIME}
+    times = _times(names)
+    outcomes = _outcomes(connection, names, _MATCHES, ids)
+    stood = connection.execute(text(_STOOD.format(times=", ".join(times.values()))), ids).all() if times else []
+    return outcomes, pd.DataFrame(list(map(tuple, stood)), columns=["id", *STOOD], dtype=object)
+
+
+def _times(names: Sequence[str]) -> dict[str, str]:
+    return {name: _MICROSECONDS.format(name) for name in names if OUTCOMES[name] == TIME}
+
+
+def _outcomes(connection: Connection, names: Sequence[str], sql: str, ids: Mapping[str, str]) -> pd.DataFrame:
+    times = _times(names)
     columns = "".join(f", {times.get(name, f'm.{name}::text')} AS {name}" for name in names)
-    rows = connection.execute(text(_MATCHES.format(columns=columns)), ids).all()
+    rows = connection.execute(text(sql.format(columns=columns)), ids).all()
     outcomes = pd.DataFrame(list(map(tuple, rows)), columns=["id", *names], dtype=object)
     for name in times:
         outcomes[name] = pd.to_datetime(outcomes[name].astype("Int64"), unit="us", utc=True)
-    stood = connection.execute(text(_STOOD.format(times=", ".join(times.values()))), ids).all() if times else []
-    return outcomes, pd.DataFrame(list(map(tuple, stood)), columns=["id", *STOOD], dtype=object)
+    return outcomes
 
 
 def _readable(connection: Connection) -> list[str]:

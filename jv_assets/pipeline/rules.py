@@ -38,14 +38,29 @@ def in_force(model: str) -> RulesInForce:
 
     UserError for a JV_CALIBRATION that does not exist, is damaged, or is of another model.
     """
-    calibration, name = calibration_of(model), settings.calibration()
+    name = settings.calibration()
+    try:
+        return rules_of(model, name)
+    except OtherModelError as error:
+        raise UserError(f"JV_CALIBRATION={name} {error}, or unset JV_CALIBRATION") from None
+
+
+class OtherModelError(UserError):
+    """A named calibration is of another model."""
+
+
+def rules_of(model: str, name: str | None) -> RulesInForce:
+    """Return the rules for a model under a named calibration, or under the package's own for None.
+
+    UserError for a calibration that does not exist or is damaged; OtherModelError for one of another model.
+    """
+    calibration = calibration_of(model)
     if name is None:
         return RulesInForce(SCORING_VERSION, calibration)
     content = read_named(name)
     if content["model"] != model:
-        raise UserError(
-            f"JV_CALIBRATION={name} is a calibration of {content['model']}, and the model is {model}: choose one of "
-            "this model, or unset JV_CALIBRATION"
+        raise OtherModelError(
+            f"is a calibration of {content['model']}, and the model is {model}: choose one of this model"
         )
     measured = tuple((factor, steps_in(content["steps"][factor])) for factor in _FACTORS)
     return RulesInForce(version_of(content), replace(calibration, name=name, measured=measured))

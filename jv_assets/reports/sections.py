@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from jv_assets.names import EMBEDDING_ISOLATION, EVALUATION, MATCH_CANDIDATES, PRODUCTION_IMPACT, SIMILARITY_CALIBRATION
+from jv_assets.names import (
+    EMBEDDING_ISOLATION,
+    EVALUATION,
+    MATCH_CANDIDATES,
+    PRODUCTION_IMPACT,
+    SIMILARITY_CALIBRATION,
+    TRIAL_SCORES,
+)
 from jv_assets.reports import (
     aggregation_comparison,
     congestion,
@@ -17,6 +24,7 @@ from jv_assets.reports import (
     production_impact,
     similarity_calibration,
     text_robustness,
+    trial_scores,
 )
 from jv_assets.reports.figures import NOTHING, Figure, Section, number, percent, with_interval
 from jv_assets.reports.tallies import TALLIED
@@ -49,6 +57,7 @@ def sections(report: Json) -> list[Section]:
         *nights.sections(report.get("nights")),
         *match_candidates.sections(report.get(MATCH_CANDIDATES)),
         *similarity_calibration.sections(report.get(SIMILARITY_CALIBRATION)),
+        *trial_scores.sections(report.get(TRIAL_SCORES)),
     ]
 
 

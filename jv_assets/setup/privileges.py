@@ -24,6 +24,9 @@ OURS = {
     "jv.published_ranges": ("SELECT", "INSERT", "UPDATE"),
     "jv.rating_pairs": ("SELECT", "INSERT"),
     "jv.ratings": ("SELECT", "INSERT", "DELETE"),
+    "jv.trials": ("SELECT", "INSERT", "UPDATE"),
+    "jv.trial_scores": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "jv.trial_nights": ("SELECT", "INSERT", "UPDATE"),
     VERSION: ("SELECT",),
 }
 """By table of the schema jv, what the pipeline does there."""

@@ -30,6 +30,9 @@ _STATEMENTS = {
     "jv.read_marks": ("UPDATE jv.read_marks SET sealed_by = sealed_by", "DELETE FROM jv.read_marks"),
     "jv.ratings": ("DELETE FROM jv.ratings",),
     "jv.match_candidates": ("UPDATE jv.match_candidates SET rank = rank", "DELETE FROM jv.match_candidates"),
+    "jv.trials": ("UPDATE jv.trials SET ended_by = ended_by",),
+    "jv.trial_scores": ("UPDATE jv.trial_scores SET score_ab = score_ab", "DELETE FROM jv.trial_scores"),
+    "jv.trial_nights": ("UPDATE jv.trial_nights SET figures = figures",),
     "jv.published_ranges": ("UPDATE jv.published_ranges SET as_of = as_of",),
 }
 """By table, one statement of each kind that the pipeline runs there, except INSERT, which needs no replica identity."""

@@ -233,7 +233,7 @@ def _discordant(first: Ints, second: Ints, counts: Ints) -> int:
 def _against_current(aggregation: Aggregation, policy: str) -> Json:
     joint = aggregation.joints[policy]
     correlations = {"policy": policy, "spearman": spearman(joint), "kendall": kendall(joint)}
-    best = _best_overlap(aggregation.largest["best"], current(aggregation), policy)
+    best = best_overlap(aggregation.largest["best"], current(aggregation), policy)
     matches = aggregation.sums["as_a"].values[MATCHES]
     return correlations | best | beyond_chance(best["best_overlap_with_more"], matches)
 
@@ -251,7 +251,7 @@ def beyond_chance(kept: float | None, matches: Ints) -> Json:
     return {"best_overlap_by_chance": chance, "best_overlap_beyond_chance": (kept - chance) / (1 - chance)}
 
 
-def _best_overlap(best: Largest, now: str, policy: str) -> Json:
+def best_overlap(best: Largest, now: str, policy: str) -> Json:
     """Return how much of each profile's best 10 by the column `now` stays by the column `policy`.
 
     A profile with 10 matches or fewer always keeps all of them. So the same figures follow for those with more.

@@ -27,11 +27,7 @@ def moves(rows: pd.DataFrame, steps: Mapping[str, Steps]) -> Json:
     `factors`: by factor, how many comparisons of vectors would get a higher, the same and a lower score, and both
     means. `matches`: the same of `harmonic_mean`. `tiers`: how many matches would change to another one.
     """
-    values = {
-        f"{factor}_{direction}": _values(rows, factor, direction, steps)
-        for factor in SIMILARITIES
-        for direction in DIRECTIONS
-    }
+    values = similarities_under(rows, steps)
     policy = parse_policy(policy_of(rows) or CURRENT_POLICY)
     then = embedding_isolation.with_similarities(rows, policy, values)["harmonic_mean"]
     now = column(rows, "harmonic_mean")
@@ -44,6 +40,15 @@ def moves(rows: pd.DataFrame, steps: Mapping[str, Steps]) -> Json:
             "lowered": sum(_rank(b) < _rank(a) for a, b in changed),
         },
         "factors": [{"factor": factor} | _compared(*_of_factor(rows, values, factor)) for factor in SIMILARITIES],
+    }
+
+
+def similarities_under(rows: pd.DataFrame, steps: Mapping[str, Steps]) -> dict[str, Floats]:
+    """Return the scores of the similarity factors, both ways, under these steps; a factor without steps stays."""
+    return {
+        f"{factor}_{direction}": _values(rows, factor, direction, steps)
+        for factor in SIMILARITIES
+        for direction in DIRECTIONS
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import ceil, sqrt
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from jv_scoring.analysis.evaluation_bootstrap import drawn_sums, interval, shares
@@ -51,6 +52,25 @@ def figures_of(
         "exposure": exposure,
         "auc_weighted": weighted,
         "effective": effective,
+    }
+
+
+def paired(profiles: npt.NDArray[np.object_], label: Labelled, production: Floats, candidate: Floats) -> Json:
+    """Return the difference of two scores of the same exposed matches: AUC within profiles, of `candidate` less that of
+    `production`, with its 95 % interval, beside how many matches have label 1 and how many profiles have a pair.
+
+    `enough`: whether there are enough of both for a verdict.
+    """
+    taken = np.flatnonzero(label.used)
+    groups = np.unique(profiles[taken], return_inverse=True)[1].astype(np.int64)
+    values: dict[str, Values] = {"production": production[taken], "candidate": candidate[taken]}
+    now, then = _rankings(_Used(groups, label.positive[taken], values), "production")
+    positive = label.counts["positive"]
+    return {
+        "positive": positive,
+        "profiles": now["profiles"],
+        "enough": _verdict(now, positive) != TOO_FEW,
+        **{name: then[name] for name in ("difference", "difference_low", "difference_high")},
     }
 
 

@@ -10,7 +10,7 @@ from jv_scoring.analysis.rows import share
 from jv_scoring.analysis.tallies import Json
 from jv_scoring.columns import Floats, aggregates, round2, weighted_means
 from jv_scoring.factors import MOMENTUM
-from jv_scoring.policy import Aggregation
+from jv_scoring.policy import Aggregation, Nulls
 
 DRAWS = 20
 """Values drawn for each profile where the fall of scores is averaged."""
@@ -57,7 +57,24 @@ def trap(matches: Matches, scores: Floats, seed: int) -> Json:
     }
 
 
-def _momentum_record(scores: Floats, k: int, lacking: Positions, observed: Floats) -> tuple[Json, Positions]:
+def share_at_risk(scores: Floats, nulls: Nulls) -> tuple[int, float | None]:
+    """Return how many profiles lack a field and have another one, and the share of them that a true value would lower.
+
+    As `trap` counts `any_field`, under either null treatment: under `impute`, a value below the neutral score lowers.
+    """
+    known = ~np.isnan(scores)
+    partly = known.any(axis=0) & ~known.all(axis=0)
+    at_risk = np.zeros(scores.shape[1], np.bool_)
+    for k in range(len(FIELDS)):
+        lacking, observed = np.flatnonzero(partly & ~known[k]), np.sort(scores[k, known[k]])
+        at_risk[_momentum_record(scores, k, lacking, observed, nulls)[1]] = True
+    every = int(partly.sum())
+    return every, share(int(at_risk.sum()), every)
+
+
+def _momentum_record(
+    scores: Floats, k: int, lacking: Positions, observed: Floats, nulls: Nulls = "redistribute"
+) -> tuple[Json, Positions]:
     """Of one field; and who is at risk. Profiles with the same known scores, and equal values, are worked out once."""
     record: Json = {
         "profiles": len(lacking), "observed": len(observed), "at_risk": 0, "share_at_risk": share(0, len(lacking)),
@@ -70,11 +87,11 @@ def _momentum_record(scores: Floats, k: int, lacking: Positions, observed: Float
         np.nan_to_num(scores[:, lacking], nan=-1.0), axis=1, return_inverse=True, return_counts=True
     )
     kinds = np.where(kinds < 0, np.nan, kinds)
-    before = weighted_means(list(kinds), MOMENTUM, "redistribute")
+    before = weighted_means(list(kinds), MOMENTUM, nulls)
     lower, fallen, worst = np.zeros(len(before)), np.zeros(len(before)), np.zeros(len(before))
     for value, count in zip(values.tolist(), times.tolist(), strict=True):
         kinds[k] = value
-        fall = np.maximum(round2(before - weighted_means(list(kinds), MOMENTUM, "redistribute")), 0.0)
+        fall = np.maximum(round2(before - weighted_means(list(kinds), MOMENTUM, nulls)), 0.0)
         lower += count * (fall > 0)
         fallen += count * fall
         np.maximum(worst, fall, out=worst)

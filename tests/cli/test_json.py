@@ -151,7 +151,7 @@ def test_a_range_that_fails(program: Program) -> None:
 def test_every_command_that_ends_has_it_and_is_documented() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     without = {name for name, command in commands.items() if "as_json" not in {each.name for each in command.params}}
-    assert without == {*NO_END, "ratings", "calibration"} & commands.keys()
+    assert without == {*NO_END, "ratings", "calibration", "trial"} & commands.keys()
     assert documented("rescore") == EVERY | OF_RUNS
     for name in commands.keys() - without:
         assert f"`jv {name}" in PAGE.read_text(encoding="utf-8"), name

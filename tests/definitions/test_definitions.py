@@ -204,7 +204,7 @@ def test_the_jobs_hold_the_right_assets() -> None:
     assert assets_of("embed") == {"profile_embeddings"}
     assert assets_of("rescore") >= {"profiles", "match_scores", "published_scores"}
     assert "profile_embeddings" not in assets_of("rescore")
-    assert assets_of("nightly") == assets_of("rescore") | {"profile_embeddings"}
+    assert assets_of("nightly") == assets_of("rescore") | {"profile_embeddings", "trial_scores"}
 
 
 def test_one_nightly_run_over_all_ranges(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ def grant_all_that_is_needed(database: Database, role: str) -> None:
         f"GRANT SELECT, INSERT, UPDATE ON jv.published_ranges TO {role}",
         f"GRANT SELECT, INSERT ON jv.rating_pairs TO {role}",
         f"GRANT SELECT, INSERT, DELETE ON jv.ratings TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON jv.trials, jv.trial_nights TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON jv.trial_scores TO {role}",
         f"GRANT SELECT ON jv.alembic_version TO {role}",
         f"GRANT CREATE ON SCHEMA jv TO {role}",
         f"ALTER TABLE jv.score_log_rows OWNER TO {role}",

@@ -44,6 +44,7 @@ MIGRATIONS = [
     "A name for the rows of the log where it is replicated",
     "Pairs of rating sheets, and what people thought of them",
     "The pairs that discovery proposes, for the platform to read",
+    "Trials of a policy or a calibration: what is tried, its scores, and the figures of each night",
 ]
 
 
