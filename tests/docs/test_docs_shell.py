@@ -129,7 +129,7 @@ def test_make_help_lists_every_target() -> None:
 def test_make_docs_builds_the_pages() -> None:
     done = make("-o", "install", "docs")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"Open {ROOT / 'build' / 'site' / 'index.html'}. ")
+    assert done.stdout.startswith(f"Open {ROOT / 'build' / 'site' / 'index.html'}: ")
     assert (ROOT / "build" / "site" / "index.html").exists()
 
 
