@@ -38,7 +38,7 @@ Without a trial, does nothing.
 A night counts if production holds the scores of all files, and each of these matches has a score of the candidate. The
 asset has no partitions, because ranks and best 10 are of all matches. Memory: about 30 bytes per match and trial.
 
-Runs every night, after `published_scores` of all partitions. Takes some 40 microseconds per match and trial.
+Runs every night, after `published_scores` of all partitions. Takes a tenth of a full rescore, per trial.
 """,
     deps=[dg.AssetDep(published_scores, partition_mapping=dg.AllPartitionMapping())],
     output_required=False,
