@@ -134,10 +134,10 @@ def celery_broker() -> str | None:
         return None
     try:
         parts = urlsplit(url)
-        well = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+        usable = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
     except ValueError:  # The error may quote a part of the password.
-        well = False
-    if not well:
+        usable = False
+    if not usable:
         raise UserError(
             "JV_CELERY_BROKER is not redis://:PASSWORD@HOST:PORT/0, in which % quotes / : @ # of the password"
         )

@@ -73,8 +73,8 @@ def _database_findings(connection: Connection, seen: Seen, place: str, use: Use)
     ]
     yield from findings
     if use != "read":
-        well = all(finding.level != "error" for finding in findings)
-        yield _finding("writes", lambda: writability.look(connection, use if well else "dry run"))
+        no_error = all(finding.level != "error" for finding in findings)
+        yield _finding("writes", lambda: writability.look(connection, use if no_error else "dry run"))
 
 
 def _vectors(vectors: Vectors) -> Finding:

@@ -25,8 +25,8 @@ expect.set_options(timeout=MILLISECONDS)
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with removed_at_last(tmp_path_factory.mktemp("own") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
-        program.well("rescore")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("rescore")
         yield program
 
 

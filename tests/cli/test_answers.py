@@ -18,8 +18,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A few matches, scored without vectors. Tests write nothing, but for the last one."""
     with removed_at_last(tmp_path_factory.mktemp("answers") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
-        program.well("rescore")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("rescore")
         yield program
 
 
@@ -33,7 +33,7 @@ def best(program: Program) -> dict[str, Any]:
 
 def test_why_a_match_has_its_score(program: Program, best: dict[str, Any]) -> None:
     before = program.versions()
-    done = program.well("explain", str(best["id"]))
+    done = program.succeeds("explain", str(best["id"]))
     assert f"match   {best['id']}\n" in done.out
     # Nothing is embedded here, and that is the only thing to note.
     assert [line for line in done.out.splitlines() if line.startswith("note")] == [
@@ -52,7 +52,7 @@ def test_under_another_policy_with_changes_and_as_a_page(
 ) -> None:
     page = tmp_path / "why.html"
     changes = ("--set", "list_size=150000", "--set", "a.jv_history=[1, 2, 3]")
-    done = program.well("explain", str(best["id"]), "--policy", "geometric/impute", *changes, "--html", page)
+    done = program.succeeds("explain", str(best["id"]), "--policy", "geometric/impute", *changes, "--html", page)
     new = [best["a"] | {"jv_history": [1, 2, 3]}, best["b"] | {"list_size": 150_000}]
     calibration = calibration_of(MINILM)
     now = score_pair(best["a"], best["b"], "geometric/impute", calibration)
@@ -95,7 +95,7 @@ def test_what_cannot_be_explained_is_one_line(
 def test_the_best_matches_as_csv(program: Program, tmp_path: Path) -> None:
     matches, out = program.matches(), tmp_path / "top.csv"
     best = sorted((matches[name] for name in scored(matches)), key=lambda row: (-row["harmonic_mean"], str(row["id"])))
-    done = program.well("export", "--top", "10", "--out", out)
+    done = program.succeeds("export", "--top", "10", "--out", out)
     assert done.out == f"10 matches in {out}; {len(matches) - len(best)} without a score were left out\n"
     with out.open(newline="", encoding="utf-8") as file:
         found = list(csv.DictReader(file))
@@ -106,7 +106,7 @@ def test_the_best_matches_as_csv(program: Program, tmp_path: Path) -> None:
 
 def test_the_best_matches_of_one_profile(program: Program, best: dict[str, Any], tmp_path: Path) -> None:
     profile, out = str(best["profile_id"]), tmp_path / "mine.csv"
-    program.well("export", "--top", "1000", "--out", out, "--profile", profile)
+    program.succeeds("export", "--top", "1000", "--out", out, "--profile", profile)
     with out.open(newline="", encoding="utf-8") as file:
         found = {row["id"]: {row["profile_id"], row["suggested_profile_id"]} for row in csv.DictReader(file)}
     assert all(profile in sides for sides in found.values())
@@ -134,7 +134,7 @@ def test_what_cannot_be_exported_is_one_line(program: Program, tmp_path: Path, w
 
 def test_a_match_whose_profile_is_gone(program: Program, best: dict[str, Any]) -> None:
     program.sql(f"DELETE FROM profiles WHERE id = '{best['suggested_profile_id']}'")
-    done = program.well("explain", str(best["id"]))
+    done = program.succeeds("explain", str(best["id"]))
     gone = f"its profile {best['suggested_profile_id']} is gone"
     assert f"{gone}: this is what is stored, and no what-if is possible" in done.out
     assert done.cells["stored"][:3] == [f"{best[name]:.2f}" for name in ("score_ab", "score_ba", "harmonic_mean")]

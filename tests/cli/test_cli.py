@@ -34,7 +34,7 @@ def loaded_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home with a small population in it, to be copied; its server is stopped."""
     home = tmp_path_factory.mktemp("loaded") / "home"
     with removed_at_last(home):
-        done = Program(home).well("load", "demo", "--profiles", "120", "--matches", "400")
+        done = Program(home).succeeds("load", "demo", "--profiles", "120", "--matches", "400")
         assert done.out == "Loaded 120 profiles and 400 matches. Next: jv nightly\n"
         postgres.stop(home / "postgres")
         yield home
@@ -47,7 +47,7 @@ def scored_home(loaded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with removed_at_last(copy(loaded_home, home)):
         program = Program(home)
         before = program.others()
-        done = program.well("rescore")
+        done = program.succeeds("rescore")
         assert program.others() == before
         postgres.stop(home / "postgres")
         yield home, done
@@ -147,7 +147,7 @@ def test_without_a_command_the_help(shared: Program) -> None:
     done = shared.run()
     assert (done.code, done.err) == (2, "")
     assert "rescore" in done.out
-    assert shared.well("--help").out.strip() == done.out.strip()
+    assert shared.succeeds("--help").out.strip() == done.out.strip()
 
 
 # --- a database that cannot be used ----------------------------------------------------------------------------------
@@ -191,8 +191,8 @@ def test_a_database_that_cannot_be_used(elsewhere: Program, broken: str, cause: 
     [("match_suggestions", "match_context", "ALTER TABLE"), ("profiles", "jv_history", "put it back")],
 )
 def test_a_column_that_is_missing(elsewhere: Program, table: str, column: str, cure: str) -> None:
-    elsewhere.well("migrate")
-    elsewhere.well("load", "demo", "--profiles", "20", "--matches", "20")
+    elsewhere.succeeds("migrate")
+    elsewhere.succeeds("load", "demo", "--profiles", "20", "--matches", "20")
     elsewhere.sql(f"ALTER TABLE {table} DROP COLUMN {column}")
     before = elsewhere.versions()
     done = elsewhere.run("doctor")
@@ -230,8 +230,8 @@ GOOD = (
 
 
 def test_migrate_and_load_a_folder(elsewhere: Program, tmp_path: Path) -> None:
-    assert elsewhere.well("migrate").out.startswith("applied: pgvector")
-    assert elsewhere.well("migrate").out == "The database is up to date.\n"
+    assert elsewhere.succeeds("migrate").out.startswith("applied: pgvector")
+    assert elsewhere.succeeds("migrate").out == "The database is up to date.\n"
 
     profiles = [GOOD[0][0], {**GOOD[0][1], "jv_history": "[1,"}, {**GOOD[0][1], "name": ""}]
     folder = write_csv(tmp_path / "csv", profiles, [{**GOOD[1][0], "profile_id": "7", "match_score": "much"}])
@@ -249,7 +249,7 @@ def test_migrate_and_load_a_folder(elsewhere: Program, tmp_path: Path) -> None:
     assert last == f"jv: 5 errors in {folder}; nothing was loaded"
     assert elsewhere.versions() == []
 
-    assert elsewhere.well("load", write_csv(folder, *GOOD)).out.startswith("Loaded 2 profiles and 1 matches.")
+    assert elsewhere.succeeds("load", write_csv(folder, *GOOD)).out.startswith("Loaded 2 profiles and 1 matches.")
     select = "SELECT id::text, name, seeking, jv_history, tags FROM profiles ORDER BY id"
     assert [tuple(row.values()) for row in elsewhere.sql(select)] == [
         (A, "Kelsol", "authors, with a list", [{"with": "Ümit"}], None),
@@ -272,7 +272,7 @@ def test_rescore_scores_every_match(shared: Program, scored_home: tuple[Path, Do
 
 def test_a_second_rescore_writes_nothing(rescored: Program) -> None:
     before = rescored.versions()
-    assert rescored.well("rescore").cells["published_scores"][2] == "398 unchanged"
+    assert rescored.succeeds("rescore").cells["published_scores"][2] == "398 unchanged"
     assert rescored.versions() == before
 
 
@@ -280,7 +280,7 @@ def test_a_dry_run_says_what_it_would_write(rescored: Program) -> None:
     rescored.forget_scores("id::text < '4'")
     before = rescored.versions()
     missing = 398 - len(scored(rescored.matches()))
-    what = rescored.well("rescore", "--dry-run").cells["published_scores"][2]
+    what = rescored.succeeds("rescore", "--dry-run").cells["published_scores"][2]
     assert what == f"{missing} would be written, {398 - missing} unchanged"
     assert rescored.versions() == before
 
@@ -289,7 +289,7 @@ def test_only_missing(rescored: Program) -> None:
     rescored.forget_scores("id::text < '4'")
     rescored.sql("UPDATE match_suggestions SET harmonic_mean = 1.23 WHERE id::text > 'f' AND harmonic_mean IS NOT NULL")
     before = rescored.matches()
-    rescored.well("rescore", "--only-missing")
+    rescored.succeeds("rescore", "--only-missing")
     after = rescored.matches()
     assert_scored(rescored, only={match_id for match_id in after if match_id[0] != "f"})
     assert {k for k in after if after[k] != before[k]} == scored(after) - scored(before)
@@ -298,7 +298,7 @@ def test_only_missing(rescored: Program) -> None:
 
 def test_ranges_are_scored_alone(loaded: Program) -> None:
     """With as many ranges as there are by default."""
-    loaded.well("rescore", "--ranges", " 3C,00", JV_ID_RANGES="64")
+    loaded.succeeds("rescore", "--ranges", " 3C,00", JV_ID_RANGES="64")
     matches = loaded.matches()
     chosen = {match_id for match_id in matches if match_id[:2] in ("00", "01", "02", "03", "3c", "3d", "3e", "3f")}
     assert scored(matches) <= chosen
@@ -316,12 +316,12 @@ def test_another_policy(rescored: Program) -> None:
     assert rescored.versions() == before
 
     rescored.forget_scores("id::text < '4'")
-    rescored.well("retry")
+    rescored.succeeds("retry")
     assert_scored(rescored)
 
-    rescored.well("rescore", "--policy", "geometric/redistribute", "--switch-policy")
+    rescored.succeeds("rescore", "--policy", "geometric/redistribute", "--switch-policy")
     assert_scored(rescored, "geometric/redistribute")
-    assert rescored.well("status").cells.keys() >= {
+    assert rescored.succeeds("status").cells.keys() >= {
         f"scored: geometric/redistribute, ismc_v2_embeddings, model {MINILM}"
     }
 
@@ -352,13 +352,13 @@ def test_a_range_that_cannot_be_published(rescored: Program) -> None:
     others = {match_id for match_id in matches if range_of(match_id) != BLOCKED}
     assert_scored(rescored, only=others)
 
-    assert rescored.well("rescore", "--dry-run").code == 0
-    status = rescored.well("status").out
+    assert rescored.succeeds("rescore", "--dry-run").code == 0
+    status = rescored.succeeds("status").out
     assert f"published_scores: failed in 1 range (8): {cause}" in status
     assert status.endswith("Next: jv retry\n")
 
     rescored.sql("DROP TRIGGER refuse ON match_suggestions")
-    rescored.well("retry")
+    rescored.succeeds("retry")
     assert_scored(rescored)
     after = rescored.matches()
     assert {match_id: after[match_id] for match_id in others} == {match_id: matches[match_id] for match_id in others}
@@ -368,7 +368,7 @@ def test_a_range_that_cannot_be_published(rescored: Program) -> None:
     assert (retried.job, retried.status) == ("nightly", "SUCCESS")
     assert retried.made["published_scores"] == [BLOCKED]
     assert {key for keys in retried.made.values() for key in keys} == {BLOCKED}
-    assert rescored.well("retry").out == "No range has failed and none is left to do.\n"
+    assert rescored.succeeds("retry").out == "No range has failed and none is left to do.\n"
 
 
 def test_profiles_that_cannot_be_read(loaded: Program) -> None:
@@ -389,7 +389,7 @@ def test_profiles_that_cannot_be_read(loaded: Program) -> None:
     assert scored(loaded.matches()) == set()
 
     set_history(loaded, broken["id"], json.dumps(broken["jv_history"]))
-    loaded.well("retry")
+    loaded.succeeds("retry")
     assert_scored(loaded)
     made = [run.made for run in loaded.runs()]
     assert made[0] == {"profiles": ["0", "8", "c"]}
@@ -403,11 +403,11 @@ def test_profiles_that_cannot_be_read(loaded: Program) -> None:
     assert len(done.err.splitlines()) == 2
     assert "profiles failed in 1 range (4)" in done.err
     assert len(scored(loaded.matches())) == 398
-    assert "profiles: failed in 1 range (4): profiles.jv_history of " in loaded.well("status").out
+    assert "profiles: failed in 1 range (4): profiles.jv_history of " in loaded.succeeds("status").out
 
     # and what was scored by them is scored again when the range is read
     set_history(loaded, broken["id"], '["a", "b", "c"]')
-    loaded.well("retry")
+    loaded.succeeds("retry")
     assert_scored(loaded)
 
 
@@ -438,10 +438,10 @@ def test_stopped_in_the_middle(rescored: Program, number: signal.Signals) -> Non
     before = rescored.matches()
     assert {range_of(match_id) for match_id in scored(before)} == {"0", "4"}
 
-    status = rescored.well("status").out
+    status = rescored.succeeds("status").out
     assert "published_scores: failed in 4 ranges (0, 4, 8, c): " in status
     assert status.endswith("Next: jv retry\n")
-    rescored.well("retry")
+    rescored.succeeds("retry")
     assert_scored(rescored)
     after = rescored.matches()
     assert after.keys() == unscored.keys()
@@ -449,7 +449,7 @@ def test_stopped_in_the_middle(rescored: Program, number: signal.Signals) -> Non
     *_, stopped, retried = rescored.runs()
     assert (stopped.job, stopped.status) == ("rescore", "CANCELED" if number == signal.SIGINT else "FAILURE")
     assert (retried.job, retried.status) == ("nightly", "SUCCESS")
-    assert rescored.well("retry").out == "No range has failed and none is left to do.\n"
+    assert rescored.succeeds("retry").out == "No range has failed and none is left to do.\n"
 
 
 def test_stopped_before_anything_was_done(shared: Program) -> None:
@@ -471,7 +471,7 @@ def test_two_at_once(loaded: Program) -> None:
         assert (process.returncode, err) == (0, "")
     assert_scored(loaded)
     assert [(run.job, run.status) for run in loaded.runs()] == [("rescore", "SUCCESS")] * 2
-    assert loaded.well("retry").out == "No range has failed and none is left to do.\n"
+    assert loaded.succeeds("retry").out == "No range has failed and none is left to do.\n"
 
 
 # --- status ----------------------------------------------------------------------------------------------------------
@@ -493,7 +493,7 @@ def test_status(rescored: Program) -> None:
                  "AND harmonic_mean IS NOT NULL")  # fmt: skip
     in_e, in_f = (sum(k.startswith(digit) for k in scored(rescored.matches())) for digit in "ef")
     waiting_matches = 398 - len(scored(rescored.matches()))
-    done = rescored.well("status")
+    done = rescored.succeeds("status")
     assert {name: int(cells[0]) for name, cells in done.cells.items() if cells[0].isdigit()} == {
         "embedded": 1,
         "under another model": 1,
@@ -514,7 +514,7 @@ def test_status(rescored: Program) -> None:
 
 
 def test_doctor(shared: Program) -> None:
-    findings = shared.well("doctor").out.splitlines()
+    findings = shared.succeeds("doctor").out.splitlines()
     assert len(findings) > 5
     assert {finding.split()[0] for finding in findings} == {"ok"}
 
@@ -525,22 +525,22 @@ def test_doctor(shared: Program) -> None:
 def test_behind_a_transaction_pooler(elsewhere: Program) -> None:
     with pgbouncer(elsewhere.settings["JV_DATABASE_URL"]) as through:
         program = Program(elsewhere.home, {**elsewhere.settings, "JV_DATABASE_URL": through})
-        program.well("migrate")
-        program.well("load", "demo", "--profiles", "120", "--matches", "400")
+        program.succeeds("migrate")
+        program.succeeds("load", "demo", "--profiles", "120", "--matches", "400")
         before = program.others()
-        assert program.well("rescore").cells["published_scores"][2] == "398 written"
+        assert program.succeeds("rescore").cells["published_scores"][2] == "398 written"
         assert_scored(program)
         assert program.others() == before
-        assert program.well("status").cells["together"] == ["400"]
+        assert program.succeeds("status").cells["together"] == ["400"]
         assert [(run.job, run.status) for run in program.runs()] == [("rescore", "SUCCESS")]
 
 
 def test_nightly(tmp_path: Path) -> None:
     with removed_at_last(tmp_path / "jv") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "30", "--matches", "50")
+        program.succeeds("load", "demo", "--profiles", "30", "--matches", "50")
         before = program.others()
-        done = program.well("nightly")
+        done = program.succeeds("nightly")
         assert_scored(program)
         assert program.others() == before
         for row in program.profiles().values():
@@ -553,11 +553,11 @@ def test_nightly(tmp_path: Path) -> None:
         assert embedded
 
         versions = program.versions()
-        done = program.well("nightly")
+        done = program.succeeds("nightly")
         assert "embedded" not in done.cells["profile_embeddings"][2]
         assert done.cells["published_scores"][2] == f"{len(contexts)} unchanged"
         assert program.versions() == versions
-        assert program.well("embed", "--ranges", "8,0").cells["profile_embeddings"][0] == "2"
+        assert program.succeeds("embed", "--ranges", "8,0").cells["profile_embeddings"][0] == "2"
         assert program.versions() == versions
         jobs = ["nightly", "nightly", "embed", "embed"]  # ranges that are not neighbours take a run each
         assert [(run.job, run.status) for run in program.runs()] == [(job, "SUCCESS") for job in jobs]

@@ -31,8 +31,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """
     with removed_at_last(tmp_path_factory.mktemp("discover") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
-        program.well("embed")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("embed")
         some = min(str(name) for name in program.profiles())
         for place, other in enumerate((some, GONE), start=1):
             program.sql("INSERT INTO match_suggestions (id, profile_id, suggested_profile_id) VALUES "
@@ -93,7 +93,7 @@ def accepted_pairs(scores: Scores, cap: int) -> set[frozenset[str]]:
 
 def test_the_best_candidates_are_those_of_scoring_every_pair(program: Program, scores: Scores, tmp_path: Path) -> None:
     before = program.versions()
-    done = program.well("discover", "--top", "3", "--out", str(tmp_path / "best.csv"))
+    done = program.succeeds("discover", "--top", "3", "--out", str(tmp_path / "best.csv"))
     rows = rows_of(tmp_path / "best.csv")
     assert lists_of(rows) == expected_lists(scores, 3)
     assert [row["profile_id"] for row in rows] == sorted(row["profile_id"] for row in rows)
@@ -105,7 +105,7 @@ def test_the_best_candidates_are_those_of_scoring_every_pair(program: Program, s
 def test_accepted_pairs_are_listed_from_both_sides_and_those_beyond_a_list_follow_it(
     program: Program, scores: Scores, tmp_path: Path
 ) -> None:
-    program.well("discover", "--top", "2", "--cap", "3", "--out", str(tmp_path / "spread.csv"))
+    program.succeeds("discover", "--top", "2", "--cap", "3", "--out", str(tmp_path / "spread.csv"))
     rows = rows_of(tmp_path / "spread.csv")
     accepted = accepted_pairs(scores, 3)
     found = Counter(frozenset((row["profile_id"], row["candidate_id"])) for row in rows if row["accepted"] == "true")
@@ -120,7 +120,7 @@ def test_accepted_pairs_are_listed_from_both_sides_and_those_beyond_a_list_follo
 
 
 def test_ranges_give_the_lists_of_their_profiles(program: Program, scores: Scores, tmp_path: Path) -> None:
-    program.well("discover", "--top", "2", "--ranges", "0,8", "--out", str(tmp_path / "some.csv"))
+    program.succeeds("discover", "--top", "2", "--ranges", "0,8", "--out", str(tmp_path / "some.csv"))
     chosen = {name: rows for name, rows in expected_lists(scores, 2).items() if name[0] in "012389ab"}
     assert lists_of(rows_of(tmp_path / "some.csv")) == chosen
 
@@ -144,11 +144,11 @@ def test_what_cannot_be_found_is_one_line(program: Program, tmp_path: Path, word
 def test_with_more_asked_than_there_are_all_candidates_are_listed(
     program: Program, scores: Scores, tmp_path: Path
 ) -> None:
-    program.well("discover", "--top", "500", "--cap", "0", "--out", str(tmp_path / "all.csv"))
+    program.succeeds("discover", "--top", "500", "--cap", "0", "--out", str(tmp_path / "all.csv"))
     rows = rows_of(tmp_path / "all.csv")
     assert lists_of(rows) == expected_lists(scores, 500)
     assert {row["accepted"] for row in rows} == {"false"}
-    program.well("discover", "--top", "1", "--cap", "500", "--out", str(tmp_path / "all.csv"))
+    program.succeeds("discover", "--top", "1", "--cap", "500", "--out", str(tmp_path / "all.csv"))
     rows = rows_of(tmp_path / "all.csv")
     assert {(row["profile_id"], row["candidate_id"]) for row in rows} == set(scores)
     assert {row["accepted"] for row in rows} == {"true"}
@@ -164,7 +164,7 @@ def test_a_model_without_calibration_is_one_line(program: Program, tmp_path: Pat
 
 def test_a_candidate_is_explained_by_its_two_ids(program: Program, scores: Scores) -> None:
     (a, b), score = next(iter(scores.items()))
-    done = program.well("explain", a, b)
+    done = program.succeeds("explain", a, b)
     numbers = (score.score_ab, score.score_ba, score.harmonic_mean)
     assert re.search(r"score +│ +" + " │ +".join(f"{number:.2f}" for number in numbers), done.out)
     assert "no match joins these profiles" in done.out
@@ -198,11 +198,11 @@ def die_in_the_second_partition() -> None:
 def test_a_run_that_is_killed_leaves_whole_partitions_and_is_retried(
     program: Program, scores: Scores, tmp_path: Path
 ) -> None:
-    program.well("discover", "--top", "2", "--out", str(tmp_path / "first.csv"))
-    program.well("retry")
+    program.succeeds("discover", "--top", "2", "--out", str(tmp_path / "first.csv"))
+    program.succeeds("retry")
     before, after = expected_lists(scores, 2), expected_lists(scores, 3)
     assert stored(program) == before
-    assert program.well("retry").out == "No range has failed and none is left to do.\n"
+    assert program.succeeds("retry").out == "No range has failed and none is left to do.\n"
     killed = program.run(
         "discover", "--top", "3", "--out", str(tmp_path / "none.csv"), first=die_in_the_second_partition
     )
@@ -210,7 +210,7 @@ def test_a_run_that_is_killed_leaves_whole_partitions_and_is_retried(
     assert not (tmp_path / "none.csv").exists()
     first = {name: rows for name, rows in after.items() if name[0] in "0123"}
     assert stored(program) == before | first
-    program.well("retry")
+    program.succeeds("retry")
     assert stored(program) == after
     assert lists_of(rows_of(tmp_path / "none.csv")) == after
-    assert program.well("retry").out == "No range has failed and none is left to do.\n"
+    assert program.succeeds("retry").out == "No range has failed and none is left to do.\n"

@@ -12,7 +12,7 @@ from tests.support.program import Program, removed_at_last
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with removed_at_last(tmp_path_factory.mktemp("evaluate") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "80", "--matches", "300")
+        program.succeeds("load", "demo", "--profiles", "80", "--matches", "300")
         yield program
 
 
@@ -41,7 +41,7 @@ def test_before_anything_is_scored(program: Program) -> None:
 
 
 def test_it_prints_the_table_and_the_verdicts_and_keeps_the_file(program: Program) -> None:
-    program.well("rescore")
+    program.succeeds("rescore")
     before = program.versions()
     done = program.run("evaluate", "--at", "2026-02-17T00:00Z")
     assert done.code == 0

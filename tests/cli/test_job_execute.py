@@ -23,7 +23,7 @@ SAYS = "this run has no partitions; to do all of them, type: --tags "
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with removed_at_last(tmp_path_factory.mktemp("execute") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
         yield program
 
 
@@ -48,7 +48,7 @@ def test_it_says_what_to_type(program: Program) -> None:
     done = execute(program, "--tags", *shlex.split(words))
     assert done.returncode == 0, done.stderr
     assert_scored(program)
-    assert "published_scores: never done" not in program.well("status").out
+    assert "published_scores: never done" not in program.succeeds("status").out
 
 
 @pytest.mark.parametrize("job", ["rescore", "refresh", "nightly", "discover"])

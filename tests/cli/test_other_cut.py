@@ -16,8 +16,8 @@ FEWER = "2"
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with removed_at_last(tmp_path_factory.mktemp("cut") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
-        program.well("rescore")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("rescore")
         yield program
 
 
@@ -25,11 +25,11 @@ def test_files_of_the_number_of_before_publish_nothing(program: Program, monkeyp
     """The scores that another number of ranges published since are newer, and stay."""
     first = program.matches()
     program.sql("UPDATE profiles SET list_size = 40000, current_projects = 'a course', audience_engagement_score = 0.9")
-    program.well("rescore", JV_ID_RANGES=FEWER)
+    program.succeeds("rescore", JV_ID_RANGES=FEWER)
     newer = program.matches()
     assert {match for match in newer if newer[match]["harmonic_mean"] != first[match]["harmonic_mean"]}
 
-    status = program.well("status").out
+    status = program.succeeds("status").out
     for asset in ("profiles", "match_scores"):
         assert f"{asset}: never done in 4 ranges ({', '.join(KEYS)})" in status
     assert status.endswith("Next: jv retry\n")
@@ -40,7 +40,7 @@ def test_files_of_the_number_of_before_publish_nothing(program: Program, monkeyp
     assert "match_scores was never made: " in f"{outcome.broken} {outcome.failed}"
     assert program.matches() == newer
 
-    program.well("retry")
+    program.succeeds("retry")
     assert program.matches() == newer
     assert_scored(program)
-    assert program.well("status").out.endswith("Next: jv nightly\n")  # nothing was embedded yet
+    assert program.succeeds("status").out.endswith("Next: jv nightly\n")  # nothing was embedded yet

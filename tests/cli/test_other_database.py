@@ -54,8 +54,8 @@ def test_each_command_names_both_databases(staging: Database, home: Path, server
     assert jv.matches() == before
 
     (home / FILE).unlink()  # the cure
-    jv.well("rescore")
-    assert jv.well("status").out
+    jv.succeeds("rescore")
+    assert jv.succeeds("status").out
     production._engine.dispose()
 
 

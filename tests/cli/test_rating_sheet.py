@@ -19,20 +19,20 @@ ROW = {"rater": "ab", "rating": "4", "note": "", "rated_at": "2026-02-17T10:00:0
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with removed_at_last(tmp_path_factory.mktemp("ratings") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "80", "--matches", "300")
-        program.well("rescore")
+        program.succeeds("load", "demo", "--profiles", "80", "--matches", "300")
+        program.succeeds("rescore")
         yield program
 
 
 @pytest.fixture(scope="module")
 def sheet(program: Program) -> str:
     """The name of a sheet of 62 pairs."""
-    program.well("discover", "--top", "5", "--out", str(program.home / "candidates.csv"))
+    program.succeeds("discover", "--top", "5", "--out", str(program.home / "candidates.csv"))
     return drawn(program, program.home / "sheet.html", "62")
 
 
 def drawn(program: Program, out: Path, count: str, *more: str) -> str:
-    done = program.well("rating-sheet", "--matches", count, "--out", str(out), *more)
+    done = program.succeeds("rating-sheet", "--matches", count, "--out", str(out), *more)
     (name,) = re.findall(r"^sheet (\w{12}), ", done.out)
     return str(name)
 
@@ -114,11 +114,11 @@ def test_equal_seeds_draw_equal_sheets(program: Program, sheet: str, tmp_path: P
 
 def test_ratings_are_loaded_once_and_a_later_file_replaces(program: Program, sheet: str, tmp_path: Path) -> None:
     first = saved(tmp_path / "first.csv", rows_of(sheet, range(1, 41)))
-    assert program.well("ratings", "load", str(first)).out == "40 ratings of 1 raters loaded\n"
-    again = program.well("ratings", "load", str(first)).out
+    assert program.succeeds("ratings", "load", str(first)).out == "40 ratings of 1 raters loaded\n"
+    again = program.succeeds("ratings", "load", str(first)).out
     assert again == "40 ratings of 1 raters loaded; 40 of before replaced\n"
     later = rows_of(sheet, range(1, 36), rating="2", note='said "no", twice')
-    program.well("ratings", "load", str(saved(tmp_path / "later.csv", later)))
+    program.succeeds("ratings", "load", str(saved(tmp_path / "later.csv", later)))
     kept = program.sql("SELECT DISTINCT rater, rating, note, rated_at::text FROM jv.ratings")
     assert kept == [
         {"rater": "ab", "rating": 2, "note": 'said "no", twice', "rated_at": "2026-02-17 10:00:00+00"},
@@ -188,7 +188,7 @@ def test_too_few_or_many_pairs_are_refused(program: Program, tmp_path: Path, cou
 def test_the_evaluation_has_the_figures(program: Program, sheet: str, tmp_path: Path) -> None:
     for rater, rating in (("cd", "2"), ("ef", "5")):
         rows = rows_of(sheet, range(1, 36), rater=rater, rating=rating)
-        program.well("ratings", "load", str(saved(tmp_path / f"{rater}.csv", rows)))
+        program.succeeds("ratings", "load", str(saved(tmp_path / f"{rater}.csv", rows)))
     done = program.run("evaluate")
     assert done.code == 0
     found = json.loads((program.home / "reports" / "evaluation.json").read_text())["ratings"]
@@ -214,12 +214,12 @@ def test_a_profile_that_is_gone_since_is_refused_with_a_cure(program: Program, s
     assert (done.code, done.err) == (2, said)
     assert not out.exists()
     (kept,) = program.sql("SELECT count(*) AS rows FROM jv.rating_pairs")
-    program.well("rescore")
-    program.well("discover", "--top", "5", "--out", str(tmp_path / "candidates.csv"))
+    program.succeeds("rescore")
+    program.succeeds("discover", "--top", "5", "--out", str(tmp_path / "candidates.csv"))
     drawn(program, out, "62")
     assert program.sql("SELECT count(*) AS rows FROM jv.rating_pairs") == [{"rows": kept["rows"] + 62}]
     program.sql("INSERT INTO profiles SELECT * FROM gone; DROP TABLE gone")
-    program.well("rescore")
+    program.succeeds("rescore")
 
 
 def test_too_few_to_draw_from(program: Program, sheet: str, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_too_few_to_draw_from(program: Program, sheet: str, tmp_path: Path) -> N
     (scored,) = program.sql("SELECT count(*) AS rows FROM match_suggestions WHERE harmonic_mean IS NOT NULL")
     said = f"jv: {scored['rows']} matches are scored, and the sheet takes 334; type: jv nightly\n"
     assert (done.code, done.err) == (2, said)
-    program.well("discover", "--top", "80", "--out", str(tmp_path / "all.csv"))
+    program.succeeds("discover", "--top", "80", "--out", str(tmp_path / "all.csv"))
     done = program.run("rating-sheet", "--matches", "30", "--out", str(out))
     assert done.code == 2
     assert done.err.startswith("jv: of ")

@@ -16,7 +16,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A few matches, not scored."""
     with removed_at_last(tmp_path_factory.mktemp("report") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
         yield program
 
 
@@ -26,9 +26,9 @@ def test_before_anything_is_scored(program: Program) -> None:
 
 
 def test_it_says_what_it_found_and_where_it_is(program: Program) -> None:
-    program.well("rescore")
+    program.succeeds("rescore")
     before = program.versions()
-    done = program.well("report")
+    done = program.succeeds("report")
     folder = program.home / "reports"
     assert done.out.splitlines()[-3:] == [str(folder / f"report.{kind}") for kind in ("html", "txt", "json")]
     report = json.loads((folder / "report.json").read_text())
@@ -53,14 +53,14 @@ def test_a_range_that_is_missing_is_told_and_the_others_are_reported(program: Pr
     assert "the rest is done by: jv report" in done.err
     assert "warning: 1 of 4 ranges (8) are missing in embedding_isolation, " in done.err
     assert done.out.endswith("report.json\n")
-    program.well("rescore")
-    assert "warning" not in program.well("report").err
+    program.succeeds("rescore")
+    assert "warning" not in program.succeeds("report").err
 
 
 def test_the_profiles_to_ask_for_data(program: Program) -> None:
-    program.well("rescore")
+    program.succeeds("rescore")
     out = program.home / "ask.csv"
-    done = program.well("export", "--missing-data", "--top", "5", "--out", str(out))
+    done = program.succeeds("export", "--missing-data", "--top", "5", "--out", str(out))
     assert done.out == f"5 profiles in {out}: their missing data costs most, and is data to ask for\n"
     rows = list(csv.DictReader(out.read_text().splitlines()))
     cost = [float(row["points_lost"]) * int(row["directions"]) for row in rows]

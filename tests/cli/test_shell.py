@@ -21,8 +21,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Tests leave its scores as they are."""
     with removed_at_last(tmp_path_factory.mktemp("shell") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
-        program.well("rescore")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("rescore")
         yield program
 
 
@@ -61,7 +61,7 @@ def test_a_command_that_fails_still_says_so_to_the_shell(program: Program) -> No
 def test_a_table_on_standard_output(program: Program, tmp_path: Path) -> None:
     done = bash(program, "jv export --top 5 --out -")
     assert done.stderr.startswith("5 matches in standard output; ")
-    program.well("export", "--top", "5", "--out", tmp_path / "top.csv")
+    program.succeeds("export", "--top", "5", "--out", tmp_path / "top.csv")
     assert done.stdout.encode() == (tmp_path / "top.csv").read_bytes().replace(b"\r\n", b"\n")
     done = bash(program, "jv discover --top 1 --out -")
     assert done.returncode == 0
@@ -95,7 +95,7 @@ def test_completion_in_bash(program: Program) -> None:
 def test_the_beginning_of_an_id(program: Program) -> None:
     match = a_match(program)
     for beginning in (match[:8], match[:13], match.replace("-", "")[:12].upper()):
-        assert program.well("explain", beginning).out.startswith(f"match   {match}\n")
+        assert program.succeeds("explain", beginning).out.startswith(f"match   {match}\n")
     digit = next(d for d in "0123456789abcdef" if sum(each.startswith(d) for each in program.matches()) > 1)
     done = program.run("explain", digit)
     assert (done.code, done.out) == (2, "")
@@ -112,8 +112,8 @@ def test_the_names_of_both_profiles_if_asked_for(program: Program, tmp_path: Pat
     row = program.matches()[match]
     names = [str(program.profiles()[str(row[side])]["name"]) for side in ("profile_id", "suggested_profile_id")]
     page = tmp_path / "why.html"
-    out = program.well("explain", match, "--names", "--html", page).out
-    without = program.well("explain", match).out
+    out = program.succeeds("explain", match, "--names", "--html", page).out
+    without = program.succeeds("explain", match).out
     for side, name in zip(("profile_id", "suggested_profile_id"), names, strict=True):
         assert f"{row[side]}, {name}\n" in out
         assert name in page.read_text(encoding="utf-8")
@@ -121,7 +121,7 @@ def test_the_names_of_both_profiles_if_asked_for(program: Program, tmp_path: Pat
 
 
 def test_a_row_of_ranges(program: Program) -> None:
-    assert program.well("rescore", "--ranges", "4-8,C").cells["match_scores"][0] == "3"
+    assert program.succeeds("rescore", "--ranges", "4-8,C").cells["match_scores"][0] == "3"
     for wrong, said in (("8-4", "--ranges 8-4: 4 comes before 8; type: 4-8"), ("4-", "there is no range (empty)")):
         done = program.run("rescore", "--ranges", wrong)
         assert (done.code, done.out) == (2, "")
@@ -131,20 +131,20 @@ def test_a_row_of_ranges(program: Program) -> None:
 def test_while_a_rescore_runs_status_advises_no_other(program: Program) -> None:
     """Also with other rules, when it says how to replace the scores, and with scores that are missing."""
     policy = {"JV_POLICY": "geometric/impute"}
-    assert "jv rescore --policy geometric/impute --switch-policy" in program.well("status", **policy).out
+    assert "jv rescore --policy geometric/impute --switch-policy" in program.succeeds("status", **policy).out
     program.forget_scores()
-    assert program.well("status").out.endswith("Next: jv nightly\n")
+    assert program.succeeds("status").out.endswith("Next: jv nightly\n")
     with program.connect() as other, other.transaction():
         other.execute("SELECT FROM match_suggestions FOR UPDATE")
         process = program.start("rescore", "--ranges", "8")
         wait_until(lambda: waits_for_a_lock(program))
         for settings in ({}, policy):
-            out = program.well("status", **settings).out
+            out = program.succeeds("status", **settings).out
             assert " of rescore, ranges 8 to 8, is still running\n" in out
             assert out.endswith("Next: wait for the run in progress, then: jv status\n")
             assert "jv rescore" not in out
     assert process.wait() == 0
-    program.well("rescore")
+    program.succeeds("rescore")
 
 
 def waits_for_a_lock(program: Program) -> bool:
@@ -170,8 +170,8 @@ def test_stop_the_embedded_server(program: Program) -> None:
         done = program.run("stop")
         assert done.code == 2
         assert "the embedded Postgres has open connections: somebody else (1); let these programs end first" in done.err
-    assert program.well("stop").out.startswith("Stopped. The data stay in ")
-    assert program.well("stop").out == "No embedded Postgres is running.\n"
+    assert program.succeeds("stop").out.startswith("Stopped. The data stay in ")
+    assert program.succeeds("stop").out == "No embedded Postgres is running.\n"
     assert program.versions() == before
 
 

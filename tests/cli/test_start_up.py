@@ -25,7 +25,7 @@ finally:
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with removed_at_last(tmp_path_factory.mktemp("start") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "20", "--matches", "20")
+        program.succeeds("load", "demo", "--profiles", "20", "--matches", "20")
         yield program
 
 

@@ -17,8 +17,8 @@ STEPS = [[0.6, 10.0], [0.5, 8.0], [0.4, 6.0], [0.3, 4.5]]
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with removed_at_last(tmp_path_factory.mktemp("trial") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
-        program.well("nightly")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("nightly")
         yield program
 
 

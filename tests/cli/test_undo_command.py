@@ -17,10 +17,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A few matches, scored under one policy, and two of the four ranges then under another by one command."""
     with removed_at_last(tmp_path_factory.mktemp("undo") / "home") as home:
         program = Program(home)
-        program.well("load", "demo", "--profiles", "40", "--matches", "80")
-        program.well("rescore")
+        program.succeeds("load", "demo", "--profiles", "40", "--matches", "80")
+        program.succeeds("rescore")
         switch = ("--policy", "geometric/impute", "--switch-policy", "--accept-shift")
-        program.well("rescore", "--ranges", "0,8", *switch)
+        program.succeeds("rescore", "--ranges", "0,8", *switch)
         yield program
 
 
@@ -50,7 +50,7 @@ def answered(program: Program, answer: str, *words: str) -> tuple[int, str]:
 
 def test_the_list_says_what_each_run_was(program: Program) -> None:
     last, first = kept(program)
-    cells = program.well("undo").cells
+    cells = program.succeeds("undo").cells
     assert cells[first][2:] == ["rescore", "all", "harmonic/impute"]
     assert cells[last][2:] == ["rescore", "0, 8", "geometric/impute"]
     changed = [
@@ -77,12 +77,12 @@ def test_yes_without_a_run_is_one_line(program: Program) -> None:
 
 def test_it_says_what_it_would_put_back_and_asks(program: Program) -> None:
     run, before = kept(program)[0], program.versions()
-    count = program.well("undo").cells[run][1]
+    count = program.succeeds("undo").cells[run][1]
     said = [
         f"Undoing run {run[:8]} (rescore, ranges 0, 8, policy geometric/impute):",
         f"{count} matches would have their scores under harmonic/impute again",
     ]
-    assert program.well("undo", run, "--dry-run").out.splitlines() == said
+    assert program.succeeds("undo", run, "--dry-run").out.splitlines() == said
     code, out = answered(program, "n\n", "undo", run)
     assert code == 1
     assert out.splitlines()[:2] == said
@@ -92,10 +92,11 @@ def test_it_says_what_it_would_put_back_and_asks(program: Program) -> None:
     kept_now = "UPDATE jv.replaced_scores SET match_context = {}"
     program.sql("CREATE TABLE contexts AS SELECT * FROM jv.replaced_scores")
     program.sql(kept_now.format("match_context - 'policy'"))
-    assert program.well("undo", run, "--dry-run").out.splitlines() == said
+    assert program.succeeds("undo", run, "--dry-run").out.splitlines() == said
     program.sql(kept_now.format("NULL"))
     assert (
-        f"{count} matches would have their scores under other rules again" in program.well("undo", run, "--dry-run").out
+        f"{count} matches would have their scores under other rules again"
+        in program.succeeds("undo", run, "--dry-run").out
     )
     program.sql(
         "UPDATE jv.replaced_scores r SET match_context = c.match_context FROM contexts c "

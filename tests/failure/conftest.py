@@ -32,7 +32,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, server: local.Server) -> 
         server.ensure_database(DAGSTER)
         urls = {"JV_DATABASE_URL": ours.url(POPULATED), "JV_DAGSTER_URL": server.url(DAGSTER)}
         jv = ForkedProgram(tmp_path_factory.mktemp("populated") / "home", {**urls, **SETTINGS})
-        jv.well("status")  # makes Dagster's tables
+        jv.succeeds("status")  # makes Dagster's tables
         yield folder
     finally:
         local.stop(folder)
@@ -55,7 +55,7 @@ def published(postgres: Path, server: local.Server, tmp_path_factory: pytest.Tem
     _copy(ours, POPULATED, PUBLISHED)
     _copy(server, DAGSTER, PUBLISHED)
     urls = {"JV_DATABASE_URL": ours.url(PUBLISHED), "JV_DAGSTER_URL": server.url(PUBLISHED)}
-    ForkedProgram(tmp_path_factory.mktemp("publishing") / "home", {**urls, **SETTINGS}).well("rescore")
+    ForkedProgram(tmp_path_factory.mktemp("publishing") / "home", {**urls, **SETTINGS}).succeeds("rescore")
     with connect(ours.url(PUBLISHED)) as connection:
         connection.execute("DELETE FROM writes")
     return PUBLISHED

@@ -41,7 +41,7 @@ def scaled_out(production: Production, tmp_path: Path) -> Iterator[Production]:
     with redis(tmp_path / "redis") as broker:
         ours = {"JV_ID_RANGES": str(RANGES), "JV_RANGES_PER_RUN": "4", "JV_CELERY_BROKER": broker}
         jv = ForkedProgram(production.jv.home, {**production.jv.settings, **ours, "JV_REPORTS_PORT": str(free_port())})
-        jv.well("rescore", "--dry-run")
+        jv.succeeds("rescore", "--dry-run")
         yield replace(production, jv=jv)
 
 
@@ -106,8 +106,8 @@ def test_a_run_of_two_workers_told_to_stop(scaled_out: Production, instance: dg.
     assert workers.returncode == 0
     assert len(taken) == 2
     assert all(taken), "one worker did everything"
-    assert scaled_out.jv.well("status").out.endswith("Next: jv retry\n")
-    assert scaled_out.jv.well("retry").cells["published_scores"][:2] == ["4", "0"]
+    assert scaled_out.jv.succeeds("status").out.endswith("Next: jv retry\n")
+    assert scaled_out.jv.succeeds("retry").cells["published_scores"][:2] == ["4", "0"]
     assert_whole(scaled_out)
 
 
@@ -139,7 +139,7 @@ def test_a_worker_and_a_run_of_another_one_killed(scaled_out: Production, instan
     assert re.fullmatch(rf"its worker jv-[12]-\d+@\S+ was killed or cannot be reached{kept}", of_worker)
     assert of_run == f"its process was killed or has crashed{kept}"
     assert_whole(scaled_out)
-    assert "Next:" not in scaled_out.jv.well("status").out
+    assert "Next:" not in scaled_out.jv.succeeds("status").out
 
 
 def logs(production: Production) -> list[str]:

@@ -53,7 +53,7 @@ def test_rows_held_for_good_fail_their_range_alone(production: Production) -> No
     assert [line.split("; ")[-1][:14] for line in production.retries()] == ["attempt 2 of 2"]
     cause = "canceling statement due to lock timeout"
     assert_failed(production, done, "1 range (8)", cause, "somebody else holds what is needed, or the server is slow: ")
-    assert production.jv.well("retry").cells["published_scores"][0] == "1"
+    assert production.jv.succeeds("retry").cells["published_scores"][0] == "1"
     assert_whole(production)
 
 
@@ -82,7 +82,7 @@ def test_two_rescores_at_once_write_each_row_once(production: Production) -> Non
     assert production.sql("SELECT count(*) FROM writes") == [{"count": scorable}]
     assert_no_deadlock(production)
     assert_whole(production)
-    assert production.jv.well("retry").out == "No range has failed and none is left to do.\n"
+    assert production.jv.succeeds("retry").out == "No range has failed and none is left to do.\n"
 
 
 def test_a_range_scored_otherwise_while_it_is_published(production: Production) -> None:
@@ -90,7 +90,7 @@ def test_a_range_scored_otherwise_while_it_is_published(production: Production) 
     with held(production, RANGE_8), held(production, RANGE_A):  # Two are published at a time.
         process = production.jv.start("rescore")
         wait_until(lambda: waiting(production, 2))
-        production.jv.well("rescore", "--dry-run", "--policy", "geometric/redistribute")
+        production.jv.succeeds("rescore", "--dry-run", "--policy", "geometric/redistribute")
     done = ended(process)
     assert done.code == 1
     *both, others, cure = done.err.splitlines()
@@ -102,18 +102,18 @@ def test_a_range_scored_otherwise_while_it_is_published(production: Production) 
     assert cure == "Once fixed, the rest is done by: jv retry"
     assert list(production.failed()["published_scores"]) == ["8", "a", "c", "e"]
     assert_no_trace(production.log())
-    status = production.jv.well("status").out
+    status = production.jv.succeeds("status").out
     assert "published_scores: failed in 1 range (8): range 8 was rescored" in status
     assert status.endswith("Next: jv retry\n")
     mixed = "match_context ->> 'policy' = 'geometric/redistribute'"
     assert production.sql(f"SELECT id FROM match_suggestions WHERE {mixed}") == []
-    production.jv.well("retry")
+    production.jv.succeeds("retry")
     assert_whole(production)
 
 
 def test_a_rescore_and_an_embed_at_once(production: Production) -> None:
     """The rescore takes the vectors that are there; what the embed writes meanwhile is the next one's."""
-    production.jv.well("rescore")
+    production.jv.succeeds("rescore")
     edited = production.sql(
         "UPDATE profiles SET seeking = 'partners who teach beekeeping to city people' "
         "WHERE id IN (SELECT id FROM profiles WHERE embedding_seeking IS NOT NULL ORDER BY id LIMIT 5) "
@@ -130,21 +130,21 @@ def test_a_rescore_and_an_embed_at_once(production: Production) -> None:
         embedding = production.jv.start("embed")
         wait_until(lambda: waiting(production))
         production.sql("DELETE FROM writes")
-        production.jv.well("rescore")
+        production.jv.succeeds("rescore")
         assert embedding.poll() is None
     done = ended(embedding)
     assert (done.code, done.err) == (0, "")
     written = {row["match_id"] for row in production.sql("SELECT match_id FROM writes")}
     assert written == concerned
-    older = production.jv.well("status").out
+    older = production.jv.succeeds("status").out
     assert f"\nscores that are older than their profiles or vectors: {len(concerned)}\n" in older
     assert older.endswith("Next: jv rescore\n")
     assert_no_deadlock(production)
 
     production.sql("DELETE FROM writes")
-    assert f"{len(concerned)} written" in production.jv.well("rescore").cells["published_scores"][2]
+    assert f"{len(concerned)} written" in production.jv.succeeds("rescore").cells["published_scores"][2]
     assert_whole(production)
-    assert "older than their" not in production.jv.well("status").out
+    assert "older than their" not in production.jv.succeeds("status").out
 
 
 # --- data that changes between scoring and publishing ----------------------------------------------------------------
@@ -200,15 +200,15 @@ def test_data_changed_between_scoring_and_publishing(production: Production) -> 
     assert all(stored[match_id] == before[match_id] for match_id in older)
     assert stored[added] is None
 
-    status = production.jv.well("status").out
+    status = production.jv.succeeds("status").out
     assert f"\nscores that are older than their profiles or vectors: {len(older)}\n" in status
     assert "\nmatches that can be scored and are not: 1\nNext: jv rescore\n" in status
     assert "the stored row is older than the data: profiles or vectors were changed since" in " ".join(
-        production.jv.well("explain", edited).out.split()
+        production.jv.succeeds("explain", edited).out.split()
     )
 
     production.sql("DELETE FROM writes")
-    again = production.jv.well("rescore").cells["published_scores"][2]
+    again = production.jv.succeeds("rescore").cells["published_scores"][2]
     assert again.startswith(f"{len(older) + 2} written")
     assert_whole(production)
-    assert "older than their" not in production.jv.well("status").out
+    assert "older than their" not in production.jv.succeeds("status").out

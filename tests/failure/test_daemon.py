@@ -34,7 +34,7 @@ STOPPED = "its process was told to end, as when jv ui or the machine is shut dow
 
 def test_a_run_and_the_daemon_killed_while_a_backfill_goes_on(production: Production) -> None:
     jv = production.jv
-    jv.well("rescore", "--dry-run")  # makes all that publishing needs
+    jv.succeeds("rescore", "--dry-run")  # makes all that publishing needs
     settings = {**jv.settings, "JV_RANGES_PER_RUN": "2", "JV_REPORTS_PORT": str(free_port())}
     with ExitStack() as stack:
         for key in ("8", "c"):
@@ -53,7 +53,7 @@ def test_a_run_and_the_daemon_killed_while_a_backfill_goes_on(production: Produc
             assert "jv: the daemon has ended by itself (code -9)" in output
             assert "Traceback" not in output
 
-    status = jv.well("status").out
+    status = jv.succeeds("status").out
     kept = "what it had done is kept; type: jv retry\n"
     assert (
         f"published_scores: failed in 2 ranges (8, a): its process was terminated by signal 9 (SIGKILL); {kept}"
@@ -68,13 +68,13 @@ def test_a_run_and_the_daemon_killed_while_a_backfill_goes_on(production: Produc
     # Of a step that was told to stop, Dagster keeps where it was.
     assert_no_trace([line for line in log if "DagsterExecutionInterruptedError" not in line])
 
-    retried = jv.well("retry")
+    retried = jv.succeeds("retry")
     assert retried.cells["published_scores"][:2] == ["4", "0"]
     with running([*SERVE, str(free_port())], jv.home, **settings):
         wait_until(lambda: not has_more_to_come(production), SECONDS)
     assert len(statuses(production)) == 4
     assert_whole(production)
-    assert "Next:" not in jv.well("status").out
+    assert "Next:" not in jv.succeeds("status").out
 
 
 def launch_backfill(pages: Running, keys: Sequence[str] = KEYS, assets: Sequence[str] = ("published_scores",)) -> None:

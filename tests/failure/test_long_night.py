@@ -25,18 +25,18 @@ def test_a_night_that_was_marked_as_ended_goes_on(production: Production, mark: 
     with held(production, RANGE_8):
         process = jv.start("nightly")
         wait_until(lambda: waiting(production))
-        told = jv.well("status").out
+        told = jv.succeeds("status").out
         assert " is still running\n" in told
         assert told.endswith(WAIT)
         with jv.instance() as instance:
             [run] = instance.get_runs()
             MARKS[mark](instance, run)
-        told = jv.well("status").out
+        told = jv.succeeds("status").out
         assert f"run {run.run_id[:8]} of nightly, ranges 0 to e, is still running, although " in told
         assert "never done" not in told
         assert told.endswith(WAIT)
-        assert jv.well("retry").out == "No range has failed and none is left to do.\n"
+        assert jv.succeeds("retry").out == "No range has failed and none is left to do.\n"
     assert_retried(production, ended(process))
     assert [run.status for run in jv.runs()] == ["SUCCESS"]
-    assert "Next:" not in jv.well("status").out
+    assert "Next:" not in jv.succeeds("status").out
     assert_whole(production)

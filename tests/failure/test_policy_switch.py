@@ -34,7 +34,7 @@ def test_a_switch_of_the_policy_killed(production: Production, way: str) -> None
     assert set(half) == {f"{NEW} 0 to 6", f"{OLD} 8 to e"}
     switched, kept = half[f"{NEW} 0 to 6"], half[f"{OLD} 8 to e"]
 
-    status = jv.well("status").out
+    status = jv.succeeds("status").out
     assert f"published_scores: failed in 8 ranges ({', '.join(KEYS)}): its process (number " in status
     cure = f"replace them, type: jv rescore --policy {OLD} --switch-policy\n"
     assert f"scores of other rules than {OLD}: {switched:,}; to {cure}" in status
@@ -48,13 +48,13 @@ def test_a_switch_of_the_policy_killed(production: Production, way: str) -> None
         assert policies(production) == half
 
     if way == "undone":
-        [run] = [line for line in jv.well("undo").out.splitlines() if NEW in line]
+        [run] = [line for line in jv.succeeds("undo").out.splitlines() if NEW in line]
         production.sql("DELETE FROM writes")
-        undone = jv.well("undo", run.strip("│ ").split()[0], "--yes").out
+        undone = jv.succeeds("undo", run.strip("│ ").split()[0], "--yes").out
         assert f"{switched:,} matches have their old scores again" in undone
-        jv.well("nightly")
+        jv.succeeds("nightly")
         assert_whole(production)
     else:
         assert jv.run(*SWITCH).code == 0
         assert policies(production) == {f"{NEW} 0 to 6": switched, f"{NEW} 8 to e": kept}
-        assert "Next:" not in jv.well("status", JV_POLICY=NEW).out
+        assert "Next:" not in jv.succeeds("status", JV_POLICY=NEW).out

@@ -94,7 +94,7 @@ def test_a_pooler_that_stays_away(production: Production) -> None:
     done = struck(production, pooler_away, first=without_waits)
     production.tarry(0)
     assert_failed(production, done, ALL, "no connection to the database", "check JV_DATABASE_URL and that it runs")
-    production.jv.well("retry")
+    production.jv.succeeds("retry")
     assert_whole(production)
 
 
@@ -107,12 +107,12 @@ def test_the_roles_own_statement_timeout(production: Production) -> None:
     with connect(production.pooler.url) as other, pytest.raises(psycopg.errors.QueryCanceled):
         other.execute("SELECT pg_sleep(5)")
     production.tarry(2.5)
-    production.jv.well("rescore", "--ranges", "0")
+    production.jv.succeeds("rescore", "--ranges", "0")
     production.sql("DROP TRIGGER tarry ON match_suggestions")
-    production.jv.well("rescore")
+    production.jv.succeeds("rescore")
     assert production.retries() == []
     assert {run.status for run in production.jv.runs()} == {"SUCCESS"}
-    assert "Next:" not in production.jv.well("status").out
+    assert "Next:" not in production.jv.succeeds("status").out
     assert_whole(production)
 
 
@@ -145,7 +145,7 @@ def test_a_full_disk_of_the_servers(production: Production) -> None:
     cause, cure = "No space left on device", "make room on the server, then type: jv retry"
     assert_failed(production, done, ALL, cause, cure)
     assert production.sql("SELECT FROM match_suggestions WHERE match_context ? 'inputs_hash'") == []
-    production.jv.well("retry")
+    production.jv.succeeds("retry")
     assert_whole(production)
 
 
@@ -175,7 +175,7 @@ def test_a_full_disk_of_ours(production: Production) -> None:
     with small_disk(ranges) as disk:
         inside = partial(enter, disk.pid)
         done = production.jv.run("rescore", first=inside)
-        told = production.jv.well("status").out
+        told = production.jv.succeeds("status").out
         assert disk.stdin
         assert disk.stdout
         disk.stdin.write("grow\n")

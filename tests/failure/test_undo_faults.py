@@ -34,12 +34,12 @@ def test_an_undo_that_is_killed(production: Production) -> None:
     assert_told(production, cause)
     [killed] = production.jv.runs()
     assert (killed.job, killed.status) == ("undo", "FAILURE")
-    again = production.jv.well("undo", run, "--yes").out
+    again = production.jv.succeeds("undo", run, "--yes").out
     restored, already, _ = again.splitlines()
     assert restored.endswith("have their old scores again")
     assert already.endswith("had them already")
     assert sum(int(line.split()[0]) for line in (restored, already)) == production.scorable
-    assert "undo" not in production.jv.well("status").out
+    assert "undo" not in production.jv.succeeds("status").out
     assert_as_before(production)
 
 
@@ -58,14 +58,14 @@ def test_a_pooler_that_stays_away_during_an_undo(production: Production) -> None
     assert told[1:] == [f"Once fixed, the rest is done by: jv undo {run}"]
     assert set(production.failed()["put_back"]) == {"0", "2", "4", "6", "8", "a", "c", "e"}
     assert_told(production, "no connection to the database ")
-    assert f"jv undo {run[:8]}" in production.jv.well("status").out
-    production.jv.well("undo", run, "--yes")
+    assert f"jv undo {run[:8]}" in production.jv.succeeds("status").out
+    production.jv.succeeds("undo", run, "--yes")
     assert_as_before(production)
 
 
 def assert_told(production: Production, cause: str) -> None:
     """By `jv status` and in the log, on one line, without a stack trace."""
-    [line] = [line for line in production.jv.well("status").out.splitlines() if " of undo failed: " in line]
+    [line] = [line for line in production.jv.succeeds("status").out.splitlines() if " of undo failed: " in line]
     assert cause in line
     log = production.log()
     assert [line for line in log if cause in line]

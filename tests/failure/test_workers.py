@@ -48,7 +48,7 @@ def written(production: Production, first: str, after: str) -> int:
 
 
 def assert_told_and_mended(production: Production) -> None:
-    status = production.jv.well("status").out
+    status = production.jv.succeeds("status").out
     for asset in ("match_scores", "profiles"):
         assert f"\n{asset}: " not in status
     assert f"\npublished_scores: failed in {ALL}: its process (number " in status
@@ -60,6 +60,6 @@ def assert_told_and_mended(production: Production) -> None:
     assert [line for line in log if line.endswith(GONE)]
     assert_no_trace(log)
 
-    production.jv.well("retry")
+    production.jv.succeeds("retry")
     assert_whole(production)
-    assert production.jv.well("retry").out == "No range has failed and none is left to do.\n"
+    assert production.jv.succeeds("retry").out == "No range has failed and none is left to do.\n"

@@ -99,13 +99,13 @@ def test_reading(read_only: ReadOnly, tmp_path: Path) -> None:
             assert statement.startswith(("GRANT SELECT ON jv.", "GRANT USAGE ON SCHEMA jv"))
             read_only.primary.sql(statement)
     match = read_only.primary.sql("SELECT min(id::text) AS id FROM match_suggestions WHERE score_ab > 0")[0]["id"]
-    status = read_only.jv.well("status")
+    status = read_only.jv.succeeds("status")
     assert "Next:" not in status.out
-    assert match in read_only.jv.well("explain", match).out
-    read_only.jv.well("export", "--top", "5", "--out", tmp_path / "best.csv")
+    assert match in read_only.jv.succeeds("explain", match).out
+    read_only.jv.succeeds("export", "--top", "5", "--out", tmp_path / "best.csv")
     assert len((tmp_path / "best.csv").read_text().splitlines()) == 6
-    read_only.jv.well("undo")
-    read_only.jv.well("report")
+    read_only.jv.succeeds("undo")
+    read_only.jv.succeeds("report")
     before = read_only.primary.sql("SELECT count(*), max(made_at) FROM jv.read_marks")
     dry = read_only.jv.run("rescore", "--dry-run")
     assert (dry.code, dry.err) == (0, "")

@@ -69,8 +69,8 @@ class Program:
             process.kill()
         return Done(process.returncode, out, err)
 
-    def well(self, *words: str | Path, **settings: str) -> Done:
-        """A run that must go well: without a complaint, and with no sign of a terminal."""
+    def succeeds(self, *words: str | Path, **settings: str) -> Done:
+        """A run that must succeed: without a complaint, and with no sign of a terminal."""
         done = self.run(*words, **settings)
         assert (done.code, done.err) == (0, ""), done.err
         assert not [c for c in done.out if c < " " and c != "\n"]

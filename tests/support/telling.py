@@ -31,7 +31,7 @@ def assert_passed(production: Production, done: Done, written: int | None = None
     written = scorable if written is None else written
     found = f", {scorable - written:,} unchanged" if written < scorable else ""
     assert done.cells[ASSET][:3] == ["8", "0", f"{written:,} written{found}"]
-    status = production.jv.well("status").out
+    status = production.jv.succeeds("status").out
     assert "failed" not in status
     assert "Next:" not in status
     return retries
@@ -67,7 +67,7 @@ def assert_failed(production: Production, done: Done, where: str, cause: str, cu
     assert_no_trace(log)
     assert production.jv.runs()[-1].status == "FAILURE"
     assert done.cells[asset][:2] == [str(8 - len(causes)), str(len(causes))]
-    status = production.jv.well("status").out
+    status = production.jv.succeeds("status").out
     assert [line for line in status.splitlines() if line.startswith(f"{asset}: failed in {where}: ") and cause in line]
     assert status.endswith("Next: jv retry\n")
 

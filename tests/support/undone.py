@@ -20,7 +20,7 @@ def assert_undone(production: Production, done: Done) -> None:
     """An undo that went well by itself: what was done again is told in the log and on the terminal, and no more."""
     assert assert_retried(production, done)
     assert [(run.job, run.status) for run in production.jv.runs()] == [("undo", "SUCCESS")]
-    assert "undo" not in production.jv.well("status").out
+    assert "undo" not in production.jv.succeeds("status").out
 
 
 def assert_as_before(production: Production) -> None:
