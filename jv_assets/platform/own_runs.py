@@ -34,6 +34,7 @@ STEPS = frozenset(
             "health_of_scores",
             "candidates_right",
             "allocation_right",
+            "trials_judged",
             "published_scores_every_range_published",
         ),
         *(PUT_BACK, "delete_old_runs", "drop_old_months"),
