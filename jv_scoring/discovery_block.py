@@ -1,6 +1,7 @@
 """Pairs of a tile with other profiles: their levels by matrix products, and by the exact rules if they could matter."""
 
 from collections.abc import Iterator
+from types import EllipsisType
 
 import numpy as np
 
@@ -67,21 +68,15 @@ class Block:
         row, column = np.nonzero(chosen)
         levels = [self._level(k)[row, column].astype(np.intp) for k in range(len(_TEXTS))]
         for k in range(len(levels)):
-            near = np.flatnonzero(self._open(k, row, column))
+            near = np.flatnonzero(self._open(k, (row, column)))
             levels[k][near] = self._settled(k, self.one[row[near]], self.other[column[near]])
         return self.of.valued(Hits(self.one[row], self.other[column], np.zeros(len(row), np.intp), *levels))
 
     def unsettled(self) -> Mask:
         """Return (rows, columns) whether a level of the pair may turn out lower."""
         unsettled = np.zeros((len(self.one), len(self.other)), np.bool_)
-        for k, texts in enumerate(_TEXTS):
-            source, target = self._rows(texts)
-            limits = self.of.limits[texts] + self.of.error[texts[0]]
-            near = levels_of(self._similarities[k], limits) != self._level(k)
-            near |= (source == IRREGULAR)[:, None] | (target == IRREGULAR)
-            near[source == MISSING] = False
-            near[:, target == MISSING] = False
-            unsettled |= near
+        for k in range(len(_TEXTS)):
+            unsettled |= self._open(k, ...)
         return unsettled
 
     def _level(self, k: int) -> Levels:
@@ -111,16 +106,17 @@ class Block:
         vectors, profile = self.of.prepared.vectors, self.of.profile
         return vectors[texts[0]].row[profile[self.one]], vectors[texts[1]].row[profile[self.other]]
 
-    def _open(self, k: int, row: Positions, column: Positions) -> Mask:
-        """Return whether the level by vectors is uncertain: a cosine within float error of a limit, or an irregular
-        vector.
+    def _open(self, k: int, at: tuple[Positions, Positions] | EllipsisType) -> Mask:
+        """Return whether the level of the pairs `at` these rows and columns is uncertain: a cosine within float error
+        of a limit, or an irregular vector. Words leave none uncertain.
         """
-        texts, similarities = _TEXTS[k], self._similarities[k][row, column]
+        texts = _TEXTS[k]
         source, target = self._rows(texts)
-        error, limits = self.of.error[texts[0]], self.of.limits[texts]
-        near: Mask = levels_of(similarities, limits - error) != levels_of(similarities, limits + error)
-        near |= (source == IRREGULAR)[row] | (target == IRREGULAR)[column]
-        near &= (source != MISSING)[row] & (target != MISSING)[column]
+        of_source, of_target = (each[at] for each in np.broadcast_arrays(source[:, None], target))
+        limits = self.of.limits[texts] + self.of.error[texts[0]]
+        near: Mask = levels_of(self._similarities[k][at], limits) != self._level(k)[at]
+        near |= (of_source == IRREGULAR) | (of_target == IRREGULAR)
+        near &= (of_source != MISSING) & (of_target != MISSING)
         return near
 
     def _settled(self, k: int, one: Positions, other: Positions) -> Positions:
