@@ -72,12 +72,17 @@ def version_of(content: dict[str, Any]) -> str:
     return f"{SCORING_VERSION}+{content['name']}.{sha256(decisive.encode()).hexdigest()[:8]}"
 
 
-def path_of(name: str) -> Path:
-    """Return where the named calibration is, or would be; UserError for a name that is none."""
+def require_name(name: str, of: str) -> None:
+    """Raise UserError for a name that is none; `of`: what somebody gives it to."""
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"{name!r} is no name of a calibration: write up to 40 small letters, digits, - and _, such as strict-2026"
+            f"{name!r} is no name of {of}: write up to 40 small letters, digits, - and _, such as strict-2026"
         )
+
+
+def path_of(name: str) -> Path:
+    """Return where the named calibration is, or would be; UserError for a name that is none."""
+    require_name(name, "a calibration")
     return settings.calibrations_dir() / f"{name}.json"
 
 

@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,13 +9,13 @@ from sqlalchemy import Connection, Row, text
 
 from jv_assets.errors import UserError
 from jv_assets.pipeline.database.counted_writes import require_count
+from jv_assets.pipeline.rules import require_name
 from jv_assets.resources.database import Database
 from jv_assets.trials.criteria import Night, hash_of
 from jv_scoring.analysis.tallies import Json
 
 DELETED_AT_ONCE = 10_000
 """How many scores of an ended trial one transaction deletes."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _LONGEST_CAUSE = 500
 
 
@@ -56,8 +55,7 @@ def who(connection: Connection) -> str:
 
 def start(database: Database, name: str, rules: Rules, criteria: Json) -> Trial:
     """Start a trial; UserError for a name that is none, or that a trial has already."""
-    if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no name of a trial: write up to 40 small letters, digits, - and _")
+    require_name(name, "a trial")
     values = {
         "name": name,
         "policy": rules.policy,
